@@ -1,0 +1,583 @@
+"""Exact Gaussian-process regression in float64 for surrogates of slow models.
+
+Matern-5/2 kernel with one length scale per parameter, fitted noise above a
+floor, and a constant, linear or quadratic mean whose coefficients have broad
+Gaussian priors and are integrated out. Hyper-parameters maximise the marginal
+likelihood times weak priors (Rasmussen and Williams 2006, chapters 2 and 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import linalg, optimize
+
+from masm.errors import CalibrationFailed, InputError
+
+Array = NDArray[np.float64]
+MeanName = Literal["constant", "linear", "quadratic"]
+
+_SQRT5 = np.sqrt(5.0)
+_MEAN_NAMES = ("constant", "linear", "quadratic")
+
+# Prior variances of the mean's coefficients, for outputs of unit variance and
+# inputs of unit spread: broad, yet small enough to leave ten digits to the rest.
+_CONSTANT_VARIANCE = 100.0
+_LINEAR_VARIANCE = 10.0
+
+# Weak hyper-priors on the logarithms: (mean, standard deviation). Inputs live in
+# the unit cube and outputs are scaled to unit variance.
+_LENGTH_PRIOR = (np.log(0.7), 1.2)
+_SIGNAL_PRIOR = (0.0, 2.0)
+_NOISE_PRIOR = (np.log(1e-5), 3.0)
+_CURVATURE_PRIOR = (0.0, 2.0)
+_LENGTH_BOUNDS = (np.log(0.01), np.log(50.0))
+_SIGNAL_BOUNDS = (np.log(1e-5), np.log(1e4))
+_CURVATURE_BOUNDS = (np.log(1e-6), np.log(1e3))
+_LARGEST_NOISE = 1.0
+
+
+class SurrogateNotFitted(CalibrationFailed):
+    """The Gaussian process cannot be fitted, or has not been."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="surrogate_not_fitted")
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the marginal likelihood fits, for outputs of unit variance.
+
+    Attributes
+    ----------
+    length_scales : (n_parameters,) in units of the inputs
+    signal_variance, noise_variance : in units of the scaled output, squared
+    curvature_variance : prior variance of the second-order coefficients of a
+        quadratic mean; 0 for the other means
+    """
+
+    length_scales: Array
+    signal_variance: float
+    noise_variance: float
+    curvature_variance: float = 0.0
+
+
+class GaussianProcess:
+    """Gaussian-process regression of a scalar output on points of the unit cube.
+
+    Parameters
+    ----------
+    mean : "constant", "linear" or "quadratic"
+        Trend under the process. Its coefficients are integrated out, so their
+        uncertainty is part of the predicted variance.
+    noise_floor : float
+        Least noise variance, as a fraction of the variance of the output.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> x = rng.random((30, 2))
+    >>> gp = GaussianProcess(mean="linear").fit(x, np.sin(3 * x[:, 0]), rng=rng)
+    >>> mean, variance = gp.predict([[0.5, 0.5]])
+    >>> bool(abs(mean[0] - np.sin(1.5)) < 0.02)
+    True
+
+    References
+    ----------
+    Rasmussen, C. E. and Williams, C. K. I. (2006). Gaussian Processes for
+    Machine Learning, sections 2.7 (mean functions), 4.2.1, 5.4.1 and 5.4.2.
+    """
+
+    def __init__(self, *, mean: MeanName = "linear", noise_floor: float = 1e-7):
+        if mean not in _MEAN_NAMES:
+            raise InputError(
+                f"Gaussian process: unknown mean {mean!r}",
+                wanted=f"one of {', '.join(_MEAN_NAMES)}",
+            )
+        if not 0.0 < noise_floor < _LARGEST_NOISE:
+            raise InputError(
+                f"Gaussian process: noise_floor is {noise_floor!r}",
+                wanted="a fraction of the output's variance between 0 and 1",
+            )
+        self.mean_name = mean
+        self.noise_floor = noise_floor
+        self.x: Array = np.empty((0, 0))
+        self.y: Array = np.empty(0)
+        self.extra_variance: Array = np.empty(0)
+        self._factor: Array = np.empty((0, 0))
+        self._jitter = 0.0
+
+    # -- training -----------------------------------------------------------
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        rng: np.random.Generator,
+        extra_variance: ArrayLike | None = None,
+        n_starts: int = 3,
+        max_iterations: int = 200,
+    ) -> GaussianProcess:
+        """Fit hyper-parameters from several starts, keeping the best.
+
+        Parameters
+        ----------
+        x : (n_samples, n_parameters), in the unit cube
+        y : (n_samples,)
+        rng : draws the starts after the first
+        extra_variance : (n_samples,), optional
+            Known variance of each output beyond the fitted noise, in units of
+            y squared.
+        n_starts, max_iterations : of L-BFGS-B
+        """
+        self._set_data(x, y, extra_variance)
+        starts = [self._default_start()]
+        for _ in range(n_starts - 1):
+            start = self._default_start()
+            d = self.x.shape[1]
+            start[:d] = np.log(0.7) + rng.uniform(-1.5, 1.5, d)
+            start[d] = rng.uniform(-2.0, 2.0)
+            start[d + 1] = rng.uniform(np.log(1e-6), np.log(1e-2))
+            starts.append(start)
+        return self._optimise(starts, max_iterations)
+
+    def refit(
+        self,
+        *,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        extra_variance: ArrayLike | None = None,
+        max_iterations: int = 50,
+    ) -> GaussianProcess:
+        """Fit again from the present hyper-parameters, on new data if given."""
+        self._require_fitted()
+        start = self._log_parameters
+        if x is not None and y is not None:
+            old_scale, d = self.y_scale, self.x.shape[1]
+            self._set_data(x, y, extra_variance)
+            ratio = 2.0 * np.log(old_scale / self.y_scale)
+            start = start.copy()
+            start[d : d + 2] += ratio
+        else:
+            self._set_data(self.x, self.y, self.extra_variance)
+        return self._optimise([start], max_iterations)
+
+    def set_data(
+        self, x: ArrayLike, y: ArrayLike, *, extra_variance: ArrayLike | None = None
+    ) -> GaussianProcess:
+        """Condition on other data with the present hyper-parameters unchanged."""
+        self._require_fitted()
+        parameters, old_scale = self._log_parameters.copy(), self.y_scale
+        self._set_data(x, y, extra_variance)
+        d = self.x.shape[1]
+        parameters[d : d + 2] += 2.0 * np.log(old_scale / self.y_scale)
+        self._condition(parameters)
+        return self
+
+    def append(
+        self, x: ArrayLike, y: ArrayLike, *, extra_variance: ArrayLike | None = None
+    ) -> GaussianProcess:
+        """Add k points with hyper-parameters held, in O(n^2 k).
+
+        The Cholesky factor grows by k rows; mean, scale and hyper-parameters stay
+        those of the last fit. Parameters are as in `fit`.
+        """
+        self._require_fitted()
+        x_new, y_new, extra_new = _checked(x, y, extra_variance)
+        if x_new.shape[1] != self.x.shape[1]:
+            raise InputError(
+                f"Gaussian process: append has {x_new.shape[1]} parameters",
+                wanted=f"{self.x.shape[1]}, as in the fit",
+            )
+        if len(x_new) == 0:
+            return self
+        cross = self._covariance(x_new, self.x)
+        block = self._covariance(x_new, x_new)
+        block[np.diag_indices_from(block)] += self._diagonal(extra_new) + self._jitter
+        lower = linalg.solve_triangular(
+            self._factor, cross.T, lower=True, check_finite=False
+        ).T
+        corner, _ = _cholesky(block - lower @ lower.T)
+        n, k = len(self.x), len(x_new)
+        factor = np.zeros((n + k, n + k))
+        factor[:n, :n] = self._factor
+        factor[n:, :n] = lower
+        factor[n:, n:] = corner
+        self._factor = factor
+        self.x = np.vstack([self.x, x_new])
+        self.y = np.concatenate([self.y, y_new])
+        self.extra_variance = np.concatenate([self.extra_variance, extra_new])
+        self._solve()
+        return self
+
+    # -- use ------------------------------------------------------------------
+
+    def predict(self, x: ArrayLike) -> tuple[Array, Array]:
+        """Mean and variance of the noise-free output.
+
+        Parameters
+        ----------
+        x : (n_points, n_parameters)
+
+        Returns
+        -------
+        mean, variance : (n_points,), in units of y and y squared
+        """
+        self._require_fitted()
+        points = np.atleast_2d(np.asarray(x, dtype=float))
+        cross = self._covariance(points, self.x)
+        basis = self._basis(points)
+        mean = cross @ self.alpha
+        half = linalg.solve_triangular(
+            self._factor, cross.T, lower=True, check_finite=False
+        )
+        prior = self.hyper.signal_variance + (basis**2) @ self._coefficient_variance
+        variance = prior - np.einsum("ij,ij->j", half, half)
+        # Rounding may leave a point of the training set slightly below zero.
+        variance = np.maximum(variance, 1e-14 * prior)
+        return self.y_mean + self.y_scale * mean, self.y_scale**2 * variance
+
+    def predict_mean(self, x: ArrayLike) -> Array:
+        """Mean alone, O(n) for each point: what a chain needs."""
+        self._require_fitted()
+        points = np.atleast_2d(np.asarray(x, dtype=float))
+        mean = self._kernel(points, self.x) @ self.alpha
+        mean += self._basis(points) @ self.coefficients
+        return self.y_mean + self.y_scale * mean
+
+    def predict_covariance(self, x: ArrayLike) -> tuple[Array, Array]:
+        """Mean (n_points,) and joint covariance (n_points, n_points)."""
+        self._require_fitted()
+        points = np.atleast_2d(np.asarray(x, dtype=float))
+        cross = self._covariance(points, self.x)
+        half = linalg.solve_triangular(
+            self._factor, cross.T, lower=True, check_finite=False
+        )
+        covariance = self._covariance(points, points) - half.T @ half
+        mean = self.y_mean + self.y_scale * (cross @ self.alpha)
+        return mean, self.y_scale**2 * covariance
+
+    def leave_one_out(self) -> tuple[Array, Array]:
+        """Mean and variance of each training output predicted from the others.
+
+        Closed form with hyper-parameters held (Rasmussen and Williams 2006,
+        eqs. 5.10-5.12). The variance includes the noise of the left-out output.
+        """
+        self._require_fitted()
+        inverse = _inverse(self._factor)
+        diagonal = np.diag(inverse)
+        mean = self._scaled_y() - self.alpha / diagonal
+        return self.y_mean + self.y_scale * mean, self.y_scale**2 / diagonal
+
+    @property
+    def length_scales(self) -> Array:
+        """Length scale of each parameter, (n_parameters,)."""
+        self._require_fitted()
+        return self.hyper.length_scales
+
+    @property
+    def noise_sd(self) -> float:
+        """Standard deviation of the fitted noise, in units of y."""
+        self._require_fitted()
+        return float(self.y_scale * np.sqrt(self.hyper.noise_variance))
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Everything needed to rebuild this surrogate, as plain arrays."""
+        self._require_fitted()
+        return {
+            "x": self.x,
+            "y": self.y,
+            "extra_variance": self.extra_variance,
+            "log_parameters": self._log_parameters,
+            "scaling": np.array([self.y_mean, self.y_scale, self.noise_floor]),
+            "center": self._center,
+            "spread": self._spread,
+            "mean": np.array(float(_MEAN_NAMES.index(self.mean_name))),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, ArrayLike]) -> GaussianProcess:
+        """Rebuild what `to_arrays` gave."""
+        a = {name: np.asarray(value, dtype=float) for name, value in arrays.items()}
+        names: tuple[MeanName, ...] = ("constant", "linear", "quadratic")
+        gp = cls(mean=names[int(a["mean"])], noise_floor=float(a["scaling"][2]))
+        gp._set_data(a["x"], a["y"], a["extra_variance"])
+        gp.y_mean, gp.y_scale = float(a["scaling"][0]), float(a["scaling"][1])
+        gp._center, gp._spread = a["center"], a["spread"]
+        gp._condition(a["log_parameters"])
+        return gp
+
+    # -- inside ---------------------------------------------------------------
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "alpha"):
+            raise SurrogateNotFitted("Gaussian process: not fitted yet; call fit first")
+
+    def _set_data(
+        self, x: ArrayLike, y: ArrayLike, extra_variance: ArrayLike | None
+    ) -> None:
+        self.x, self.y, self.extra_variance = _checked(x, y, extra_variance)
+        n, d = self.x.shape
+        if n < 2:
+            raise InputError(
+                f"Gaussian process: {n} points",
+                wanted=f"at least 2 (better 5 x {d})",
+            )
+        # Points with a large variance of their own must not set the scale.
+        weight = 1.0 / (self.extra_variance + np.var(self.y) + 1e-300)
+        weight /= weight.sum()
+        self.y_mean = float(weight @ self.y)
+        spread = float(np.sqrt(weight @ (self.y - self.y_mean) ** 2))
+        # A constant output (a parameter that does nothing) keeps a unit scale.
+        self.y_scale = spread if spread > 1e-12 * (1.0 + abs(self.y_mean)) else 1.0
+        self._center = self.x.mean(axis=0)
+        self._spread = np.maximum(np.sqrt(3.0) * self.x.std(axis=0), 1e-3)
+
+    def _default_start(self) -> Array:
+        d = self.x.shape[1]
+        start = [np.log(0.7)] * d + [0.0, np.log(1e-4)]
+        if self.mean_name == "quadratic":
+            start.append(0.0)
+        return np.array(start)
+
+    def _bounds(self) -> list[tuple[float, float]]:
+        d = self.x.shape[1]
+        noise = (np.log(self.noise_floor), np.log(_LARGEST_NOISE))
+        bounds = [_LENGTH_BOUNDS] * d + [_SIGNAL_BOUNDS, noise]
+        if self.mean_name == "quadratic":
+            bounds.append(_CURVATURE_BOUNDS)
+        return [(float(low), float(high)) for low, high in bounds]
+
+    def _optimise(self, starts: list[Array], max_iterations: int) -> GaussianProcess:
+        problem = _Objective(self)
+        bounds = self._bounds()
+        low, high = np.array(bounds).T
+        best, best_value = None, np.inf
+        for start in starts:
+            found = optimize.minimize(
+                problem,
+                np.clip(start, low, high),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                options={"maxiter": max_iterations, "ftol": 1e-9, "gtol": 1e-4},
+            )
+            if np.isfinite(found.fun) and found.fun < best_value:
+                best, best_value = found.x, float(found.fun)
+        if best is None:
+            raise SurrogateNotFitted(
+                f"Gaussian process: no hyper-parameters fit {len(self.y)} outputs "
+                f"between {self.y.min():g} and {self.y.max():g}"
+            )
+        self.log_posterior = -best_value
+        self._condition(best)
+        return self
+
+    def _unpack(self, log_parameters: Array) -> Hyperparameters:
+        d = self.x.shape[1]
+        values = np.exp(log_parameters)
+        quadratic = self.mean_name == "quadratic"
+        return Hyperparameters(
+            length_scales=values[:d],
+            signal_variance=float(values[d]),
+            noise_variance=float(values[d + 1]),
+            curvature_variance=float(values[d + 2]) if quadratic else 0.0,
+        )
+
+    def _condition(self, log_parameters: Array) -> None:
+        """Factor the covariance at these hyper-parameters and solve."""
+        self._log_parameters = np.asarray(log_parameters, dtype=float)
+        self.hyper = self._unpack(self._log_parameters)
+        self._coefficient_variance = self._prior_of_mean(self.hyper)
+        covariance = self._covariance(self.x, self.x)
+        covariance[np.diag_indices_from(covariance)] += self._diagonal(
+            self.extra_variance
+        )
+        self._factor, self._jitter = _cholesky(covariance)
+        self._solve()
+
+    def _solve(self) -> None:
+        self.alpha: Array = linalg.cho_solve(
+            (self._factor, True), self._scaled_y(), check_finite=False
+        )
+        self.coefficients: Array = self._coefficient_variance * (
+            self._basis(self.x).T @ self.alpha
+        )
+
+    def _scaled_y(self) -> Array:
+        return (self.y - self.y_mean) / self.y_scale
+
+    def _diagonal(self, extra_variance: Array) -> Array:
+        return self.hyper.noise_variance + extra_variance / self.y_scale**2
+
+    def _prior_of_mean(self, hyper: Hyperparameters) -> Array:
+        d = self.x.shape[1]
+        variance = [_CONSTANT_VARIANCE]
+        if self.mean_name != "constant":
+            variance += [_LINEAR_VARIANCE] * d
+        if self.mean_name == "quadratic":
+            variance += [hyper.curvature_variance] * (d * (d + 1) // 2)
+        return np.array(variance)
+
+    def _basis(self, x: Array) -> Array:
+        """Functions of the mean at x, (n_points, n_functions)."""
+        columns = [np.ones((len(x), 1))]
+        if self.mean_name != "constant":
+            z = (x - self._center) / self._spread
+            columns.append(z)
+        if self.mean_name == "quadratic":
+            i, j = np.triu_indices(x.shape[1])
+            columns.append(z[:, i] * z[:, j])
+        return np.hstack(columns)
+
+    def _kernel(self, a: Array, b: Array) -> Array:
+        root = _SQRT5 * np.sqrt(_squared_distance(a, b, self.hyper.length_scales))
+        kernel = 1.0 + root + root * root / 3.0
+        kernel *= np.exp(-root)
+        kernel *= self.hyper.signal_variance
+        return kernel
+
+    def _covariance(self, a: Array, b: Array) -> Array:
+        basis_a = self._basis(a)
+        basis_b = basis_a if a is b else self._basis(b)
+        trend = (basis_a * self._coefficient_variance) @ basis_b.T
+        return self._kernel(a, b) + trend
+
+
+class _Objective:
+    """Negative log posterior of the hyper-parameters, with its gradient."""
+
+    def __init__(self, gp: GaussianProcess):
+        self.gp = gp
+        self.d = gp.x.shape[1]
+        self.y = gp._scaled_y()
+        self.extra = gp.extra_variance / gp.y_scale**2
+        self.centered = gp.x - gp.x.mean(axis=0)
+        self.basis = gp._basis(gp.x)
+        n_first = 1 if gp.mean_name == "constant" else 1 + self.d
+        first = self.basis[:, :n_first]
+        variance = np.full(n_first, _LINEAR_VARIANCE)
+        variance[0] = _CONSTANT_VARIANCE
+        self.trend = (first * variance) @ first.T
+        second = self.basis[:, n_first:]
+        self.second = second
+        self.curvature = second @ second.T if second.shape[1] else None
+        prior = [_LENGTH_PRIOR] * self.d + [_SIGNAL_PRIOR, _NOISE_PRIOR]
+        if self.curvature is not None:
+            prior.append(_CURVATURE_PRIOR)
+        self.prior_mean, self.prior_sd = np.array(prior).T
+
+    def __call__(self, log_parameters: Array) -> tuple[float, Array]:
+        d, hyper = self.d, self.gp._unpack(log_parameters)
+        scaled = self.centered / hyper.length_scales
+        root = _SQRT5 * np.sqrt(_squared_distance(scaled, scaled, 1.0))
+        decay = hyper.signal_variance * np.exp(-root)
+        slope = decay * (1.0 + root)
+        covariance = slope + decay * root**2 / 3.0
+        signal = covariance.copy()
+        covariance += self.trend
+        if self.curvature is not None:
+            covariance += hyper.curvature_variance * self.curvature
+        covariance[np.diag_indices_from(covariance)] += (
+            hyper.noise_variance + self.extra
+        )
+        try:
+            factor, _ = _cholesky(covariance)
+        except SurrogateNotFitted:
+            return 1e25, np.zeros_like(log_parameters)
+        alpha = linalg.cho_solve((factor, True), self.y, check_finite=False)
+        value = 0.5 * float(self.y @ alpha) + float(np.log(np.diag(factor)).sum())
+
+        # d(-log L)/dp = tr((K^-1 - alpha alpha') dK/dp) / 2
+        inner = _inverse(factor) - np.outer(alpha, alpha)
+        gradient = np.empty_like(log_parameters)
+        weight = inner * slope * (5.0 / 3.0)
+        # sum_ij w_ij (a_i - a_j)^2 = 2 (sum_i w_i. a_i^2 - a' w a)
+        gradient[:d] = weight.sum(axis=1) @ scaled**2 - np.einsum(
+            "ij,ij->j", scaled, weight @ scaled
+        )
+        gradient[d] = 0.5 * np.sum(inner * signal)
+        gradient[d + 1] = 0.5 * hyper.noise_variance * np.trace(inner)
+        if self.curvature is not None:
+            gradient[d + 2] = (
+                0.5 * hyper.curvature_variance * np.sum(inner * self.curvature)
+            )
+        z = (log_parameters - self.prior_mean) / self.prior_sd
+        return value + 0.5 * float(z @ z), gradient + z / self.prior_sd
+
+
+def _checked(
+    x: ArrayLike, y: ArrayLike, extra_variance: ArrayLike | None
+) -> tuple[Array, Array, Array]:
+    x_array = np.array(x, dtype=float, ndmin=2)
+    y_array = np.array(y, dtype=float).ravel()
+    if x_array.ndim != 2 or len(x_array) != len(y_array):
+        raise InputError(
+            f"Gaussian process: x has shape {x_array.shape}, y {y_array.shape}",
+            wanted="x (n_samples, n_parameters) and y (n_samples,)",
+        )
+    extra = np.zeros(len(y_array))
+    if extra_variance is not None:
+        extra = np.broadcast_to(
+            np.asarray(extra_variance, dtype=float), y_array.shape
+        ).copy()
+    bad = ~(np.isfinite(x_array).all(axis=1) & np.isfinite(y_array))
+    bad |= ~(np.isfinite(extra) & (extra >= 0.0))
+    if bad.any():
+        raise InputError(
+            f"Gaussian process: {bad.sum()} of {len(bad)} samples are not finite, "
+            f"first at row {int(np.argmax(bad))}",
+            wanted="finite x and y, and extra variance of 0 or more",
+            hint="leave failed runs out before fitting",
+        )
+    return x_array, y_array, extra
+
+
+def _squared_distance(a: Array, b: Array, length_scales: Array | float) -> Array:
+    a_scaled = a / length_scales
+    b_scaled = a_scaled if a is b else b / length_scales
+    # By matrix product: ten times faster than differences, and the Matern-5/2 is
+    # flat enough at zero for the rounding (1e-15) not to matter.
+    squared = a_scaled @ b_scaled.T
+    squared *= -2.0
+    squared += np.einsum("ij,ij->i", a_scaled, a_scaled)[:, None]
+    squared += np.einsum("ij,ij->i", b_scaled, b_scaled)[None, :]
+    np.maximum(squared, 0.0, out=squared)
+    if a is b:
+        np.fill_diagonal(squared, 0.0)
+    return squared
+
+
+def _cholesky(covariance: Array) -> tuple[Array, float]:
+    """Lower factor and the jitter that was needed (0 if none)."""
+    scale = float(np.mean(np.diag(covariance)))
+    if not np.isfinite(scale):
+        raise SurrogateNotFitted("Gaussian process: covariance is not finite")
+    jitter = 0.0
+    while True:
+        trial = covariance
+        if jitter > 0.0:
+            trial = covariance + jitter * np.eye(len(covariance))
+        factor, info = linalg.lapack.dpotrf(trial, lower=1, clean=1)
+        if info == 0:
+            return factor, jitter
+        jitter = 1e-13 * scale if jitter == 0.0 else 10.0 * jitter
+        if jitter > 1e-5 * scale:
+            raise SurrogateNotFitted(
+                f"Gaussian process: covariance of {len(covariance)} points is not "
+                f"positive definite even with jitter {jitter:.1e}"
+            )
+
+
+def _inverse(factor: Array) -> Array:
+    """Inverse of the matrix whose lower Cholesky factor is given."""
+    inverse, info = linalg.lapack.dpotri(factor, lower=1)
+    if info != 0:
+        raise SurrogateNotFitted("Gaussian process: covariance cannot be inverted")
+    lower = np.tril(inverse)
+    return lower + np.tril(inverse, -1).T
