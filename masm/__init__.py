@@ -1,0 +1,1 @@
+"""Calibrate any process model, pixel by pixel, with an adaptive surrogate."""

@@ -1,0 +1,51 @@
+"""What can go wrong in a calibration, as exceptions with a reason."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Something the caller gave cannot be used; nothing has been computed.
+
+    The message has up to four lines: where and what, then ``found``, ``wanted``
+    and ``hint``.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong and where (the stream, parameter, date or file).
+    found, wanted, hint : str, optional
+        What was there, what should have been, and the likely mend.
+    """
+
+    def __init__(
+        self, what: str, *, found: object = None, wanted: object = None, hint: str = ""
+    ) -> None:
+        lines = [what]
+        if found is not None:
+            lines.append(f"  found   {found}")
+        if wanted is not None:
+            lines.append(f"  wanted  {wanted}")
+        if hint:
+            lines.append(f"  hint    {hint}")
+        super().__init__("\n".join(lines))
+
+
+class CalibrationFailed(RuntimeError):
+    """A calibration that started and cannot give a posterior.
+
+    Attributes
+    ----------
+    reason : str
+        One of the closed list of failure reasons, such as ``"model_nan"``.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_failure, (str(self), self.reason))
+
+
+def _rebuild_failure(message: str, reason: str) -> CalibrationFailed:
+    return CalibrationFailed(message, reason=reason)

@@ -1,0 +1,317 @@
+"""Run any callable as a model: in batches or one at a time, surviving failures.
+
+A model takes `Samples` and returns series over time. It may take many parameter
+sets at once and return (sample, time), or know only one set and return (time);
+which one is found out by trying, once. A run that raises, or returns NaN, infinity
+or absurd values where there are observations, is a failed run: NaN for that sample,
+counted in `ModelRunner.failures`, and the rest go on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masm.aggregate import Aggregation, is_calendar, plan_aggregation
+from masm.errors import InputError
+from masm.observations import ObservedSeries
+from masm.samples import Samples
+
+Array = NDArray[np.float64]
+Model = Callable[[Samples], Any]
+Map = Callable[..., Iterable[Any]]
+
+logger = logging.getLogger(__name__)
+
+# A run this many times larger than the largest observation has blown up.
+ABSURD = 1e6
+
+_UNIT_SYNONYMS = {"-": "1", "m2 m-2": "1", "m2/m2": "1", "dimensionless": "1"}
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """Model output of some samples: streams (sample, time), their time and units."""
+
+    values: dict[str, Array]
+    time: dict[str, NDArray[Any] | None]
+    units: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """Call a model on a few samples. Picklable when the model is."""
+
+    model: Model
+    streams: tuple[str, ...]
+
+    def __call__(self, theta: Samples) -> list[tuple[_Raw | None, str]]:
+        """Give output, or None and the reason, for parts that make up ``theta``."""
+        error = ""
+        if len(theta) > 1:
+            try:
+                return [(_read(self.model(theta), self.streams, len(theta)), "")]
+            except InputError:
+                raise
+            except Exception as exc:  # a model may raise anything
+                logger.debug("batch of %d failed: %r", len(theta), exc)
+        parts: list[tuple[_Raw | None, str]] = []
+        for i in range(len(theta)):
+            raw = None
+            for one in (theta[i : i + 1], theta[i]):
+                try:
+                    raw = _read(self.model(one), self.streams, 1)
+                    break
+                except InputError:
+                    raise
+                except Exception as exc:
+                    error = f"{type(exc).__name__}: {exc}"
+            parts.append((raw, "" if raw is not None else error))
+        return parts
+
+
+class _NotABatchError(Exception):
+    """Output that has no row for each sample."""
+
+
+def _read(output: Any, streams: Sequence[str], n: int) -> _Raw:
+    """Pick the streams out of whatever a model returned for ``n`` samples."""
+    if not isinstance(output, Mapping) and not hasattr(output, "data_vars"):
+        raise InputError(
+            "the model's output is of a kind that is not known",
+            found=type(output).__name__,
+            wanted="an xarray Dataset over (sample, time), or a mapping of arrays",
+        )
+    values, time, units = {}, {}, {}
+    for name in streams:
+        if name not in output:
+            known = getattr(output, "data_vars", output)
+            raise InputError(
+                f"unknown stream {name!r}: the model does not return it",
+                found=f"output {', '.join(map(str, known))}",
+                wanted=name,
+                hint="Rename the observation or the model output.",
+            )
+        entry = output[name]
+        axis = None
+        if hasattr(entry, "dims"):
+            units[name] = str(entry.attrs.get("units", ""))
+            if "time" in entry.coords:
+                axis = entry["time"].to_numpy()
+            if "sample" in entry.dims:
+                entry = entry.transpose("sample", ...)
+            elif n > 1:
+                raise _NotABatchError(f"{name} has no sample dimension")
+            entry = entry.to_numpy()
+        array = np.asarray(entry, float)
+        if array.ndim == 1 and n == 1:
+            array = array[None, :]
+        if array.ndim != 2 or array.shape[0] != n:
+            raise _NotABatchError(f"{name} has shape {array.shape} for {n} samples")
+        values[name], time[name] = array, axis
+    return _Raw(values, time, units)
+
+
+@dataclass
+class ModelRunner:
+    """Run a model on parameter sets and aggregate it to the observed windows.
+
+    Attributes
+    ----------
+    model : callable
+        ``model(theta)``, see the module's text.
+    observed : tuple of ObservedSeries
+        What its output is compared with.
+    map : callable, optional
+        Like the built-in ``map``: ``map(function, items)`` gives results in order.
+        ``executor.map`` of a process pool makes model runs parallel (the model must
+        then be picklable). None calls the model in this process.
+    samples_per_call : int, optional
+        Parameter sets in one call of the model. By default all of a batch without
+        ``map``, and one with it.
+    observed_time : mapping of str to ndarray, optional
+        Time axis to assume for output that states none, for each stream.
+
+    Notes
+    -----
+    ``failures`` holds the first message of each failed run, in order.
+    """
+
+    model: Model
+    observed: tuple[ObservedSeries, ...]
+    map: Map | None = None
+    samples_per_call: int | None = None
+    observed_time: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    _plans: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
+    _single: bool = field(default=False, repr=False)
+
+    def __call__(self, theta: Samples) -> Array:
+        """Aggregated series, (sample, n_obs); NaN rows for failed runs."""
+        size = self.samples_per_call or (1 if self.map is not None else len(theta))
+        if self._single:
+            size = 1
+        chunks = [theta[i : i + size] for i in range(0, len(theta), size)]
+        call = _Call(self.model, tuple(series.name for series in self.observed))
+        run = map if self.map is None else self.map
+        parts = [part for answer in run(call, chunks) for part in answer]
+        # A model that cannot take several sets is not asked to again.
+        self._single |= len(theta) > 1 == size or len(parts) == len(theta) > 1
+        rows: list[Array] = []
+        n_obs = sum(series.n_obs for series in self.observed)
+        for raw, error in parts:
+            if raw is None:
+                rows.append(np.full((1, n_obs), np.nan))
+                self.failures.append(error)
+            else:
+                rows.append(self._aggregate(raw))
+        return np.concatenate(rows)
+
+    def _aggregate(self, raw: _Raw) -> Array:
+        columns = []
+        for series in self.observed:
+            values = raw.values[series.name]
+            self._check_units(series, raw.units.get(series.name, ""))
+            plan = self._plan(series, raw.time[series.name], values.shape[1])
+            part = plan(values)
+            columns.append(part)
+        result = np.concatenate(columns, axis=1)
+        scale = np.concatenate(
+            [
+                np.full(s.n_obs, np.abs(s.value).max() + np.sqrt(s.variance.max()))
+                for s in self.observed
+            ]
+        )
+        with np.errstate(invalid="ignore"):
+            bad = ~np.all(np.abs(result) <= ABSURD * scale, axis=1)
+        if bad.any():
+            message = "NaN, infinite or absurdly large output"
+            self.failures.extend([message] * int(bad.sum()))
+            result[bad] = np.nan
+        return result
+
+    def _check_units(self, series: ObservedSeries, units: str) -> None:
+        ours, theirs = _plain_units(series.units), _plain_units(units)
+        if ours and theirs and ours != theirs:
+            raise InputError(
+                f"stream {series.name!r}: observation and model differ in unit",
+                found=f'observation "{series.units}", model "{units}"',
+                wanted="the same unit",
+                hint="Convert the observations; divide an 8-day sum by 8 first.",
+            )
+
+    def _plan(
+        self, series: ObservedSeries, time: NDArray[Any] | None, n_time: int
+    ) -> Any:
+        key = (series.name, n_time)
+        if key not in self._plans:
+            self._plans[key] = _plan_stream(
+                series, time, n_time, self.observed_time.get(series.name)
+            )
+        return self._plans[key]
+
+
+def _plan_stream(
+    series: ObservedSeries,
+    time: NDArray[Any] | None,
+    n_time: int,
+    observed_time: NDArray[Any] | None,
+) -> Callable[[Array], Array]:
+    """Find the map from a model's time axis to one stream's observations."""
+    if time is None:
+        if observed_time is not None and n_time == len(observed_time):
+            time = observed_time
+        elif n_time == series.n_obs:
+            return np.asarray
+        else:
+            raise InputError(
+                f"model output for {series.name!r} states no time",
+                found=f"{n_time} values",
+                wanted=f"a time coordinate, or {series.n_obs} values, one for each "
+                "observation",
+            )
+    if series.windows is not None and series.keys is not None and is_calendar(time):
+        return plan_aggregation(
+            time, series.keys, series.windows, days=series.days, stream=series.name
+        )
+    return _match_times(series, time)
+
+
+def _match_times(series: ObservedSeries, time: NDArray[Any]) -> Aggregation:
+    from scipy import sparse
+
+    place = {moment: i for i, moment in enumerate(time.tolist())}
+    wanted = series.time
+    if wanted.dtype.kind == "M" and time.dtype.kind == "M":
+        wanted = wanted.astype(time.dtype)
+    columns = [place.get(moment, -1) for moment in wanted.tolist()]
+    if -1 in columns:
+        raise InputError(
+            f"model output for {series.name!r} does not cover the observations: "
+            f"none at {wanted[columns.index(-1)]}",
+            found=f"{columns.count(-1)} of {series.n_obs} times without a model value",
+            wanted="a model value at every observed time",
+        )
+    n = series.n_obs
+    return Aggregation(
+        sparse.csr_array((np.ones(n), (np.arange(n), columns)), shape=(n, time.size))
+    )
+
+
+def _plain_units(units: str) -> str:
+    words = " ".join(units.split())
+    return _UNIT_SYNONYMS.get(words, words)
+
+
+@dataclass
+class CostRunner:
+    """Run a function that returns -2 log likelihood itself.
+
+    Attributes
+    ----------
+    cost : callable
+        ``cost(theta) -> (sample,)`` for `Samples` ``theta`` (sample, parameter).
+    map : callable, optional
+        As in `ModelRunner`; each call then gets one parameter set.
+    """
+
+    cost: Callable[[Samples], Any]
+    map: Map | None = None
+    failures: list[str] = field(default_factory=list)
+
+    def __call__(self, theta: Samples) -> Array:
+        """Cost of each parameter set, (sample,); NaN for failed runs."""
+        call = _CostCall(self.cost)
+        if self.map is None:
+            answers = [call(theta)]
+        else:
+            answers = list(self.map(call, [theta[i : i + 1] for i in range(len(theta))]))
+        self.failures.extend(error for _, errors in answers for error in errors)
+        return np.concatenate([values for values, _ in answers])
+
+
+@dataclass(frozen=True)
+class _CostCall:
+    cost: Callable[[Samples], Any]
+
+    def __call__(self, theta: Samples) -> tuple[Array, list[str]]:
+        try:
+            return self._values(theta)
+        except Exception as exc:
+            if len(theta) == 1:
+                return np.array([np.nan]), [f"{type(exc).__name__}: {exc}"]
+            logger.debug("batch of %d costs failed: %r", len(theta), exc)
+        parts = [self(theta[i : i + 1]) for i in range(len(theta))]
+        return np.concatenate([p[0] for p in parts]), [e for p in parts for e in p[1]]
+
+    def _values(self, theta: Samples) -> tuple[Array, list[str]]:
+        values = np.asarray(self.cost(theta), float).reshape(-1)
+        if values.shape != (len(theta),):
+            raise ValueError(f"{values.size} costs for {len(theta)} parameter sets")
+        bad = ~np.isfinite(values)
+        return np.where(bad, np.nan, values), ["cost is not finite"] * int(bad.sum())
