@@ -1,0 +1,40 @@
+"""How the model's equations are compiled.
+
+``equation`` marks a pure function of numbers. It is inlined into every loop that
+calls it, so that the compiler can vectorise that loop over lanes. ``routine``
+marks a loop over the lanes of a workspace (see :mod:`ibis_dalec.workspace`).
+
+No fast-math flag is set: strict IEEE arithmetic makes a lane's numbers the same
+bit for bit whatever the lane count, and keeps :func:`ibis_dalec.maths.exp` exact
+(``fastmath`` silently removes the rounding step of such functions).
+``error_model="numpy"`` lets a division by zero give infinity, without a branch.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+
+def equation(function: Callable[..., Any]) -> Any:
+    """Compile a pure function of numbers, always inlined."""
+    return numba.njit(error_model="numpy", forceinline=True, nogil=True)(function)
+
+
+def routine(function: Callable[..., Any]) -> Any:
+    """Compile a loop over lanes."""
+    return numba.njit(error_model="numpy", nogil=True)(function)
+
+
+def source_digest() -> str:
+    """Digest of every source file of this package.
+
+    The compiler's cache on disk watches only the file of the outermost function;
+    the digest makes a change in any equation a different cache entry.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,116 @@
+"""Saturation vapour pressure, humidity, latent heats and the wet bulb.
+
+Specification: saturation functions (Lowe 1977) and section 8 (wet bulb).
+"""
+
+from ibis_dalec._compile import equation
+from ibis_dalec.constants import CAIR, CH2O, CICE, CVAP, HSUB, HVAP, TMELT
+from ibis_dalec.maths import clip
+
+
+@equation
+def esat(t):
+    """Saturation vapour pressure (Pa) at ``t`` (K), over water or over ice."""
+    x = t - TMELT
+    water = clip(x, 0.0, 100.0)
+    over_water = 6.1078 + water * (
+        4.4365185e-1
+        + water
+        * (
+            1.4289458e-2
+            + water
+            * (
+                2.6506485e-4
+                + water * (3.0312404e-6 + water * (2.0340809e-8 + water * 6.1368209e-11))
+            )
+        )
+    )
+    ice = clip(x, -60.0, 0.0)
+    over_ice = 6.109178 + ice * (
+        5.0346990e-1
+        + ice
+        * (
+            1.8860134e-2
+            + ice
+            * (
+                4.1762237e-4
+                + ice * (5.8247203e-6 + ice * (4.8388032e-8 + ice * 1.8388269e-10))
+            )
+        )
+    )
+    return 100.0 * (over_water if t >= TMELT else over_ice)
+
+
+@equation
+def desat(t):
+    """Derivative of :func:`esat` (Pa K-1) at ``t`` (K)."""
+    x = t - TMELT
+    water = clip(x, 0.0, 100.0)
+    over_water = 4.4381e-1 + water * (
+        2.8570026e-2
+        + water
+        * (
+            7.938054e-4
+            + water
+            * (
+                1.2152151e-5
+                + water
+                * (1.0365614e-7 + water * (3.5324218e-10 - water * 7.0902448e-13))
+            )
+        )
+    )
+    ice = clip(x, -60.0, 0.0)
+    over_ice = 5.0303052e-1 + ice * (
+        3.773255e-2
+        + ice
+        * (
+            1.2679954e-3
+            + ice
+            * (
+                2.4775631e-5
+                + ice * (3.0056931e-7 + ice * (2.1585425e-9 + ice * 7.1310977e-12))
+            )
+        )
+    )
+    return 100.0 * (over_water if t >= TMELT else over_ice)
+
+
+@equation
+def qsat(e, p):
+    """Saturation specific humidity (kg kg-1) for pressures in Pa."""
+    return 0.622 * e / max(p - 0.378 * e, 0.622 * e)
+
+
+@equation
+def dqsat(t, q, e):
+    """Derivative of :func:`qsat` (kg kg-1 K-1); ``e`` is ``esat(t)``, ``q`` its qsat."""
+    return desat(t) / e * q * (1.0 + q * (1.0 / 0.622 - 1.0))
+
+
+@equation
+def latent_vaporisation(t, ta):
+    """Heat of vaporisation (J kg-1) of water at ``t`` into air at ``ta`` (K)."""
+    return HVAP + CVAP * (ta - TMELT) - CH2O * (t - TMELT)
+
+
+@equation
+def latent_sublimation(t, ta):
+    """Heat of sublimation (J kg-1) of ice at ``t`` into air at ``ta`` (K)."""
+    return HSUB + CVAP * (ta - TMELT) - CICE * (t - TMELT)
+
+
+@equation
+def wet_bulb(ta, q, p):
+    """Wet-bulb temperature (K) by at most 20 damped steps, as the original's twet3.
+
+    The last iterate is returned also when the steps did not converge.
+    """
+    celsius = ta - TMELT
+    t = celsius * q / qsat(esat(ta), p) + TMELT
+    for _ in range(20):
+        target = ta - latent_vaporisation(t, ta) / CAIR * (qsat(esat(t), p) - q)
+        change = 0.2 * (target - t)
+        t = t + change
+        if abs(change) < 0.02:
+            break
+    return t
