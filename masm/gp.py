@@ -295,8 +295,8 @@ class GaussianProcess:
             "extra_variance": self.extra_variance,
             "log_parameters": self._log_parameters,
             "scaling": np.array([self.y_mean, self.y_scale, self.noise_floor]),
-            "center": self._center,
-            "spread": self._spread,
+            "center": self.mean_center,
+            "spread": self.mean_spread,
             "mean": np.array(float(_MEAN_NAMES.index(self.mean_name))),
         }
 
@@ -308,7 +308,7 @@ class GaussianProcess:
         gp = cls(mean=names[int(a["mean"])], noise_floor=float(a["scaling"][2]))
         gp._set_data(a["x"], a["y"], a["extra_variance"])
         gp.y_mean, gp.y_scale = float(a["scaling"][0]), float(a["scaling"][1])
-        gp._center, gp._spread = a["center"], a["spread"]
+        gp.mean_center, gp.mean_spread = a["center"], a["spread"]
         gp._condition(a["log_parameters"])
         return gp
 
@@ -335,8 +335,8 @@ class GaussianProcess:
         spread = float(np.sqrt(weight @ (self.y - self.y_mean) ** 2))
         # A constant output (a parameter that does nothing) keeps a unit scale.
         self.y_scale = spread if spread > 1e-12 * (1.0 + abs(self.y_mean)) else 1.0
-        self._center = self.x.mean(axis=0)
-        self._spread = np.maximum(np.sqrt(3.0) * self.x.std(axis=0), 1e-3)
+        self.mean_center = self.x.mean(axis=0)
+        self.mean_spread = np.maximum(np.sqrt(3.0) * self.x.std(axis=0), 1e-3)
 
     def _default_start(self) -> Array:
         d = self.x.shape[1]
@@ -428,7 +428,7 @@ class GaussianProcess:
         """Functions of the mean at x, (n_points, n_functions)."""
         columns = [np.ones((len(x), 1))]
         if self.mean_name != "constant":
-            z = (x - self._center) / self._spread
+            z = (x - self.mean_center) / self.mean_spread
             columns.append(z)
         if self.mean_name == "quadratic":
             i, j = np.triu_indices(x.shape[1])

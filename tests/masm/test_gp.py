@@ -82,7 +82,7 @@ def test_appending_gives_the_same_surrogate_as_conditioning_on_all(sample):
     whole = GaussianProcess.from_arrays(
         gp.to_arrays()
         | {"x": x, "y": y, "extra_variance": np.zeros(len(y))}
-        | {"center": gp._center, "spread": gp._spread}
+        | {"center": gp.mean_center, "spread": gp.mean_spread}
     )
     gp.append(x[30:35], y[30:35]).append(x[35:], y[35:])
     points = np.random.default_rng(1).random((20, 3))
