@@ -20,7 +20,7 @@ def saturation_vapour_pressure(temperature: ArrayLike) -> Array:
     """Saturation vapour pressure over water [Pa] at a temperature [degC].
 
     Magnus form with the constants of WMO-No. 8, Annex 4.B: 611.2 Pa at 0 degC,
-    within 0.3 % from -45 to 60 degC.
+    within 0.5 % of the Smithsonian tables from -20 to 45 degC.
     """
     t = np.asarray(temperature, dtype=np.float64)
     return 611.2 * np.exp(17.62 * t / (243.12 + t))

@@ -77,11 +77,11 @@ def drop_low_summer_lai(
     usual = series.groupby(days.day_of_year).transform(
         lambda values: values.quantile(percentile / 100.0)
     )
-    low = days.month.isin(months) & (series < fraction * usual)
+    low = np.isin(days.month, months) & (series < fraction * usual).to_numpy()
     attrs = {
         "n_dropped": int(low.sum()),
         "screening": f"months {', '.join(map(str, months))}: dropped below {fraction:g}"
         f" of the {percentile:g}th percentile of the date",
     }
-    kept = np.where(low.to_numpy(), np.nan, series.to_numpy())
+    kept = np.where(low, np.nan, series.to_numpy())
     return lai.copy(data=kept).assign_attrs(attrs)

@@ -26,8 +26,8 @@ def extraterrestrial_radiation(time: ArrayLike, lat: float) -> Array:
     """Shortwave above the atmosphere on each day [MJ m-2 d-1].
 
     The sum that the model's own hours see: coszen at 0:00, 1:00 ... 23:00 local
-    solar time, each held for an hour. It is not the analytic daily integral
-    (within 0.5 % of it in summer at middle latitudes).
+    solar time, each held for an hour. It is not the exact daily integral:
+    up to 1.4 % off on single days below 51 degrees, 0.1 % over a year.
 
     Parameters
     ----------
