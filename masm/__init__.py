@@ -1,1 +1,57 @@
-"""Calibrate any process model, pixel by pixel, with an adaptive surrogate."""
+"""Calibrate any process model, pixel by pixel, with an adaptive surrogate.
+
+>>> import masm
+>>> result = masm.calibrate(model, observations, priors, seed=7)  # doctest: +SKIP
+>>> result.summary()                                              # doctest: +SKIP
+"""
+
+from masm.calibrate import Block, calibrate
+from masm.errors import CalibrationFailed, InputError
+from masm.observations import (
+    GivenVariance,
+    RelativeVariance,
+    SeriesVariance,
+    Stream,
+    streams_from_dataset,
+)
+from masm.priors import (
+    Beta,
+    Constraint,
+    LogUniform,
+    Prior,
+    Priors,
+    TruncatedNormal,
+    Uniform,
+    below,
+)
+from masm.problem import Outcome, Problem, Runs
+from masm.result import Result, open_result
+from masm.samples import Samples
+from masm.scores import scores
+
+__all__ = [
+    "Beta",
+    "Block",
+    "CalibrationFailed",
+    "Constraint",
+    "GivenVariance",
+    "InputError",
+    "LogUniform",
+    "Outcome",
+    "Prior",
+    "Priors",
+    "Problem",
+    "RelativeVariance",
+    "Result",
+    "Runs",
+    "Samples",
+    "SeriesVariance",
+    "Stream",
+    "TruncatedNormal",
+    "Uniform",
+    "below",
+    "calibrate",
+    "open_result",
+    "scores",
+    "streams_from_dataset",
+]

@@ -91,7 +91,9 @@ def time_step_days(time: ArrayLike) -> float:
     if time.size < 2:
         return 1.0
     steps = np.diff(time)
-    return float(np.median([pd.Timedelta(step) / pd.Timedelta(days=1) for step in steps]))
+    return float(
+        np.median([pd.Timedelta(step) / pd.Timedelta(days=1) for step in steps])
+    )
 
 
 def window_means(

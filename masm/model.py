@@ -45,34 +45,61 @@ class _Raw:
 
 @dataclass(frozen=True)
 class _Call:
-    """Call a model on a few samples. Picklable when the model is."""
+    """Call a model on a few samples. Picklable when the model is.
+
+    ``form`` is how the model likes its parameters, once that is known: "batch"
+    (sample, parameter), "rows" (1, parameter) or "row" (parameter,).
+    """
 
     model: Model
     streams: tuple[str, ...]
+    form: str | None
 
-    def __call__(self, theta: Samples) -> list[tuple[_Raw | None, str]]:
-        """Give output, or None and the reason, for parts that make up ``theta``."""
-        error = ""
-        if len(theta) > 1:
+    def __call__(self, theta: Samples) -> _Answer:
+        n = len(theta)
+        if n > 1 and self.form in (None, "batch"):
             try:
-                return [(_read(self.model(theta), self.streams, len(theta)), "")]
+                raw = _read(self.model(theta), self.streams, n)
+                return _Answer([(raw, "")], "batch")
             except InputError:
                 raise
             except Exception as exc:  # a model may raise anything
-                logger.debug("batch of %d failed: %r", len(theta), exc)
-        parts: list[tuple[_Raw | None, str]] = []
-        for i in range(len(theta)):
-            raw = None
-            for one in (theta[i : i + 1], theta[i]):
-                try:
-                    raw = _read(self.model(one), self.streams, 1)
-                    break
-                except InputError:
-                    raise
-                except Exception as exc:
-                    error = f"{type(exc).__name__}: {exc}"
-            parts.append((raw, "" if raw is not None else error))
-        return parts
+                logger.debug("a batch of %d runs failed: %r", n, exc)
+        forms = {None: ("rows", "row"), "batch": ("rows",)}.get(
+            self.form, (str(self.form),)
+        )
+        parts, found = [], set()
+        for i in range(n):
+            raw, error, form = self._one(theta, i, forms)
+            parts.append((raw, error))
+            found.add(form)
+        # One bad set can spoil a batch: only a model whose every set runs alone,
+        # and all in the same form, is taken to know single sets only.
+        alike = found.pop() if len(found) == 1 else None
+        learned = alike if n > 1 or alike == "row" else None
+        return _Answer(parts, self.form or learned)
+
+    def _one(
+        self, theta: Samples, i: int, forms: Sequence[str]
+    ) -> tuple[_Raw | None, str, str | None]:
+        error = ""
+        for form in forms:
+            one = theta[i] if form == "row" else theta[i : i + 1]
+            try:
+                return _read(self.model(one), self.streams, 1), "", form
+            except InputError:
+                raise
+            except Exception as exc:
+                error = error or f"{type(exc).__name__}: {exc}"
+        return None, error, None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Output, or None and the reason, for the parts of a call; and its form."""
+
+    parts: list[tuple[_Raw | None, str]]
+    form: str | None
 
 
 class _NotABatchError(Exception):
@@ -149,19 +176,19 @@ class ModelRunner:
     observed_time: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     _plans: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
-    _single: bool = field(default=False, repr=False)
+    _form: str | None = field(default=None, repr=False)
 
     def __call__(self, theta: Samples) -> Array:
         """Aggregated series, (sample, n_obs); NaN rows for failed runs."""
         size = self.samples_per_call or (1 if self.map is not None else len(theta))
-        if self._single:
-            size = 1
         chunks = [theta[i : i + size] for i in range(0, len(theta), size)]
-        call = _Call(self.model, tuple(series.name for series in self.observed))
-        run = map if self.map is None else self.map
-        parts = [part for answer in run(call, chunks) for part in answer]
-        # A model that cannot take several sets is not asked to again.
-        self._single |= len(theta) > 1 == size or len(parts) == len(theta) > 1
+        names = tuple(series.name for series in self.observed)
+        call = _Call(self.model, names, self._form)
+        answers = list((map if self.map is None else self.map)(call, chunks))
+        forms = {answer.form for answer in answers}
+        if len(forms) == 1:
+            self._form = forms.pop()
+        parts = [part for answer in answers for part in answer.parts]
         rows: list[Array] = []
         n_obs = sum(series.n_obs for series in self.observed)
         for raw, error in parts:
@@ -290,7 +317,9 @@ class CostRunner:
         if self.map is None:
             answers = [call(theta)]
         else:
-            answers = list(self.map(call, [theta[i : i + 1] for i in range(len(theta))]))
+            answers = list(
+                self.map(call, [theta[i : i + 1] for i in range(len(theta))])
+            )
         self.failures.extend(error for _, errors in answers for error in errors)
         return np.concatenate([values for values, _ in answers])
 

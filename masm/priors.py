@@ -277,11 +277,12 @@ class Priors(Mapping[str, Prior]):
         return Priors({name: self._priors[name] for name in names})
 
     def with_defaults(self, defaults: Mapping[str, float]) -> Priors:
-        """Return the same priors with other default values."""
-        changed = {
-            name: replace(prior, default=defaults.get(name, prior.default))
-            for name, prior in self.items()
-        }
+        """Return the same priors with other default values, kept to the bounds."""
+        changed = dict(self._priors)
+        for name, value in defaults.items():
+            prior = changed[name]
+            value = min(max(value, prior.low), prior.high)
+            changed[name] = replace(prior, default=value)
         return Priors(changed, self.constraints)
 
     def from_unit(self, u: ArrayLike) -> Samples:

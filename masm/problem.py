@@ -1,6 +1,7 @@
 """The calibration problem: what every calibration method is given, and gives back.
 
-A method is a function ``sample(problem, seed, **options) -> Outcome``. It sees
+A method is a function ``sample(problem, seed, **options) -> Outcome``, with ``seed``
+a `numpy.random.SeedSequence` (derive parts of it with `seed_sequence`). It sees
 points ``u`` of the unit cube, in which the prior is flat, and asks for model runs
 with ``problem.run(u)``. It never sees a unit, a date or a file.
 """
@@ -213,10 +214,17 @@ class Outcome:
     attrs: Mapping[str, Any] = field(default_factory=dict)
 
 
-def seed_sequence(seed: Seed, *key: int) -> np.random.SeedSequence:
+def seed_sequence(
+    seed: Seed | np.random.SeedSequence, *key: int
+) -> np.random.SeedSequence:
     """A stream of chance for one part of a calibration.
 
     The same ``seed`` and ``key`` give the same numbers on any machine, in any
-    order of work: a part can be redone alone.
+    order of work: a part can be redone alone. Keys nest: the part of a part is
+    ``seed_sequence(seed_sequence(seed, 2), 7)``.
     """
+    if isinstance(seed, np.random.SeedSequence):
+        return np.random.SeedSequence(
+            entropy=seed.entropy, spawn_key=(*seed.spawn_key, *key)
+        )
     return np.random.SeedSequence(entropy=seed, spawn_key=key)

@@ -1,0 +1,339 @@
+"""Calibrate a model against observations: the one call most users need."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from masm.checkpoint import Checkpoint, digest
+from masm.errors import InputError
+from masm.likelihood import GaussianLikelihood
+from masm.model import Map, Model, ModelRunner
+from masm.observations import ObservedSeries, Stream, as_streams
+from masm.priors import Priors, as_priors
+from masm.problem import Outcome, Problem, Runs, Seed, seed_sequence
+from masm.result import Result, assemble, draws_of
+from masm.scores import scores
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+logger = logging.getLogger(__name__)
+
+#: Calibration methods and the module whose ``sample(problem, seed, **options)`` each is.
+METHODS = {"published": "masm.published"}
+
+DEFAULT_METHOD = "published"
+
+_PREDICTIVE = 2_000_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """A step of a stepwise calibration: some parameters on some streams.
+
+    Attributes
+    ----------
+    streams : str or sequence of str
+        The observations used.
+    parameters : sequence of str
+        The parameters calibrated. Others stay at the posterior mean of an earlier
+        block, or at their default.
+    """
+
+    streams: tuple[str, ...]
+    parameters: tuple[str, ...]
+
+    def __init__(
+        self, streams: str | Sequence[str], parameters: str | Sequence[str]
+    ) -> None:
+        object.__setattr__(self, "streams", _names(streams))
+        object.__setattr__(self, "parameters", _names(parameters))
+
+
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def calibrate(
+    model: Model,
+    observations: Any,
+    priors: Any,
+    *,
+    seed: Seed,
+    blocks: Sequence[Block] | None = None,
+    method: str = DEFAULT_METHOD,
+    variance: Any = None,
+    windows: Any = "auto",
+    map: Map | None = None,
+    samples_per_call: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    n_predictive: int = 32,
+    **options: Any,
+) -> Result:
+    """Find the posterior of a model's parameters given observations.
+
+    Parameters
+    ----------
+    model : callable
+        ``model(theta)`` with ``theta`` a `masm.Samples`, (sample, parameter): columns
+        answer to names, ``dict(theta)`` maps names to them. It returns an xarray
+        Dataset over (sample, time) with a variable for each stream, or a mapping of
+        such arrays. A model that takes one parameter set and returns series over
+        (time) will do as well. A run that raises or returns NaN is survived.
+    observations : xarray.Dataset, Stream, or mapping of name to Stream
+        For a Dataset over ``time`` see `masm.observations.streams_from_dataset`.
+    priors : mapping or Priors
+        Name to ``(low, high)`` for a uniform prior, or to a prior such as
+        `masm.TruncatedNormal`.
+    seed : int or sequence of int
+        The same seed gives the same answer on any worker, in any order.
+    blocks : sequence of Block, optional
+        Stepwise calibration: one block after the other, each with its own streams
+        and parameters. What a block calibrated and a later one does not is fixed at
+        its posterior mean there. Without blocks, all at once.
+    method : str
+        ``"published"``: the loop of the source paper (`masm.published`).
+    variance : rule, or mapping of stream to rule, optional
+        The error variance: ``"series"`` (that of the observed aggregated series, the
+        paper's), ``"given"`` (with the data), a number in units squared, or
+        `masm.RelativeVariance`. By default given where the data have one, else
+        series. The result names it.
+    windows : str, None, or mapping of stream to either, optional
+        Calendar windows in which observations and model are averaged before they
+        are compared; ``"auto"`` is ``"8-day"`` for dates at most eight days apart.
+    map : callable, optional
+        Like the built-in ``map``; that of a process pool runs the model in parallel.
+    samples_per_call : int, optional
+        Parameter sets in one call of the model: all of a batch by default, one with
+        ``map``.
+    checkpoint : path-like, optional
+        File in which finished model runs are kept after every batch. If it stands
+        there already, the calibration goes on from it, to the same answer. A file
+        of another calibration is refused.
+    n_predictive : int
+        Model runs at posterior draws for the posterior predictive, where the method
+        has made none.
+    **options
+        Of the method, such as ``n_iterations``.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        Something given cannot be used; no model run has been made for most kinds,
+        and at most the first batch for those seen only in the model's output.
+    CalibrationFailed
+        So many model runs failed that there is nothing to fit.
+    """
+    priors = as_priors(priors)
+    streams = as_streams(observations, variance=variance, windows=windows)
+    steps = _check_blocks(blocks, streams, priors)
+    sample = _method(method, options)
+    _check_seed(seed)
+    used = [name for name in streams if any(name in step.streams for step in steps)]
+    likelihood = GaussianLikelihood(tuple(streams[name].aggregate() for name in used))
+    series_of = {series.name: series for series in likelihood.observed}
+    record = None
+    if checkpoint is not None:
+        record = Checkpoint(
+            checkpoint,
+            _fingerprint(
+                priors, likelihood, steps, method, seed, options, n_predictive
+            ),
+        )
+
+    def runner(names: Sequence[str]) -> ModelRunner:
+        return ModelRunner(
+            model,
+            tuple(series_of[name] for name in names),
+            map=map,
+            samples_per_call=samples_per_call,
+            observed_time={name: streams[name].time for name in names},
+        )
+
+    def problem(names: Sequence[str], active: Sequence[str], label: str) -> Problem:
+        return Problem(
+            priors=current,
+            active=tuple(active),
+            runner=runner(names),
+            likelihood=GaussianLikelihood(tuple(series_of[name] for name in names)),
+            record=None if record is None else record.block(label),
+        )
+
+    current = priors
+    parts: list[tuple[Problem, Outcome]] = []
+    stages = {"default": current.defaults}
+    for i, step in enumerate(steps):
+        names = [name for name in used if name in step.streams]
+        part = problem(names, step.parameters, f"block{i + 1}")
+        outcome = sample(part, seed_sequence(seed, i), **options)
+        parts.append((part, outcome))
+        means = part.theta(outcome.u.reshape(-1, part.n_parameters)).mean(axis=0)
+        found = dict(zip(part.active, means.tolist(), strict=True))
+        current = current.with_defaults(found)
+        label = "calibrated" if i == len(steps) - 1 else f"after block {i + 1}"
+        stages[label] = current.defaults
+
+    whole = problem(used, priors.names, "predictive")
+    stage_theta = np.array([list(values.values()) for values in stages.values()])
+    stage_runs = whole.run(whole.unit(stage_theta))
+    extra = stage_runs
+    predictive = parts[0][1].check if len(parts) == 1 else None
+    if predictive is None and n_predictive > 0:
+        rng = np.random.default_rng(seed_sequence(seed, _PREDICTIVE))
+        draws = draws_of(parts).reshape(-1, len(priors))
+        predictive = whole.run(draws[rng.choice(len(draws), n_predictive)])
+        extra = extra.append(predictive)
+    return assemble(
+        parts,
+        seed=seed,
+        method=method,
+        likelihood=likelihood,
+        predictive=predictive,
+        fit=_fit(list(stages), stage_runs, likelihood),
+        n_extra_runs=extra.n,
+        n_extra_failed=extra.n_failed,
+        attrs={
+            "blocks": "; ".join(
+                f"{' '.join(s.streams)}: {' '.join(s.parameters)}" for s in steps
+            ),
+        },
+    )
+
+
+def _check_blocks(
+    blocks: Sequence[Block] | None, streams: Mapping[str, Stream], priors: Priors
+) -> list[Block]:
+    if blocks is None:
+        return [Block(tuple(streams), priors.names)]
+    steps = list(blocks)
+    if not steps:
+        raise InputError("blocks are empty", wanted="at least one masm.Block, or None")
+    for i, block in enumerate(steps, start=1):
+        if not isinstance(block, Block):
+            raise InputError(
+                f"block {i} is not a block",
+                found=repr(block),
+                wanted="masm.Block(streams, parameters)",
+            )
+        for kind, wanted, known in (
+            ("stream", block.streams, list(streams)),
+            ("parameter", block.parameters, list(priors)),
+        ):
+            if not wanted:
+                raise InputError(
+                    f"block {i} has no {kind}", wanted=f"at least one {kind}"
+                )
+            for name in wanted:
+                if name not in known:
+                    raise InputError(
+                        f"block {i}: unknown {kind} {name!r}",
+                        found=name,
+                        wanted=f"one of {', '.join(known)}",
+                    )
+            if len(set(wanted)) < len(wanted):
+                raise InputError(f"block {i} names a {kind} twice", found=wanted)
+    never = [name for name in priors if all(name not in b.parameters for b in steps)]
+    if never:
+        raise InputError(
+            f"no block calibrates {', '.join(never)}",
+            found=f"{len(priors)} priors",
+            wanted="each parameter with a prior in at least one block",
+            hint="Fix such a parameter in the model, and leave out its prior.",
+        )
+    return steps
+
+
+def _check_seed(seed: Any) -> None:
+    parts = [seed] if not isinstance(seed, Sequence | np.ndarray) else list(seed)
+    whole = [isinstance(p, int | np.integer) and not isinstance(p, bool) for p in parts]
+    if not parts or not all(whole) or min(parts) < 0:
+        raise InputError(
+            "seed", found=repr(seed), wanted="a whole number >= 0, or several in a list"
+        )
+
+
+def _method(method: str, options: Mapping[str, Any]) -> Callable[..., Outcome]:
+    if method not in METHODS:
+        raise InputError(
+            f"unknown method {method!r}", wanted=f"one of {', '.join(METHODS)}"
+        )
+    sample: Callable[..., Outcome] = importlib.import_module(METHODS[method]).sample
+    known = list(inspect.signature(sample).parameters)[2:]
+    for name in options:
+        if name not in known:
+            raise InputError(
+                f"unknown option {name!r} of method {method!r}",
+                found=name,
+                wanted=f"one of {', '.join(known)}",
+            )
+    return sample
+
+
+def _fingerprint(
+    priors: Priors,
+    likelihood: GaussianLikelihood,
+    steps: Sequence[Block],
+    method: str,
+    seed: Seed,
+    options: Mapping[str, Any],
+    n_predictive: int,
+) -> dict[str, str]:
+    def of_series(series: ObservedSeries) -> str:
+        return digest(
+            series.name,
+            series.units,
+            series.time,
+            series.value,
+            series.variance,
+            str(series.windows),
+        )
+
+    seeds = [seed] if isinstance(seed, int | np.integer) else list(seed)
+    return {
+        "priors": digest(
+            {name: repr(prior) for name, prior in priors.items()},
+            list(priors),
+            [rule.description for rule in priors.constraints],
+        ),
+        "observations": digest([of_series(series) for series in likelihood.observed]),
+        "blocks": digest([[step.streams, step.parameters] for step in steps]),
+        "method": method,
+        "seed": digest([int(part) for part in seeds]),
+        "options": digest(dict(options), n_predictive),
+    }
+
+
+def _fit(
+    stages: Sequence[str], runs: Runs, likelihood: GaussianLikelihood
+) -> xr.Dataset:
+    import xarray as xr
+
+    assert runs.series is not None
+    names = [series.name for series in likelihood.observed]
+    columns: dict[str, list[list[float]]] = {}
+    for row in runs.series:
+        made: dict[str, list[float]] = {}
+        for series in likelihood.observed:
+            part = row[likelihood.slices[series.name]]
+            entry = scores(part, series.value)
+            entry["cost"] = float(np.sum((part - series.value) ** 2 / series.variance))
+            for key, value in entry.items():
+                made.setdefault(key, []).append(float(value))
+        for key, values in made.items():
+            columns.setdefault(key, []).append(values)
+    return xr.Dataset(
+        {key: (("stage", "stream"), np.array(v)) for key, v in columns.items()},
+        coords={"stage": list(stages), "stream": names},
+    )

@@ -1,0 +1,434 @@
+"""What a calibration gives: the posterior, how it was made, how far to trust it.
+
+A `Result` is a handful of labelled datasets with the names ArviZ knows (posterior,
+prior, sample_stats, posterior_predictive, observed_data) and two of its own: runs,
+every model run made, and fit, the scores of default and calibrated parameters. On
+disk each is a group of one netCDF-4 file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masm.checkpoint import replacing
+from masm.diagnostics import at_bound, convergence
+from masm.errors import InputError
+from masm.likelihood import GaussianLikelihood
+from masm.problem import Outcome, Problem, Runs, seed_sequence
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+_N_PRIOR_DRAWS = 1000
+_CONVERGENCE = ("r_hat", "ess_bulk", "ess_tail", "r_hat_gr")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished calibration.
+
+    Attributes
+    ----------
+    groups : mapping of str to xarray.Dataset
+        The datasets described in `masm.result`; missing ones do not apply.
+    attrs : mapping
+        Numbers and texts about the whole: method, seed, status, counts.
+    """
+
+    groups: Mapping[str, xr.Dataset]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Posterior draws, one variable (chain, draw) for each parameter."""
+        return self.groups["posterior"]
+
+    @property
+    def prior(self) -> xr.Dataset:
+        """Draws from the prior, (chain, draw)."""
+        return self.groups["prior"]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the calibrated parameters, in the priors' order."""
+        return tuple(str(name) for name in self.posterior.data_vars)
+
+    @property
+    def n_model_runs(self) -> int:
+        """Every model run the calibration asked for, failed ones included."""
+        return int(self.attrs["n_model_runs"])
+
+    @property
+    def n_failed_runs(self) -> int:
+        """How many of them failed."""
+        return int(self.attrs["n_failed_runs"])
+
+    @property
+    def surrogate_rmse(self) -> float:
+        """Error of the surrogate's cost against the model's; the worst block's."""
+        return float(self.attrs["surrogate_rmse"])
+
+    @property
+    def status(self) -> str:
+        """``"done"``, or ``"suspect"``: look before using it."""
+        return str(self.attrs["status"])
+
+    @property
+    def reason(self) -> str:
+        """Why it is suspect; empty when done."""
+        return str(self.attrs["reason"])
+
+    @cached_property
+    def mean(self) -> pd.Series:
+        """Posterior mean of each parameter."""
+        return self._each(lambda draws: float(np.mean(draws)))
+
+    @cached_property
+    def sd(self) -> pd.Series:
+        """Posterior standard deviation of each parameter."""
+        return self._each(lambda draws: float(np.std(draws, ddof=1)))
+
+    @property
+    def fit(self) -> pd.DataFrame:
+        """Scores of each stream with default and with calibrated parameters.
+
+        Model runs, one for each ``stage``: "default", then the posterior mean after
+        each block. Columns as in `masm.scores.scores` and ``cost``. Empty when the
+        model only returns a cost.
+        """
+        import pandas as pd
+
+        if "fit" not in self.groups:
+            return pd.DataFrame()
+        return self.groups["fit"].to_dataframe()
+
+    def _each(self, number: Any) -> pd.Series:
+        import pandas as pd
+
+        return pd.Series(
+            {name: number(self.posterior[name].to_numpy()) for name in self.parameters}
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """One row for each parameter.
+
+        Columns: mean, sd, q05, q50, q95; r_hat, ess_bulk and ess_tail
+        (rank-normalised, ArviZ); r_hat_gr (the source paper's eq. 9); at_bound
+        ("low", "high" or empty).
+        """
+        import pandas as pd
+
+        rows = {}
+        for name in self.parameters:
+            variable = self.posterior[name]
+            draws = variable.to_numpy()
+            q05, q50, q95 = np.quantile(draws, [0.05, 0.5, 0.95])
+            rows[name] = {
+                "mean": self.mean[name],
+                "sd": self.sd[name],
+                "q05": q05,
+                "q50": q50,
+                "q95": q95,
+                **{key: float(variable.attrs[key]) for key in _CONVERGENCE},
+                "at_bound": str(variable.attrs["at_bound"]),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def to_datatree(self) -> xr.DataTree:
+        """Return all groups as one tree."""
+        import xarray as xr
+
+        tree: dict[str, Any] = {"/": xr.Dataset(attrs=dict(self.attrs))}
+        tree.update(self.groups)
+        return xr.DataTree.from_dict(tree)
+
+    def to_netcdf(self, path: str | os.PathLike[str]) -> None:
+        """Write a netCDF-4 file; ``arviz.from_netcdf`` and `open_result` read it.
+
+        Written aside and then put in place, so that a file with this name is
+        always whole.
+        """
+        tree = self.to_datatree()
+        encoding = {
+            f"/{group}": {
+                name: {"zlib": True, "complevel": 1}
+                for name, variable in dataset.data_vars.items()
+                if variable.ndim > 0 and variable.dtype.kind == "f"
+            }
+            for group, dataset in self.groups.items()
+        }
+        with replacing(path) as aside:
+            tree.to_netcdf(aside, engine="h5netcdf", encoding=encoding)
+
+    def __repr__(self) -> str:
+        verdict = self.status + (f" ({self.reason})" if self.reason else "")
+        return (
+            f"<masm.Result {verdict}: {len(self.parameters)} parameters, "
+            f"{self.n_model_runs} model runs, {self.n_failed_runs} failed>\n"
+            f"{self.summary().to_string(float_format=lambda x: f'{x:.4g}')}"
+        )
+
+
+def open_result(path: str | os.PathLike[str]) -> Result:
+    """Read a result written by `Result.to_netcdf`, wholly into memory."""
+    import xarray as xr
+
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            groups = {
+                name: node.to_dataset().load() for name, node in tree.children.items()
+            }
+            attrs = {key: _plain(value) for key, value in tree.attrs.items()}
+    except OSError as exc:
+        raise InputError(
+            f"result {os.fspath(path)} cannot be read",
+            found=str(exc),
+            wanted="a netCDF file written by Result.to_netcdf",
+        ) from exc
+    if "posterior" not in groups:
+        raise InputError(
+            f"result {os.fspath(path)} has no posterior",
+            found=f"groups {', '.join(groups) or 'none'}",
+            wanted="a netCDF file written by Result.to_netcdf",
+        )
+    return Result(groups, attrs)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def assemble(
+    parts: Sequence[tuple[Problem, Outcome]],
+    *,
+    seed: Any,
+    method: str,
+    likelihood: GaussianLikelihood | None = None,
+    predictive: Runs | None = None,
+    fit: xr.Dataset | None = None,
+    n_extra_runs: int = 0,
+    n_extra_failed: int = 0,
+    attrs: Mapping[str, Any] | None = None,
+) -> Result:
+    """Build a result from what the blocks of a calibration gave.
+
+    Parameters
+    ----------
+    parts : sequence of (Problem, Outcome)
+        The blocks in order. A parameter's posterior is that of the last block it
+        is calibrated in.
+    seed, method
+        As they were asked for.
+    likelihood : GaussianLikelihood, optional
+        Of all streams; its observations go into ``observed_data``.
+    predictive : Runs, optional
+        Model runs at posterior draws, with the series of ``likelihood``.
+    fit : xarray.Dataset, optional
+        Scores over (stage, stream).
+    n_extra_runs, n_extra_failed : int
+        Model runs made outside the blocks.
+    attrs : mapping, optional
+        More to keep with the result.
+    """
+    priors = parts[0][0].priors
+    groups = {
+        "posterior": _posterior(parts),
+        "prior": _prior(parts, seed),
+        "sample_stats": _sample_stats(parts),
+        "runs": _runs(parts),
+    }
+    if likelihood is not None:
+        groups["observed_data"] = _observed(likelihood)
+        if predictive is not None and predictive.series is not None:
+            groups["posterior_predictive"] = _predictive(likelihood, predictive)
+    if fit is not None:
+        groups["fit"] = fit
+    outcomes = [outcome for _, outcome in parts]
+    suspect = [outcome for outcome in outcomes if outcome.status != "done"]
+    whole: dict[str, Any] = {
+        "method": method,
+        "seed": json.dumps(_jsonable(seed)),
+        "status": "suspect" if suspect else "done",
+        "reason": suspect[0].reason if suspect else "",
+        "n_model_runs": sum(o.runs.n for o in outcomes) + n_extra_runs,
+        "n_failed_runs": sum(o.runs.n_failed for o in outcomes) + n_extra_failed,
+        "surrogate_rmse": float(np.max([o.surrogate_rmse for o in outcomes])),
+        "constraints": "; ".join(rule.description for rule in priors.constraints),
+    }
+    if likelihood is not None:
+        for series in likelihood.observed:
+            whole[f"variance_{series.name}"] = series.variance_rule
+    for i, (problem, outcome) in enumerate(parts):
+        prefix = f"block{i + 1}_" if len(parts) > 1 else ""
+        if prefix:
+            whole[prefix + "parameters"] = " ".join(problem.active)
+            whole[prefix + "status"] = outcome.status
+            whole[prefix + "reason"] = outcome.reason
+            whole[prefix + "surrogate_rmse"] = outcome.surrogate_rmse
+        whole.update({prefix + key: value for key, value in outcome.attrs.items()})
+    whole.update(attrs or {})
+    return Result(groups, whole)
+
+
+def _jsonable(seed: Any) -> Any:
+    whole = isinstance(seed, int | np.integer)
+    return int(seed) if whole else [int(part) for part in seed]
+
+
+def _owners(parts: Sequence[tuple[Problem, Outcome]]) -> dict[str, int]:
+    """Which block each calibrated parameter's posterior comes from."""
+    last = {name: i for i, (p, _) in enumerate(parts) for name in p.active}
+    return {name: last[name] for name in parts[0][0].priors.names if name in last}
+
+
+def draws_of(parts: Sequence[tuple[Problem, Outcome]]) -> Array:
+    """Posterior draws of all calibrated parameters, (chain, draw, parameter).
+
+    In the unit cube, parameters in the priors' order. Blocks are independent of
+    each other.
+    """
+    n_chains = min(outcome.u.shape[0] for _, outcome in parts)
+    n_draws = min(outcome.u.shape[1] for _, outcome in parts)
+    columns = [
+        parts[i][1].u[:n_chains, -n_draws:, parts[i][0].active.index(name)]
+        for name, i in _owners(parts).items()
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _posterior(parts: Sequence[tuple[Problem, Outcome]]) -> xr.Dataset:
+    import xarray as xr
+
+    priors = parts[0][0].priors
+    owners = _owners(parts)
+    u = draws_of(parts)
+    diagnosis = convergence(u)
+    variables = {}
+    for j, name in enumerate(owners):
+        prior = priors[name]
+        attrs = {
+            "units": prior.units,
+            "prior": type(prior).__name__,
+            "prior_low": prior.low,
+            "prior_high": prior.high,
+            "default": prior.default_value,
+            "at_bound": at_bound(u[..., j]),
+            **{key: float(diagnosis[key][j]) for key in _CONVERGENCE},
+        }
+        variables[name] = (("chain", "draw"), prior.quantile(u[..., j]), attrs)
+    return xr.Dataset(variables, coords=_chain_draw(*u.shape[:2]))
+
+
+def _chain_draw(n_chains: int, n_draws: int) -> dict[str, Any]:
+    return {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
+
+
+def _prior(parts: Sequence[tuple[Problem, Outcome]], seed: Any) -> xr.Dataset:
+    import xarray as xr
+
+    problem = parts[0][0]
+    names = list(_owners(parts))
+    whole = Problem(problem.priors, tuple(names), problem.runner)
+    rng = np.random.default_rng(seed_sequence(seed, 1_000_000))
+    n_tries = _N_PRIOR_DRAWS * (100 if problem.priors.constraints else 1)
+    u = rng.random((n_tries, len(names)))
+    u = u[whole.allowed(u)][:_N_PRIOR_DRAWS]
+    theta = np.asarray(whole.theta(u))
+    return xr.Dataset(
+        {name: (("chain", "draw"), theta[None, :, j]) for j, name in enumerate(names)},
+        coords=_chain_draw(1, len(theta)),
+    )
+
+
+def _sample_stats(parts: Sequence[tuple[Problem, Outcome]]) -> xr.Dataset:
+    import xarray as xr
+
+    n_chains, n_draws = draws_of(parts).shape[:2]
+    variables = {}
+    for i, (problem, outcome) in enumerate(parts):
+        normaliser = (
+            0.0 if problem.likelihood is None else problem.likelihood.normaliser
+        )
+        name = "lp" if len(parts) == 1 else f"lp_block{i + 1}"
+        log_density = -0.5 * (outcome.cost[:n_chains, -n_draws:] + normaliser)
+        variables[name] = (("chain", "draw"), log_density)
+    return xr.Dataset(
+        variables,
+        coords=_chain_draw(n_chains, n_draws),
+        attrs={"lp": "log likelihood at the draw, as the calibration saw it"},
+    )
+
+
+def _runs(parts: Sequence[tuple[Problem, Outcome]]) -> xr.Dataset:
+    """Every model run of the blocks: parameters in their own units, cost, block."""
+    import xarray as xr
+
+    theta = [np.asarray(p.model_theta(o.runs.u)) for p, o in parts]
+    names = parts[0][0].priors.names
+    stacked = np.concatenate(theta)
+    variables: dict[str, Any] = {
+        name: (("run",), stacked[:, j]) for j, name in enumerate(names)
+    }
+    variables["cost"] = (("run",), np.concatenate([o.runs.cost for _, o in parts]))
+    block = np.repeat(np.arange(1, len(parts) + 1), [o.runs.n for _, o in parts])
+    variables["block"] = (("run",), block)
+    for i, (_, outcome) in enumerate(parts):
+        for name, values in outcome.history.items():
+            prefix = f"block{i + 1}_" if len(parts) > 1 else ""
+            dim = prefix + "batch"
+            variables[f"history_{prefix}{name}"] = ((dim,), np.asarray(values))
+    return xr.Dataset(variables)
+
+
+def _observed(likelihood: GaussianLikelihood) -> xr.Dataset:
+    import xarray as xr
+
+    variables: dict[str, Any] = {}
+    for series in likelihood.observed:
+        dim = f"{series.name}_time"
+        attrs = {"units": series.units, "windows": series.windows or "none"}
+        variables[series.name] = ((dim,), series.value, attrs)
+        variables[series.name + "_variance"] = (
+            (dim,),
+            series.variance,
+            {"rule": series.variance_rule},
+        )
+    return xr.Dataset(variables, coords=_times(likelihood))
+
+
+def _times(likelihood: GaussianLikelihood) -> dict[str, Any]:
+    return {
+        f"{series.name}_time": (f"{series.name}_time", series.time)
+        for series in likelihood.observed
+    }
+
+
+def _predictive(likelihood: GaussianLikelihood, runs: Runs) -> xr.Dataset:
+    import xarray as xr
+
+    assert runs.series is not None
+    good = runs.series[runs.ok]
+    variables = {
+        series.name: (
+            ("chain", "draw", f"{series.name}_time"),
+            good[None, :, likelihood.slices[series.name]],
+            {"units": series.units},
+        )
+        for series in likelihood.observed
+    }
+    return xr.Dataset(
+        variables,
+        coords={**_chain_draw(1, len(good)), **_times(likelihood)},
+        attrs={"note": "model runs at posterior draws, without observation error"},
+    )
