@@ -134,7 +134,7 @@ def surrogate_chains(
 def _proposal_factor(states: Array) -> Array:
     d = states.shape[1]
     covariance = np.atleast_2d(np.cov(states.T)) + 1e-10 * np.eye(d)
-    factor: Array = np.linalg.cholesky(covariance)
+    factor = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     return factor * (2.38 / math.sqrt(d))
 
 
