@@ -2,21 +2,35 @@
 
 from ibis_dalec.inputs.co2 import mauna_loa_co2
 from ibis_dalec.inputs.modis import drop_low_summer_lai, read_modis_lai
+from ibis_dalec.inputs.normals import (
+    Normals,
+    harvard_normals,
+    normals_from_forcing,
+    read_normals,
+    write_normals,
+)
 from ibis_dalec.inputs.observations import site_observations
 from ibis_dalec.inputs.site import assemble_forcing, read_site
 from ibis_dalec.inputs.soil import SoilTexture, read_soil_texture
 from ibis_dalec.inputs.station import read_station
 from ibis_dalec.inputs.tower import read_tower
+from ibis_dalec.inputs.weather import generate_weather
 
 __all__ = [
+    "Normals",
     "SoilTexture",
     "assemble_forcing",
     "drop_low_summer_lai",
+    "generate_weather",
+    "harvard_normals",
     "mauna_loa_co2",
+    "normals_from_forcing",
     "read_modis_lai",
+    "read_normals",
     "read_site",
     "read_soil_texture",
     "read_station",
     "read_tower",
     "site_observations",
+    "write_normals",
 ]
