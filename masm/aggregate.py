@@ -124,9 +124,8 @@ def window_means(
     values = np.asarray(values, float)
     valid = np.isfinite(values)
     keys, inverse = np.unique(window_keys(time, windows)[valid], return_inverse=True)
-    count = np.bincount(inverse, minlength=keys.size)
-    mean = np.bincount(inverse, values[valid], minlength=keys.size)
-    mean /= np.maximum(count, 1)
+    count = np.bincount(inverse, minlength=keys.size).astype(np.int64)
+    mean = np.bincount(inverse, values[valid], minlength=keys.size) / count
     possible = np.maximum(
         np.round(window_lengths(keys, windows) / time_step_days(time)), 1.0
     )

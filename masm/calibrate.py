@@ -18,7 +18,7 @@ from masm.likelihood import GaussianLikelihood
 from masm.model import Map, Model, ModelRunner
 from masm.observations import ObservedSeries, Stream, as_streams
 from masm.priors import Priors, as_priors
-from masm.problem import Outcome, Problem, Runs, Seed, seed_sequence
+from masm.problem import Outcome, Problem, Seed, seed_sequence
 from masm.result import Result, assemble, draws_of
 from masm.scores import scores
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Calibration methods and the module whose ``sample(problem, seed, **options)`` each is.
+#: Each method's module; it has ``sample(problem, seed, **options) -> Outcome``.
 METHODS = {"published": "masm.published"}
 
 DEFAULT_METHOD = "published"
@@ -201,7 +201,7 @@ def calibrate(
         method=method,
         likelihood=likelihood,
         predictive=predictive,
-        fit=_fit(list(stages), stage_runs, likelihood),
+        fit=_fit(list(stages), stage_runs.series, likelihood),
         n_extra_runs=extra.n,
         n_extra_failed=extra.n_failed,
         attrs={
@@ -316,14 +316,13 @@ def _fingerprint(
 
 
 def _fit(
-    stages: Sequence[str], runs: Runs, likelihood: GaussianLikelihood
+    stages: Sequence[str], series_rows: Any, likelihood: GaussianLikelihood
 ) -> xr.Dataset:
     import xarray as xr
 
-    assert runs.series is not None
     names = [series.name for series in likelihood.observed]
     columns: dict[str, list[list[float]]] = {}
-    for row in runs.series:
+    for row in series_rows:
         made: dict[str, list[float]] = {}
         for series in likelihood.observed:
             part = row[likelihood.slices[series.name]]

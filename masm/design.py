@@ -59,7 +59,7 @@ def good_lattice_points(n: int, n_parameters: int) -> Array:
 
     if n < 2:
         return np.full((max(n, 0), n_parameters), 0.5)
-    best, best_discrepancy = None, math.inf
+    best, best_discrepancy = np.empty((0, n_parameters)), math.inf
     for modulus in sorted({n, n + 1, _next_prime(max(n, n_parameters))}):
         index = np.arange(1, n + 1, dtype=np.int64)
         for generator in _power_generators(modulus, n_parameters):
@@ -67,7 +67,7 @@ def good_lattice_points(n: int, n_parameters: int) -> Array:
             discrepancy = float(qmc.discrepancy(points, method="CD"))
             if discrepancy < best_discrepancy:
                 best, best_discrepancy = points, discrepancy
-    assert best is not None  # a prime modulus always has a primitive root
+    # Never empty: a prime modulus has a primitive root.
     return best
 
 
@@ -129,7 +129,7 @@ def decorrelate(points: Array, max_passes: int = 100) -> Array:
 
 
 def _correlation_size(points: Array) -> float:
-    correlation = np.corrcoef(points, rowvar=False)
+    correlation = np.atleast_2d(np.corrcoef(points, rowvar=False))
     return float(
         np.sqrt(np.mean(correlation[np.triu_indices_from(correlation, 1)] ** 2))
     )

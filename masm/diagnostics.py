@@ -1,4 +1,4 @@
-"""Have the chains converged, and does a parameter sit at its bound?
+"""Whether chains have converged, and whether a parameter sits at its bound.
 
 Rank-normalised split R-hat and effective sample sizes are ArviZ's (Vehtari et al.
 2021). The Gelman-Rubin factor of the source paper stands beside them under its own

@@ -59,8 +59,8 @@ class _Call:
         n = len(theta)
         if n > 1 and self.form in (None, "batch"):
             try:
-                raw = _read(self.model(theta), self.streams, n)
-                return _Answer([(raw, "")], "batch")
+                whole = _read(self.model(theta), self.streams, n)
+                return _Answer([(whole, "")], "batch")
             except InputError:
                 raise
             except Exception as exc:  # a model may raise anything
@@ -68,7 +68,8 @@ class _Call:
         forms = {None: ("rows", "row"), "batch": ("rows",)}.get(
             self.form, (str(self.form),)
         )
-        parts, found = [], set()
+        parts: list[tuple[_Raw | None, str]] = []
+        found = set()
         for i in range(n):
             raw, error, form = self._one(theta, i, forms)
             parts.append((raw, error))

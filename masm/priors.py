@@ -73,10 +73,12 @@ class Uniform(Prior):
     """Equal density between the bounds (the source paper's choice)."""
 
     def quantile(self, u: ArrayLike) -> Array:
+        """See `Prior`."""
         value = self.low + np.asarray(u, float) * (self.high - self.low)
         return np.clip(value, self.low, self.high)  # rounding may step over
 
     def cdf(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
         return (np.asarray(value, float) - self.low) / (self.high - self.low)
 
 
@@ -85,15 +87,18 @@ class LogUniform(Prior):
     """Equal density of the logarithm between positive bounds."""
 
     def quantile(self, u: ArrayLike) -> Array:
+        """See `Prior`."""
         ratio = math.log(self.high / self.low)
         value = self.low * np.exp(np.asarray(u, float) * ratio)
         return np.clip(value, self.low, self.high)
 
     def cdf(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
         ratio = math.log(self.high / self.low)
         return np.log(np.asarray(value, float) / self.low) / ratio
 
     def problem(self) -> str | None:
+        """See `Prior`."""
         if self.low <= 0.0:
             return "a log-uniform prior needs low above zero"
         return super().problem()
@@ -119,12 +124,15 @@ class TruncatedNormal(Prior):
         return stats.truncnorm(a, b, loc=self.mean, scale=self.sd)
 
     def quantile(self, u: ArrayLike) -> Array:
+        """See `Prior`."""
         return np.clip(self._frozen().ppf(np.asarray(u, float)), self.low, self.high)
 
     def cdf(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
         return np.asarray(self._frozen().cdf(np.asarray(value, float)))
 
     def problem(self) -> str | None:
+        """See `Prior`."""
         if not (math.isfinite(self.mean) and self.sd > 0.0):
             return "a truncated normal needs a finite mean and an sd above zero"
         return super().problem()
@@ -149,12 +157,15 @@ class Beta(Prior):
         return stats.beta(self.a, self.b, loc=self.low, scale=self.high - self.low)
 
     def quantile(self, u: ArrayLike) -> Array:
+        """See `Prior`."""
         return np.clip(self._frozen().ppf(np.asarray(u, float)), self.low, self.high)
 
     def cdf(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
         return np.asarray(self._frozen().cdf(np.asarray(value, float)))
 
     def problem(self) -> str | None:
+        """See `Prior`."""
         if not (self.a > 0.0 and self.b > 0.0):
             return "a beta prior needs a and b above zero"
         return super().problem()

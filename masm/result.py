@@ -189,7 +189,7 @@ def open_result(path: str | os.PathLike[str]) -> Result:
             groups = {
                 name: node.to_dataset().load() for name, node in tree.children.items()
             }
-            attrs = {key: _plain(value) for key, value in tree.attrs.items()}
+            attrs = {str(key): _plain(value) for key, value in tree.attrs.items()}
     except OSError as exc:
         raise InputError(
             f"result {os.fspath(path)} cannot be read",
@@ -251,7 +251,9 @@ def assemble(
     if likelihood is not None:
         groups["observed_data"] = _observed(likelihood)
         if predictive is not None and predictive.series is not None:
-            groups["posterior_predictive"] = _predictive(likelihood, predictive)
+            groups["posterior_predictive"] = _predictive(
+                likelihood, predictive.series[predictive.ok]
+            )
     if fit is not None:
         groups["fit"] = fit
     outcomes = [outcome for _, outcome in parts]
@@ -414,21 +416,19 @@ def _times(likelihood: GaussianLikelihood) -> dict[str, Any]:
     }
 
 
-def _predictive(likelihood: GaussianLikelihood, runs: Runs) -> xr.Dataset:
+def _predictive(likelihood: GaussianLikelihood, series: Array) -> xr.Dataset:
     import xarray as xr
 
-    assert runs.series is not None
-    good = runs.series[runs.ok]
     variables = {
-        series.name: (
-            ("chain", "draw", f"{series.name}_time"),
-            good[None, :, likelihood.slices[series.name]],
-            {"units": series.units},
+        observed.name: (
+            ("chain", "draw", f"{observed.name}_time"),
+            series[None, :, likelihood.slices[observed.name]],
+            {"units": observed.units},
         )
-        for series in likelihood.observed
+        for observed in likelihood.observed
     }
     return xr.Dataset(
         variables,
-        coords={**_chain_draw(1, len(good)), **_times(likelihood)},
+        coords={**_chain_draw(1, len(series)), **_times(likelihood)},
         attrs={"note": "model runs at posterior draws, without observation error"},
     )

@@ -35,7 +35,7 @@ class Samples(np.ndarray):
 
     names: tuple[str, ...]
 
-    def __new__(cls, values: Any, names: Sequence[str]) -> Samples:
+    def __new__(cls, values: Any, names: Sequence[str]) -> Samples:  # noqa: D102
         array = np.array(values, dtype=float).view(cls)
         array.names = tuple(names)
         if array.shape[-1:] != (len(array.names),):
@@ -63,7 +63,8 @@ class Samples(np.ndarray):
 
     # numpy's own pickling forgets attributes; process pools need the names.
     def __reduce__(self) -> Any:
-        rebuild, arguments, state = super().__reduce__()  # type: ignore[misc]
+        reduced: Any = super().__reduce__()
+        rebuild, arguments, state = reduced
         return rebuild, arguments, (state, self.names)
 
     def __setstate__(self, state: Any, /) -> None:
