@@ -1,6 +1,11 @@
 """Readers that turn weather and flux files into model forcing and targets."""
 
+from ibis_dalec.inputs.bcsd import read_bcsd
+from ibis_dalec.inputs.callmip import read_callmip_fluxes
+from ibis_dalec.inputs.camels import read_camels
 from ibis_dalec.inputs.co2 import mauna_loa_co2
+from ibis_dalec.inputs.daymet import read_daymet, read_daymet_table
+from ibis_dalec.inputs.fluxnet import read_fluxnet
 from ibis_dalec.inputs.modis import drop_low_summer_lai, read_modis_lai
 from ibis_dalec.inputs.normals import (
     Normals,
@@ -10,6 +15,7 @@ from ibis_dalec.inputs.normals import (
     write_normals,
 )
 from ibis_dalec.inputs.observations import site_observations
+from ibis_dalec.inputs.phenocam import read_autumn_dates
 from ibis_dalec.inputs.site import assemble_forcing, read_site
 from ibis_dalec.inputs.soil import SoilTexture, read_soil_texture
 from ibis_dalec.inputs.station import read_station
@@ -25,6 +31,13 @@ __all__ = [
     "harvard_normals",
     "mauna_loa_co2",
     "normals_from_forcing",
+    "read_autumn_dates",
+    "read_bcsd",
+    "read_callmip_fluxes",
+    "read_camels",
+    "read_daymet",
+    "read_daymet_table",
+    "read_fluxnet",
     "read_modis_lai",
     "read_normals",
     "read_site",

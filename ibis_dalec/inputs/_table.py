@@ -64,6 +64,13 @@ def read_text_table(
         raise InputError(
             str(path), found=f"not a readable table ({exc})", wanted="text columns"
         ) from exc
+    if not isinstance(table.index, pd.RangeIndex):
+        # pandas takes surplus leading fields for row labels, and shifts columns.
+        raise InputError(
+            f"{path}:{skip + 2}",
+            found="more fields in a row than in the header",
+            wanted=f"{len(table.columns)} fields, as the header has",
+        )
     table.columns = table.columns.str.strip()
     for name in required:
         if name not in table.columns:
