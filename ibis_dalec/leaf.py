@@ -50,13 +50,7 @@ def biochemistry(tu, tempvm):
 @equation
 def gross_assimilation(toppar, ci, compensation, michaelis, vm, alpha3, theta3, beta3):
     """Gross assimilation of the top leaf (mol m-2 s-1) from the three limits."""
-    je = (
-        QUANTA
-        * toppar
-        * alpha3
-        * (ci - compensation)
-        / (ci + 2.0 * compensation)
-    )
+    je = QUANTA * toppar * alpha3 * (ci - compensation) / (ci + 2.0 * compensation)
     jc = vm * (ci - compensation) / (ci + michaelis)
     js = vm / 2.2
     return colimited_rate(colimited_rate(je, jc, theta3), js, beta3)
@@ -103,9 +97,7 @@ def canopy_scale(toppar, extinction, lai, sai, scale_a, scale_b):
     """Canopy mean over top leaf, and its running sums (renewed in daylight)."""
     bright = toppar > DAYLIGHT
     leafy = lai > 0.0
-    day_scale = (1.0 - exp(-extinction * (lai + sai))) / (
-        extinction * max(lai, 1e-30)
-    )
+    day_scale = (1.0 - exp(-extinction * (lai + sai))) / (extinction * max(lai, 1e-30))
     new_a = MEMORY * scale_a + (1.0 - MEMORY) * day_scale * toppar
     new_b = MEMORY * scale_b + (1.0 - MEMORY) * toppar
     scale = day_scale if bright else scale_a / scale_b
@@ -130,9 +122,7 @@ def canopy_conductance(anc, rh, co2, gb, compensation, stress, su, coefm, coefb)
 def canopy_physiology(w):
     """Stomata and assimilation of every lane, once per canopy iteration."""
     for lane in range(w.lai.shape[0]):
-        rh = max(
-            0.30, w.q12[lane] / qsat(esat(w.t12[lane]), w.psurf[lane])
-        )
+        rh = max(0.30, w.q12[lane] / qsat(esat(w.t12[lane]), w.psurf[lane]))
         co2 = w.co2[lane]
         stress = w.stress[lane]
         su = w.su[lane]

@@ -6,6 +6,8 @@ through its bits. Accuracy over the range that the model uses (tested): 2 units
 in the last place for ``exp`` and ``log``.
 """
 
+from typing import Any
+
 import numpy as np
 from llvmlite import ir
 from numba.core import types
@@ -13,27 +15,29 @@ from numba.extending import intrinsic
 
 from ibis_dalec._compile import equation
 
+_intrinsic: Any = intrinsic
+
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 6.93147180369123816490e-01  # 33 bits: k * high is exact
 _LN2_LOW = 1.90821492927058770002e-10
 _SQRT_HALF = 0.7071067811865476
 
 
-@intrinsic
-def _bits_to_float(_context, bits):  # type: ignore[no-untyped-def]
+@_intrinsic
+def _bits_to_float(_context: Any, bits: Any) -> Any:
     signature = types.float64(types.int64)
 
-    def codegen(_context, builder, _signature, args):  # type: ignore[no-untyped-def]
+    def codegen(_context, builder, _signature, args):
         return builder.bitcast(args[0], ir.DoubleType())
 
     return signature, codegen
 
 
-@intrinsic
-def _float_to_bits(_context, value):  # type: ignore[no-untyped-def]
+@_intrinsic
+def _float_to_bits(_context: Any, value: Any) -> Any:
     signature = types.int64(types.float64)
 
-    def codegen(_context, builder, _signature, args):  # type: ignore[no-untyped-def]
+    def codegen(_context, builder, _signature, args):
         return builder.bitcast(args[0], ir.IntType(64))
 
     return signature, codegen

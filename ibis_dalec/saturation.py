@@ -21,7 +21,8 @@ def esat(t):
             + water
             * (
                 2.6506485e-4
-                + water * (3.0312404e-6 + water * (2.0340809e-8 + water * 6.1368209e-11))
+                + water
+                * (3.0312404e-6 + water * (2.0340809e-8 + water * 6.1368209e-11))
             )
         )
     )
@@ -83,7 +84,7 @@ def qsat(e, p):
 
 @equation
 def dqsat(t, q, e):
-    """Derivative of :func:`qsat` (kg kg-1 K-1); ``e`` is ``esat(t)``, ``q`` its qsat."""
+    """Derivative of :func:`qsat` (kg kg-1 K-1) from ``e = esat(t)`` and its ``q``."""
     return desat(t) / e * q * (1.0 + q * (1.0 / 0.622 - 1.0))
 
 

@@ -221,6 +221,8 @@ HOUR: tuple[Row, ...] = (
     ("tsno1_start", 1, "K", "top snow layer at the start of the hour"),
     ("runoff_hour", 1, "kg m-2", "surface runoff"),
     ("drainage_hour", 1, "kg m-2", "drainage"),
+    ("maintenance_wood", 1, "mol m-2 s-1", "wood maintenance at 288.16 K"),
+    ("maintenance_root", 1, "mol m-2 s-1", "root maintenance at 288.16 K"),
     ("negative_store", 1, "kg m-2", "canopy water taken back from the air"),
 )
 
@@ -249,8 +251,6 @@ DAY: tuple[Row, ...] = (
     ("soil_temperature", NSOI, "K", "soil temperature"),
     ("decompl_sum", 1, "1", "decomposition factor of surface litter"),
     ("decomps_sum", 1, "1", "decomposition factor of the soil"),
-    ("maintenance_wood", 1, "mol m-2 s-1", "wood maintenance at 288.16 K"),
-    ("maintenance_root", 1, "mol m-2 s-1", "root maintenance at 288.16 K"),
     ("storage", 1, "kg m-2", "water in soil, puddles, snow and canopy"),
     ("swe", 1, "kg m-2", "snow water"),
     ("ra", 1, "g m-2 d-1", "autotrophic respiration"),

@@ -1,0 +1,274 @@
+"""Run the model: one parameter vector, many of them, or many pixels.
+
+All three are the same kernel over lanes; see :mod:`ibis_dalec.kernel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ibis_dalec import kernel
+from ibis_dalec.blocks import run_lanes
+from ibis_dalec.errors import InputError
+from ibis_dalec.forcing import validate_forcing
+from ibis_dalec.outputs import Options, Recording, state_names
+from ibis_dalec.task import Task, make_task, parameter_arrays, state_array
+
+#: A canopy whose leaf area never reaches this in a year has collapsed.
+_COLLAPSED_LAI = 0.1
+
+
+def simulate(
+    forcing: xr.Dataset,
+    parameters: Mapping[str, float] | None = None,
+    *,
+    initial_state: xr.Dataset | xr.DataArray | None = None,
+    spinup_cycles: int = 10,
+    lai: Any = None,
+    soil_carbon: str = "dalec",
+    respiration: str = "dalec",
+    turnover: str = "M1",
+    initial_pools: Mapping[str, float] | None = None,
+    outputs: Sequence[str] | None = None,
+) -> xr.Dataset:
+    """Simulate one pixel with one parameter vector.
+
+    Parameters
+    ----------
+    forcing : xarray.Dataset
+        Daily weather over ``time``, see :func:`ibis_dalec.validate_forcing`.
+    parameters : mapping, optional
+        Any subset of the ids of :func:`ibis_dalec.parameter_table`, in its units;
+        the rest takes its default.
+    initial_state : xarray.Dataset or xarray.DataArray, optional
+        The result of an earlier run, or its ``final_state``. The run continues it
+        exactly, and there is no spin-up.
+    spinup_cycles : int
+        Repetitions of the first year before the run. The first ten run the full
+        physics; later ones repeat only the slow carbon pools, which feed back on
+        nothing. With 0 and no ``initial_state`` the run begins from the cold start.
+    lai : array, optional
+        Prescribed leaf area index of each day (1, ground area), instead of DALEC's.
+    soil_carbon : {"dalec", "ibis"}
+        Where ``rh`` comes from: DALEC's litter and soil pools, or the IBIS pools
+        driven by DALEC's litter.
+    respiration : {"dalec", "ibis"}
+        Where ``ra`` comes from: a share of GPP, or IBIS maintenance and growth.
+    turnover : {"M1", "M2"}
+        Allocation to roots and turnover of wood and roots from the table's
+        parameters, or fixed literature values (specification, section 14.2).
+    initial_pools : mapping, optional
+        Carbon pools of the cold start (g m-2), any of clab, cf, cr, cw, clit, csom.
+    outputs : sequence of str, optional
+        Variables to report; all of them and ``final_state`` by default.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``time``, each variable with its units: lai, gpp, ra, rh, er, nee,
+        water fluxes, soil by layer, pools and more; ``final_state``; and
+        ``collapsed``, true if the leaf area stays below 0.1 through a year.
+
+    Raises
+    ------
+    InputError
+        If forcing, parameters, state or options cannot be used; nothing has run.
+    """
+    batch = simulate_batch(
+        forcing,
+        {name: np.array([float(v)]) for name, v in (parameters or {}).items()},
+        initial_state=initial_state,
+        spinup_cycles=spinup_cycles,
+        lai=lai,
+        soil_carbon=soil_carbon,
+        respiration=respiration,
+        turnover=turnover,
+        initial_pools=initial_pools,
+        outputs=outputs,
+    )
+    return batch.isel(sample=0, drop=True)
+
+
+def simulate_batch(
+    forcing: xr.Dataset,
+    parameters: xr.Dataset | Mapping[str, Any],
+    *,
+    initial_state: xr.Dataset | xr.DataArray | None = None,
+    spinup_cycles: int = 10,
+    lai: Any = None,
+    soil_carbon: str = "dalec",
+    respiration: str = "dalec",
+    turnover: str = "M1",
+    initial_pools: Mapping[str, float] | None = None,
+    outputs: Sequence[str] | None = None,
+    window: Any = None,
+    lanes: int | None = None,
+    threads: int = 1,
+) -> xr.Dataset:
+    """Simulate one pixel with many parameter vectors.
+
+    Parameters
+    ----------
+    forcing, initial_state, spinup_cycles, lai, soil_carbon, respiration, turnover
+        As for :func:`simulate`; ``initial_state`` may have a ``sample`` dimension.
+    initial_pools, outputs
+        As for :func:`simulate`.
+    parameters : xarray.Dataset or mapping
+        Arrays over ``sample``; what is missing takes its default.
+    window : array of int, optional
+        Number of the window of each day, or -1. The result then holds means over
+        windows, (sample, window), and needs far less memory.
+    lanes : int, optional
+        Width of the block of simulations run side by side. It changes the speed
+        and not one bit of the result.
+    threads : int
+        Blocks run at once.
+
+    Returns
+    -------
+    xarray.Dataset
+        As for :func:`simulate`, with dims (sample, time). A sample that fails
+        holds NaN and leaves the others alone.
+
+    Raises
+    ------
+    InputError
+        If anything given cannot be used; nothing has run.
+    """
+    clean = validate_forcing(forcing)
+    values = parameter_arrays(parameters)
+    recording = Recording.choose(outputs, Options(soil_carbon, respiration, turnover))
+    site = np.array([[float(clean[name]) for name in ("lat", "sand", "clay")]])
+    task, time = make_task(
+        np.stack([clean[name].values for name in kernel.DRIVERS], axis=1)[:, :, None],
+        clean["time"], site, lai, spinup_cycles, window, recording, initial_pools,
+        initial_state is None,
+    )  # fmt: skip
+    state = state_array(initial_state, values.shape[0], "sample")
+    out, final = run_lanes(task, values, state, lanes, threads)
+    dataset = _dataset(task, out, final, "sample", time)
+    names = {"ibis_dalec_options": f"soil_carbon={soil_carbon}, "
+             f"respiration={respiration}, turnover={turnover}"}  # fmt: skip
+    return dataset.assign_attrs({**clean.attrs, **names})
+
+
+def simulate_pixels(
+    forcing: xr.Dataset,
+    parameters: xr.Dataset | Mapping[str, Any],
+    *,
+    initial_state: xr.Dataset | xr.DataArray | None = None,
+    spinup_cycles: int = 10,
+    soil_carbon: str = "dalec",
+    respiration: str = "dalec",
+    turnover: str = "M1",
+    initial_pools: Mapping[str, float] | None = None,
+    outputs: Sequence[str] | None = None,
+    window: Any = None,
+    lanes: int | None = None,
+    threads: int = 1,
+) -> xr.Dataset:
+    """Simulate many pixels, one parameter vector each.
+
+    Parameters
+    ----------
+    forcing : xarray.Dataset
+        As for :func:`simulate`, the drivers over (time, pixel) in any order and
+        lat, sand and clay over ``pixel``.
+    parameters : xarray.Dataset or mapping
+        Arrays over ``pixel``; what is missing takes its default.
+    initial_state, spinup_cycles, soil_carbon, respiration, turnover
+        As for :func:`simulate_batch`, with ``pixel`` in the place of ``sample``.
+    initial_pools, outputs, window, lanes, threads
+        As for :func:`simulate_batch`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims (pixel, time), or (pixel, window).
+
+    Raises
+    ------
+    InputError
+        If anything given cannot be used; the pixel is named; nothing has run.
+    """
+    n_pixels = forcing.sizes.get("pixel", 0)
+    if n_pixels == 0:
+        raise InputError(
+            "forcing", found=f"dimensions {tuple(forcing.sizes)}",
+            wanted="a dimension pixel", hint="Use simulate for a single pixel.",
+        )  # fmt: skip
+    drivers = np.empty((forcing.sizes["time"], len(kernel.DRIVERS), n_pixels))
+    sites = np.empty((n_pixels, 3))
+    for i in range(n_pixels):
+        clean = validate_forcing(forcing.isel(pixel=i), where=f"forcing, pixel {i}")
+        for d, name in enumerate(kernel.DRIVERS):
+            drivers[:, d, i] = clean[name].values
+        sites[i] = [float(clean[name]) for name in ("lat", "sand", "clay")]
+    values = parameter_arrays(parameters, n_pixels)
+    recording = Recording.choose(outputs, Options(soil_carbon, respiration, turnover))
+    task, time = make_task(
+        drivers, clean["time"], sites, None, spinup_cycles, window, recording,
+        initial_pools, initial_state is None,
+    )  # fmt: skip
+    state = state_array(initial_state, n_pixels, "pixel")
+    out, final = run_lanes(task, values, state, lanes, threads)
+    dataset = _dataset(task, out, final, "pixel", time)
+    return dataset.assign_coords(
+        {n: forcing[n] for n in forcing.coords if forcing[n].dims == ("pixel",)}
+    )
+
+
+def iterate_pixels(
+    forcing: xr.Dataset,
+    parameters: xr.Dataset,
+    *,
+    chunk: int = 256,
+    **keywords: Any,
+) -> Iterator[xr.Dataset]:
+    """Simulate pixels in chunks, so that any region fits in memory.
+
+    Parameters
+    ----------
+    forcing, parameters : xarray.Dataset
+        As for :func:`simulate_pixels`; may be lazy (Zarr, dask): a chunk is loaded
+        when its turn comes.
+    chunk : int
+        Pixels at a time. Daily output of one variable takes 58 kB per pixel and 20
+        years.
+    **keywords
+        As for :func:`simulate_pixels`.
+
+    Yields
+    ------
+    xarray.Dataset
+        The next pixels' result.
+    """
+    for start in range(0, forcing.sizes["pixel"], chunk):
+        part = {"pixel": slice(start, start + chunk)}
+        yield simulate_pixels(forcing.isel(part).load(), parameters.isel(part),
+                              **keywords)  # fmt: skip
+
+
+def _dataset(
+    task: Task, out: np.ndarray, final: np.ndarray, lead: str, time: xr.DataArray
+) -> xr.Dataset:
+    """Label the arrays; say which canopies collapsed."""
+    dataset = task.recording.dataset(out, lead, time)
+    if task.recording.final_state:
+        dataset["final_state"] = (
+            (lead, "state"), final,
+            {"long_name": "model state at the end, to continue from"},
+        )  # fmt: skip
+        dataset = dataset.assign_coords(state=state_names())
+    if "lai" in dataset and "time" in dataset.dims:
+        years = dataset["lai"].groupby("time.year").max()
+        whole = dataset["time"].groupby("time.year").count() >= 365
+        dataset["collapsed"] = (years < _COLLAPSED_LAI).where(whole, False).any("year")
+        dataset["collapsed"].attrs = {
+            "long_name": "leaf area below 0.1 all through a year"
+        }
+    return dataset
