@@ -2,8 +2,7 @@
 
 Windows restart on 1 January: with ``"8-day"`` the last of a year has five days
 (six in a leap year), as in GLASS and MODIS. A window is known by an integer key,
-``1000 * year + number in the year``, so any calendar with a year and a day of year
-will do.
+``1000 * year + number in the year``.
 """
 
 from __future__ import annotations
@@ -23,11 +22,8 @@ Keys = NDArray[np.int64]
 
 
 def is_calendar(time: ArrayLike) -> bool:
-    """Whether a time axis has dates (numpy or cftime) rather than plain numbers."""
-    time = np.asarray(time)
-    return time.dtype.kind == "M" or (
-        time.dtype == object and time.size > 0 and hasattr(time.flat[0], "timetuple")
-    )
+    """Whether a time axis has dates (datetime64) rather than plain numbers."""
+    return np.asarray(time).dtype.kind == "M"
 
 
 def window_days(windows: str) -> int | None:
@@ -201,7 +197,7 @@ def plan_aggregation(
     wanted = np.ones(keys.size, np.int64)
     if daily:
         if days is None:
-            # A calendar without leap days has a shorter last window: allow one.
+            # Daymet drops a leap year's last day: allow a window to lack one.
             wanted = np.maximum(window_lengths(keys, windows) - 1, 1)
         else:
             wanted = np.bincount(

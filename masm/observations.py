@@ -156,7 +156,7 @@ class Stream:
     name : str
         The model output it is compared with.
     time : ndarray, (time,)
-        Dates (any calendar), or plain numbers, increasing.
+        Dates (datetime64), or plain numbers, increasing.
     value : ndarray, (time,)
         NaN is missing.
     units : str
@@ -210,6 +210,13 @@ class Stream:
         self._check()
 
     def _check(self) -> None:
+        if self.time.dtype.kind not in "Miuf":
+            raise InputError(
+                f"stream {self.name!r}: time is of a kind that is not known",
+                found=str(self.time.dtype),
+                wanted="datetime64 dates, or numbers",
+                hint='For cftime calendars: ds.convert_calendar("standard").',
+            )
         if not np.isfinite(self.value).any():
             raise InputError(
                 f"stream {self.name!r} has no observations",

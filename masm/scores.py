@@ -54,7 +54,7 @@ def scores(simulated: ArrayLike, observed: ArrayLike) -> dict[str, float]:
     mean = float(o.mean())
     diso = math.nan
     if mean != 0.0:
-        diso = math.sqrt((r - 1.0) ** 2 + (ae / mean) ** 2 + (rmse / mean) ** 2)
+        diso = math.hypot(r - 1.0, ae / mean, rmse / mean)
     return {"r": r, "rmse": rmse, "ae": ae, "diso": diso, "r2": r**2, "n": s.size}
 
 
