@@ -8,6 +8,7 @@
 from masm.calibrate import Block, calibrate
 from masm.errors import CalibrationFailed, InputError
 from masm.observations import (
+    Errors,
     GivenVariance,
     RelativeVariance,
     SeriesVariance,
@@ -34,6 +35,7 @@ __all__ = [
     "Block",
     "CalibrationFailed",
     "Constraint",
+    "Errors",
     "GivenVariance",
     "InputError",
     "LogUniform",

@@ -72,6 +72,7 @@ def calibrate(
     method: str = DEFAULT_METHOD,
     variance: Any = None,
     windows: Any = "auto",
+    errors: Any = None,
     map: Map | None = None,
     samples_per_call: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -109,6 +110,9 @@ def calibrate(
     windows : str, None, or mapping of stream to either, optional
         Calendar windows in which observations and model are averaged before they
         are compared; ``"auto"`` is ``"8-day"`` for dates at most eight days apart.
+    errors : Errors, or mapping of stream to Errors, optional
+        ``masm.Errors(correlation=0.6, bias_sd=0.2)``: errors of neighbouring windows
+        are correlated, or share a bias. Independent by default, as in the paper.
     map : callable, optional
         Like the built-in ``map``; that of a process pool runs the model in parallel.
     samples_per_call : int, optional
@@ -137,7 +141,9 @@ def calibrate(
         So many model runs failed that there is nothing to fit.
     """
     priors = as_priors(priors)
-    streams = as_streams(observations, variance=variance, windows=windows)
+    streams = as_streams(
+        observations, variance=variance, windows=windows, errors=errors
+    )
     steps = _check_blocks(blocks, streams, priors)
     sample = _method(method, options)
     _check_seed(seed)
@@ -298,6 +304,7 @@ def _fingerprint(
             series.value,
             series.variance,
             str(series.windows),
+            series.errors.name,
         )
 
     seeds = [seed] if isinstance(seed, int | np.integer) else list(seed)
@@ -327,7 +334,7 @@ def _fit(
         for series in likelihood.observed:
             part = row[likelihood.slices[series.name]]
             entry = scores(part, series.value)
-            entry["cost"] = float(np.sum((part - series.value) ** 2 / series.variance))
+            entry["cost"] = GaussianLikelihood((series,)).cost(part[None])[0]
             for key, value in entry.items():
                 made.setdefault(key, []).append(float(value))
         for key, values in made.items():

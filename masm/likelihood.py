@@ -3,7 +3,8 @@
 The errors of the source paper (Ma et al. 2022, eq. 5) are independent and normal.
 Its printed normaliser carries the number of parameters; the number of
 observations is meant and used here. With a fixed variance the normaliser is a
-constant and is left out of the cost that is calibrated.
+constant and is left out of the cost that is calibrated. As an option the errors of
+a stream are correlated in time, or share an unknown bias.
 """
 
 from __future__ import annotations
@@ -13,40 +14,16 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from masm.observations import ObservedSeries
 
 Array = NDArray[np.float64]
 
 
-def gaussian_cost(residual: Array, variance: Array, *, normalised: bool) -> Array:
-    """-2 log likelihood of independent normal errors.
-
-    Parameters
-    ----------
-    residual : ndarray, (..., n_observations)
-        Model minus observation.
-    variance : ndarray, broadcastable to ``residual``
-        Error variance, in the units of the residual squared.
-    normalised : bool
-        Add ``sum(log(2 pi variance))``. Needed when the variance is itself a
-        parameter, or when likelihoods of different data are compared; a constant
-        otherwise.
-
-    Returns
-    -------
-    ndarray, (...)
-    """
-    cost = np.sum(residual**2 / variance, axis=-1)
-    if normalised:
-        spread = np.broadcast_to(variance, residual.shape)
-        cost = cost + np.sum(np.log(2.0 * np.pi * spread), axis=-1)
-    return cost
-
-
 @dataclass(frozen=True)
 class GaussianLikelihood:
-    """Independent normal errors on one or more observed series.
+    """Normal errors on one or more observed series, independent between series.
 
     The series are laid end to end in one vector of ``n_obs`` numbers, in the
     order of ``observed``; ``slices`` says which part is whose.
@@ -54,7 +31,8 @@ class GaussianLikelihood:
     Attributes
     ----------
     observed : tuple of ObservedSeries
-        The aggregated observations with their error variances.
+        The aggregated observations with their error variances, and whether these
+        errors are correlated or biased.
     """
 
     observed: tuple[ObservedSeries, ...]
@@ -83,13 +61,29 @@ class GaussianLikelihood:
         """Number of observations of all streams together."""
         return int(self.value.size)
 
+    @cached_property
+    def _factors(self) -> dict[str, Array]:
+        """Cholesky factors of correlation with bias, for streams that have either."""
+        factors = {}
+        for series in self.observed:
+            if series.errors.correlation == 0.0 and series.errors.bias_sd == 0.0:
+                continue
+            lag = np.abs(series.steps[:, None] - series.steps[None, :])
+            bias = series.errors.bias_sd / np.sqrt(series.variance)
+            covariance = series.errors.correlation**lag + np.outer(bias, bias)
+            factors[series.name] = np.asarray(np.linalg.cholesky(covariance), float)
+        return factors
+
     @property
     def normaliser(self) -> float:
         """Add this to a cost to get the complete -2 log likelihood."""
-        return float(np.sum(np.log(2.0 * np.pi * self.variance)))
+        total = np.sum(np.log(2.0 * np.pi * self.variance))
+        for factor in self._factors.values():
+            total += 2.0 * np.sum(np.log(np.diag(factor)))
+        return float(total)
 
     def whiten(self, series: Array) -> Array:
-        """Residuals scaled to unit variance and no correlation.
+        """Residuals scaled to unit variance and freed of correlation and bias.
 
         Parameters
         ----------
@@ -99,10 +93,16 @@ class GaussianLikelihood:
         Returns
         -------
         ndarray, (sample, n_obs)
-            Its squares sum to `cost`.
+            Its squares sum to `cost`. Rows with NaN stay NaN.
         """
-        return (series - self.value) / np.sqrt(self.variance)
+        white = np.array((series - self.value) / np.sqrt(self.variance))
+        for name, factor in self._factors.items():
+            at = self.slices[name]
+            white[..., at] = linalg.solve_triangular(
+                factor, white[..., at].T, lower=True, check_finite=False
+            ).T
+        return white
 
     def cost(self, series: Array) -> Array:
         """-2 log likelihood up to a constant, (sample,); NaN where the run failed."""
-        return gaussian_cost(series - self.value, self.variance, normalised=False)
+        return np.sum(self.whiten(series) ** 2, axis=-1)

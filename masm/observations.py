@@ -8,7 +8,7 @@ variance for each window with enough valid values.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +111,47 @@ def as_variance_rule(rule: Any, *, stream: str, given: bool) -> VarianceRule:
 
 
 @dataclass(frozen=True)
+class Errors:
+    """How the errors of a stream hang together; by default not at all.
+
+    Attributes
+    ----------
+    correlation : float
+        Of the errors of two neighbouring windows (AR(1)): errors k windows apart
+        have correlation to the k-th power. From 0 to below 1. Series of n then carry
+        about ``n (1 - r) / (1 + r)`` independent observations.
+    bias_sd : float
+        Standard deviation, in the stream's units, of an unknown constant added to
+        the whole series. It is integrated out.
+    """
+
+    correlation: float = 0.0
+    bias_sd: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.correlation < 1.0:
+            raise InputError(
+                "errors: correlation",
+                found=self.correlation,
+                wanted="from 0 to below 1",
+            )
+        if not 0.0 <= self.bias_sd < np.inf:
+            raise InputError(
+                "errors: bias_sd", found=self.bias_sd, wanted="zero or above"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name as it stands in a result."""
+        parts = []
+        if self.correlation:
+            parts.append(f"AR(1) {self.correlation:g}")
+        if self.bias_sd:
+            parts.append(f"bias sd {self.bias_sd:g}")
+        return ", ".join(parts) or "independent"
+
+
+@dataclass(frozen=True)
 class ObservedSeries:
     """Aggregated observations of one stream, ready for a likelihood.
 
@@ -129,6 +170,8 @@ class ObservedSeries:
         Window keys, see `masm.aggregate`.
     days : ndarray or None
         Keys of the single days observed, when the observations are daily.
+    errors : Errors
+        Whether errors are correlated in time or share a bias.
     """
 
     name: str
@@ -140,11 +183,20 @@ class ObservedSeries:
     windows: str | None = None
     keys: Keys | None = None
     days: Keys | None = None
+    errors: Errors = Errors()
 
     @property
     def n_obs(self) -> int:
         """Number of aggregated observations."""
         return len(self.value)
+
+    @property
+    def steps(self) -> Array:
+        """Time of each observation in steps of the series (its median), (n_obs,)."""
+        if self.n_obs < 2:
+            return np.zeros(self.n_obs)
+        since = (self.time - self.time[0]) / np.median(np.diff(self.time))
+        return np.asarray(since, float)
 
 
 @dataclass(frozen=True)
@@ -172,6 +224,8 @@ class Stream:
         at their own times.
     min_fraction : float
         Share of a window's values that must be valid for it to count.
+    errors : Errors
+        Whether errors are correlated in time or share a bias.
     """
 
     name: str
@@ -183,6 +237,7 @@ class Stream:
     use: NDArray[np.bool_] | None = None
     windows: str | None = "8-day"
     min_fraction: float = 0.5
+    errors: Errors = Errors()
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__  # a frozen dataclass normalising its own fields
@@ -289,6 +344,7 @@ class Stream:
             windows,
             keys,
             days,
+            self.errors,
         )
 
     def _variance(
@@ -360,6 +416,7 @@ def streams_from_dataset(
     *,
     variance: Any = None,
     windows: Any = "auto",
+    errors: Any = None,
     names: Sequence[str] | None = None,
 ) -> dict[str, Stream]:
     """Read the streams of a Dataset over ``time``.
@@ -374,6 +431,8 @@ def streams_from_dataset(
         See `as_variance_rule`.
     windows : str, None, or mapping of stream to either, optional
         ``"auto"`` is ``"8-day"`` for dates at most 8 days apart, else None.
+    errors : Errors, or mapping of stream to Errors, optional
+        Correlation in time and bias; independent by default.
     names : sequence of str, optional
         The streams wanted; all of them by default.
     """
@@ -402,7 +461,7 @@ def streams_from_dataset(
             wanted="at least one variable over time, such as gpp",
         )
     wanted = streams if names is None else list(names)
-    for per_stream in (variance, windows):
+    for per_stream in (variance, windows, errors):
         if isinstance(per_stream, Mapping):
             unknown = [name for name in per_stream if name not in streams]
             if unknown:
@@ -426,6 +485,7 @@ def streams_from_dataset(
             given=given,
             use=observations[use].to_numpy().astype(bool) if use in variables else None,
             windows=_default_windows(time) if window == "auto" else window,
+            errors=_as_errors(errors, name) or Errors(),
         )
     return result
 
@@ -459,12 +519,16 @@ def _unknown_stream(name: str, known: Sequence[str], why: str) -> InputError:
 
 
 def as_streams(
-    observations: Any, *, variance: Any = None, windows: Any = "auto"
+    observations: Any,
+    *,
+    variance: Any = None,
+    windows: Any = "auto",
+    errors: Any = None,
 ) -> dict[str, Stream]:
     """Accept a Dataset over time, a `Stream`, or a mapping of name to `Stream`.
 
     Streams that were made by the caller keep their own windows and, unless
-    ``variance`` is given, their own variance rule.
+    ``variance`` or ``errors`` is given, their own variance rule and errors.
     """
     if isinstance(observations, Stream):
         observations = {observations.name: observations}
@@ -480,10 +544,13 @@ def as_streams(
                     wanted=f"masm.Stream({name!r}, time, value, ...)",
                 )
         return {
-            name: _with_variance(stream, variance) for name, stream in streams.items()
+            name: _with_options(stream, variance, errors)
+            for name, stream in streams.items()
         }
     if hasattr(observations, "data_vars"):
-        return streams_from_dataset(observations, variance=variance, windows=windows)
+        return streams_from_dataset(
+            observations, variance=variance, windows=windows, errors=errors
+        )
     raise InputError(
         "observations are of a kind that is not known",
         found=type(observations).__name__,
@@ -491,15 +558,22 @@ def as_streams(
     )
 
 
-def _with_variance(stream: Stream, variance: Any) -> Stream:
-    from dataclasses import replace
-
+def _with_options(stream: Stream, variance: Any, errors: Any) -> Stream:
     rule = variance.get(stream.name) if isinstance(variance, Mapping) else variance
-    if rule is None:
-        return stream
-    return replace(
-        stream,
-        variance=as_variance_rule(
-            rule, stream=stream.name, given=stream.given is not None
-        ),
-    )
+    if rule is not None:
+        given = stream.given is not None
+        rule = as_variance_rule(rule, stream=stream.name, given=given)
+        stream = replace(stream, variance=rule)
+    together = _as_errors(errors, stream.name)
+    return stream if together is None else replace(stream, errors=together)
+
+
+def _as_errors(errors: Any, name: str) -> Errors | None:
+    mine = errors.get(name) if isinstance(errors, Mapping) else errors
+    if mine is not None and not isinstance(mine, Errors):
+        raise InputError(
+            f"errors of {name!r}: not known",
+            found=repr(mine),
+            wanted="masm.Errors(correlation=..., bias_sd=...)",
+        )
+    return mine

@@ -271,6 +271,7 @@ def assemble(
     if likelihood is not None:
         for series in likelihood.observed:
             whole[f"variance_{series.name}"] = series.variance_rule
+            whole[f"errors_{series.name}"] = series.errors.name
     for i, (problem, outcome) in enumerate(parts):
         prefix = f"block{i + 1}_" if len(parts) > 1 else ""
         if prefix:

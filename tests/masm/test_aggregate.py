@@ -118,7 +118,7 @@ def test_a_model_that_stops_too_early_is_refused_with_the_date():
     keys = np.array([2005045, 2006000])
     with pytest.raises(masm.InputError, match="2006-01-01"):
         plan_aggregation(TIME, keys, "8-day", stream="gpp")
-    with pytest.raises(masm.InputError, match="gpp.*1 of 1.*2005-12-27"):
+    with pytest.raises(masm.InputError, match=r"gpp.*1 of 1.*2005-12-27"):
         plan_aggregation(TIME[:-3], keys[:1], "8-day", stream="gpp")
 
 

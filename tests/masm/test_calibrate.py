@@ -116,6 +116,32 @@ def test_the_published_variance_is_named_and_wide(twin, quick):
     assert np.all(series.sd > 2.0 * given.sd)
 
 
+def test_correlated_errors_widen_the_posterior_as_they_should(twin, quick):
+    size = twin.targets["time"].size
+
+    def constant(theta):
+        return {"gpp": theta["level"][:, None] * np.ones(size)}
+
+    def run(**errors):
+        return masm.calibrate(
+            constant,
+            twin.targets,
+            {"level": (0.0, 10.0)},
+            seed=1,
+            variance=4.0,
+            errors={"gpp": masm.Errors(**errors)},
+            **quick,
+        )
+
+    plain, correlated, biased = run(), run(correlation=0.5), run(bias_sd=0.6)
+    # n (1 - r) / (1 + r) effective observations; a bias adds its own variance.
+    assert correlated.sd["level"] / plain.sd["level"] == pytest.approx(
+        np.sqrt(3.0), rel=0.08
+    )
+    assert biased.sd["level"] == pytest.approx(np.sqrt(4.0 / 138 + 0.36), rel=0.06)
+    assert biased.attrs["errors_gpp"] == "bias sd 0.6"
+
+
 def test_a_seed_gives_the_same_posterior_and_another_a_different_one(twin, quick):
     def run(seed):
         return masm.calibrate(
