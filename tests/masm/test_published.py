@@ -4,8 +4,8 @@ import pytest
 import masm
 from masm.chains import Chains
 from masm.model import CostRunner
-from masm.problem import Problem, seed_sequence
-from masm.published import representative_points, sample, surrogate_rmse
+from masm.problem import Problem, Runs, seed_sequence
+from masm.published import _verdict, representative_points, sample, surrogate_rmse
 
 QUICK = {"n_iterations": 15, "n_steps": 2000, "n_draws": 20_000, "n_check": 16}
 MIDDLE = np.array([0.4, 0.6])
@@ -101,6 +101,37 @@ def test_a_surrogate_that_does_not_fit_is_flagged_though_its_chains_agree():
     assert (outcome.status, outcome.reason) == ("suspect", "surrogate_not_fitted")
 
 
+def checked(cost, predicted_error, best=0.0, n_failed=0):
+    """Verdict on a check of ten runs of two parameters."""
+    cost = np.full(10, cost)
+    cost[:n_failed] = np.nan
+    u = np.full((10, 2), 0.5)
+    check = Runs(u, cost)
+    runs = Runs(u[:1], np.array([best])).append(check)
+    return _verdict(True, np.full(10, predicted_error), check, runs, 1.0)
+
+
+def test_the_verdict_and_its_reasons():
+    assert checked(2.0, 0.5) == ("done", "")
+    assert checked(2.0, 1.5) == ("suspect", "surrogate_not_fitted")
+    # Much better runs are known than any at the posterior draws.
+    assert checked(12.0, 0.5) == ("suspect", "surrogate_not_fitted")
+    assert checked(2.0, 0.5, n_failed=2) == ("done", "")
+    assert checked(2.0, 0.5, n_failed=3) == ("suspect", "model_nan")
+
+
+def test_chains_that_disagree_are_kept_and_flagged():
+    # Two modes so narrow and far apart that short chains stay in their own.
+    def cost(theta):
+        a = theta["a"]
+        return np.minimum((a - 0.1) ** 2, (a - 0.9) ** 2) / 0.01**2
+
+    outcome = run(problem_of(cost, names=("a",)), n_draws=400, n_cycles=2)
+    assert outcome.u.shape == (4, 100, 1)
+    assert outcome.status == "suspect"
+    assert outcome.attrs["n_cycles"] == 2
+
+
 def test_constraints_hold_in_every_run_and_draw():
     def cost(theta):
         return ((theta["a"] - 0.5) ** 2 + (theta["b"] - 0.5) ** 2) / 0.1**2
@@ -138,6 +169,21 @@ def test_representative_points_one_from_each_bin_and_the_best():
     # Farthest from everything, choices already made included.
     assert points[0].tolist() == draws[10].tolist()
     assert points[3].tolist() == draws[79].tolist()
+
+
+def test_each_choice_is_a_visited_point_for_the_next():
+    # Every bin reaches along the whole line, so all four would go for its far end.
+    draws = np.column_stack([np.linspace(0.0, 1.0, 80), np.full(80, 0.5)])
+    cost = np.arange(80.0) % 4 + 1e-3 * np.arange(80.0)
+    points = representative_points(
+        chains_of(draws, cost),
+        draws[:1],
+        problem_of(gaussian),
+        0.01,
+        np.random.default_rng(2),
+    )
+    along = np.sort(points[:4, 0])
+    assert np.diff(along).min() > 0.15
 
 
 def test_a_bin_without_news_gives_way_to_a_point_that_fills_space():
