@@ -109,9 +109,17 @@ def site_observations(
                 wanted="at least one observation",
                 hint="Choose other years, or leave the stream out of streams.",
             )
-        result[name] = value.assign_attrs(source=str(source.attrs.get("source")))
+        result[name] = value.assign_attrs(
+            source=str(source.attrs.get("source")), observed=_per_year(value)
+        )
         result[f"{name}_sd"] = _spread(source, name, value, floors[name])
     return result
+
+
+def _per_year(value: xr.DataArray) -> str:
+    """How many days of each year have a value: towers have thin years."""
+    counts = value.notnull().groupby("time.year").sum()
+    return ", ".join(f"{int(n.year)}: {int(n)}" for n in counts)
 
 
 def _floors(sd_floor: Mapping[str, float] | None) -> dict[str, float]:

@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ibis_dalec.weather import COS_HOUR_ANGLE, sun_of_day
+
 Array = NDArray[np.float64]
 
 OVERCAST_TRANSMISSIVITY = 0.251
 CLEAR_SKY_GAIN = 0.509
-_HOURS = np.arange(24)
 
 
 def extraterrestrial_radiation(time: ArrayLike, lat: float) -> Array:
@@ -36,28 +37,14 @@ def extraterrestrial_radiation(time: ArrayLike, lat: float) -> Array:
         degrees north.
     """
     days = pd.DatetimeIndex(np.atleast_1d(np.asarray(time, dtype="datetime64[D]")))
-    orbit = 2.0 * np.pi * days.day_of_year.to_numpy(dtype=np.float64) / 365.2425
-    declination = (
-        0.006918
-        - 0.399912 * np.cos(orbit)
-        + 0.070257 * np.sin(orbit)
-        - 0.006758 * np.cos(2.0 * orbit)
-        + 0.000907 * np.sin(2.0 * orbit)
-        - 0.002697 * np.cos(3.0 * orbit)
-        + 0.001480 * np.sin(3.0 * orbit)
-    )
-    solar_constant = 1370.0 * (
-        1.000110
-        + 0.034221 * np.cos(orbit)
-        + 0.001280 * np.sin(orbit)
-        + 0.000719 * np.cos(2.0 * orbit)
-        + 0.000077 * np.sin(2.0 * orbit)
-    )
+    # The model's own equation, uncompiled: a year has too few days to compile for.
+    sun = np.array([sun_of_day.py_func(float(day)) for day in range(1, 367)])
+    solar_constant, sin_declination, cos_declination = sun[days.day_of_year - 1].T
     phi = np.radians(lat)
-    hour_angle = 2.0 * np.pi * (_HOURS - 12) / 24.0
-    coszen = np.sin(phi) * np.sin(declination)[:, None] + np.cos(phi) * np.cos(
-        declination
-    )[:, None] * np.cos(hour_angle)
+    coszen = (
+        np.sin(phi) * sin_declination[:, None]
+        + np.cos(phi) * cos_declination[:, None] * COS_HOUR_ANGLE
+    )
     return solar_constant * np.maximum(coszen, 0.0).sum(axis=1) * 3600.0 / 1.0e6
 
 

@@ -19,7 +19,7 @@ def composites():
             ]
         )
     )
-    lai = 0.5 + 5.0 * np.exp(-(((days.day_of_year - 200) / 50.0) ** 2))
+    lai = 0.5 + 5.0 * np.exp(-(((days.day_of_year - 200) / 35.0) ** 2))
     return pd.DataFrame({"date": days.strftime("%Y-%m-%d"), "lai": lai.round(2)})
 
 

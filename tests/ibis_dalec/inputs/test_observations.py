@@ -15,7 +15,7 @@ def modis():
 
 
 def test_streams_come_with_a_deviation_wherever_they_have_a_value(write, tower):
-    tower.loc[[3, 4], ["gpp", "gpp_sd"]] = np.nan
+    tower.loc[[3, 4], "gpp"] = np.nan
     tower.loc[7, "nee_sd"] = np.nan
     found = site_observations(write(tower))
     for name in ("gpp", "er", "nee", "lai"):
@@ -80,6 +80,12 @@ def test_a_floor_of_nothing_is_refused(write, tower, floor):
 def test_screening_without_modis_is_refused(write, tower):
     with pytest.raises(InputError, match="screen_summer_lai"):
         site_observations(write(tower), screen_summer_lai=True)
+
+
+def test_the_count_of_each_year_is_told(write, tower):
+    tower.loc[:99, "gpp"] = np.nan
+    found = site_observations(write(tower))
+    assert found["gpp"].attrs["observed"] == "2001: 265, 2002: 365"
 
 
 def test_harvard_streams_of_the_experiment(real_data):
