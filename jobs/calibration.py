@@ -1,0 +1,197 @@
+"""Calibrate one pixel: from its inputs to ``posterior.nc``, or a reason why not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.config import Config
+from jobs.files import write_text
+from jobs.ledger import Ledger
+from jobs.observed import make_streams
+from jobs.parameters import parameters
+from jobs.pixels import Pixel
+from jobs.run import Run
+from jobs.simulation import calibration_model
+from jobs.sources import forcing_of, observations_of
+from jobs.states import (
+    REASONS,
+    STALE_AFTER,
+    PixelState,
+    Reason,
+    State,
+    write_failure,
+)
+
+if TYPE_CHECKING:
+    import masm
+
+logger = logging.getLogger(__name__)
+
+OnRuns = Callable[[int], None]
+"""Told the number of model runs just made."""
+
+
+def calibrate_pixel(
+    run: Run, pixel: Pixel, on_runs: OnRuns | None = None
+) -> PixelState:
+    """Calibrate a pixel and write what came of it; a failed pixel is a result too.
+
+    The posterior is the last file written. A calibration that was stopped goes on
+    from its checkpoint and comes to the same numbers.
+
+    Parameters
+    ----------
+    run : Run
+        A started run.
+    pixel : Pixel
+        Which pixel.
+    on_runs : callable, optional
+        Called after each batch of model runs.
+    """
+    folder = run.folder.pixel(pixel.id)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(run.folder.ledger)
+    ledger.write("started", pixel=pixel.id)
+    started = time.monotonic()
+    with _claimed(folder.claim):
+        try:
+            result = _calibrate(run, pixel, folder.checkpoint, on_runs)
+        except KeyboardInterrupt as stop:
+            ledger.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
+            raise
+        except Exception as exc:
+            reason = _reason(exc)
+            logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
+            write_failure(folder.failure, reason, str(exc), traceback.format_exc())
+            ledger.write("failed", pixel=pixel.id, reason=reason)
+            return PixelState("failed", reason)
+        minutes = (time.monotonic() - started) / 60
+        summary = summarise(result, minutes)
+        write_text(folder.summary, json.dumps(summary, indent=1) + "\n")
+        result.to_netcdf(folder.posterior)  # written aside, then put in place
+        folder.failure.unlink(missing_ok=True)
+        folder.checkpoint.unlink(missing_ok=True)
+    ledger.write(result.status, pixel=pixel.id, minutes=round(minutes, 2))
+    state: State = "suspect" if result.status == "suspect" else "done"
+    return PixelState(state, str(summary["reason"]), minutes)
+
+
+def priors_of(config: Config) -> masm.Priors:
+    """Return uniform priors: the parameter table's bounds, or the configuration's."""
+    from masm import Priors, Uniform
+
+    priors = {}
+    for name in calibrated_parameters(config):
+        row = parameters()[name]
+        low, high = config.calibration.bounds.get(name, (row.low, row.high))
+        default = min(max(row.default, low), high)
+        priors[name] = Uniform(low, high, default=default, units=row.unit)
+    return Priors(priors)
+
+
+def calibrated_parameters(config: Config) -> list[str]:
+    """Return every parameter of any block, in the order of first mention."""
+    blocks = config.calibration.blocks
+    return list(dict.fromkeys(name for block in blocks for name in block.parameters))
+
+
+def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
+    """Return what tables and ``masm status`` need, without opening the posterior."""
+    table = result.summary()
+    return {
+        "status": result.status,
+        "reason": result.reason,
+        "minutes": round(minutes, 3),
+        "n_model_runs": int(result.n_model_runs),
+        "n_failed_runs": int(result.n_failed_runs),
+        "surrogate_rmse": float(result.surrogate_rmse),
+        "parameters": json.loads(table.to_json(orient="index", double_precision=15)),
+    }
+
+
+def _calibrate(
+    run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
+) -> masm.Result:
+    import masm
+
+    config = run.config
+    try:
+        forcing = forcing_of(run, pixel)
+    except ValueError as exc:
+        raise _PixelError("no_forcing", str(exc)) from exc
+    try:
+        observations = observations_of(run, pixel, forcing)
+        streams = make_streams(observations, config.streams, config.periods.calibration)
+    except ValueError as exc:
+        raise _PixelError("no_observations", str(exc)) from exc
+    model = calibration_model(config, forcing)
+
+    def counted(theta: Any) -> Any:
+        simulated = model(theta)
+        if on_runs is not None:
+            on_runs(len(theta))
+        return simulated
+
+    chosen = config.calibration
+    options: dict[str, Any] = dict(chosen.options)
+    return masm.calibrate(
+        counted,
+        streams,
+        priors_of(config),
+        seed=[config.seed, pixel.id],
+        blocks=[masm.Block(b.streams, b.parameters) for b in chosen.blocks],
+        method=chosen.method,
+        checkpoint=checkpoint,
+        **options,
+    )
+
+
+class _PixelError(Exception):
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def _reason(exc: Exception) -> Reason:
+    """Put an exception into the closed list of reasons."""
+    reason = getattr(exc, "reason", None)
+    if reason in REASONS:
+        return reason
+    if isinstance(exc, MemoryError):
+        return "out_of_memory"
+    return "bug"
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """Say, while it lasts, that this process works on a pixel.
+
+    The claim is for people and for ``masm status``. Two processes on one pixel do no
+    harm: they write the same numbers, whole files at a time.
+    """
+    facts = {"host": socket.gethostname(), "pid": os.getpid()}
+    write_text(path, json.dumps(facts))
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(STALE_AFTER / 6):
+            path.touch()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        path.unlink(missing_ok=True)

@@ -1,0 +1,152 @@
+"""The command line: one verb after another, each on a run folder.
+
+Nothing heavy is imported here, so that ``masm --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.console import logged, show
+from jobs.exits import Exit, guarded
+from jobs.initialise import Template
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help=(
+        "Calibrate a land-carbon model pixel by pixel with an adaptive surrogate.\n\n"
+        "Start with: masm init demo --template demo; masm run demo\n\n"
+        "Exit codes: 0 all done; 1 a bug; 2 command line, config or input wrong, "
+        "nothing started; 3 finished, some pixels failed; 4 too many pixels failed; "
+        "75 stopped with progress saved, go on with --resume."
+    ),
+)
+
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
+]
+PixelIds = Annotated[
+    list[int] | None,
+    typer.Option("--pixel", metavar="ID", help="only this pixel; may be repeated"),
+]
+
+
+class Executor(StrEnum):
+    """Where pixels are calibrated."""
+
+    SERIAL = "serial"
+    LOCAL = "local"
+
+
+class Parameters(StrEnum):
+    """Parameter sets to simulate with."""
+
+    DEFAULT = "default"
+    CALIBRATED = "calibrated"
+
+
+@app.command()
+def init(
+    run: RunPath,
+    template: Annotated[
+        Template, typer.Option(help="demo: a synthetic twin; site: one tower")
+    ] = Template.DEMO,
+) -> None:
+    """Write a commented config.yaml to start from."""
+    with guarded(run, "init"):
+        from jobs.initialise import initialise
+
+        show(f"wrote {initialise(run, template)}\nnext: masm check {run}")
+
+
+@app.command()
+def check(run: RunPath) -> None:
+    """Validate the configuration, open every input, report gaps; compute nothing."""
+    with guarded(run, "check"):
+        from jobs.checking import check as report
+        from jobs.run import open_run
+
+        for line in report(open_run(run)):
+            show(line)
+        show("nothing wrong was found")
+
+
+@app.command()
+def calibrate(
+    run: RunPath,
+    executor: Annotated[
+        Executor | None, typer.Option(help="in place of execution.executor")
+    ] = None,
+    pixel: PixelIds = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on from what is done already")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would be done, and do nothing")
+    ] = False,
+) -> None:
+    """Calibrate the pixels of the run."""
+    with guarded(run, "calibrate"):
+        from jobs.verbs import calibrate_run, describe_run
+
+        if dry_run:
+            describe_run(run, pixel or [])
+            return
+        code = calibrate_run(run, executor, pixel or [], resume=resume)
+    raise typer.Exit(code)
+
+
+@app.command()
+def simulate(
+    run: RunPath,
+    parameters: Annotated[
+        Parameters | None, typer.Option(help="one of the two; both by default")
+    ] = None,
+    pixel: PixelIds = None,
+) -> None:
+    """Run the model with default and with calibrated parameters."""
+    with guarded(run, "simulate"), logged(run, "simulate"):
+        from jobs.verbs import simulate_run
+
+        sets = [parameters] if parameters else list(Parameters)
+        simulate_run(run, [str(name) for name in sets], pixel or [])
+
+
+@app.command()
+def evaluate(run: RunPath, pixel: PixelIds = None) -> None:
+    """Score LAI and GPP in both periods, and draw the figures."""
+    with guarded(run, "evaluate"), logged(run, "evaluate"):
+        from jobs.verbs import evaluate_run
+
+        evaluate_run(run, pixel or [])
+
+
+@app.command("run")
+def run_all(
+    run: RunPath,
+    executor: Annotated[
+        Executor | None, typer.Option(help="in place of execution.executor")
+    ] = None,
+) -> None:
+    """Calibrate, simulate and evaluate, going on from whatever is done already."""
+    with guarded(run, "run"):
+        from jobs.verbs import calibrate_run, evaluate_run, simulate_run
+
+        code = calibrate_run(run, executor, [], resume=True)
+        if code != Exit.OVER_BUDGET:
+            with logged(run, "evaluate"):
+                simulate_run(run, [str(name) for name in Parameters], [])
+                evaluate_run(run, [])
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Entry point of the ``masm`` command."""
+    app(prog_name="masm")

@@ -1,0 +1,128 @@
+"""What the command line shows: tables, progress on terminals, quiet lines in logs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+
+def show(item: Any) -> None:
+    """Print a text or a table to standard output."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 120
+    console = Console(highlight=False, markup=False, width=width)
+    console.print(item, soft_wrap=isinstance(item, str))
+
+
+@contextmanager
+def logged(run: Path, verb: str) -> Iterator[None]:
+    """Write the log of a verb to the run's ``logs`` while it lasts."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    path = run / "logs" / f"{verb}-{stamp}-{os.getpid()}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(before)
+        handler.close()
+
+
+@contextmanager
+def progress(
+    description: str, total: int | None, unit: str
+) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told of work done.
+
+    On a terminal it moves a bar; elsewhere it prints a line at each tenth.
+    """
+    if sys.stderr.isatty():
+        with _bar(description, total, unit) as advance:
+            yield advance
+    else:
+        yield _lines(description, total, unit)
+
+
+@contextmanager
+def _bar(
+    description: str, total: int | None, unit: str
+) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def _lines(description: str, total: int | None, unit: str) -> Callable[[int], None]:
+    done = 0
+
+    def advance(n: int) -> None:
+        nonlocal done
+        before, done = done, done + n
+        step = max(1, (total or 1000) // 10)
+        if before // step != done // step:
+            of = f" of about {total}" if total else ""
+            print(f"{description}: {done}{of} {unit}", file=sys.stderr, flush=True)
+
+    return advance
+
+
+def table(frame: pd.DataFrame, title: str, formats: dict[str, str]) -> Table:
+    """Return a table to show, numbers to the right in the given formats."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    result = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name in frame.columns:
+        numeric = name in formats
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        result.add_column(str(name), justify=justify, no_wrap=True)
+    for row in frame.itertuples(index=False):
+        cells = []
+        for name, value in zip(frame.columns, row, strict=True):
+            text = format(value, formats[name]) if name in formats else str(value)
+            cells.append("" if text.strip() == "nan" else text)
+        result.add_row(*cells)
+    return result

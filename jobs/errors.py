@@ -1,0 +1,80 @@
+"""Errors a user can mend: where, what was found, what was wanted, a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a configuration, an input or a run folder.
+
+    Attributes
+    ----------
+    where
+        File, with line and column where they are known.
+    what
+        The dotted key, variable or statement the problem is about.
+    found, wanted, hint
+        What stands there, what should, and the likely mend. Empty ones are left out.
+    """
+
+    where: str
+    what: str
+    found: str = ""
+    wanted: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        rows = [f"{self.where}  {self.what}" if self.where else self.what]
+        for label, text in (
+            ("found", self.found),
+            ("wanted", self.wanted),
+            ("hint", self.hint),
+        ):
+            if text:
+                rows.append(f"  {label:<7} {text}")
+        return "\n".join(rows)
+
+
+class ConfigError(ValueError):
+    """The command line, the configuration or the inputs are wrong; nothing started.
+
+    Parameters
+    ----------
+    problems
+        Every problem found, so that one attempt shows them all.
+    """
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        if isinstance(problems, Problem):
+            problems = (problems,)
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the run to stop; what was finished is on disk.
+
+    Not an ``Exception``, so that code which survives failed model runs does not
+    survive being told to stop.
+    """
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint naming the nearest known word, or the known words.
+
+    Examples
+    --------
+    >>> did_you_mean("vmx", ["vmax", "alpha3"])
+    'Did you mean "vmax"?'
+    >>> did_you_mean("zzz", ["gpp", "lai"])
+    'Known: gpp, lai.'
+    """
+    known = list(known)
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f'Did you mean "{near[0]}"?'
+    return f"Known: {', '.join(known)}."

@@ -1,0 +1,103 @@
+"""Exit codes, and the one place where an error becomes one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import IntEnum
+from pathlib import Path
+from types import FrameType
+
+import typer
+
+from jobs.errors import ConfigError, Stopped
+
+logger = logging.getLogger(__name__)
+
+
+class Exit(IntEnum):
+    """What the command line returns."""
+
+    DONE = 0
+    BUG = 1
+    WRONG = 2
+    SOME_FAILED = 3
+    OVER_BUDGET = 4
+    STOPPED = 75
+
+
+@contextmanager
+def guarded(run: Path, verb: str) -> Iterator[None]:
+    """Turn errors into exit codes, and signals into an orderly stop.
+
+    A mistake of the user's is told in full and exits 2; a signal exits 75 with
+    progress saved; anything else is a bug, with its traceback in the run's logs.
+    """
+    with _signals():
+        try:
+            yield
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt as stop:
+            say(
+                f"{verb}: stopped{f' by {stop}' if str(stop) else ''}; finished work "
+                f"is saved. Go on with: masm {verb} {run}{_resume(verb)}"
+            )
+            raise typer.Exit(Exit.STOPPED) from None
+        except Exception as exc:
+            if isinstance(exc, _user_errors()):
+                say(str(exc))
+                raise typer.Exit(Exit.WRONG) from None
+            place = _write_traceback(run, verb)
+            say(f"{verb}: a bug: {type(exc).__name__}: {exc}\n  traceback {place}")
+            raise typer.Exit(Exit.BUG) from exc
+
+
+def say(text: str) -> None:
+    """Print to standard error, as it is."""
+    print(text, file=sys.stderr)
+
+
+def _resume(verb: str) -> str:
+    return " --resume" if verb == "calibrate" else ""
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    # Only a package that is loaded can have raised its error.
+    errors: list[type[Exception]] = [ConfigError]
+    for package in ("ibis_dalec", "masm"):
+        module = sys.modules.get(f"{package}.errors")
+        if module is not None:
+            errors.append(module.InputError)
+    return tuple(errors)
+
+
+def _write_traceback(run: Path, verb: str) -> str:
+    text = traceback.format_exc()
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    path = run / "logs" / f"{verb}-{stamp}-{os.getpid()}.traceback.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        return f"(could not be written to {path})\n{text}"
+    return str(path)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped(signal.Signals(number).name)
+
+    before = {n: signal.signal(n, stop) for n in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

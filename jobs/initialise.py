@@ -1,0 +1,42 @@
+"""Start a run folder from a commented template."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+
+from jobs.errors import ConfigError, Problem
+from jobs.files import write_text
+
+
+class Template(StrEnum):
+    """Configurations to start from."""
+
+    DEMO = "demo"
+    SITE = "site"
+
+
+def initialise(run: Path, template: Template) -> Path:
+    """Write ``config.yaml`` into a new or empty run folder.
+
+    Raises
+    ------
+    ConfigError
+        If the folder already holds a configuration: nothing is overwritten.
+    """
+    target = run / "config.yaml"
+    if target.exists():
+        raise ConfigError(
+            Problem(
+                str(target),
+                "there is a run here already",
+                wanted="a new folder",
+                hint="Go on with it: masm run RUN. Or choose another name.",
+            )
+        )
+    if run.exists() and not run.is_dir():
+        raise ConfigError(Problem(str(run), "not a folder", wanted="a new folder"))
+    text = files("jobs.templates").joinpath(f"{template}.yaml").read_text("utf-8")
+    write_text(target, text)
+    return target

@@ -1,0 +1,47 @@
+"""The calibration methods that ``masm`` offers, their options, and what they cost."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+from jobs.config import Config
+
+
+def method_names() -> list[str]:
+    """Return the names of the methods."""
+    return list(_methods())
+
+
+def method_defaults(method: str) -> dict[str, Any]:
+    """Return each option of a method with its default."""
+    sample = importlib.import_module(_methods()[method]).sample
+    parameters = list(inspect.signature(sample).parameters.values())[2:]
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def with_defaults(config: Config) -> Config:
+    """Return the configuration with every option of its method written out."""
+    chosen = config.calibration
+    options = method_defaults(chosen.method) | dict(chosen.options)
+    calibration = chosen.model_copy(update={"options": options})
+    return config.model_copy(update={"calibration": calibration})
+
+
+def expected_runs(config: Config) -> int | None:
+    """Return about how many model runs a pixel takes, None if it cannot be told."""
+    options = with_defaults(config).calibration.options
+    wanted = ("n_initial_per_parameter", "n_iterations", "n_check")
+    if any(name not in options for name in wanted):
+        return None
+    per_parameter, iterations, check = (int(options[name]) for name in wanted)
+    return sum(
+        per_parameter * len(block.parameters) + 5 * iterations + check
+        for block in config.calibration.blocks
+    )
+
+
+def _methods() -> dict[str, str]:
+    # By its full name: ``masm.calibrate`` is also a function of that package.
+    return importlib.import_module("masm.calibrate").METHODS

@@ -1,0 +1,84 @@
+"""Open a run folder, and fix what it is when it is first started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.config import Config
+from jobs.config_file import Document, read_config
+from jobs.lock import check_inputs, check_lock, write_lock
+from jobs.pixels import Pixel, pixels_of, write_pixels
+from jobs.provenance import checksums, read_record, record, write_record
+from jobs.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder with its validated configuration."""
+
+    folder: RunFolder
+    config: Config
+    document: Document
+
+    @property
+    def pixels(self) -> list[Pixel]:
+        """The pixels asked for."""
+        return pixels_of(self.config)
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """Input files by the name they have in the configuration."""
+        place = self.config.pixels
+        if place.source != "site":
+            return {}
+        files = {
+            "tower": place.tower,
+            "station": place.station,
+            "modis_lai": place.modis_lai,
+        }
+        return {
+            f"pixels.{key}": (self.folder.path / path).resolve()
+            for key, path in files.items()
+            if path is not None
+        }
+
+
+def open_run(path: Path) -> Run:
+    """Read a run folder's configuration; touches nothing.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is wrong in itself or changed since the run started.
+    """
+    from jobs.config_checks import check_meaning
+    from jobs.methods import with_defaults
+
+    folder = RunFolder(path)
+    config, document = read_config(folder.config)
+    check_meaning(config, document)
+    config = with_defaults(config)
+    if folder.lock.exists():
+        check_lock(config, document, folder.lock)
+    return Run(folder, config, document)
+
+
+def start(run: Run) -> None:
+    """Write lock, record and pixel table on the first start; compare on later ones.
+
+    Raises
+    ------
+    ConfigError
+        If an input is missing, or changed since the first start.
+    """
+    folder = run.folder
+    folder.require_writable()
+    found = checksums(run.inputs)
+    recorded = read_record(folder.record)
+    if recorded:
+        check_inputs(recorded["inputs"], found)
+        return
+    write_pixels(run.pixels, folder.pixel_table)
+    write_lock(run.config, folder.lock)
+    write_record(folder.record, record(run.config.seed, found))

@@ -1,0 +1,113 @@
+"""The state of each pixel, from result files alone.
+
+A pixel is done when its posterior stands at its final name. Nothing here reads the
+ledger or keeps a counter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jobs.files import write_text
+from jobs.run_folder import PixelFolder
+
+State = Literal["waiting", "running", "done", "suspect", "failed", "skipped"]
+Reason = Literal[
+    "no_forcing",
+    "no_observations",
+    "model_nan",
+    "surrogate_not_fitted",
+    "not_converged",
+    "timed_out",
+    "out_of_memory",
+    "bug",
+]
+STATES: tuple[State, ...] = (
+    "done",
+    "suspect",
+    "failed",
+    "skipped",
+    "running",
+    "waiting",
+)
+REASONS: tuple[Reason, ...] = (
+    "no_forcing",
+    "no_observations",
+    "model_nan",
+    "surrogate_not_fitted",
+    "not_converged",
+    "timed_out",
+    "out_of_memory",
+    "bug",
+)
+FINISHED: tuple[State, ...] = ("done", "suspect")
+
+STALE_AFTER = 180.0
+"""Seconds without a sign of life after which a claim counts for nothing."""
+
+
+@dataclass(frozen=True)
+class PixelState:
+    """State of one pixel, and why."""
+
+    state: State
+    reason: str = ""
+    minutes: float | None = None
+
+
+def state_of(folder: PixelFolder) -> PixelState:
+    """Read the state of a pixel from its folder."""
+    if folder.posterior.exists():
+        summary = _read(folder.summary)
+        state: State = "suspect" if summary.get("status") == "suspect" else "done"
+        return PixelState(state, summary.get("reason", ""), summary.get("minutes"))
+    if folder.failure.exists():
+        failure = _read(folder.failure)
+        reason = failure.get("reason", "bug")
+        skipped = reason == "no_observations"
+        return PixelState("skipped" if skipped else "failed", reason)
+    if is_claimed(folder.claim):
+        return PixelState("running")
+    return PixelState("waiting")
+
+
+def write_failure(path: Path, reason: Reason, message: str, detail: str = "") -> None:
+    """Write why a pixel failed, as the last thing done for it."""
+    facts = {"reason": reason, "message": message, "detail": detail}
+    write_text(path, json.dumps(facts, indent=2) + "\n")
+
+
+def is_claimed(path: Path) -> bool:
+    """Tell whether a living process works on the pixel."""
+    claim = _read(path)
+    if not claim:
+        return False
+    if claim.get("host") == socket.gethostname() and not _alive(int(claim["pid"])):
+        return False
+    try:
+        return time.time() - path.stat().st_mtime < STALE_AFTER
+    except FileNotFoundError:
+        return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}

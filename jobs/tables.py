@@ -1,0 +1,56 @@
+"""Tables that the command line shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from jobs.config_checks import STREAMS
+from jobs.console import table
+from jobs.parameters import parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+    import masm
+
+
+def score_table(scores: pd.DataFrame, label: str) -> Table:
+    """Show R, RMSE, AE and DISO of each stream, period and parameter set."""
+    units = [STREAMS[stream] for stream in scores["stream"]]
+    shown = scores.drop(columns=["pixel", "r2"]).assign(unit=units)
+    shown = shown[
+        ["stream", "period", "parameters", "r", "rmse", "ae", "unit", "diso", "n"]
+    ].rename(columns={"r": "R", "rmse": "RMSE", "ae": "AE", "diso": "DISO"})
+    formats = {"R": ".3f", "RMSE": ".3f", "AE": "+.3f", "DISO": ".3f", "n": "d"}
+    return table(shown, f"{label}: fit of 8-day means", formats)
+
+
+def parameter_table(
+    result: masm.Result,
+    label: str,
+    truth: Mapping[str, float] | None,
+) -> Table:
+    """Show posterior beside default, with R-hat and, in a twin, the truth."""
+    summary = result.summary()
+    names = list(summary.index)
+    rows = parameters()
+    shown = summary.reset_index(names="parameter")
+    shown["default"] = [rows[name].default for name in names]
+    columns = ["parameter", "default", "mean", "sd", "q05", "q95", "r_hat", "ess_bulk"]
+    if truth is not None:
+        shown["truth"] = [truth.get(name, rows[name].default) for name in names]
+        inside = (shown["q05"] <= shown["truth"]) & (shown["truth"] <= shown["q95"])
+        shown["in 90 %"] = inside.map({True: "yes", False: "no"})
+        columns[1:1] = ["truth"]
+        columns.append("in 90 %")
+    columns.append("at_bound")
+    shown["unit"] = [rows[name].unit for name in names]
+    numbers = dict.fromkeys(("truth", "default", "mean", "sd", "q05", "q95"), ".4g")
+    formats = {**numbers, "r_hat": ".3f", "ess_bulk": ".0f"}
+    title = (
+        f"{label}: {result.n_model_runs} model runs ({result.n_failed_runs} failed), "
+        f"{result.status}{f' ({result.reason})' if result.reason else ''}"
+    )
+    return table(shown[[*columns, "unit"]], title, formats)

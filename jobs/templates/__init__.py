@@ -1,0 +1,1 @@
+"""Configurations to start from, as ``masm init`` writes them."""

@@ -1,0 +1,128 @@
+"""What the verbs do: read the run, do the work, show what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobs.campaign import (
+    Tally,
+    calibrate_pixels,
+    pixels_left,
+    refuse_overwriting,
+)
+from jobs.console import logged, progress, show
+from jobs.evaluation import evaluate_pixel, simulate_pixel, synthetic
+from jobs.exits import Exit
+from jobs.figures import draw_fit, draw_posterior
+from jobs.methods import expected_runs
+from jobs.pixels import Pixel, choose
+from jobs.run import Run, open_run, start
+from jobs.states import FINISHED, state_of
+from jobs.tables import parameter_table, score_table
+
+
+def calibrate_run(
+    path: Path, executor: str | None, ids: Sequence[int], *, resume: bool
+) -> Exit:
+    """Calibrate what is left of a run, and show what came of it."""
+    run = open_run(path)
+    pixels = choose(run.pixels, ids)
+    if not resume:
+        refuse_overwriting(run, pixels)
+    if len(run.pixels) == 1 and run.config.pixels.source == "site":
+        from jobs.checking import check
+
+        list(check(run))  # a mistake in the one pixel's files is the user's to mend
+    start(run)
+    with logged(path, "calibrate"):
+        tally = _calibrate(run, pixels, executor or run.config.execution.executor)
+    _show_tally(run, pixels, tally)
+    return tally.exit
+
+
+def describe_run(path: Path, ids: Sequence[int]) -> None:
+    """Show what ``calibrate`` would do."""
+    run = open_run(path)
+    left, tally = pixels_left(run, choose(run.pixels, ids))
+    runs = expected_runs(run.config)
+    cost = "" if runs is None else f", about {runs * len(left)} model runs"
+    show(f"{len(left)} of {tally.n_asked} pixels to calibrate{cost}")
+
+
+def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int]) -> None:
+    """Simulate pixels with default or calibrated parameters."""
+    run = open_run(path)
+    start(run)
+    for pixel in _with_posterior(run, choose(run.pixels, ids), sets):
+        for parameters in sets:
+            simulate_pixel(run, pixel, parameters)
+    show(f"simulations in {path / 'simulations'}")
+
+
+def evaluate_run(path: Path, ids: Sequence[int]) -> None:
+    """Score pixels, draw their figures, and show both."""
+    import masm
+
+    run = open_run(path)
+    pixels = _with_posterior(run, choose(run.pixels, ids), ["calibrated"])
+    for pixel in pixels:
+        comparison, scores = evaluate_pixel(run, pixel)
+        label = pixel.name
+        if synthetic(run.config):
+            label += ", synthetic weather and observations"
+        figures = run.folder.figures
+        draw_fit(comparison, figures / f"fit_{pixel.slug}.png", title=label)
+        result = masm.open_result(run.folder.pixel(pixel.id).posterior)
+        truth = run.config.twin.truth if run.config.twin else None
+        draw_posterior(
+            result.posterior,
+            figures / f"posterior_{pixel.slug}.png",
+            title=label,
+            truth=truth,
+        )
+        show(score_table(scores, label))
+        show(parameter_table(result, label, truth))
+    show(
+        f"scores   {run.folder.evaluation}\nfigures  {run.folder.figures}\n"
+        + "\n".join(f"draws    {run.folder.pixel(p.id).posterior}" for p in pixels[:3])
+    )
+
+
+def _calibrate(run: Run, pixels: Sequence[Pixel], executor: str) -> Tally:
+    left, _ = pixels_left(run, pixels)
+    if executor == "serial" and len(left) == 1:
+        expected = expected_runs(run.config)
+        with progress(left[0].name, expected, "model runs") as on_runs:
+            return calibrate_pixels(run, pixels, executor, on_runs=on_runs)
+    with progress("calibrate", len(left), "pixels") as on_pixels:
+        return calibrate_pixels(
+            run, pixels, executor, on_pixel=lambda i, state: on_pixels(1)
+        )
+
+
+def _with_posterior(
+    run: Run, pixels: Sequence[Pixel], sets: Sequence[str]
+) -> list[Pixel]:
+    """Leave out pixels without a result, where one is needed and some have it."""
+    if "calibrated" not in sets:
+        return list(pixels)
+    done = [p for p in pixels if state_of(run.folder.pixel(p.id)).state in FINISHED]
+    return done or list(pixels)  # the first of none says what is missing
+
+
+def _show_tally(run: Run, pixels: Sequence[Pixel], tally: Tally) -> None:
+    states = [state.state for state in tally.states.values()]
+    counts = "   ".join(
+        f"{state} {states.count(state)}"
+        for state in ("done", "suspect", "failed", "skipped")
+        if state in states
+    )
+    show(f"calibrate  {len(pixels)} pixels   {counts}")
+    for reason, number in tally.reasons.most_common(3):
+        show(f"  {reason} {number}")
+    if tally.n_failed and len(pixels) == 1:
+        show(f"  why: {run.folder.pixel(pixels[0].id).failure}")
+    if tally.over_budget:
+        allowed = run.config.execution.max_failed_fraction
+        show(f"stopped: more than {allowed:.0%} of the pixels failed")
