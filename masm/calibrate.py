@@ -190,6 +190,9 @@ def calibrate(
         current = current.with_defaults(found)
         label = "calibrated" if i == len(steps) - 1 else f"after block {i + 1}"
         stages[label] = current.defaults
+    last, outcome = parts[-1]
+    best = last.model_theta(outcome.runs.u[[np.nanargmin(outcome.runs.cost)]])[0]
+    stages["best run"] = dict(zip(priors.names, best.tolist(), strict=True))
 
     whole = problem(used, priors.names, "predictive")
     stage_theta = np.array([list(values.values()) for values in stages.values()])

@@ -99,13 +99,24 @@ class Result:
         """Posterior standard deviation of each parameter."""
         return self._each(lambda draws: float(np.std(draws, ddof=1)))
 
+    @cached_property
+    def best(self) -> pd.Series:
+        """Parameters of the model run with the lowest cost (of the last block)."""
+        import pandas as pd
+
+        runs = self.groups["runs"]
+        cost = runs["cost"].where(runs["block"] == runs["block"].max())
+        row = runs.isel(run=int(cost.argmin("run", skipna=True)))
+        return pd.Series({name: float(row[name]) for name in self.parameters})
+
     @property
     def fit(self) -> pd.DataFrame:
         """Scores of each stream with default and with calibrated parameters.
 
-        Model runs, one for each ``stage``: "default", then the posterior mean after
-        each block. Columns as in `masm.scores.scores` and ``cost``. Empty when the
-        model only returns a cost.
+        Model runs, one for each ``stage``: "default", the posterior mean after each
+        block ("calibrated" after the last) and "best run", see `best`. Columns as
+        in `masm.scores.scores` and ``cost``. Empty when the model only returns a
+        cost.
         """
         import pandas as pd
 

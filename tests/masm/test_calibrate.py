@@ -69,9 +69,18 @@ def test_stepwise_blocks_fix_what_they_should(twin_streams, quick):
         "default",
         "after block 1",
         "calibrated",
+        "best run",
     ]
     assert np.all(np.abs(result.mean - twin.truth) < 4.0 * result.sd)
     assert result.n_model_runs == len(calls)
+
+
+def test_the_best_run_is_at_least_as_good_as_any(twin, quick):
+    result = masm.calibrate(twin.model, twin.targets, twin.priors, seed=7, **quick)
+    cost = result.fit["cost"].xs("gpp", level="stream")
+    assert cost["best run"] <= cost["calibrated"] + 0.1
+    assert cost["best run"] == pytest.approx(float(result.groups["runs"]["cost"].min()))
+    assert np.all(np.abs(result.best - twin.truth) < 5.0 * result.sd)
 
 
 def test_parameters_not_yet_calibrated_stay_at_their_default(twin_streams, quick):
