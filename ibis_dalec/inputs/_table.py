@@ -162,10 +162,12 @@ def check_range(
         code = values.loc[line] <= -9990.0
         raise InputError(
             f"{path}:{line}  {column.column} on {day:%Y-%m-%d}",
-            found=f"{values.loc[line]:g} ({int(bad.sum())} days in all)",
+            found=f"{values.loc[line]:g} (days like it: {int(bad.sum())})",
             wanted=f"{low:g} to {high:g} {column.file_units}",
             hint="A missing-value code: leave the cell empty."
             if code
+            else "It cannot be negative."
+            if driver.low == 0.0 and values.loc[line] < 0.0
             else f"Is the column in {column.file_units}?",
         )
 
@@ -211,6 +213,7 @@ def refuse_inverted_temperatures(dataset: xr.Dataset, path: str | Path) -> None:
         raise InputError(
             f"{path}  tmin and tmax on {day:%Y-%m-%d}",
             found=f"tmin {float(dataset['tmin'][first]):g} above "
-            f"tmax {float(dataset['tmax'][first]):g} degC ({int(bad.sum())} days)",
+            f"tmax {float(dataset['tmax'][first]):g} degC "
+            f"(days like it: {int(bad.sum())})",
             wanted="tmin at most tmax",
         )

@@ -69,6 +69,7 @@ def fill_gaps(
     where: str,
     dry: bool = False,
     climatology: pd.Series | None = None,
+    hint: str | None = None,
 ) -> Filled:
     """Fill the short gaps of a complete daily index; refuse the long ones.
 
@@ -82,6 +83,8 @@ def fill_gaps(
         Fill short gaps with 0 (precipitation) instead of a straight line.
     climatology : pandas.Series, optional
         By day of year: long gaps are filled with it instead of refused.
+    hint : str, optional
+        What to do about a long gap, for the error.
     """
     values = series.copy()
     n_short = n_climatology = 0
@@ -96,8 +99,7 @@ def fill_gaps(
                 f"{where}, {span}",
                 found=f"{length} days without a value",
                 wanted=f"gaps of at most {SHORT_GAP_DAYS} days",
-                hint="Choose other years, give another source for the variable, or "
-                "name it in climatology=(...) to fill it with its usual value.",
+                hint=hint,
             )
         days = pd.date_range(first, last, freq="D").day_of_year
         values.loc[first:last] = climatology.loc[days].to_numpy()

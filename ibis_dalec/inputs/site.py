@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -306,6 +307,11 @@ def _humidity(record: dict[str, pd.Series], at: pd.Series) -> _Derived | None:
     return _Derived(pd.Series(q, index=e.index), source)
 
 
+def _refuse_text(name: str, value: object, wanted: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InputError(name, found=repr(value), wanted=wanted)
+
+
 def _on(pressures: pd.Series, other: pd.Series) -> pd.Series:
     """Pressures on another record's days; a lone mean where they do not reach."""
     return pressures.reindex(other.index).fillna(pressures.mean())
@@ -328,6 +334,7 @@ def _cloud(record: dict[str, pd.Series], lat: float) -> _Derived | None:
 
 def _wind(series, names, wind: float | None, period) -> _Derived:
     if wind is not None:
+        _refuse_text("wind", wind, "a number [m s-1]")
         return _constant(wind, period, f"constant {wind:g} m s-1 (given)")
     return _first(
         series,
@@ -341,7 +348,8 @@ def _wind(series, names, wind: float | None, period) -> _Derived:
 
 
 def _co2(record: dict[str, pd.Series], name: str, co2: str | float, period) -> _Derived:
-    if isinstance(co2, int | float):
+    if not isinstance(co2, str):
+        _refuse_text("co2", co2, '"mauna_loa", "tower" or a number [ppm]')
         return _constant(co2, period, f"constant {co2:g} ppm (given)")
     if co2 == "mauna_loa":
         values = mauna_loa_co2(period.to_numpy())
@@ -376,6 +384,10 @@ def _complete(
         climatology=day_of_year_climatology(derived.values)
         if may_use_climatology
         else None,
+        hint=f"Choose other years or another source, or say climatology=[{name!r}] "
+        "to fill it with the usual value of the date."
+        if name in MAY_USE_CLIMATOLOGY
+        else "Choose other years, or fill it from another record.",
     )
     attrs: dict[str, str | int] = {
         **DAILY[name].attrs,

@@ -1,6 +1,7 @@
 """A site's files become valid forcing, and the report says all that was done."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ibis_dalec.errors import InputError
@@ -45,14 +46,20 @@ def test_the_model_gets_back_the_light_of_every_unclipped_day(write, tower):
 
 
 def test_clipped_days_are_counted_and_their_light_weighed(write, tower):
-    tower.loc[[180, 181, 182], "srad"] = 1.0
-    tower.loc[190, "srad"] = 40.0
-    before = read(write, tower.assign(srad=15.0), years=(2001, 2001))
-    cloud = read(write, tower)["cloud_cover"]
-    assert cloud.attrs["n_clipped_bright"] == 1
-    assert cloud.attrs["n_clipped_dark"] >= 3
-    assert cloud.attrs["light_received_over_measured"] != 1.0
-    assert before["cloud_cover"].attrs["units"] == "1"
+    days = pd.DatetimeIndex(tower["date"])
+    above = radiation.extraterrestrial_radiation(days, 42.5)
+    tower["srad"] = 0.5 * above
+    tower.loc[[180, 181, 182], "srad"] = 0.1 * above[[180, 181, 182]]
+    tower.loc[190, "srad"] = 0.9 * above[190]
+    cloud = read(write, tower)["cloud_cover"].attrs
+    assert cloud["n_clipped_bright"] == 1
+    assert cloud["n_clipped_dark"] == 3
+    received = tower["srad"].to_numpy().copy()
+    received[[180, 181, 182]] = 0.251 * above[[180, 181, 182]]
+    received[190] = 0.76 * above[190]
+    share = received.sum() / tower["srad"].sum()
+    assert cloud["light_received_over_measured"] == pytest.approx(share, abs=1e-4)
+    assert share != pytest.approx(1.0, abs=2e-4)
 
 
 def test_humidity_comes_from_the_vapour_deficit(write, tower):
@@ -119,6 +126,12 @@ def test_a_given_wind_overrides_the_station(write, tower, station):
     assert "given" in wind.attrs["source"]
 
 
+@pytest.mark.parametrize("wrong", ["3", True])
+def test_a_wind_or_co2_that_is_no_number_is_refused(write, tower, wrong):
+    assert refused(write, tower, wind=wrong).where == "wind"
+    assert refused(write, tower, co2=wrong).where == "co2"
+
+
 def test_short_gaps_are_filled_and_counted(write, tower):
     tower.loc[[5, 6], "tmax"] = np.nan
     tower.loc[9, "prec"] = np.nan
@@ -137,6 +150,7 @@ def test_long_gaps_are_refused_by_variable_and_dates(write, tower):
     error = refused(write, tower)
     assert "tmax" in error.where
     assert "2001-01-06 to 2001-01-10" in error.where
+    assert "climatology" not in error.hint
 
 
 def test_missing_rows_are_gaps_like_any_other(write, tower):

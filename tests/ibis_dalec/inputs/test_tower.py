@@ -73,7 +73,7 @@ def test_inverted_temperatures_are_named_with_their_date(write, tower):
     tower.loc[40, ["tmin", "tmax"]] = [8.0, 7.5]
     error = refused(write(tower))
     assert "2001-02-10" in error.where
-    assert "1 days" in error.found
+    assert "days like it: 1" in error.found
 
 
 def test_a_repeated_day_is_named_with_both_lines(write, tower):
