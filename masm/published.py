@@ -370,6 +370,10 @@ def _check_options(options: dict[str, object]) -> None:
                 found=repr(value),
                 wanted=f"a whole number >= {lowest}",
             )
+    if options["n_check"] > options["n_draws"] // 2:  # type: ignore[operator]
+        raise InputError(
+            "option n_check", found=options["n_check"], wanted="at most half of n_draws"
+        )
     for name in ("resolution", "max_surrogate_rmse"):
         number = options[name]
         if not isinstance(number, int | float | np.number) or not number > 0.0:

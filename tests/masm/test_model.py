@@ -154,6 +154,19 @@ def test_output_is_matched_by_time_when_it_has_one():
         ModelRunner(model, (missing,))(THETA)
 
 
+def test_a_series_every_eighth_day_is_compared_with_itself():
+    # Its dates drift through the windows of three years; each keeps its own.
+    time = pd.date_range("2001-01-01", periods=138, freq="8D")
+    values = np.sin(np.arange(138.0))
+    stream = masm.Stream("gpp", time, values).aggregate()
+
+    def model(theta):
+        gpp = theta["level"][:, None] * values
+        return xr.Dataset({"gpp": (("sample", "time"), gpp)}, coords={"time": time})
+
+    assert ModelRunner(model, (stream,))(THETA)[1] == pytest.approx(2.0 * values)
+
+
 def test_a_unit_that_differs_is_refused_not_converted():
     run = ModelRunner(batch_model, (observed("kg m-2 s-1"),))
     with pytest.raises(masm.InputError, match=r"(?s)differ in unit.*kg m-2 s-1"):

@@ -210,7 +210,13 @@ def test_surrogate_rmse_is_eq_8():
 
 @pytest.mark.parametrize(
     "option",
-    [{"n_iterations": -1}, {"n_steps": 10.5}, {"n_chains": 1}, {"resolution": 0.0}],
+    [
+        {"n_iterations": -1},
+        {"n_steps": 10.5},
+        {"n_chains": 1},
+        {"n_check": 20_000},
+        {"resolution": 0.0},
+    ],
 )
 def test_bad_options_are_named(option):
     (name,) = option
