@@ -71,17 +71,19 @@ def add_canopy(w):
 @routine
 def add_ground(w):
     """Add the hour's atmosphere, soil and leaf quantities to the day."""
-    lanes = w.lai.shape[0]
-    for lane in range(lanes):
+    for lane in range(w.lai.shape[0]):
         w.et[lane] -= DT * w.fvapa[lane]
         w.sensible[lane] -= w.fsena[lane] / 24.0
         w.leaf_temperature[lane] += w.tu[lane] / 24.0
         w.runoff[lane] += w.runoff_hour[lane]
         w.drainage[lane] += w.drainage_hour[lane]
         w.evaporation_mismatch[lane] -= w.negative_store[lane]
-    for k in range(w.tsoi.shape[0]):
-        for lane in range(lanes):
-            w.soil_temperature[k, lane] += w.tsoi[k, lane] / 24.0
+        w.soil_temperature[0, lane] += w.tsoi[0, lane] / 24.0
+        w.soil_temperature[1, lane] += w.tsoi[1, lane] / 24.0
+        w.soil_temperature[2, lane] += w.tsoi[2, lane] / 24.0
+        w.soil_temperature[3, lane] += w.tsoi[3, lane] / 24.0
+        w.soil_temperature[4, lane] += w.tsoi[4, lane] / 24.0
+        w.soil_temperature[5, lane] += w.tsoi[5, lane] / 24.0
 
 
 @routine

@@ -153,26 +153,41 @@ def canopy_physiology(w):
         w.scale_b[lane] = scale_b
 
 
+@equation
+def layer_stress(w, k):
+    """Stress of layer ``k``, added to the canopy's."""
+    for lane in range(w.lai.shape[0]):
+        wilt = w.wilt[lane]
+        available = clip(
+            (w.wsoi[k, lane] * (1.0 - w.wisoi[k, lane]) - wilt)
+            / (w.field_capacity[lane] - wilt),
+            0.0,
+            1.0,
+        )
+        relief = 1.0 - exp(w.stressfac[lane] * available)
+        share = w.root2[k, lane] * relief * w.stress_scale[lane]
+        w.stress_layer[k, lane] = share
+        w.stress[lane] += share
+
+
 @routine
 def moisture_stress(w):
     """Stress of the canopy and share of each layer (section 7)."""
     lanes = w.lai.shape[0]
-    layers = w.wsoi.shape[0]
     for lane in range(lanes):
         w.stress[lane] = 0.0
-    for k in range(layers):
-        for lane in range(lanes):
-            wilt = w.wilt[lane]
-            available = clip(
-                (w.wsoi[k, lane] * (1.0 - w.wisoi[k, lane]) - wilt)
-                / (w.field_capacity[lane] - wilt),
-                0.0,
-                1.0,
-            )
-            relief = 1.0 - exp(w.stressfac[lane] * available)
-            share = w.root2[k, lane] * relief * w.stress_scale[lane]
-            w.stress_layer[k, lane] = share
-            w.stress[lane] += share
-    for k in range(layers):
-        for lane in range(lanes):
-            w.stress_layer[k, lane] /= max(w.stress[lane], EPS)
+    # Written out: a constant layer lets the loop over lanes vectorise.
+    layer_stress(w, 0)
+    layer_stress(w, 1)
+    layer_stress(w, 2)
+    layer_stress(w, 3)
+    layer_stress(w, 4)
+    layer_stress(w, 5)
+    for lane in range(lanes):
+        total = max(w.stress[lane], EPS)
+        w.stress_layer[0, lane] /= total
+        w.stress_layer[1, lane] /= total
+        w.stress_layer[2, lane] /= total
+        w.stress_layer[3, lane] /= total
+        w.stress_layer[4, lane] /= total
+        w.stress_layer[5, lane] /= total

@@ -133,9 +133,12 @@ def canopy_snow_cover(t):
     return min(1.0, max(0.6, (TMELT - t) / 0.1))
 
 
-@routine
+@equation
 def solar_band(w, band, rho, tau, os, soil_max, snow_warm, snow_cold):
-    """Solar radiation of one band, added to the hour's absorbed fluxes."""
+    """Solar radiation of one band, added to the hour's absorbed fluxes.
+
+    Inlined, so that ``band`` is a constant and the loop over lanes vectorises.
+    """
     for lane in range(w.lai.shape[0]):
         coszen = w.coszen[lane]
         lai = w.lai[lane]

@@ -30,13 +30,11 @@ LAYER_HEAT = RHOS * CICE
 
 
 @equation
-def conduct(h, t, flux, t_soil, consoi):
+def conduct(h1, h2, h3, t1, t2, t3, flux, t_soil, consoi):
     """Implicit conduction through the layers and into the soil.
 
     Returns the new temperatures (K) and the flux into the soil (W m-2).
     """
-    h1, h2, h3 = h
-    t1, t2, t3 = t
     m1 = max(h1, HMIN_CONDUCTION)
     m2 = max(h2, HMIN_CONDUCTION)
     m3 = max(h3, HMIN_CONDUCTION)
@@ -96,10 +94,11 @@ def overlap(low1, high1, low2, high2):
 
 
 @equation
-def redivide(h, t):
-    """New layers of the same snow: top 5 cm and two equal ones, heat conserved."""
-    h1, h2, h3 = h
-    t1, t2, t3 = t
+def redivide(h1, h2, h3, t1, t2, t3):
+    """New layers of the same snow: top 5 cm and two equal ones, heat conserved.
+
+    Returns the new top and the new lower thickness (m) and the temperatures (K).
+    """
     total = h1 + h2 + h3
     shallow = total < HSNOMIN
     top = total / 3.0 if shallow else HSNOTOP
@@ -123,19 +122,19 @@ def redivide(h, t):
     x1 = (o11 * t1 + o12 * t2 + o13 * t3) / a if some else t1
     x2 = (o21 * t1 + o22 * t2 + o23 * t3) / b if some else t2
     x3 = (o31 * t1 + o32 * t2 + o33 * t3) / b if some else t3
-    return (top, rest, rest), (x1, x2, x3)
+    return top, rest, x1, x2, x3
 
 
 @equation
-def snow_column(fi, h, t, heati, fvapi, rain, train, snow, tsnow, t_soil, consoi):
+def snow_column(
+    fi, h1, h2, h3, t1, t2, t3, heati, fvapi, rain, train, snow, tsnow, t_soil, consoi
+):
     """One hour of snow.
 
     Returns cover, thicknesses, temperatures, melt water (kg m-2 of ground), the
     flux into the soil under the old cover (W m-2) and extra heat (J m-2 of
     ground).
     """
-    h1, h2, h3 = h
-    t1, t2, t3 = t
     has = fi > 0.0
     flux = (
         heati
@@ -143,7 +142,7 @@ def snow_column(fi, h, t, heati, fvapi, rain, train, snow, tsnow, t_soil, consoi
         + snow * CICE * (tsnow - t1)
     )
     grown = h1 + (rain + snow - fvapi) * DT / RHOS
-    x1, x2, x3, into = conduct((grown, h2, h3), (t1, t2, t3), flux, t_soil, consoi)
+    x1, x2, x3, into = conduct(grown, h2, h3, t1, t2, t3, flux, t_soil, consoi)
     h1 = grown if has else 0.0
     h2 = h2 if has else 0.0
     h3 = h3 if has else 0.0
@@ -154,9 +153,9 @@ def snow_column(fi, h, t, heati, fvapi, rain, train, snow, tsnow, t_soil, consoi
 
     # Snowfall on bare ground widens the cover.
     falls = snow > 0.0
-    h1 = HSNOTOP if falls and not has else h1
-    h2 = HSNOTOP if falls and not has else h2
-    h3 = HSNOTOP if falls and not has else h3
+    h1 = HSNOTOP if falls & (fi <= 0.0) else h1
+    h2 = HSNOTOP if falls & (fi <= 0.0) else h2
+    h3 = HSNOTOP if falls & (fi <= 0.0) else h3
     depth = h1 + h2 + h3
     wider = min(1.0 - fi, (1.0 - fi) * DT * snow / (RHOS * (depth if falls else 1.0)))
     wider = wider if falls else 0.0
@@ -175,9 +174,8 @@ def snow_column(fi, h, t, heati, fvapi, rain, train, snow, tsnow, t_soil, consoi
 
     new = cover(wide * (h1 + h2 + h3))
     ratio = wide / (new if new > 0.0 else 1.0)
-    h, t = redivide((h1 * ratio, h2 * ratio, h3 * ratio), (t1, t2, t3))
-    h1, h2, h3 = h
-    t1, t2, t3 = t
+    h1, h2, t1, t2, t3 = redivide(h1 * ratio, h2 * ratio, h3 * ratio, t1, t2, t3)
+    h3 = h2
 
     gone = new < FIMIN
     left = new * RHOS
@@ -189,15 +187,14 @@ def snow_column(fi, h, t, heati, fvapi, rain, train, snow, tsnow, t_soil, consoi
     )
     melt = melt + (melt_all if gone else 0.0)
     extra = extra - (heat_all if gone else 0.0)
-    zero = 0.0
-    return (
-        zero if gone else new,
-        (zero if gone else h1, zero if gone else h2, zero if gone else h3),
-        (TMELT if gone else t1, TMELT if gone else t2, TMELT if gone else t3),
-        melt,
-        into,
-        extra,
-    )
+    new = 0.0 if gone else new
+    h1 = 0.0 if gone else h1
+    h2 = 0.0 if gone else h2
+    h3 = 0.0 if gone else h3
+    t1 = TMELT if gone else t1
+    t2 = TMELT if gone else t2
+    t3 = TMELT if gone else t3
+    return new, h1, h2, h3, t1, t2, t3, melt, into, extra
 
 
 @routine
@@ -206,31 +203,38 @@ def snow_and_ground(w):
     any_snow = False
     for lane in range(w.lai.shape[0]):
         any_snow = any_snow or w.fi[lane] > 0.0 or w.snowg[lane] > 0.0
-    if any_snow:
-        for lane in range(w.lai.shape[0]):
-            fi = w.fi[lane]
-            fvapg = w.fvapg[lane]
-            heatg = w.heatg[lane]
-            rain = w.raing[lane]
-            train = w.traing[lane]
-            acts = fi > 0.0 or w.snowg[lane] > 0.0
-            h = (w.hsno[0, lane], w.hsno[1, lane], w.hsno[2, lane])
-            t = (w.tsno[0, lane], w.tsno[1, lane], w.tsno[2, lane])
-            new, x, y, melt, into, extra = snow_column(
-                fi, h, t, w.heati[lane], w.fvapi[lane], rain, train, w.snowg[lane],
-                w.tsnowg[lane], w.tsoi[0, lane], w.consoi[0, lane],
-            )  # fmt: skip
-            water, twater, lost = mix((1.0 - fi) * rain, train, melt / DT, TMELT)
-            w.fi[lane] = new if acts else fi
-            w.hsno[0, lane] = x[0] if acts else h[0]
-            w.hsno[1, lane] = x[1] if acts else h[1]
-            w.hsno[2, lane] = x[2] if acts else h[2]
-            w.tsno[0, lane] = y[0] if acts else t[0]
-            w.tsno[1, lane] = y[1] if acts else t[1]
-            w.tsno[2, lane] = y[2] if acts else t[2]
-            ground = (1.0 - fi) * heatg + fi * into + extra / DT
-            w.heatg[lane] = ground if acts else heatg
-            w.fvapg[lane] = (1.0 - fi) * fvapg if acts else fvapg
-            w.raing[lane] = water if acts else rain
-            w.traing[lane] = twater if acts else train
-            w.mix_loss[lane] += DT * lost if acts else 0.0
+    if not any_snow:
+        return
+    for lane in range(w.lai.shape[0]):
+        fi = w.fi[lane]
+        fvapg = w.fvapg[lane]
+        heatg = w.heatg[lane]
+        rain = w.raing[lane]
+        train = w.traing[lane]
+        snow = w.snowg[lane]
+        h1 = w.hsno[0, lane]
+        h2 = w.hsno[1, lane]
+        h3 = w.hsno[2, lane]
+        t1 = w.tsno[0, lane]
+        t2 = w.tsno[1, lane]
+        t3 = w.tsno[2, lane]
+        mix_loss = w.mix_loss[lane]
+        new, x1, x2, x3, y1, y2, y3, melt, into, extra = snow_column(
+            fi, h1, h2, h3, t1, t2, t3, w.heati[lane], w.fvapi[lane], rain,
+            train, snow, w.tsnowg[lane], w.tsoi[0, lane], w.consoi[0, lane],
+        )  # fmt: skip
+        water, twater, lost = mix((1.0 - fi) * rain, train, melt / DT, TMELT)
+        ground = (1.0 - fi) * heatg + fi * into + extra / DT
+        acts = (fi > 0.0) | (snow > 0.0)
+        w.fi[lane] = new if acts else fi
+        w.hsno[0, lane] = x1 if acts else h1
+        w.hsno[1, lane] = x2 if acts else h2
+        w.hsno[2, lane] = x3 if acts else h3
+        w.tsno[0, lane] = y1 if acts else t1
+        w.tsno[1, lane] = y2 if acts else t2
+        w.tsno[2, lane] = y3 if acts else t3
+        w.heatg[lane] = ground if acts else heatg
+        w.fvapg[lane] = (1.0 - fi) * fvapg if acts else fvapg
+        w.raing[lane] = water if acts else rain
+        w.traing[lane] = twater if acts else train
+        w.mix_loss[lane] = mix_loss + DT * lost if acts else mix_loss

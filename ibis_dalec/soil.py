@@ -44,18 +44,27 @@ def layer_water(h, poros, wsoi, wisoi):
     return RHOW * h * poros * (wisoi + (1.0 - wisoi) * wsoi)
 
 
+@equation
+def layer_conductivity(w, k):
+    """Heat conductivity of layer ``k``."""
+    for lane in range(w.lai.shape[0]):
+        ice = w.wisoi[k, lane]
+        w.consoi[k, lane] = w.consol[lane] * exp(
+            w.poros[lane] * (_LN56 * w.wsoi[k, lane] * (1.0 - ice) + _LN224 * ice)
+        )
+
+
 @routine
 def start_soil(w):
     """Conductivity, evaporation split and latent heats of the hour."""
-    lanes = w.lai.shape[0]
-    for k in range(NSOI):
-        for lane in range(lanes):
-            poros = w.poros[lane]
-            ice = w.wisoi[k, lane]
-            w.consoi[k, lane] = w.consol[lane] * exp(
-                poros * (_LN56 * w.wsoi[k, lane] * (1.0 - ice) + _LN224 * ice)
-            )
-    for lane in range(lanes):
+    # Written out: a constant layer lets the loop over lanes vectorise.
+    layer_conductivity(w, 0)
+    layer_conductivity(w, 1)
+    layer_conductivity(w, 2)
+    layer_conductivity(w, 3)
+    layer_conductivity(w, 4)
+    layer_conductivity(w, 5)
+    for lane in range(w.lai.shape[0]):
         wsoi = w.wsoi[0, lane]
         wisoi = w.wisoi[0, lane]
         wpud = w.wpud[lane]

@@ -380,29 +380,39 @@ def puddle_phase(wpud, wipud, t, capacity1):
     return wpud, wipud, melted if melt != 0.0 else t
 
 
+@equation
+def settle_layer(w, k):
+    """Clean-up, phase change and clean-up of layer ``k``."""
+    h = HSOI[k]
+    for lane in range(w.lai.shape[0]):
+        poros = w.poros[lane]
+        wsoi = w.wsoi[k, lane]
+        wisoi = w.wisoi[k, lane]
+        puddle = CH2O * w.wpud[lane] + CICE * w.wipud[lane] if k == 0 else 0.0
+        before = layer_water(h, poros, wsoi, wisoi)
+        wsoi, wisoi = clean(wsoi, wisoi)
+        created = layer_water(h, poros, wsoi, wisoi) - before
+        wsoi, wisoi, t = layer_phase(wsoi, wisoi, w.tsoi[k, lane], h, poros, puddle)
+        before = layer_water(h, poros, wsoi, wisoi)
+        wsoi, wisoi = clean(wsoi, wisoi)
+        created = created + layer_water(h, poros, wsoi, wisoi) - before
+        w.gadjust[lane] += created
+        w.wsoi[k, lane] = wsoi
+        w.wisoi[k, lane] = wisoi
+        w.tsoi[k, lane] = t
+
+
 @routine
 def soil_phase(w):
     """Steps 8 and 9: clean-up, phase change, clean-up, puddle."""
-    lanes = w.lai.shape[0]
-    for k in range(NSOI):
-        h = HSOI[k]
-        for lane in range(lanes):
-            poros = w.poros[lane]
-            wsoi = w.wsoi[k, lane]
-            wisoi = w.wisoi[k, lane]
-            puddle = CH2O * w.wpud[lane] + CICE * w.wipud[lane] if k == 0 else 0.0
-            before = layer_water(h, poros, wsoi, wisoi)
-            wsoi, wisoi = clean(wsoi, wisoi)
-            created = layer_water(h, poros, wsoi, wisoi) - before
-            wsoi, wisoi, t = layer_phase(wsoi, wisoi, w.tsoi[k, lane], h, poros, puddle)
-            before = layer_water(h, poros, wsoi, wisoi)
-            wsoi, wisoi = clean(wsoi, wisoi)
-            created = created + layer_water(h, poros, wsoi, wisoi) - before
-            w.gadjust[lane] += created
-            w.wsoi[k, lane] = wsoi
-            w.wisoi[k, lane] = wisoi
-            w.tsoi[k, lane] = t
-    for lane in range(lanes):
+    # Written out: a constant layer lets the loop over lanes vectorise.
+    settle_layer(w, 0)
+    settle_layer(w, 1)
+    settle_layer(w, 2)
+    settle_layer(w, 3)
+    settle_layer(w, 4)
+    settle_layer(w, 5)
+    for lane in range(w.lai.shape[0]):
         capacity1 = layer_heat_capacity(
             HSOI[0], w.poros[lane], w.wsoi[0, lane], w.wisoi[0, lane]
         )
