@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.console import logged, show
+from jobs.console import show
 from jobs.exits import Exit, guarded
 from jobs.initialise import Template
 
@@ -112,7 +112,7 @@ def simulate(
     pixel: PixelIds = None,
 ) -> None:
     """Run the model with default and with calibrated parameters."""
-    with guarded(run, "simulate"), logged(run, "simulate"):
+    with guarded(run, "simulate"):
         from jobs.verbs import simulate_run
 
         sets = [parameters] if parameters else list(Parameters)
@@ -122,7 +122,7 @@ def simulate(
 @app.command()
 def evaluate(run: RunPath, pixel: PixelIds = None) -> None:
     """Score LAI and GPP in both periods, and draw the figures."""
-    with guarded(run, "evaluate"), logged(run, "evaluate"):
+    with guarded(run, "evaluate"):
         from jobs.verbs import evaluate_run
 
         evaluate_run(run, pixel or [])
@@ -141,9 +141,8 @@ def run_all(
 
         code = calibrate_run(run, executor, [], resume=True)
         if code != Exit.OVER_BUDGET:
-            with logged(run, "evaluate"):
-                simulate_run(run, [str(name) for name in Parameters], [])
-                evaluate_run(run, [])
+            simulate_run(run, [str(name) for name in Parameters], [])
+            evaluate_run(run, [])
     raise typer.Exit(code)
 
 

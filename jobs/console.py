@@ -36,14 +36,17 @@ def logged(run: Path, verb: str) -> Iterator[None]:
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
     root = logging.getLogger()
-    before = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    ours = [logging.getLogger(name) for name in ("masm", "ibis_dalec", "jobs")]
+    before = [logger.level for logger in ours]
+    root.addHandler(handler)  # of other packages only warnings
+    for logger in ours:
+        logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         root.removeHandler(handler)
-        root.setLevel(before)
+        for logger, level in zip(ours, before, strict=True):
+            logger.setLevel(level)
         handler.close()
 
 

@@ -36,9 +36,9 @@ def parameter_table(
     summary = result.summary()
     names = list(summary.index)
     rows = parameters()
-    shown = summary.reset_index(names="parameter")
+    shown = summary.reset_index(names="parameter").rename(columns={"ess_bulk": "ess"})
     shown["default"] = [rows[name].default for name in names]
-    columns = ["parameter", "default", "mean", "sd", "q05", "q95", "r_hat", "ess_bulk"]
+    columns = ["parameter", "default", "mean", "sd", "q05", "q95", "r_hat", "ess"]
     if truth is not None:
         shown["truth"] = [truth.get(name, rows[name].default) for name in names]
         inside = (shown["q05"] <= shown["truth"]) & (shown["truth"] <= shown["q95"])
@@ -47,8 +47,8 @@ def parameter_table(
         columns.append("in 90 %")
     columns.append("at_bound")
     shown["unit"] = [rows[name].unit for name in names]
-    numbers = dict.fromkeys(("truth", "default", "mean", "sd", "q05", "q95"), ".4g")
-    formats = {**numbers, "r_hat": ".3f", "ess_bulk": ".0f"}
+    numbers = dict.fromkeys(("truth", "default", "mean", "sd", "q05", "q95"), ".3g")
+    formats = {**numbers, "r_hat": ".3f", "ess": ".0f"}
     title = (
         f"{label}: {result.n_model_runs} model runs ({result.n_failed_runs} failed), "
         f"{result.status}{f' ({result.reason})' if result.reason else ''}"

@@ -19,6 +19,7 @@ from jobs.methods import expected_runs
 from jobs.pixels import Pixel, choose
 from jobs.run import Run, open_run, start
 from jobs.states import FINISHED, state_of
+from jobs.summaries import posterior_means
 from jobs.tables import parameter_table, score_table
 
 
@@ -53,8 +54,11 @@ def describe_run(path: Path, ids: Sequence[int]) -> None:
 def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int]) -> None:
     """Simulate pixels with default or calibrated parameters."""
     run = open_run(path)
+    pixels = _with_posterior(run, choose(run.pixels, ids), sets)
+    if "calibrated" in sets:
+        posterior_means(run, pixels[0])  # says what is missing, before anything runs
     start(run)
-    for pixel in _with_posterior(run, choose(run.pixels, ids), sets):
+    for pixel in pixels:
         for parameters in sets:
             simulate_pixel(run, pixel, parameters)
     show(f"simulations in {path / 'simulations'}")
@@ -108,7 +112,7 @@ def _with_posterior(
     if "calibrated" not in sets:
         return list(pixels)
     done = [p for p in pixels if state_of(run.folder.pixel(p.id)).state in FINISHED]
-    return done or list(pixels)  # the first of none says what is missing
+    return done or list(pixels)
 
 
 def _show_tally(run: Run, pixels: Sequence[Pixel], tally: Tally) -> None:

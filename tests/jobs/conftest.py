@@ -65,14 +65,25 @@ def run_path(tmp_path: Path) -> Path:
     return path
 
 
-def edit(path: Path, old: str, new: str) -> None:
+@pytest.fixture
+def edit():
     """Change a configuration the way a user would."""
-    text = (path / "config.yaml").read_text()
-    assert old in text
-    (path / "config.yaml").write_text(text.replace(old, new))
+
+    def change(path: Path, old: str, new: str) -> None:
+        text = (path / "config.yaml").read_text()
+        assert old in text
+        (path / "config.yaml").write_text(text.replace(old, new))
+
+    return change
 
 
-def small_model(forcing, parameters, *, spinup_cycles=10, outputs=("lai", "gpp")):
+@pytest.fixture
+def small_model():
+    """Give the linear model itself."""
+    return _small_model
+
+
+def _small_model(forcing, parameters, *, spinup_cycles=10, outputs=("lai", "gpp")):
     """GPP follows warmth and vmax, LAI warmth and 1 / p18; over (sample, time)."""
     warm = np.clip(forcing["tmax"].to_numpy() / 25.0, 0.0, None)
     vmax = np.asarray(parameters.get("vmax", [3e-5]), float)[:, None]
@@ -100,7 +111,7 @@ def small_process_model(monkeypatch):
 
     def simulate(forcing, parameters, **options):
         one = {name: [value] for name, value in parameters.items()}
-        return small_model(forcing, one, **options).isel(sample=0)
+        return _small_model(forcing, one, **options).isel(sample=0)
 
-    monkeypatch.setattr(ibis_dalec, "simulate_batch", small_model)
+    monkeypatch.setattr(ibis_dalec, "simulate_batch", _small_model)
     monkeypatch.setattr(ibis_dalec, "simulate", simulate)

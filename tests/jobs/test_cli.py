@@ -1,0 +1,25 @@
+"""The command line is quick to answer and shows only what exists."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_the_command_line_loads_nothing_heavy():
+    program = (
+        "import sys, jobs.cli; heavy = {'numpy', 'numba', 'xarray', 'pandas', 'scipy', "
+        "'matplotlib', 'arviz', 'joblib', 'pydantic', 'masm', 'ibis_dalec'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+def test_help_names_every_verb_with_a_sentence(masm_command):
+    told = masm_command("--help").output
+    for verb in ("init", "check", "calibrate", "simulate", "evaluate", "run"):
+        assert f"│ {verb} " in told
+        assert "Usage" in masm_command(verb, "--help").output

@@ -1,0 +1,79 @@
+"""Files are whole or absent, and the ledger explains without deciding."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from jobs.errors import ConfigError
+from jobs.files import replacing, write_text
+from jobs.ledger import Ledger, read_ledger
+from jobs.lock import check_inputs
+from jobs.run_folder import RunFolder
+from jobs.states import state_of, write_failure
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    target = tmp_path / "posterior.nc"
+    write_text(target, "old")
+    with pytest.raises(OSError, match="disk"), replacing(target) as aside:  # noqa: PT012
+        aside.write_text("half of the n")
+        raise OSError("disk is full")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
+    target = tmp_path / "summary.json"
+    with replacing(target) as one, replacing(target) as two:
+        one.write_text("one")
+        two.write_text("two")
+    assert target.read_text() == "one"  # the outer block ends last
+
+
+def test_a_ledger_line_cut_short_by_a_crash_is_passed_over(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.write("started", pixel=3)
+    with next(tmp_path.glob("*.jsonl")).open("a") as opened:
+        opened.write('{"event": "do')
+    assert [entry["event"] for entry in read_ledger(tmp_path)] == ["started"]
+
+
+def test_the_state_of_a_pixel_comes_from_its_files(tmp_path):
+    pixel = RunFolder(tmp_path).pixel(4217)
+    assert pixel.path == tmp_path / "pixels" / "042" / "04217"
+    assert state_of(pixel).state == "waiting"
+
+    claim = {"host": os.uname().nodename, "pid": os.getpid()}
+    write_text(pixel.claim, json.dumps(claim))
+    assert state_of(pixel).state == "running"
+    write_text(pixel.claim, json.dumps(claim | {"pid": 2**22 + 1}))
+    assert state_of(pixel).state == "waiting"  # its process is gone
+
+    write_failure(pixel.failure, "timed_out", "too slow")
+    assert state_of(pixel).state == "failed"
+    assert state_of(pixel).reason == "timed_out"
+    write_failure(pixel.failure, "no_observations", "none")
+    assert state_of(pixel).state == "skipped"
+
+    write_text(pixel.summary, json.dumps({"status": "suspect", "reason": "x"}))
+    assert state_of(pixel).state == "skipped"  # a summary alone is not a result
+    write_text(pixel.posterior, "")
+    assert state_of(pixel).state == "suspect"
+
+
+def test_a_claim_without_a_sign_of_life_is_stale(tmp_path):
+    pixel = RunFolder(tmp_path).pixel(1)
+    write_text(pixel.claim, json.dumps({"host": "another node", "pid": 1}))
+    assert state_of(pixel).state == "running"
+    os.utime(pixel.claim, (0, 0))
+    assert state_of(pixel).state == "waiting"
+
+
+def test_an_input_that_changed_since_the_run_began_is_refused_by_name():
+    check_inputs({"pixels.tower": "aa"}, {"pixels.tower": "aa"})
+    with pytest.raises(ConfigError, match=r"pixels\.tower") as caught:
+        check_inputs({"pixels.tower": "aa"}, {"pixels.tower": "bb"})
+    assert "changed since the run began" in str(caught.value)
