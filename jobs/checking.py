@@ -42,6 +42,10 @@ def check(run: Run) -> Iterator[str]:
     yield f"disk: at most {size:.0f} MB of posteriors"
 
 
+def _unit(stream: str) -> str:
+    return "" if STREAMS[stream] == "1" else f" {STREAMS[stream]}"
+
+
 def _pixel(run: Run, pixel: Pixel) -> Iterator[str]:
     config = run.config
     forcing = forcing_of(run, pixel)
@@ -60,6 +64,6 @@ def _pixel(run: Run, pixel: Pixel) -> Iterator[str]:
             possible = 46 * (years.last - years.first + 1)
             yield (
                 f"  {period} {years}: {name} has {series.n_obs} of {possible} 8-day "
-                f"means, mean {series.value.mean():.3g} {STREAMS[name]}, variance "
+                f"means, mean {series.value.mean():.3g}{_unit(name)}, variance "
                 f"{series.variance_rule}"
             )

@@ -1,0 +1,38 @@
+# Two commands do everything on a machine with Python 3.11 and nothing else:
+#   make demo    calibrate the built-in synthetic pixel, results in ./demo
+#   make test    run the whole test suite
+# Both first make a virtual environment in .venv.
+
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTEST_ARGS ?=
+RUN ?= demo
+INSTALLED := $(VENV)/.installed
+BIN := $(VENV)/bin
+
+.PHONY: install demo test lint format
+.DELETE_ON_ERROR:
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+# Goes on from whatever an earlier `make demo` finished.
+demo: $(INSTALLED)
+	test -e $(RUN)/config.yaml || $(BIN)/masm init $(RUN) --template demo
+	$(BIN)/masm run $(RUN)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
