@@ -262,6 +262,17 @@ class GaussianProcess:
         mean = self.y_mean + self.y_scale * (cross @ self.alpha)
         return mean, self.y_scale**2 * covariance
 
+    def sample(self, x: ArrayLike, n_draws: int, rng: np.random.Generator) -> Array:
+        """Functions drawn from the posterior process at x, (n_draws, n_points)."""
+        mean, covariance = self.predict_covariance(x)
+        size = float(np.mean(np.diag(covariance)))
+        # Close points make it singular to rounding; eigenvalues do not mind.
+        value, vector = linalg.eigh(
+            covariance + 1e-12 * size * np.eye(len(mean)), check_finite=False
+        )
+        root = vector * np.sqrt(np.maximum(value, 0.0))
+        return mean + rng.standard_normal((n_draws, len(mean))) @ root.T
+
     def leave_one_out(self) -> tuple[Array, Array]:
         """Mean and variance of each training output predicted from the others.
 
