@@ -15,7 +15,7 @@ PRIORS = {"peak": (2.0, 20.0), "width": (20.0, 120.0), "centre": (120.0, 240.0)}
 
 def seasonal_model(theta):
     """Growing season as a bell over the year; LAI follows its square root."""
-    day = TIME.dayofyear.to_numpy()
+    day = TIME.day_of_year.to_numpy()
     peak, width, centre = (theta[name][:, None] for name in PRIORS)
     season = np.exp(-0.5 * ((day - centre) / width) ** 2)
     return xr.Dataset(

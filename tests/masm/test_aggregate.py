@@ -17,7 +17,7 @@ VALUES = np.random.default_rng(5).normal(size=TIME.size)
 
 def by_pandas(values=VALUES, time=TIME):
     series = pd.Series(values, index=time)
-    return series.groupby([time.year, (time.dayofyear - 1) // 8]).mean().to_numpy()
+    return series.groupby([time.year, (time.day_of_year - 1) // 8]).mean().to_numpy()
 
 
 def test_eight_day_means_are_a_groupby_of_year_and_day_of_year():

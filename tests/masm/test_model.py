@@ -49,7 +49,7 @@ def runner(model, **options):
 THETA = masm.Samples([[1.0, 0.01], [2.0, 0.0], [3.0, 0.02], [4.0, 0.0]], NAMES)
 EXPECTED = np.stack(
     [
-        pd.Series(level + slope * DAY).groupby((TIME.dayofyear - 1) // 8).mean()
+        pd.Series(level + slope * DAY).groupby((TIME.day_of_year - 1) // 8).mean()
         for level, slope in THETA
     ]
 )

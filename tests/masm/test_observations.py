@@ -17,7 +17,7 @@ def dataset(**extra):
 
 
 def by_window(values):
-    return pd.Series(values).groupby([TIME.year, (TIME.dayofyear - 1) // 8])
+    return pd.Series(values).groupby([TIME.year, (TIME.day_of_year - 1) // 8])
 
 
 def test_the_published_variance_is_that_of_the_aggregated_series():
