@@ -34,6 +34,17 @@ def temperature_rate(tavg, p10):
 
 
 @equation
+def litter_loss(clit, trate, p1, p8):
+    """Respiration and decomposition of litter, together no more than there is [C].
+
+    With ``p10`` near its upper bound the rate passes 1 per day above 23 degC.
+    """
+    rate = min(trate, 1.0 / (p1 + p8))
+    decomposition = p1 * rate * clit
+    return min(p8 * rate * clit, clit - decomposition), decomposition
+
+
+@equation
 def leaf_fluxes(gpp, cf, clab, trate, multtf, multtl, p2, p3, p5, p14, p15, p16, p17):
     """Fluxes of foliage and labile carbon.
 
@@ -79,8 +90,7 @@ def dalec_day(w, doy):
         )  # fmt: skip
         litter_root = w.p7[lane] * cr
         litter_wood = w.p6[lane] * cw
-        rh_litter = w.p8[lane] * trate * clit
-        decomposition = w.p1[lane] * trate * clit
+        rh_litter, decomposition = litter_loss(clit, trate, w.p1[lane], w.p8[lane])
         rh_soil = w.p9[lane] * trate * csom
         to_root = p4 * rest
         to_wood = (1.0 - p4) * rest
@@ -119,8 +129,7 @@ def slow_pools_day(w):
         csom = w.csom[lane]
         litter_root = w.p7[lane] * cr
         litter_wood = w.p6[lane] * cw
-        rh_litter = w.p8[lane] * trate * clit
-        decomposition = w.p1[lane] * trate * clit
+        rh_litter, decomposition = litter_loss(clit, trate, w.p1[lane], w.p8[lane])
         rh_soil = w.p9[lane] * trate * csom
         w.cr[lane] = cr + w.to_root[lane] - litter_root
         w.cw[lane] = cw + w.to_wood[lane] - litter_wood

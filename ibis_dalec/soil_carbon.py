@@ -101,10 +101,10 @@ def soil_carbon_day(w):
         n = w.soilc[10, lane]
         p = w.soilc[11, lane]
         s = w.soilc[12, lane]
-        litter = lm + ls + ll + rm + rs + rl + wm + ws + wl
-        protected = min(m, PROTECTED_SHARE * (litter + m + n + p + s))
+        protected = min(m, PROTECTED_SHARE * before)
 
-        out_lm = RATE[0] * fl * lm
+        # In hot wet litter the rate passes 1 per day: no more goes than there is.
+        out_lm = min(1.0, RATE[0] * fl) * lm
         out_ls = RATE[1] * fl * ls
         out_ll = RATE[2] * fl * ll
         out_rm = RATE[3] * fs * rm
@@ -113,8 +113,9 @@ def soil_carbon_day(w):
         out_wm = RATE[6] * fl * wm
         out_ws = RATE[7] * fl * ws
         out_wl = RATE[8] * fl * wl
-        dead_free = KBN * fs * (m - protected)
-        dead_protected = KBP * fs * protected
+        # Microbes die at a rate that knows no weather, as in the original.
+        dead_free = KBN * (m - protected)
+        dead_protected = KBP * protected
         dead = dead_free + dead_protected
         n_m = KNB * fs * n
         n_s = KNS * fs * n
