@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import socket
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from jobs.config import Config
+from jobs.errors import OutOfTime
 from jobs.files import write_text
 from jobs.ledger import Ledger
 from jobs.observed import make_streams
-from jobs.parameters import parameters
+from jobs.parameters import parameters, prior_bounds
 from jobs.pixels import Pixel
 from jobs.run import Run
+from jobs.run_folder import PixelFolder
 from jobs.simulation import calibration_model
 from jobs.sources import forcing_of, observations_of
 from jobs.states import (
@@ -42,7 +49,10 @@ OnRuns = Callable[[int], None]
 
 
 def calibrate_pixel(
-    run: Run, pixel: Pixel, on_runs: OnRuns | None = None
+    run: Run,
+    pixel: Pixel,
+    on_runs: OnRuns | None = None,
+    folder: PixelFolder | None = None,
 ) -> PixelState:
     """Calibrate a pixel and write what came of it; a failed pixel is a result too.
 
@@ -57,19 +67,22 @@ def calibrate_pixel(
         Which pixel.
     on_runs : callable, optional
         Called after each batch of model runs.
+    folder : PixelFolder, optional
+        Where to write, in place of the pixel's own folder.
     """
-    folder = run.folder.pixel(pixel.id)
+    folder = folder or run.folder.pixel(pixel.id)
     folder.path.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(run.folder.ledger)
     ledger.write("started", pixel=pixel.id)
     started = time.monotonic()
     with _claimed(folder.claim):
         try:
-            result = _calibrate(run, pixel, folder.checkpoint, on_runs)
+            with _time_limit(run.config.execution.pixel_minutes):
+                result = _calibrate(run, pixel, folder.checkpoint, on_runs)
         except KeyboardInterrupt as stop:
             ledger.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
             raise
-        except Exception as exc:
+        except (Exception, OutOfTime) as exc:
             reason = _reason(exc)
             logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
             write_failure(folder.failure, reason, str(exc), traceback.format_exc())
@@ -78,7 +91,8 @@ def calibrate_pixel(
         minutes = (time.monotonic() - started) / 60
         summary = summarise(result, minutes)
         write_text(folder.summary, json.dumps(summary, indent=1) + "\n")
-        result.to_netcdf(folder.posterior)  # written aside, then put in place
+        thinned = thin(result, run.config.calibration.keep_draws)
+        thinned.to_netcdf(folder.posterior)  # written aside, then put in place
         folder.failure.unlink(missing_ok=True)
         folder.checkpoint.unlink(missing_ok=True)
     ledger.write(result.status, pixel=pixel.id, minutes=round(minutes, 2))
@@ -91,18 +105,11 @@ def priors_of(config: Config) -> masm.Priors:
     from masm import Priors, Uniform
 
     priors = {}
-    for name in calibrated_parameters(config):
+    for name, (low, high) in prior_bounds(config).items():
         row = parameters()[name]
-        low, high = config.calibration.bounds.get(name, (row.low, row.high))
         default = min(max(row.default, low), high)
         priors[name] = Uniform(low, high, default=default, units=row.unit)
     return Priors(priors)
-
-
-def calibrated_parameters(config: Config) -> list[str]:
-    """Return every parameter of any block, in the order of first mention."""
-    blocks = config.calibration.blocks
-    return list(dict.fromkeys(name for block in blocks for name in block.parameters))
 
 
 def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
@@ -117,6 +124,22 @@ def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
         "surrogate_rmse": float(result.surrogate_rmse),
         "parameters": json.loads(table.to_json(orient="index", double_precision=15)),
     }
+
+
+def thin(result: masm.Result, n_draws: int) -> masm.Result:
+    """Return a result with at most so many draws of each chain, evenly spaced.
+
+    Diagnostics were computed before and stay as they are.
+    """
+    size = result.posterior.sizes["draw"]
+    if size <= n_draws:
+        return result
+    kept = np.linspace(0, size - 1, n_draws).round().astype(int)
+    groups = {
+        name: group.isel(draw=kept) if group.sizes.get("draw") == size else group
+        for name, group in result.groups.items()
+    }
+    return replace(result, groups=groups, attrs={**result.attrs, "n_draws_made": size})
 
 
 def _calibrate(
@@ -162,14 +185,35 @@ class _PixelError(Exception):
         self.reason = reason
 
 
-def _reason(exc: Exception) -> Reason:
+def _reason(exc: BaseException) -> Reason:
     """Put an exception into the closed list of reasons."""
     reason = getattr(exc, "reason", None)
     if reason in REASONS:
         return reason
     if isinstance(exc, MemoryError):
         return "out_of_memory"
+    if isinstance(exc, OutOfTime):
+        return "timed_out"
     return "bug"
+
+
+@contextmanager
+def _time_limit(minutes: float | None) -> Iterator[None]:
+    """Raise `OutOfTime` in this process's main thread when time is up."""
+    if minutes is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise OutOfTime(f"not finished after {minutes:g} minutes; see the checkpoint")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager

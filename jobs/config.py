@@ -19,6 +19,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     Tag,
+    field_validator,
     model_validator,
 )
 
@@ -153,6 +154,29 @@ class GeneratedPixel(_Place):
     years: Period = Field(description="years of weather to generate")
 
 
+class PixelTable(_Section):
+    """Many places, one row each, with prepared files for each of them."""
+
+    source: Literal["table"]
+    table: Path = Field(
+        description="CSV: id, name, latitude, longitude, elevation, sand, clay"
+    )
+    forcing: str = Field(
+        description="netCDF of each pixel's daily forcing, such as forcing/{id}.nc"
+    )
+    observations: str | None = Field(
+        default=None,
+        description="netCDF of each pixel's streams over time; none with a twin",
+    )
+
+    @field_validator("forcing", "observations")
+    @classmethod
+    def _names_the_pixel(cls, value: str | None) -> str | None:
+        if value is not None and "{id}" not in value and "{name}" not in value:
+            raise ValueError("wanted: {id} or {name} in the file name")
+        return value
+
+
 class RelativeVariance(_Section):
     """Standard deviation as a fraction of the observation, never under a floor."""
 
@@ -186,7 +210,14 @@ class Noise(_Section):
 class Twin(_Section):
     """Synthetic observations: model output at known parameters, plus noise."""
 
-    truth: dict[str, float] = Field(min_length=1, description="parameters of the truth")
+    truth: Annotated[
+        Annotated[Literal["random"], Tag("word")]
+        | Annotated[dict[str, float], Tag("values")],
+        Discriminator(lambda value: "word" if isinstance(value, str) else "values"),
+    ] = Field(
+        description="true parameters, the rest default; or random: each pixel its own, "
+        "from the middle 80 % of the priors"
+    )
     noise: dict[str, Noise] = Field(min_length=1, description="by stream")
 
 
@@ -212,6 +243,9 @@ class Execution(_Section):
     workers: PositiveInt = Field(
         default=2, description="processes of the local executor"
     )
+    pixel_minutes: PositiveFloat | None = Field(
+        default=None, description="a pixel that takes longer fails: timed_out"
+    )
     max_failed_fraction: float = Field(
         default=0.05, ge=0, le=1, description="failed pixels that stop the run"
     )
@@ -225,6 +259,9 @@ class Calibration(_Section):
         default_factory=dict, description="of the method, such as n_iterations"
     )
     blocks: list[Block] = Field(min_length=1, description="in order")
+    keep_draws: PositiveInt = Field(
+        default=1000, description="draws of each chain kept in posterior.nc, thinned"
+    )
     bounds: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="priors that differ from the parameter table"
     )
@@ -235,7 +272,9 @@ class Config(_Section):
 
     name: str = Field(min_length=1, description="title of tables and figures")
     seed: int = Field(ge=0, lt=2**63, description="all chance comes from here")
-    pixels: Annotated[SitePixel | GeneratedPixel, Field(discriminator="source")]
+    pixels: Annotated[
+        SitePixel | GeneratedPixel | PixelTable, Field(discriminator="source")
+    ]
     periods: Periods
     model: Model = Model()
     streams: dict[str, Stream] = Field(min_length=1)

@@ -98,22 +98,26 @@ def _parameters(config: Config, document: Document, table: Table) -> Iterator[Pr
 
 
 def _twin(config: Config, document: Document, table: Table) -> Iterator[Problem]:
-    twin = config.twin
+    twin, place = config.twin, config.pixels
+    observed = place.source == "site" or (
+        place.source == "table" and place.observations is not None
+    )
     if twin is None:
-        if config.pixels.source == "generated":
+        if not observed:
             yield document.problem(
                 ("twin",),
                 found="nothing",
-                wanted="truth and noise, since generated weather has no observations",
+                wanted="truth and noise of a twin, since there are no observations",
             )
         return
-    if config.pixels.source == "site":
+    if observed:
         yield document.problem(
             ("twin",),
-            found="a twin beside a site's own observations",
-            wanted="pixels.source: generated for a twin",
+            found="a twin beside real observations",
+            wanted="one or the other",
         )
-    for name, value in twin.truth.items():
+    truth = {} if twin.truth == "random" else twin.truth
+    for name, value in truth.items():
         keys = ("twin", "truth", name)
         if name not in table:
             yield _unknown(document, keys, name, table)

@@ -223,7 +223,12 @@ def _variant(model: Any, tag: str | int) -> Any:
 
 
 def _is_tag(model: Any, key: str | int) -> bool:
-    return _variant(model, key) is not model or key in ("word", "relative", "number")
+    return _variant(model, key) is not model or key in (
+        "word",
+        "relative",
+        "number",
+        "values",
+    )
 
 
 def _fields(model: Any) -> list[str]:

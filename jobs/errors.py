@@ -55,6 +55,13 @@ class ConfigError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class OutOfTime(BaseException):
+    """A pixel took longer than ``execution.pixel_minutes`` allows.
+
+    Not an ``Exception``, for the same reason as `Stopped`.
+    """
+
+
 class Stopped(KeyboardInterrupt):
     """A signal asked the run to stop; what was finished is on disk.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from jobs.config import Config
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -23,6 +25,21 @@ class Parameter:
     high: float
     unit: str
     description: str
+
+
+def calibrated_parameters(config: Config) -> list[str]:
+    """Return every parameter of any block, in the order of first mention."""
+    blocks = config.calibration.blocks
+    return list(dict.fromkeys(name for block in blocks for name in block.parameters))
+
+
+def prior_bounds(config: Config) -> dict[str, tuple[float, float]]:
+    """Return the prior of each calibrated parameter: the table's, or narrower."""
+    table, narrowed = parameters(), config.calibration.bounds
+    return {
+        name: narrowed.get(name, (table[name].low, table[name].high))
+        for name in calibrated_parameters(config)
+    }
 
 
 @cache

@@ -5,13 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from jobs.config import Config
-from jobs.errors import ConfigError, Problem
+from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import write_text
+
+_RANGES = {
+    "latitude": (-90.0, 90.0),
+    "longitude": (-180.0, 180.0),
+    "elevation": (-450.0, 9000.0),
+    "sand": (0.0, 100.0),
+    "clay": (0.0, 100.0),
+}
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,19 @@ class Pixel:
         return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_") or str(self.id)
 
 
-def pixels_of(config: Config) -> list[Pixel]:
-    """Return the pixels that a configuration asks for."""
+def pixels_of(config: Config, folder: Path) -> list[Pixel]:
+    """Return the pixels that a configuration asks for.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    folder : Path
+        What its file names are relative to.
+    """
     place = config.pixels
+    if place.source == "table":
+        return read_pixels(folder / place.table)
     return [
         Pixel(
             0,
@@ -60,6 +78,58 @@ def pixels_of(config: Config) -> list[Pixel]:
             place.clay,
         )
     ]
+
+
+def read_pixels(path: Path) -> list[Pixel]:
+    """Read a table of pixels.
+
+    Raises
+    ------
+    ConfigError
+        Naming line and column of every value that cannot be.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(
+            Problem(str(path), "the table of pixels cannot be read", str(exc))
+        ) from exc
+    reader = csv.DictReader(io.StringIO(text))
+    wanted = [field.name for field in fields(Pixel)]
+    header = reader.fieldnames or []
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise ConfigError(
+            Problem(
+                f"{path.name}:1",
+                f"no column {', '.join(missing)}",
+                found=", ".join(header),
+                wanted=", ".join(wanted),
+                hint=did_you_mean(missing[0], header) if header else "",
+            )
+        )
+    pixels: list[Pixel] = []
+    problems: list[Problem] = []
+    lines: dict[int, int] = {}
+    for row in reader:
+        where = f"{path.name}:{reader.line_num}"
+        found = list(_row_problems(row, where))
+        problems += found
+        if found:
+            continue
+        pixel = Pixel(
+            int(row["id"]), row["name"].strip(), *(float(row[name]) for name in _RANGES)
+        )
+        if pixel.id in lines:
+            wanted_id = f"an id of its own (line {lines[pixel.id]} has it)"
+            problems.append(Problem(where, "id", str(pixel.id), wanted_id))
+        lines[pixel.id] = reader.line_num
+        pixels.append(pixel)
+    if not pixels and not problems:
+        problems.append(Problem(str(path), "no pixels", wanted="at least one row"))
+    if problems:
+        raise ConfigError(problems[:20])
+    return pixels
 
 
 def write_pixels(pixels: Sequence[Pixel], path: Path) -> None:
@@ -94,3 +164,17 @@ def choose(pixels: Sequence[Pixel], ids: Sequence[int]) -> list[Pixel]:
                 )
             )
     return [by_id[pixel_id] for pixel_id in ids]
+
+
+def _row_problems(row: dict[str, str], where: str) -> Iterator[Problem]:
+    if not re.fullmatch(r"\s*\d{1,8}\s*", row["id"] or ""):
+        yield Problem(where, "id", f'"{row["id"]}"', "a whole number")
+    if not (row["name"] or "").strip():
+        yield Problem(where, "name", "nothing", "a name")
+    for name, (low, high) in _RANGES.items():
+        try:
+            inside = low <= float(row[name]) <= high
+        except (TypeError, ValueError):
+            inside = False
+        if not inside:
+            yield Problem(where, name, f'"{row[name]}"', f"{low:g} to {high:g}")

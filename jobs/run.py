@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from jobs.config import Config
@@ -21,27 +22,34 @@ class Run:
     config: Config
     document: Document
 
-    @property
+    @cached_property
     def pixels(self) -> list[Pixel]:
-        """The pixels asked for."""
-        return pixels_of(self.config)
+        """The pixels of the run."""
+        return pixels_of(self.config, self.folder.path)
 
     @property
     def inputs(self) -> dict[str, Path]:
-        """Input files by the name they have in the configuration."""
+        """Input files of the whole run, by their name in the configuration."""
         place = self.config.pixels
-        if place.source != "site":
-            return {}
-        files = {
-            "tower": place.tower,
-            "station": place.station,
-            "modis_lai": place.modis_lai,
-        }
+        files: dict[str, Path | None] = {}
+        if place.source == "site":
+            files = {
+                "tower": place.tower,
+                "station": place.station,
+                "modis_lai": place.modis_lai,
+            }
+        elif place.source == "table":
+            files = {"table": place.table}
         return {
             f"pixels.{key}": (self.folder.path / path).resolve()
             for key, path in files.items()
             if path is not None
         }
+
+    def pixel_file(self, pattern: str, pixel: Pixel) -> Path:
+        """Return a pixel's own input file from a pattern such as ``obs/{id}.nc``."""
+        name = pattern.replace("{id}", str(pixel.id)).replace("{name}", pixel.name)
+        return (self.folder.path / name).resolve()
 
 
 def open_run(path: Path) -> Run:

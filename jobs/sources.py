@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jobs.config import GeneratedPixel, PixelTable, SitePixel
+from jobs.errors import ConfigError, Problem
 from jobs.observed import select_years
 from jobs.pixels import Pixel
 from jobs.run import Run
+from jobs.twin import observe, truth_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_NOISE = 1  # which stream of chance of a pixel makes a twin's noise
-_WEATHER = 2
+_NOISE, _WEATHER = 1, 2
+"""Which stream of a pixel's chance makes a twin's noise, and which its weather."""
 
 
 def forcing_of(run: Run, pixel: Pixel) -> xr.Dataset:
     """Return the daily forcing of a pixel, spin-up year to last validation year."""
-    place, periods = run.config.pixels, run.config.periods
-    if place.source == "site":
-        from ibis_dalec.inputs import read_site
-
-        return read_site(
-            run.inputs["pixels.tower"],
-            station_csv=run.inputs.get("pixels.station"),
-            lat=pixel.latitude,
-            elevation=pixel.elevation,
-            sand=pixel.sand,
-            clay=pixel.clay,
-            years=(periods.whole.first, periods.whole.last),
-            co2=place.co2,
-            wind=place.wind,
-            climatology=place.climatology,
-        )
-    from ibis_dalec.inputs import generate_weather, harvard_normals
-
-    normals = replace(
-        harvard_normals(), lat=pixel.latitude, sand=pixel.sand, clay=pixel.clay
-    )
-    rng = np.random.default_rng([run.config.seed, pixel.id, _WEATHER])
-    return generate_weather(normals, (place.years.first, place.years.last), rng).sel(
-        time=periods.whole.years
-    )
+    place = run.config.pixels
+    if isinstance(place, SitePixel):
+        return _site_forcing(run, place, pixel)
+    if isinstance(place, PixelTable):
+        return _file_forcing(run, place, pixel)
+    return _generated_forcing(run, place, pixel)
 
 
 def observations_of(run: Run, pixel: Pixel, forcing: xr.Dataset) -> xr.Dataset:
@@ -57,23 +42,91 @@ def observations_of(run: Run, pixel: Pixel, forcing: xr.Dataset) -> xr.Dataset:
     forcing : xarray.Dataset
         As ``forcing_of`` returns it; a twin's observations are made with it.
     """
-    config, periods = run.config, run.config.periods
+    config, observed = run.config, run.config.periods.observed
     place = config.pixels
-    if place.source == "site":
+    if isinstance(place, SitePixel):
         from ibis_dalec.inputs import site_observations
 
         return site_observations(
             run.inputs["pixels.tower"],
             modis_csv=run.inputs.get("pixels.modis_lai"),
-            years=(periods.observed.first, periods.observed.last),
+            years=(observed.first, observed.last),
             streams=list(config.streams),
             screen_summer_lai=place.screen_summer_lai,
         )
-    from jobs.simulation import simulate
-    from jobs.twin import observe
+    if config.twin is not None:
+        from jobs.simulation import simulate
 
-    if config.twin is None:
-        raise AssertionError("config_checks lets no generated pixel pass without one")
-    truth = simulate(config, forcing, config.twin.truth)
-    rng = np.random.default_rng([config.seed, pixel.id, _NOISE])
-    return select_years(observe(truth, config.twin, rng), periods.observed)
+        truth = simulate(config, forcing, truth_of(config, pixel))
+        rng = np.random.default_rng([config.seed, pixel.id, _NOISE])
+        return select_years(observe(truth, config.twin, rng), observed)
+    if isinstance(place, PixelTable) and place.observations is not None:
+        path = run.pixel_file(place.observations, pixel)
+        return select_years(_open(path), observed)
+    raise AssertionError("config_checks lets no run pass without observations")
+
+
+def _site_forcing(run: Run, place: SitePixel, pixel: Pixel) -> xr.Dataset:
+    from ibis_dalec.inputs import read_site
+
+    years = run.config.periods.whole
+    return read_site(
+        run.inputs["pixels.tower"],
+        station_csv=run.inputs.get("pixels.station"),
+        lat=pixel.latitude,
+        elevation=pixel.elevation,
+        sand=pixel.sand,
+        clay=pixel.clay,
+        years=(years.first, years.last),
+        co2=place.co2,
+        wind=place.wind,
+        climatology=place.climatology,
+    )
+
+
+def _generated_forcing(run: Run, place: GeneratedPixel, pixel: Pixel) -> xr.Dataset:
+    from ibis_dalec.inputs import generate_weather, harvard_normals
+
+    normals = replace(
+        harvard_normals(), lat=pixel.latitude, sand=pixel.sand, clay=pixel.clay
+    )
+    rng = np.random.default_rng([run.config.seed, pixel.id, _WEATHER])
+    years = (place.years.first, place.years.last)
+    forcing = generate_weather(normals, years, rng)
+    return select_years(forcing, run.config.periods.whole)
+
+
+def _file_forcing(run: Run, place: PixelTable, pixel: Pixel) -> xr.Dataset:
+    from ibis_dalec import validate_forcing
+
+    path = run.pixel_file(place.forcing, pixel)
+    forcing = _open(path).assign(
+        lat=((), pixel.latitude, {"units": "degrees_north"}),
+        sand=((), pixel.sand, {"units": "%"}),
+        clay=((), pixel.clay, {"units": "%"}),
+    )
+    years = run.config.periods.whole
+    time = forcing["time"].to_numpy()
+    first, last = str(time[0])[:10], str(time[-1])[:10]
+    if first > years.years.start or last < years.years.stop:
+        raise ConfigError(
+            Problem(
+                str(path),
+                "time",
+                found=f"{first} to {last}",
+                wanted=f"the years {years} in full (periods)",
+            )
+        )
+    return validate_forcing(select_years(forcing, years), where=str(path))
+
+
+def _open(path: Path) -> xr.Dataset:
+    import xarray as xr
+
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as opened:
+            return opened.load()
+    except OSError as exc:
+        raise ConfigError(
+            Problem(str(path), "cannot be opened", str(exc), "a netCDF-4 file")
+        ) from exc

@@ -10,12 +10,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jobs.config import Twin
+from jobs.config import Config, Twin
+from jobs.parameters import prior_bounds
+from jobs.pixels import Pixel
 
 if TYPE_CHECKING:
     import xarray as xr
 
+_TRUTH = 3  # which stream of a pixel's chance makes its true parameters
+
 SYNTHETIC = "synthetic twin: model output at known parameters, with noise"
+
+
+def truth_of(config: Config, pixel: Pixel) -> dict[str, float]:
+    """Return the true parameters of a pixel's twin; empty without a twin.
+
+    Random ones lie in the middle 80 % of each prior, by the pixel's own chance.
+    """
+    if config.twin is None:
+        return {}
+    if config.twin.truth != "random":
+        return dict(config.twin.truth)
+    rng = np.random.default_rng([config.seed, pixel.id, _TRUTH])
+    bounds = prior_bounds(config)
+    share = 0.1 + 0.8 * rng.random(len(bounds))
+    return {
+        name: float(low + part * (high - low))
+        for (name, (low, high)), part in zip(bounds.items(), share, strict=True)
+    }
 
 
 def observe(simulated: xr.Dataset, twin: Twin, rng: np.random.Generator) -> xr.Dataset:

@@ -21,6 +21,7 @@ from jobs.run import Run, open_run, start
 from jobs.states import FINISHED, state_of
 from jobs.summaries import posterior_means
 from jobs.tables import parameter_table, score_table
+from jobs.twin import truth_of
 
 
 def calibrate_run(
@@ -78,7 +79,7 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
         figures = run.folder.figures
         draw_fit(comparison, figures / f"fit_{pixel.slug}.png", title=label)
         result = masm.open_result(run.folder.pixel(pixel.id).posterior)
-        truth = run.config.twin.truth if run.config.twin else None
+        truth = truth_of(run.config, pixel) or None
         draw_posterior(
             result.posterior,
             figures / f"posterior_{pixel.slug}.png",
