@@ -13,6 +13,7 @@ bit for bit whatever the lane count, and keeps :func:`ibis_dalec.maths.exp` exac
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numba
@@ -46,3 +47,25 @@ def source_digest() -> str:
         if path.stem not in _NOT_COMPILED:
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+_DIGEST = source_digest()
+
+
+def entry_point(function: Callable[..., Any], lanes: int) -> Any:
+    """Compile an outermost function for one lane width, with a cache on disk.
+
+    The cache keeps one index for each function name and numbers the entries in it
+    without a lock, so that two processes which compile two widths at once can swap
+    them. The name of the copy holds the width and the digest of the sources: each
+    index then has a single entry, and a race can only write the same code twice.
+    Sources that change while they are being imported are not cached.
+    """
+    name = f"{function.__name__}_{lanes}_{_DIGEST[:16]}"
+    copy = FunctionType(
+        function.__code__, function.__globals__, name, function.__defaults__
+    )
+    copy.__qualname__ = name
+    copy.__module__ = function.__module__
+    unchanged = source_digest() == _DIGEST
+    return numba.njit(error_model="numpy", nogil=True, cache=unchanged)(copy)

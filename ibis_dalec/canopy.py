@@ -28,11 +28,9 @@ from ibis_dalec.constants import (
 )
 from ibis_dalec.maths import clip, exp, power
 from ibis_dalec.saturation import (
-    dqsat,
-    esat,
     latent_sublimation,
     latent_vaporisation,
-    qsat,
+    qsat_and_slope,
 )
 from ibis_dalec.turbulence import TFAC
 
@@ -58,28 +56,28 @@ def snow_weight(weight, t, t0):
 
 
 @equation
-def slope(t, q, e):
-    """Slope of saturation humidity, limited to a tenth of it per kelvin."""
-    return min(dqsat(t, q, e), 0.1 * q)
+def soil_surface(wsoi1, wisoi1, wpud, wipud, wilt, suction, bex):
+    """Wetness of the soil surface for the hour's evaporation.
+
+    Returns its potential over the gas constant (K) and the share that evaporates
+    freely.
+    """
+    puddle = clip(ZWPMAX * (wpud + wipud) * (1.0 / WPUDMAX), 0.0, ZWPMAX)
+    moist = (1.0 - wisoi1) * wsoi1 + wisoi1
+    wet = puddle + (1.0 - puddle) * moist
+    potential = GRAV / RVAP * suction * power(wet, -bex)
+    return potential, clip((wet - wilt) / (1.0 - wilt), 0.0, 1.0)
 
 
 @equation
-def soil_humidity(tg, wsoi1, wisoi1, wpud, wipud, wilt, suction, bex, t34, q34, qg,
-                  psurf, cp, sg):  # fmt: skip
+def soil_humidity(potential, bw, tg, t34, q34, qg, psurf, cp, sg):
     """Humidity of the soil surface over its saturation (1)."""
-    puddle = clip(ZWPMAX * (wpud + wipud) / WPUDMAX, 0.0, ZWPMAX)
-    moist = (1.0 - wisoi1) * wsoi1 + wisoi1
-    wet = puddle + (1.0 - puddle) * moist
-    potential = exp(-GRAV * suction * power(wet, -bex) / (RVAP * tg))
-    bw = clip((wet - wilt) / (1.0 - wilt), 0.0, 1.0)
-    e34 = esat(t34)
-    bf = (
-        HVAP
-        * dqsat(t34, qsat(e34, psurf), e34)
-        / (cp + RADIATIVE * t34 * t34 * t34 / sg)
-    )
+    hfac = exp(-potential / tg)
+    _, dq34 = qsat_and_slope(t34, psurf)
+    # bf = hvap dq/(cp + 4 0.95 stef t34^3/sg)
+    bf = HVAP * dq34 * sg / (cp * sg + RADIATIVE * t34 * t34 * t34)
     bs = bw / (1.0 + bf * (1.0 - bw))
-    alpha = bs * potential + (1.0 - bs) * q34 / qg
+    alpha = bs * hfac + (1.0 - bs) * q34 / qg
     return 1.0 if q34 > qg else alpha
 
 
@@ -95,7 +93,10 @@ def start_canopy(w):
         w.wst[lane] = 1.0
         w.wg[lane] = 1.0
         w.wi[lane] = 1.0
-        w.tsno1_start[lane] = w.tsno[0, lane]
+        w.soil_potential[lane], w.soil_wetness[lane] = soil_surface(
+            w.wsoi[0, lane], w.wisoi[0, lane], w.wpud[lane], w.wipud[lane],
+            w.wilt[lane], w.suction[lane], w.bex[lane],
+        )  # fmt: skip
 
 
 @routine
@@ -136,14 +137,10 @@ def linearise(w):
         ts = w.wst[lane] * w.ts[lane] + (1.0 - w.wst[lane]) * w.ts0[lane]
         tg = w.wg[lane] * w.tg[lane] + (1.0 - w.wg[lane]) * w.tg0[lane]
         ti = w.wi[lane] * w.ti[lane] + (1.0 - w.wi[lane]) * w.ti0[lane]
-        eu = esat(tu)
-        es = esat(ts)
-        eg = esat(tg)
-        ei = esat(ti)
-        qu = qsat(eu, psurf)
-        qs = qsat(es, psurf)
-        qg = qsat(eg, psurf)
-        qi = qsat(ei, psurf)
+        qu, dqu = qsat_and_slope(tu, psurf)
+        qs, dqs = qsat_and_slope(ts, psurf)
+        qg, dqg = qsat_and_slope(tg, psurf)
+        qi, dqi = qsat_and_slope(ti, psurf)
         w.tlinu[lane] = tu
         w.tlins[lane] = ts
         w.tling[lane] = tg
@@ -152,14 +149,14 @@ def linearise(w):
         w.qs[lane] = qs
         w.qg[lane] = qg
         w.qi[lane] = qi
-        w.dqu[lane] = slope(tu, qu, eu)
-        w.dqs[lane] = slope(ts, qs, es)
-        w.dqg[lane] = slope(tg, qg, eg)
-        w.dqi[lane] = slope(ti, qi, ei)
+        # The slopes are limited to a tenth of the humidity per kelvin.
+        w.dqu[lane] = min(dqu, 0.1 * qu)
+        w.dqs[lane] = min(dqs, 0.1 * qs)
+        w.dqg[lane] = min(dqg, 0.1 * qg)
+        w.dqi[lane] = min(dqi, 0.1 * qi)
         w.alpha[lane] = soil_humidity(
-            tg, w.wsoi[0, lane], w.wisoi[0, lane], w.wpud[lane], w.wipud[lane],
-            w.wilt[lane], w.suction[lane], w.bex[lane], w.t34[lane], w.q34[lane],
-            qg, psurf, w.cp[lane], w.sg[lane],
+            w.soil_potential[lane], w.soil_wetness[lane], tg, w.t34[lane],
+            w.q34[lane], qg, psurf, w.cp[lane], w.sg[lane],
         )  # fmt: skip
         su = w.su[lane]
         fwetu = 1.0 if q12 > qu else w.fwetu[lane]
@@ -174,25 +171,26 @@ def linearise(w):
 @equation
 def element_row(capacity, t0, weight, t, s, cp, latent, q, dq, forcing):
     """Row of an element: its temperature is ``base + by_t * t12 + by_q * q12``."""
-    diagonal = capacity / DT + s * cp * weight + latent * weight * dq
+    rate = capacity * (1.0 / DT)
+    inverse = 1.0 / (rate + s * cp * weight + latent * weight * dq)
     constant = (
-        capacity / DT * t0
+        rate * t0
         - s * cp * (1.0 - weight) * t
         - latent * (q - weight * dq * t)
         + forcing
     )
-    return constant / diagonal, s * cp / diagonal, latent / diagonal
+    return constant * inverse, s * cp * inverse, latent * inverse
 
 
 @equation
 def skin_row(s, cp, latent, alpha, q, dq, t, t0, conductance, t_below, forcing):
     """Row of a skin: its temperature is ``base + by_t * t34 + by_q * q34``."""
     cool = RADIATIVE * t0 * t0 * t0
-    diagonal = s * cp + s * latent * alpha * dq + conductance + cool
+    inverse = 1.0 / (s * cp + s * latent * alpha * dq + conductance + cool)
     constant = (
         conductance * t_below + cool * t0 + forcing - s * latent * alpha * (q - dq * t)
     )
-    return constant / diagonal, s * cp / diagonal, s * latent / diagonal
+    return constant * inverse, s * cp * inverse, s * latent * inverse
 
 
 @equation
@@ -200,36 +198,39 @@ def solve4(a, b):
     """Solve a 4 x 4 system by elimination without pivoting (diagonal dominates)."""
     a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, a30, a31, a32, a33 = a
     b0, b1, b2, b3 = b
-    r = a10 / a00
+    i0 = 1.0 / a00
+    r = a10 * i0
     a11 -= r * a01
     a12 -= r * a02
     a13 -= r * a03
     b1 -= r * b0
-    r = a20 / a00
+    r = a20 * i0
     a21 -= r * a01
     a22 -= r * a02
     a23 -= r * a03
     b2 -= r * b0
-    r = a30 / a00
+    r = a30 * i0
     a31 -= r * a01
     a32 -= r * a02
     a33 -= r * a03
     b3 -= r * b0
-    r = a21 / a11
+    i1 = 1.0 / a11
+    r = a21 * i1
     a22 -= r * a12
     a23 -= r * a13
     b2 -= r * b1
-    r = a31 / a11
+    r = a31 * i1
     a32 -= r * a12
     a33 -= r * a13
     b3 -= r * b1
-    r = a32 / a22
+    i2 = 1.0 / a22
+    r = a32 * i2
     a33 -= r * a23
     b3 -= r * b2
     x3 = b3 / a33
-    x2 = (b2 - a23 * x3) / a22
-    x1 = (b1 - a12 * x2 - a13 * x3) / a11
-    return (b0 - a01 * x1 - a02 * x2 - a03 * x3) / a00, x1, x2, x3
+    x2 = (b2 - a23 * x3) * i2
+    x1 = (b1 - a12 * x2 - a13 * x3) * i1
+    return (b0 - a01 * x1 - a02 * x2 - a03 * x3) * i0, x1, x2, x3
 
 
 @routine
@@ -290,7 +291,7 @@ def solve(w):
         )  # fmt: skip
         base_g, tg_t, tg_q = skin_row(
             sg, cp, w.lat_ground[lane], alpha, qg, dqg, tg, w.tg0[lane],
-            w.consoi[0, lane] / (0.5 * HSOI[0]), w.tsoi[0, lane],
+            w.consoi[0, lane] * (1.0 / (0.5 * HSOI[0])), w.tsoi[0, lane],
             w.solg[lane] + w.firg[lane],
         )  # fmt: skip
         base_i, ti_t, ti_q = skin_row(

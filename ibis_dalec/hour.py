@@ -55,17 +55,17 @@ def add_canopy(w):
         w.surface_evaporation[lane] += DT * (
             (1.0 - fi) * w.fvapg[lane] + fi * w.fvapi[lane]
         )
-        w.moisture_stress[lane] += w.stress[lane] / 24.0
+        w.moisture_stress[lane] += w.stress[lane] * (1.0 / 24.0)
         sun = (
             w.sol_dir[0, lane]
             + w.sol_dif[0, lane]
             + w.sol_dir[1, lane]
             + w.sol_dif[1, lane]
         )
-        w.sw_in[lane] += sun / 24.0
-        w.sw_net[lane] += (sun - w.reflected[lane]) / 24.0
-        w.lw_in[lane] += w.fira[lane] / 24.0
-        w.lw_out[lane] += w.firb[lane] / 24.0
+        w.sw_in[lane] += sun * (1.0 / 24.0)
+        w.sw_net[lane] += (sun - w.reflected[lane]) * (1.0 / 24.0)
+        w.lw_in[lane] += w.fira[lane] * (1.0 / 24.0)
+        w.lw_out[lane] += w.firb[lane] * (1.0 / 24.0)
 
 
 @routine
@@ -73,17 +73,17 @@ def add_ground(w):
     """Add the hour's atmosphere, soil and leaf quantities to the day."""
     for lane in range(w.lai.shape[0]):
         w.et[lane] -= DT * w.fvapa[lane]
-        w.sensible[lane] -= w.fsena[lane] / 24.0
-        w.leaf_temperature[lane] += w.tu[lane] / 24.0
+        w.sensible[lane] -= w.fsena[lane] * (1.0 / 24.0)
+        w.leaf_temperature[lane] += w.tu[lane] * (1.0 / 24.0)
         w.runoff[lane] += w.runoff_hour[lane]
         w.drainage[lane] += w.drainage_hour[lane]
         w.evaporation_mismatch[lane] -= w.negative_store[lane]
-        w.soil_temperature[0, lane] += w.tsoi[0, lane] / 24.0
-        w.soil_temperature[1, lane] += w.tsoi[1, lane] / 24.0
-        w.soil_temperature[2, lane] += w.tsoi[2, lane] / 24.0
-        w.soil_temperature[3, lane] += w.tsoi[3, lane] / 24.0
-        w.soil_temperature[4, lane] += w.tsoi[4, lane] / 24.0
-        w.soil_temperature[5, lane] += w.tsoi[5, lane] / 24.0
+        w.soil_temperature[0, lane] += w.tsoi[0, lane] * (1.0 / 24.0)
+        w.soil_temperature[1, lane] += w.tsoi[1, lane] * (1.0 / 24.0)
+        w.soil_temperature[2, lane] += w.tsoi[2, lane] * (1.0 / 24.0)
+        w.soil_temperature[3, lane] += w.tsoi[3, lane] * (1.0 / 24.0)
+        w.soil_temperature[4, lane] += w.tsoi[4, lane] * (1.0 / 24.0)
+        w.soil_temperature[5, lane] += w.tsoi[5, lane] * (1.0 / 24.0)
 
 
 @routine

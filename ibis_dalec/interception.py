@@ -50,13 +50,13 @@ def intercept_phase(store, store_max, residence, area, capture, flow, t, tflow, 
     Returns the store (kg m-2 of element), the flow passed on, the drip (both
     kg m-2 s-1) and the heat brought by the caught flow (W m-2 of element).
     """
-    drip = area * store / residence
+    drip = area * store * (1.0 / residence)
     store = store * (1.0 - DT / residence) + DT * flow * capture
     heat = flow * capture * (t - tflow) * c
     flow = flow * (1.0 - area * capture)
     capped = min(store, store_max)
     capped = 0.0 if capped < W_MIN else capped
-    drip = drip + area * (store - capped) / DT
+    drip = drip + area * (store - capped) * (1.0 / DT)
     return capped, flow, drip, heat
 
 
@@ -80,8 +80,8 @@ def intercept_element(
     heat = heat_rain + heat_snow
     freeze = wliq if t < TMELT else 0.0
     melt = wsno if t > TMELT else 0.0
-    heat = heat + freeze * ((CH2O - CICE) * (TMELT - t) - HFUS) / DT
-    heat = heat + melt * ((CH2O - CICE) * (t - TMELT) + HFUS) / DT
+    heat = heat + freeze * ((CH2O - CICE) * (TMELT - t) - HFUS) * (1.0 / DT)
+    heat = heat + melt * ((CH2O - CICE) * (t - TMELT) + HFUS) * (1.0 / DT)
     wliq = wliq - freeze + melt
     wsno = wsno + freeze - melt
     rain, train, lost_rain = mix(rain, train, drip, t)
@@ -123,8 +123,8 @@ def intercept(w):
 @equation
 def wet_fraction(wliq, wsno, liq_max, sno_max, t):
     """Wet fraction of an element and the liquid share of its water."""
-    liquid = wliq / liq_max
-    total = liquid + wsno / sno_max
+    liquid = wliq * (1.0 / liq_max)
+    total = liquid + wsno * (1.0 / sno_max)
     wet = min(FWET_MAX, total)
     bare = 1.0 if t >= TMELT else 0.0
     return wet, (liquid / max(total, EPS) if wet > 0.0 else bare)
@@ -160,8 +160,8 @@ def evaporate_element(wliq, wsno, rliq, evaporation, heat_capacity, t, ta):
     )
     capacity = heat_capacity + CH2O * wliq + CICE * wsno
     excess = capacity * (t - TMELT)
-    freeze = min(wliq, max(0.0, -excess / HFUS))
-    melt = min(wsno, max(0.0, excess / HFUS))
+    freeze = min(wliq, max(0.0, -excess * (1.0 / HFUS)))
+    melt = min(wsno, max(0.0, excess * (1.0 / HFUS)))
     change = melt - freeze
     wliq = wliq + change
     wsno = wsno - change
@@ -197,8 +197,8 @@ def evaporate_intercepted(w):
         area_s = 2.0 * FU * w.sai[lane]
         taken = area_u * deficit_u + area_s * deficit_s
         w.negative_store[lane] = taken
-        w.fvapa[lane] += taken / DT
-        w.fsena[lane] -= (area_u * heat_u + area_s * heat_s) / DT
+        w.fvapa[lane] += taken * (1.0 / DT)
+        w.fsena[lane] -= (area_u * heat_u + area_s * heat_s) * (1.0 / DT)
         # Without leaves (stems) their temperature is that of the ground.
         fi = w.fi[lane]
         skin = (1.0 - fi) * w.tg[lane] + fi * w.ti[lane]

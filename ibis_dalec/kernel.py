@@ -4,10 +4,13 @@ One compiled function for any number of lanes. Forcing is shared by the lanes (o
 pixel, many parameter vectors) or given for each lane (a block of pixels).
 """
 
-import numba
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import numpy as np
 
-from ibis_dalec._compile import routine, source_digest
+from ibis_dalec._compile import entry_point, routine
 from ibis_dalec.constants import FU, HSOI, NSNO, NSOI, RHOS, TMELT
 from ibis_dalec.dalec import canopy_area, dalec_day, leaf_area, slow_pools_day
 from ibis_dalec.hour import step_hour
@@ -148,46 +151,50 @@ def record(flat, lanes, columns, out):
             out[c, lane] += flat[base + lane]
 
 
-def _compile_entry_points():
-    digest = source_digest()
+def _run(w, flat, first, last, forcing, doy, year_days, lai, flags, columns, slot, out):
+    """Run all days.
 
-    @numba.njit(error_model="numpy", nogil=True, cache=True)
-    def run(w, flat, first, last, forcing, doy, year_days, lai, flags, columns, slot,
-            out):  # fmt: skip
-        """Run all days.
-
-        ``forcing`` (time, driver, pixel), ``doy`` and ``year_days`` (time),
-        ``lai`` (time, 1 or lane), ``slot`` (time): row of ``out`` (slot, column,
-        lane) to which a day is added, or -1.
-        """
-        digest  # noqa: B018 - part of the key of the cache on disk
-        lanes = w.lai.shape[0]
-        for t in range(forcing.shape[0]):
-            run_day(
-                w, flat, first, last, forcing[t], doy[t], year_days[t], lai[t],
-                forcing.shape[2], flags,
-            )  # fmt: skip
-            if slot[t] >= 0:
-                record(flat, lanes, columns, out[slot[t]])
-
-    @numba.njit(error_model="numpy", nogil=True, cache=True)
-    def run_slow_pools(w, flat, series, columns, flags, cycles):
-        """Replay a year's series (day, column, lane) on the slow carbon pools."""
-        digest  # noqa: B018
-        lanes = w.lai.shape[0]
-        for _ in range(cycles):
-            for day in range(series.shape[0]):
-                for c in range(columns.shape[0]):
-                    for lane in range(lanes):
-                        flat[columns[c] + lane] = series[day, c, lane]
-                slow_pools_day(w)
-                if flags[SOIL_CARBON] != 0:
-                    soil_carbon_day(w)
-
-    return run, run_slow_pools
+    ``forcing`` (time, driver, pixel), ``doy`` and ``year_days`` (time), ``lai``
+    (time, 1 or lane), ``slot`` (time): row of ``out`` (slot, column, lane) to which
+    a day is added, or -1.
+    """
+    lanes = w.lai.shape[0]
+    for t in range(forcing.shape[0]):
+        run_day(
+            w, flat, first, last, forcing[t], doy[t], year_days[t], lai[t],
+            forcing.shape[2], flags,
+        )  # fmt: skip
+        if slot[t] >= 0:
+            record(flat, lanes, columns, out[slot[t]])
 
 
-run, run_slow_pools = _compile_entry_points()
+def _run_slow_pools(w, flat, series, columns, flags, cycles):
+    """Replay a year's series (day, column, lane) on the slow carbon pools."""
+    lanes = w.lai.shape[0]
+    for _ in range(cycles):
+        for day in range(series.shape[0]):
+            for c in range(columns.shape[0]):
+                for lane in range(lanes):
+                    flat[columns[c] + lane] = series[day, c, lane]
+            slow_pools_day(w)
+            if flags[SOIL_CARBON] != 0:
+                soil_carbon_day(w)
+
+
+@cache
+def entry_points(lanes: int) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Compiled ``run`` and ``run_slow_pools`` for a number of lanes."""
+    return entry_point(_run, lanes), entry_point(_run_slow_pools, lanes)
+
+
+def run(w: np.void, *arguments: Any) -> None:
+    """Run all days: see ``_run`` for the arguments."""
+    entry_points(w["tu"].shape[-1])[0](w, *arguments)
+
+
+def run_slow_pools(w: np.void, *arguments: Any) -> None:
+    """Replay a year on the slow carbon pools: see ``_run_slow_pools``."""
+    entry_points(w["tu"].shape[-1])[1](w, *arguments)
 
 
 def field_columns(dtype: np.dtype, name: str) -> list[int]:

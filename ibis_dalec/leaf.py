@@ -9,7 +9,7 @@ import numpy as np
 from ibis_dalec._compile import equation, routine
 from ibis_dalec.constants import EPS, O2, TMELT
 from ibis_dalec.maths import clip, exp
-from ibis_dalec.saturation import esat, qsat
+from ibis_dalec.saturation import esat
 
 QUANTA = 4.59e-6  # mol J-1, quanta per absorbed visible radiation
 CI_MAX = 2000e-6  # mol mol-1
@@ -18,11 +18,12 @@ DAYLIGHT = 10.0  # W m-2, light above which the canopy scale is renewed
 
 
 @equation
-def colimited_rate(light_rate, rubisco_rate, curvature):
+def colimited_rate(light_rate, rubisco_rate, curvature, inverse):
     """Smooth minimum of two assimilation rates (mol m-2 s-1).
 
     The smaller root of ``curvature x^2 - (a + b) x + a b = 0``, in the original's
-    form. As ``curvature`` nears 1 it becomes ``min(a, b)``.
+    form. As ``curvature`` nears 1 it becomes ``min(a, b)``. ``inverse`` is
+    ``1 / curvature``, which the callers know.
     """
     total = light_rate + rubisco_rate
     product = light_rate * rubisco_rate
@@ -30,30 +31,41 @@ def colimited_rate(light_rate, rubisco_rate, curvature):
         0.5 * (total + np.sqrt(max(total * total - 4.0 * curvature * product, 0.0)))
         + 1e-15
     )
-    return min(root / curvature, product / root)
+    return min(root * inverse, product / root)
 
 
 @equation
 def biochemistry(tu, tempvm):
     """CO2 compensation point, Michaelis term (mol mol-1), temperature factor."""
     rw = 3.47e-3 - 1.0 / tu
-    tau = 4500.0 * exp(-4500.0 * rw)
-    kc = 1.5e-4 * exp(6000.0 * rw)
-    ko = 0.25 * exp(1500.0 * rw)
     celsius = tu - TMELT
-    factor = exp(tempvm * rw) / (
-        (1.0 + exp(0.40 * (5.0 - celsius))) * (1.0 + exp(0.40 * (celsius - 50.0)))
-    )
-    return O2 / (2.0 * tau), kc * (1.0 + O2 / ko), factor
+    # O2/(2 tau) with tau = 4500 exp(-4500 rw); Ko = 0.25 exp(1500 rw)
+    compensation = O2 / 9000.0 * exp(4500.0 * rw)
+    michaelis = 1.5e-4 * exp(6000.0 * rw) * (1.0 + O2 / 0.25 * exp(-1500.0 * rw))
+    cold = 1.0 + exp(0.40 * (5.0 - celsius))
+    hot = 1.0 + exp(0.40 * (celsius - 50.0))
+    return compensation, michaelis, exp(tempvm * rw) / (cold * hot)
 
 
 @equation
-def gross_assimilation(toppar, ci, compensation, michaelis, vm, alpha3, theta3, beta3):
+def gross_assimilation(
+    toppar,
+    ci,
+    compensation,
+    michaelis,
+    vm,
+    alpha3,
+    theta3,
+    beta3,
+    inv_theta3,
+    inv_beta3,
+):
     """Gross assimilation of the top leaf (mol m-2 s-1) from the three limits."""
     je = QUANTA * toppar * alpha3 * (ci - compensation) / (ci + 2.0 * compensation)
     jc = vm * (ci - compensation) / (ci + michaelis)
-    js = vm / 2.2
-    return colimited_rate(colimited_rate(je, jc, theta3), js, beta3)
+    js = vm * (1.0 / 2.2)
+    jp = colimited_rate(je, jc, theta3, inv_theta3)
+    return colimited_rate(jp, js, beta3, inv_beta3)
 
 
 @equation
@@ -72,7 +84,7 @@ def stomata(cs, gs, ci, an, rh, co2, gb, compensation, stress, coefm, coefb):
 @equation
 def leaf(
     toppar, tu, rh, co2, stress, su, cs, gs, ci,
-    vmax, alpha3, theta3, beta3, gammaub, tempvm, coefm, coefb,
+    vmax, alpha3, theta3, beta3, inv_theta3, inv_beta3, gammaub, tempvm, coefm, coefb,
 ):  # fmt: skip
     """One call of the leaf model: gross and net assimilation, then the stomata.
 
@@ -82,8 +94,9 @@ def leaf(
     vm = vmax * factor * stress
     ci = clip(ci, 1.05 * compensation, CI_MAX)
     ag = gross_assimilation(
-        toppar, ci, compensation, michaelis, vm, alpha3, theta3, beta3
-    )
+        toppar, ci, compensation, michaelis, vm, alpha3, theta3, beta3,
+        inv_theta3, inv_beta3,
+    )  # fmt: skip
     an = ag - gammaub * vmax * factor
     gb = clip(25.5 * su, 0.1, 10.0)
     cs, gs, ci = stomata(
@@ -115,14 +128,22 @@ def canopy_conductance(anc, rh, co2, gb, compensation, stress, su, coefm, coefb)
     csc = max(1.05 * compensation, co2 - anc / gb)
     ball_berry = coefm * anc * rh / csc + coefb * stress
     gsc = max(1e-5, max(coefb * stress, ball_berry))
-    return 1.0 / (1.0 / su + (1.0 / 0.029) / gsc)
+    # 1/(1/su + (1/0.029)/gsc)
+    return su * gsc / (gsc + su * (1.0 / 0.029))
+
+
+@equation
+def relative_humidity(q, t, p):
+    """Humidity over its saturation, with one division."""
+    e = esat(t)
+    return q * max(p - 0.378 * e, 0.622 * e) / (0.622 * e)
 
 
 @routine
 def canopy_physiology(w):
     """Stomata and assimilation of every lane, once per canopy iteration."""
     for lane in range(w.lai.shape[0]):
-        rh = max(0.30, w.q12[lane] / qsat(esat(w.t12[lane]), w.psurf[lane]))
+        rh = max(0.30, relative_humidity(w.q12[lane], w.t12[lane], w.psurf[lane]))
         co2 = w.co2[lane]
         stress = w.stress[lane]
         su = w.su[lane]
@@ -132,7 +153,8 @@ def canopy_physiology(w):
         ag, an, cs, gs, ci, compensation, gb = leaf(
             toppar, w.tu[lane], rh, co2, stress, su, w.cs[lane], w.gs[lane],
             w.ci[lane], w.vmax[lane], w.alpha3[lane], w.theta3[lane],
-            w.beta3[lane], w.gammaub[lane], w.tempvm[lane], coefm, coefb,
+            w.beta3[lane], w.inv_theta3[lane], w.inv_beta3[lane],
+            w.gammaub[lane], w.tempvm[lane], coefm, coefb,
         )  # fmt: skip
         scale, scale_a, scale_b = canopy_scale(
             toppar, w.extinction[lane], w.lai[lane], w.sai[lane],
@@ -157,10 +179,9 @@ def canopy_physiology(w):
 def layer_stress(w, k):
     """Stress of layer ``k``, added to the canopy's."""
     for lane in range(w.lai.shape[0]):
-        wilt = w.wilt[lane]
         available = clip(
-            (w.wsoi[k, lane] * (1.0 - w.wisoi[k, lane]) - wilt)
-            / (w.field_capacity[lane] - wilt),
+            (w.wsoi[k, lane] * (1.0 - w.wisoi[k, lane]) - w.wilt[lane])
+            * w.inv_available[lane],
             0.0,
             1.0,
         )
@@ -184,10 +205,10 @@ def moisture_stress(w):
     layer_stress(w, 4)
     layer_stress(w, 5)
     for lane in range(lanes):
-        total = max(w.stress[lane], EPS)
-        w.stress_layer[0, lane] /= total
-        w.stress_layer[1, lane] /= total
-        w.stress_layer[2, lane] /= total
-        w.stress_layer[3, lane] /= total
-        w.stress_layer[4, lane] /= total
-        w.stress_layer[5, lane] /= total
+        per_stress = 1.0 / max(w.stress[lane], EPS)
+        w.stress_layer[0, lane] *= per_stress
+        w.stress_layer[1, lane] *= per_stress
+        w.stress_layer[2, lane] *= per_stress
+        w.stress_layer[3, lane] *= per_stress
+        w.stress_layer[4, lane] *= per_stress
+        w.stress_layer[5, lane] *= per_stress

@@ -43,29 +43,39 @@ def _float_to_bits(_context: Any, value: Any) -> Any:
     return signature, codegen
 
 
+@_intrinsic
+def fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c`` with one rounding, one instruction."""
+    signature = types.float64(types.float64, types.float64, types.float64)
+
+    def codegen(_context, builder, _signature, args):
+        return builder.fma(*args)
+
+    return signature, codegen
+
+
 @equation
 def exp(x):
     """``e**x``; arguments are clipped to [-708, 709], NaN stays NaN."""
     clipped = min(max(x, -708.0), 709.0)
-    k = np.floor(clipped * _LOG2E + 0.5)
-    r = (clipped - k * _LN2_HIGH) - k * _LN2_LOW
+    k = np.floor(fma(clipped, _LOG2E, 0.5))
+    r = fma(-k, _LN2_LOW, fma(-k, _LN2_HIGH, clipped))
     # Taylor series: the remainder on |r| <= ln(2)/2 is below 4e-18.
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    p = p * (r * r) + r
+    p = fma(1.0 / 6227020800.0, r, 1.0 / 479001600.0)
+    p = fma(p, r, 1.0 / 39916800.0)
+    p = fma(p, r, 1.0 / 3628800.0)
+    p = fma(p, r, 1.0 / 362880.0)
+    p = fma(p, r, 1.0 / 40320.0)
+    p = fma(p, r, 1.0 / 5040.0)
+    p = fma(p, r, 1.0 / 720.0)
+    p = fma(p, r, 1.0 / 120.0)
+    p = fma(p, r, 1.0 / 24.0)
+    p = fma(p, r, 1.0 / 6.0)
+    p = fma(p, r, 0.5)
+    p = fma(p, r * r, r)
     # 2**k with k in [-1022, 1023], through its bits.
     scale = _bits_to_float((np.int64(np.int32(k)) + 1023) << 52)
-    result = scale * p + scale
+    result = fma(scale, p, scale)
     return result if x == x else x
 
 
@@ -82,21 +92,20 @@ def log(x):
     f = mantissa - 1.0
     s = f / (2.0 + f)
     z = s * s
-    p = 1.0 / 23.0
-    p = p * z + 1.0 / 21.0
-    p = p * z + 1.0 / 19.0
-    p = p * z + 1.0 / 17.0
-    p = p * z + 1.0 / 15.0
-    p = p * z + 1.0 / 13.0
-    p = p * z + 1.0 / 11.0
-    p = p * z + 1.0 / 9.0
-    p = p * z + 1.0 / 7.0
-    p = p * z + 1.0 / 5.0
-    p = p * z + 1.0 / 3.0
+    p = fma(1.0 / 23.0, z, 1.0 / 21.0)
+    p = fma(p, z, 1.0 / 19.0)
+    p = fma(p, z, 1.0 / 17.0)
+    p = fma(p, z, 1.0 / 15.0)
+    p = fma(p, z, 1.0 / 13.0)
+    p = fma(p, z, 1.0 / 11.0)
+    p = fma(p, z, 1.0 / 9.0)
+    p = fma(p, z, 1.0 / 7.0)
+    p = fma(p, z, 1.0 / 5.0)
+    p = fma(p, z, 1.0 / 3.0)
     half_square = 0.5 * f * f
-    # f - f**2/2 + s (f**2/2 + 2 z**2 p ...): exact leading term, small correction
-    log_mantissa = f - (half_square - s * (half_square + 2.0 * z * p))
-    result = exponent * _LN2_HIGH + (log_mantissa + exponent * _LN2_LOW)
+    # f - (f**2/2 - s (f**2/2 + 2 z p)): exact leading term, small correction
+    log_mantissa = f - (half_square - s * fma(2.0 * z, p, half_square))
+    result = fma(exponent, _LN2_HIGH, fma(exponent, _LN2_LOW, log_mantissa))
     return result if x >= 0.0 else np.nan
 
 

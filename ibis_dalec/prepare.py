@@ -55,6 +55,8 @@ def set_parameters(w: np.ndarray, values: Mapping[str, np.ndarray], mapping: str
     root2 = root_fractions(v["beta2"])
     record["root2"][:] = root2
     record["troot_weight"][:] = 0.5 * (root1 + root2)
+    record["inv_theta3"][:] = 1.0 / v["theta3"]
+    record["inv_beta3"][:] = 1.0 / v["beta3"]
     record["stress_scale"][:] = 1.0 / (1.0 - np.exp(v["stressfac"]))
 
 
@@ -66,6 +68,8 @@ def set_site(w: np.ndarray, lanes: slice | int, lat: float, sand: float, clay: f
         "poros": soil.porosity,
         "field_capacity": soil.field_capacity,
         "wilt": soil.wilting_point,
+        "inv_available": 1.0 / (soil.field_capacity - soil.wilting_point),
+        "inv_poros": 1.0 / soil.porosity,
         "bex": soil.campbell_b,
         "suction": soil.suction,
         "ksat": soil.conductivity,

@@ -21,13 +21,13 @@ G = 0.5  # projection of randomly oriented leaves
 def leaf_angle_term(coszen):
     """``0.5 - coszen/3`` through the original's table of 101 rounded entries."""
     n = np.floor(100.0 * coszen + 0.5)
-    return np.floor((0.5 - n / 300.0) * 1e4 + 0.5) / 1e4
+    return np.floor(5000.5 - n * (100.0 / 3.0)) * 1e-4
 
 
 @equation
 def snow_albedo(t, warm, cold, coszen):
     """Direct and diffuse albedo of snow with top temperature ``t`` (K)."""
-    share = clip((t - 258.16) / (TMELT - 258.16), 0.0, 1.0)
+    share = clip((t - 258.16) * (1.0 / (TMELT - 258.16)), 0.0, 1.0)
     diffuse = cold + (warm - cold) * share
     low_sun = max(0.0, 1.5 / (1.0 + 4.0 * coszen) - 0.5)
     return min(0.99, diffuse + (1.0 - diffuse) * low_sun), diffuse
@@ -47,12 +47,13 @@ def two_stream(coszen, rho, tau, snow_share, snow_omega, area, ad, ai):
     """
     omega_dry = rho + tau
     zt = leaf_angle_term(coszen)
-    betad_dry = ((1.0 - zt) * rho + zt * tau) / omega_dry
-    betai_dry = (2.0 / 3.0 * rho + 1.0 / 3.0 * tau) / omega_dry
+    betad_dry = ((1.0 - zt) * rho + zt * tau) * (1.0 / omega_dry)
+    betai_dry = (2.0 * rho + tau) * (1.0 / (3.0 * omega_dry))
     y = snow_share
     omega = (1.0 - y) * omega_dry + y * snow_omega
-    betad = ((1.0 - y) * omega_dry * betad_dry + y * snow_omega * 0.5) / omega
-    betai = ((1.0 - y) * omega_dry * betai_dry + y * snow_omega * 0.5) / omega
+    inv_omega = 1.0 / omega
+    betad = ((1.0 - y) * omega_dry * betad_dry + y * snow_omega * 0.5) * inv_omega
+    betai = ((1.0 - y) * omega_dry * betai_dry + y * snow_omega * 0.5) * inv_omega
 
     b = 1.0 - omega * (1.0 - betai)
     c = omega * betai
@@ -77,34 +78,37 @@ def two_stream(coszen, rho, tau, snow_share, snow_omega, area, ad, ai):
     p3 = b + p
     p4 = b - p
 
-    d1_d = p1 * (u1d - q) / s1 - p2 * (u1d + q) * s1
-    d1_i = p1 * (u1i - q) / s1 - p2 * (u1i + q) * s1
-    d2_d = (u2d + q) / s1 - (u2d - q) * s1
-    d2_i = (u2i + q) / s1 - (u2i - q) * s1
+    inv_s1 = 1.0 / s1
+    inv_sig = 1.0 / sig
+    inv_d1_d = 1.0 / (p1 * (u1d - q) * inv_s1 - p2 * (u1d + q) * s1)
+    inv_d1_i = 1.0 / (p1 * (u1i - q) * inv_s1 - p2 * (u1i + q) * s1)
+    inv_d2_d = 1.0 / ((u2d + q) * inv_s1 - (u2d - q) * s1)
+    inv_d2_i = 1.0 / ((u2i + q) * inv_s1 - (u2i - q) * s1)
 
     h1 = -d * p4 - c * f
-    r1 = s2 * (d - c - h1 * (u1d + p) / sig)
-    h2 = ((d - h1 * p3 / sig) * (u1d - q) / s1 - p2 * r1) / d1_d
-    h3 = -((d - h1 * p3 / sig) * (u1d + q) * s1 - p1 * r1) / d1_d
+    r1 = s2 * (d - c - h1 * (u1d + p) * inv_sig)
+    d3 = d - h1 * p3 * inv_sig
+    h2 = (d3 * (u1d - q) * inv_s1 - p2 * r1) * inv_d1_d
+    h3 = -(d3 * (u1d + q) * s1 - p1 * r1) * inv_d1_d
     h4 = -f * p3 - c * d
-    r2 = s2 * (u3 - h4 * (u2d - p) / sig)
-    h5 = -(h4 * (u2d + q) / (sig * s1) + r2) / d2_d
-    h6 = (h4 * s1 * (u2d - q) / sig + r2) / d2_d
-    h7 = c * (u1i - q) / (d1_i * s1)
-    h8 = -c * s1 * (u1i + q) / d1_i
-    h9 = (u2i + q) / (d2_i * s1)
-    h10 = -s1 * (u2i - q) / d2_i
+    r2 = s2 * (u3 - h4 * (u2d - p) * inv_sig)
+    h5 = -(h4 * (u2d + q) * inv_sig * inv_s1 + r2) * inv_d2_d
+    h6 = (h4 * s1 * (u2d - q) * inv_sig + r2) * inv_d2_d
+    h7 = c * (u1i - q) * inv_d1_i * inv_s1
+    h8 = -c * s1 * (u1i + q) * inv_d1_i
+    h9 = (u2i + q) * inv_d2_i * inv_s1
+    h10 = -s1 * (u2i - q) * inv_d2_i
 
     through_dd = s2
-    through_di = h4 * s2 / sig + h5 * s1 + h6 / s1
-    through_ii = h9 * s1 + h10 / s1
-    back_d = h1 / sig + h2 + h3
+    through_di = h4 * s2 * inv_sig + h5 * s1 + h6 * inv_s1
+    through_ii = h9 * s1 + h10 * inv_s1
+    back_d = h1 * inv_sig + h2 + h3
     back_i = h7 + h8
     absorbed_d = max(
         0.0, 1.0 - back_d - (1.0 - ad) * through_dd - (1.0 - ai) * through_di
     )
     absorbed_i = max(0.0, 1.0 - back_i - (1.0 - ai) * through_ii)
-    t1 = k * (1.0 + (h4 - h1) / sig)
+    t1 = k * (1.0 + (h4 - h1) * inv_sig)
     t2 = h * (h5 - h2)
     t3 = h * (h9 - h7)
     t4 = h * (h3 - h6)
@@ -130,7 +134,7 @@ def two_stream(coszen, rho, tau, snow_share, snow_omega, area, ad, ai):
 @equation
 def canopy_snow_cover(t):
     """Albedo factor of snow on an element at ``t`` (K): melting snow is darker."""
-    return min(1.0, max(0.6, (TMELT - t) / 0.1))
+    return min(1.0, max(0.6, (TMELT - t) * 10.0))
 
 
 @equation
@@ -146,7 +150,7 @@ def solar_band(w, band, rho, tau, os, soil_max, snow_warm, snow_cold):
         fi = w.fi[lane]
         dry = w.albsav[lane] if band == 0 else w.albsan[lane]
         moist = w.wsoi[0, lane] * (1.0 - w.wisoi[0, lane])
-        soil = min(soil_max, dry * (1.0 + clip(1.0 - moist / 0.5, 0.0, 1.0)))
+        soil = min(soil_max, dry * (1.0 + clip(1.0 - moist * 2.0, 0.0, 1.0)))
         snow_d, snow_i = snow_albedo(w.tsno[0, lane], snow_warm, snow_cold, coszen)
         ad = (1.0 - fi) * soil + fi * snow_d
         ai = (1.0 - fi) * soil + fi * snow_i

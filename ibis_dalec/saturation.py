@@ -5,75 +5,42 @@ Specification: saturation functions (Lowe 1977) and section 8 (wet bulb).
 
 from ibis_dalec._compile import equation
 from ibis_dalec.constants import CAIR, CH2O, CICE, CVAP, HSUB, HVAP, TMELT
-from ibis_dalec.maths import clip
+from ibis_dalec.maths import clip, fma
+
+
+@equation
+def _phase(t):
+    """Whether ``t`` (K) is over water, and its clipped Celsius value."""
+    over_water = t >= TMELT
+    x = t - TMELT
+    return over_water, clip(x, 0.0 if over_water else -60.0, 100.0)
 
 
 @equation
 def esat(t):
     """Saturation vapour pressure (Pa) at ``t`` (K), over water or over ice."""
-    x = t - TMELT
-    water = clip(x, 0.0, 100.0)
-    over_water = 6.1078 + water * (
-        4.4365185e-1
-        + water
-        * (
-            1.4289458e-2
-            + water
-            * (
-                2.6506485e-4
-                + water
-                * (3.0312404e-6 + water * (2.0340809e-8 + water * 6.1368209e-11))
-            )
-        )
-    )
-    ice = clip(x, -60.0, 0.0)
-    over_ice = 6.109178 + ice * (
-        5.0346990e-1
-        + ice
-        * (
-            1.8860134e-2
-            + ice
-            * (
-                4.1762237e-4
-                + ice * (5.8247203e-6 + ice * (4.8388032e-8 + ice * 1.8388269e-10))
-            )
-        )
-    )
-    return 100.0 * (over_water if t >= TMELT else over_ice)
+    water, x = _phase(t)
+    # One polynomial with the coefficients of the phase (powers ascending).
+    p = 6.1368209e-11 if water else 1.8388269e-10
+    p = fma(p, x, 2.0340809e-8 if water else 4.8388032e-8)
+    p = fma(p, x, 3.0312404e-6 if water else 5.8247203e-6)
+    p = fma(p, x, 2.6506485e-4 if water else 4.1762237e-4)
+    p = fma(p, x, 1.4289458e-2 if water else 1.8860134e-2)
+    p = fma(p, x, 4.4365185e-1 if water else 5.0346990e-1)
+    return 100.0 * fma(p, x, 6.1078 if water else 6.109178)
 
 
 @equation
 def desat(t):
     """Derivative of :func:`esat` (Pa K-1) at ``t`` (K)."""
-    x = t - TMELT
-    water = clip(x, 0.0, 100.0)
-    over_water = 4.4381e-1 + water * (
-        2.8570026e-2
-        + water
-        * (
-            7.938054e-4
-            + water
-            * (
-                1.2152151e-5
-                + water
-                * (1.0365614e-7 + water * (3.5324218e-10 - water * 7.0902448e-13))
-            )
-        )
-    )
-    ice = clip(x, -60.0, 0.0)
-    over_ice = 5.0303052e-1 + ice * (
-        3.773255e-2
-        + ice
-        * (
-            1.2679954e-3
-            + ice
-            * (
-                2.4775631e-5
-                + ice * (3.0056931e-7 + ice * (2.1585425e-9 + ice * 7.1310977e-12))
-            )
-        )
-    )
-    return 100.0 * (over_water if t >= TMELT else over_ice)
+    water, x = _phase(t)
+    p = -7.0902448e-13 if water else 7.1310977e-12
+    p = fma(p, x, 3.5324218e-10 if water else 2.1585425e-9)
+    p = fma(p, x, 1.0365614e-7 if water else 3.0056931e-7)
+    p = fma(p, x, 1.2152151e-5 if water else 2.4775631e-5)
+    p = fma(p, x, 7.938054e-4 if water else 1.2679954e-3)
+    p = fma(p, x, 2.8570026e-2 if water else 3.773255e-2)
+    return 100.0 * fma(p, x, 4.4381e-1 if water else 5.0303052e-1)
 
 
 @equation
@@ -86,6 +53,15 @@ def qsat(e, p):
 def dqsat(t, q, e):
     """Derivative of :func:`qsat` (kg kg-1 K-1) from ``e = esat(t)`` and its ``q``."""
     return desat(t) / e * q * (1.0 + q * (1.0 / 0.622 - 1.0))
+
+
+@equation
+def qsat_and_slope(t, p):
+    """:func:`qsat` and :func:`dqsat` at ``t`` (K) with one division."""
+    e = esat(t)
+    per_e = 0.622 / max(p - 0.378 * e, 0.622 * e)
+    q = per_e * e
+    return q, desat(t) * per_e * (1.0 + q * (1.0 / 0.622 - 1.0))
 
 
 @equation

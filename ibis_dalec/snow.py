@@ -38,27 +38,29 @@ def conduct(h1, h2, h3, t1, t2, t3, flux, t_soil, consoi):
     m1 = max(h1, HMIN_CONDUCTION)
     m2 = max(h2, HMIN_CONDUCTION)
     m3 = max(h3, HMIN_CONDUCTION)
-    g1 = 1.0 / (0.5 * m1 / CONSNO + 0.5 * m2 / CONSNO)
-    g2 = 1.0 / (0.5 * m2 / CONSNO + 0.5 * m3 / CONSNO)
-    g3 = 1.0 / (0.5 * m3 / CONSNO + 0.5 * HSOI[0] / consoi)
-    c1 = LAYER_HEAT * m1 / DT
-    c2 = LAYER_HEAT * m2 / DT
-    c3 = LAYER_HEAT * m3 / DT
+    g1 = CONSNO * 2.0 / (m1 + m2)
+    g2 = CONSNO * 2.0 / (m2 + m3)
+    g3 = CONSNO * 2.0 * consoi / (m3 * consoi + CONSNO * HSOI[0])
+    c1 = LAYER_HEAT / DT * m1
+    c2 = LAYER_HEAT / DT * m2
+    c3 = LAYER_HEAT / DT * m3
     d1 = c1 + g1
     d2 = c2 + g1 + g2
     d3 = c3 + g2 + g3
     r1 = c1 * t1 + flux
     r2 = c2 * t2
     r3 = c3 * t3 + g3 * t_soil
-    f = g1 / d1
+    i1 = 1.0 / d1
+    f = g1 * i1
     d2 = d2 - f * g1
     r2 = r2 + f * r1
-    f = g2 / d2
+    i2 = 1.0 / d2
+    f = g2 * i2
     d3 = d3 - f * g2
     r3 = r3 + f * r2
     x3 = r3 / d3
-    x2 = (r2 + g2 * x3) / d2
-    x1 = (r1 + g1 * x2) / d1
+    x2 = (r2 + g2 * x3) * i2
+    x1 = (r1 + g1 * x2) * i1
     stored = LAYER_HEAT / DT * (h1 * (x1 - t1) + h2 * (x2 - t2) + h3 * (x3 - t3))
     return x1, x2, x3, flux - stored
 
@@ -72,9 +74,9 @@ def melt_layer(h, t):
     """
     heat = LAYER_HEAT * h * max(0.0, t - TMELT)
     mass = RHOS * h
-    melt = min(mass, heat / HFUS)
+    melt = min(mass, heat * (1.0 / HFUS))
     surplus = heat - HFUS * melt
-    return h - melt / RHOS, min(t, TMELT), melt, surplus
+    return h - melt * (1.0 / RHOS), min(t, TMELT), melt, surplus
 
 
 @equation
@@ -83,7 +85,9 @@ def cover(volume):
     half = 0.5 * HSNOMIN
     rise = HRUF - HSNOMIN
     return clip(
-        (-half + np.sqrt(half * half + rise * max(0.0, volume))) / rise, 0.0, 1.0
+        (-half + np.sqrt(half * half + rise * max(0.0, volume))) * (1.0 / rise),
+        0.0,
+        1.0,
     )
 
 
@@ -101,8 +105,8 @@ def redivide(h1, h2, h3, t1, t2, t3):
     """
     total = h1 + h2 + h3
     shallow = total < HSNOMIN
-    top = total / 3.0 if shallow else HSNOTOP
-    rest = total / 3.0 if shallow else 0.5 * (total - HSNOTOP)
+    top = total * (1.0 / 3.0) if shallow else HSNOTOP
+    rest = total * (1.0 / 3.0) if shallow else 0.5 * (total - HSNOTOP)
     old1 = h1
     old2 = h1 + h2
     new1 = top
@@ -117,11 +121,11 @@ def redivide(h1, h2, h3, t1, t2, t3):
     o32 = overlap(old1, old2, new2, total)
     o33 = overlap(old2, total, new2, total)
     some = total > 0.0
-    a = top if some else 1.0
-    b = rest if some else 1.0
-    x1 = (o11 * t1 + o12 * t2 + o13 * t3) / a if some else t1
-    x2 = (o21 * t1 + o22 * t2 + o23 * t3) / b if some else t2
-    x3 = (o31 * t1 + o32 * t2 + o33 * t3) / b if some else t3
+    a = 1.0 / (top if some else 1.0)
+    b = 1.0 / (rest if some else 1.0)
+    x1 = (o11 * t1 + o12 * t2 + o13 * t3) * a if some else t1
+    x2 = (o21 * t1 + o22 * t2 + o23 * t3) * b if some else t2
+    x3 = (o31 * t1 + o32 * t2 + o33 * t3) * b if some else t3
     return top, rest, x1, x2, x3
 
 
@@ -141,7 +145,7 @@ def snow_column(
         + rain * (CH2O * (train - TMELT) + HFUS + CICE * (TMELT - t1))
         + snow * CICE * (tsnow - t1)
     )
-    grown = h1 + (rain + snow - fvapi) * DT / RHOS
+    grown = h1 + (rain + snow - fvapi) * (DT / RHOS)
     x1, x2, x3, into = conduct(grown, h2, h3, t1, t2, t3, flux, t_soil, consoi)
     h1 = grown if has else 0.0
     h2 = h2 if has else 0.0
@@ -157,14 +161,14 @@ def snow_column(
     h2 = HSNOTOP if falls & (fi <= 0.0) else h2
     h3 = HSNOTOP if falls & (fi <= 0.0) else h3
     depth = h1 + h2 + h3
-    wider = min(1.0 - fi, (1.0 - fi) * DT * snow / (RHOS * (depth if falls else 1.0)))
+    wider = min(1.0 - fi, (1.0 - fi) * (DT / RHOS) * snow / (depth if falls else 1.0))
     wider = wider if falls else 0.0
     wide = fi + wider
     covered = wide > 0.0
-    some = wide if covered else 1.0
-    t1 = (fi * t1 + wider * tsnow) / some if covered else t1
-    t2 = (fi * t2 + wider * tsnow) / some if covered else t2
-    t3 = (fi * t3 + wider * tsnow) / some if covered else t3
+    per_wide = 1.0 / (wide if covered else 1.0)
+    t1 = (fi * t1 + wider * tsnow) * per_wide if covered else t1
+    t2 = (fi * t2 + wider * tsnow) * per_wide if covered else t2
+    t3 = (fi * t3 + wider * tsnow) * per_wide if covered else t3
 
     h1, t1, melt1, surplus1 = melt_layer(h1, t1)
     h2, t2, melt2, surplus2 = melt_layer(h2, t2)
@@ -223,8 +227,8 @@ def snow_and_ground(w):
             fi, h1, h2, h3, t1, t2, t3, w.heati[lane], w.fvapi[lane], rain,
             train, snow, w.tsnowg[lane], w.tsoi[0, lane], w.consoi[0, lane],
         )  # fmt: skip
-        water, twater, lost = mix((1.0 - fi) * rain, train, melt / DT, TMELT)
-        ground = (1.0 - fi) * heatg + fi * into + extra / DT
+        water, twater, lost = mix((1.0 - fi) * rain, train, melt * (1.0 / DT), TMELT)
+        ground = (1.0 - fi) * heatg + fi * into + extra * (1.0 / DT)
         acts = (fi > 0.0) | (snow > 0.0)
         w.fi[lane] = new if acts else fi
         w.hsno[0, lane] = x1 if acts else h1

@@ -14,7 +14,6 @@ from ibis_dalec.constants import (
     CICE,
     EPS,
     HSOI,
-    NSOI,
     RHO_SOLID,
     RHOW,
     TMELT,
@@ -70,7 +69,7 @@ def start_soil(w):
         wpud = w.wpud[lane]
         wipud = w.wipud[lane]
         t1 = w.tsoi[0, lane]
-        zp = clip(ZWPMAX * (wpud + wipud) / WPUDMAX, 0.0, ZWPMAX)
+        zp = clip(ZWPMAX * (wpud + wipud) * (1.0 / WPUDMAX), 0.0, ZWPMAX)
         zp = zp if zp >= EPS else 0.0
         zw = (1.0 - wisoi) * wsoi + wisoi
         moist = zw >= EPS
@@ -100,14 +99,14 @@ def start_soil(w):
 
 
 @equation
-def interface_terms(w1, w2, wm, wp, hm, ks, psi_b, nint_b, ice1, ice2):
+def interface_terms(w1, w2, wm, wp, per_hm, ks, psi_b, nint_b, ice1, ice2):
     """Coefficients E, F, G of the upward flux between two layers.
 
     One soil type in the column, so the weights act on the wetness alone. ``wm``
     and ``wp`` weigh the upper and the lower layer (the original's convention).
     """
     wet = min(1.0, wm * w1 + wp * w2)
-    grad = (w2 - w1) / hm
+    grad = (w2 - w1) * per_hm
     m = 2.0 * nint_b + 3.0
     n = nint_b + 2.0
     wet_n1 = integer_power(wet, nint_b + 1.0)  # wet**(n - 1)
@@ -129,25 +128,30 @@ def tridiagonal6(sub, diag, sup, rhs):
     r0, r1, r2, r3, r4, r5 = rhs
     _, l1, l2, l3, l4, l5 = sub
     u0, u1, u2, u3, u4, _ = sup
-    f = l1 / d0
+    i0 = 1.0 / d0
+    f = l1 * i0
     d1 -= f * u0
     r1 -= f * r0
-    f = l2 / d1
+    i1 = 1.0 / d1
+    f = l2 * i1
     d2 -= f * u1
     r2 -= f * r1
-    f = l3 / d2
+    i2 = 1.0 / d2
+    f = l3 * i2
     d3 -= f * u2
     r3 -= f * r2
-    f = l4 / d3
+    i3 = 1.0 / d3
+    f = l4 * i3
     d4 -= f * u3
     r4 -= f * r3
-    f = l5 / d4
+    i4 = 1.0 / d4
+    f = l5 * i4
     d5 -= f * u4
     r5 -= f * r4
     x5 = r5 / d5
-    x4 = (r4 - u4 * x5) / d4
-    x3 = (r3 - u3 * x4) / d3
-    x2 = (r2 - u2 * x3) / d2
-    x1 = (r1 - u1 * x2) / d1
-    x0 = (r0 - u0 * x1) / d0
+    x4 = (r4 - u4 * x5) * i4
+    x3 = (r3 - u3 * x4) * i3
+    x2 = (r2 - u2 * x3) * i2
+    x1 = (r1 - u1 * x2) * i1
+    x0 = (r0 - u0 * x1) * i0
     return x0, x1, x2, x3, x4, x5

@@ -15,7 +15,6 @@ from ibis_dalec.constants import (
     EPS,
     HFUS,
     HSOI,
-    NSOI,
     RHOW,
     TMELT,
     WPUDMAX,
@@ -32,11 +31,16 @@ from ibis_dalec.soil import (
 HM = (0.0, *(0.5 * (a + b) for a, b in pairwise(HSOI)))
 WP = (0.0, *(0.5 * h / m for h, m in zip(HSOI[1:], HM[1:], strict=True)))
 H0, H1, H2, H3, H4, H5 = HSOI
+# Weights of the flux terms in the implicit water step.
+PER_HM = (0.0, *(1.0 / m for m in HM[1:]))
+UP = (0.0, *(0.5 * a / m for a, m in zip(HSOI, HM[1:], strict=False)))  # h(k-1)
+DOWN = WP  # h(k) / (2 hm(k))
+PER_DT = 1.0 / DT
 
 
 @equation
 def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, shares,
-                  poros, ksat):  # fmt: skip
+                  inv_poros, ksat):  # fmt: skip
     """Puddle, runoff, evaporation and infiltration potential.
 
     Returns the puddles, the first layer, runoff (kg m-2), the top water flux and
@@ -47,7 +51,7 @@ def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, sha
     runoff = min(wpud, max(0.0, wpud + wipud - WPUDMAX))
     wpud = wpud - runoff
     spill = clip(2.0 * (t1 - TMELT + 0.5), 0.0, 1.0) * clip(
-        (wpud + wipud) / WPUDMAX, 0.0, 1.0
+        (wpud + wipud) * (1.0 / WPUDMAX), 0.0, 1.0
     )
     runoff = runoff + spill * rain * DT
     wpud = wpud + (1.0 - spill) * rain * DT
@@ -58,84 +62,85 @@ def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, sha
     pud_ice = share_pud_ice if evaporates else share_ice + share_pud_ice
     wpud = wpud - DT * pud_liq * fvapg
     wipud = wipud - DT * pud_ice * fvapg
-    sublimed = max(0.0, wisoi1 - DT * share_ice * fvapg / (RHOW * poros * H0))
+    sublimed = max(
+        0.0, wisoi1 - DT * share_ice * fvapg * inv_poros * (1.0 / (RHOW * H0))
+    )
     new_ice = sublimed if evaporates else wisoi1
     wsoi1 = wsoi1 * (1.0 - wisoi1) / max(1.0 - new_ice, EPS) if evaporates else wsoi1
     wisoi1 = new_ice
 
     potential = RHOW * DT * (1.0 - wisoi1) * (1.0 - wisoi1) * ksat
-    infiltration = max(0.0, min(wpud, potential)) / DT
+    infiltration = max(0.0, min(wpud, potential)) * PER_DT
     puddle_heat = CH2O * wpud + CICE * wipud
     heat = (
-        heatg + rain * CH2O * (train - t1) - runoff / DT * CH2O * max(TMELT - t1, 0.0)
+        heatg
+        + rain * CH2O * (train - t1)
+        - runoff * PER_DT * CH2O * max(TMELT - t1, 0.0)
     )
     return wpud, wipud, wsoi1, wisoi1, runoff, top, infiltration, puddle_heat, heat
 
 
 @equation
-def water_step(w0, wi, pores, top, ks, psi_b, nint_b):
+def water_step(w0, wi, per_pores, top, ks, psi_b, nint_b):
     """Implicit soil water: new wetness before squeezing, and drainage.
 
-    ``w0`` and ``wi`` are the six wetness and ice fractions, ``pores`` the six
-    water capacities ``poros max(eps, 1 - ice) h`` (m); ``top`` is the flux into
-    the first layer (kg m-2 s-1). Drainage is in kg m-2 s-1.
+    ``w0`` and ``wi`` are the six wetness and ice fractions, ``per_pores`` the time
+    step over the water capacities ``poros max(eps, 1 - ice) h`` (s m-1); ``top`` is
+    the flux into the first layer (kg m-2 s-1). Drainage is in kg m-2 s-1.
     """
     a0, a1, a2, a3, a4, a5 = w0
     i0, i1, i2, i3, i4, i5 = wi
     e1, f1, g1 = interface_terms(
-        a0, a1, 1.0 - WP[1], WP[1], HM[1], ks, psi_b, nint_b, i0, i1
+        a0, a1, 1.0 - WP[1], WP[1], PER_HM[1], ks, psi_b, nint_b, i0, i1
     )
     e2, f2, g2 = interface_terms(
-        a1, a2, 1.0 - WP[2], WP[2], HM[2], ks, psi_b, nint_b, i1, i2
+        a1, a2, 1.0 - WP[2], WP[2], PER_HM[2], ks, psi_b, nint_b, i1, i2
     )
     e3, f3, g3 = interface_terms(
-        a2, a3, 1.0 - WP[3], WP[3], HM[3], ks, psi_b, nint_b, i2, i3
+        a2, a3, 1.0 - WP[3], WP[3], PER_HM[3], ks, psi_b, nint_b, i2, i3
     )
     e4, f4, g4 = interface_terms(
-        a3, a4, 1.0 - WP[4], WP[4], HM[4], ks, psi_b, nint_b, i3, i4
+        a3, a4, 1.0 - WP[4], WP[4], PER_HM[4], ks, psi_b, nint_b, i3, i4
     )
     e5, f5, g5 = interface_terms(
-        a4, a5, 1.0 - WP[5], WP[5], HM[5], ks, psi_b, nint_b, i4, i5
+        a4, a5, 1.0 - WP[5], WP[5], PER_HM[5], ks, psi_b, nint_b, i4, i5
     )
     wet_n1 = integer_power(a5, nint_b + 1.0)
     e6 = -ks * wet_n1 * wet_n1 * a5 * BPERM * (1.0 - i5) * (1.0 - i5)
-    t0 = DT / pores[0]
-    t1 = DT / pores[1]
-    t2 = DT / pores[2]
-    t3 = DT / pores[3]
-    t4 = DT / pores[4]
-    t5 = DT / pores[5]
+    t0, t1, t2, t3, t4, t5 = per_pores
     # The weights of F use the opposite thickness to wm, wp: the original's quirk.
+    # fk * DOWN[k] = f h(k)/(2 hm), fk * UP[k] = f h(k-1)/(2 hm), gk = G/hm.
+    g1 = g1 * PER_HM[1]
+    g2 = g2 * PER_HM[2]
+    g3 = g3 * PER_HM[3]
+    g4 = g4 * PER_HM[4]
+    g5 = g5 * PER_HM[5]
     diag = (
-        1.0 + t0 * (-f1 * H1 / (2.0 * HM[1]) + g1 / HM[1]),
-        1.0 + t1 * (-f2 * H2 / (2.0 * HM[2]) + f1 * H0 / (2.0 * HM[1]) + g2 / HM[2]
-                    + g1 / HM[1]),
-        1.0 + t2 * (-f3 * H3 / (2.0 * HM[3]) + f2 * H1 / (2.0 * HM[2]) + g3 / HM[3]
-                    + g2 / HM[2]),
-        1.0 + t3 * (-f4 * H4 / (2.0 * HM[4]) + f3 * H2 / (2.0 * HM[3]) + g4 / HM[4]
-                    + g3 / HM[3]),
-        1.0 + t4 * (-f5 * H5 / (2.0 * HM[5]) + f4 * H3 / (2.0 * HM[4]) + g5 / HM[5]
-                    + g4 / HM[4]),
-        1.0 + t5 * (f5 * H4 / (2.0 * HM[5]) + g5 / HM[5]),
-    )  # fmt: skip
+        1.0 + t0 * (-f1 * DOWN[1] + g1),
+        1.0 + t1 * (-f2 * DOWN[2] + f1 * UP[1] + g2 + g1),
+        1.0 + t2 * (-f3 * DOWN[3] + f2 * UP[2] + g3 + g2),
+        1.0 + t3 * (-f4 * DOWN[4] + f3 * UP[3] + g4 + g3),
+        1.0 + t4 * (-f5 * DOWN[5] + f4 * UP[4] + g5 + g4),
+        1.0 + t5 * (f5 * UP[5] + g5),
+    )
     sub = (
         0.0,
-        t1 * (f1 * H1 / (2.0 * HM[1]) - g1 / HM[1]),
-        t2 * (f2 * H2 / (2.0 * HM[2]) - g2 / HM[2]),
-        t3 * (f3 * H3 / (2.0 * HM[3]) - g3 / HM[3]),
-        t4 * (f4 * H4 / (2.0 * HM[4]) - g4 / HM[4]),
-        t5 * (f5 * H5 / (2.0 * HM[5]) - g5 / HM[5]),
+        t1 * (f1 * DOWN[1] - g1),
+        t2 * (f2 * DOWN[2] - g2),
+        t3 * (f3 * DOWN[3] - g3),
+        t4 * (f4 * DOWN[4] - g4),
+        t5 * (f5 * DOWN[5] - g5),
     )
     sup = (
-        t0 * (-f1 * H0 / (2.0 * HM[1]) - g1 / HM[1]),
-        t1 * (-f2 * H1 / (2.0 * HM[2]) - g2 / HM[2]),
-        t2 * (-f3 * H2 / (2.0 * HM[3]) - g3 / HM[3]),
-        t3 * (-f4 * H3 / (2.0 * HM[4]) - g4 / HM[4]),
-        t4 * (-f5 * H4 / (2.0 * HM[5]) - g5 / HM[5]),
+        t0 * (-f1 * UP[1] - g1),
+        t1 * (-f2 * UP[2] - g2),
+        t2 * (-f3 * UP[3] - g3),
+        t3 * (-f4 * UP[4] - g4),
+        t4 * (-f5 * UP[5] - g5),
         0.0,
     )
     rhs = (
-        a0 + t0 * e1 + t0 * top / RHOW,
+        a0 + t0 * e1 + t0 * top * (1.0 / RHOW),
         a1 + t1 * (e2 - e1),
         a2 + t2 * (e3 - e2),
         a3 + t3 * (e4 - e3),
@@ -146,24 +151,24 @@ def water_step(w0, wi, pores, top, ks, psi_b, nint_b):
 
 
 @equation
-def squeeze(w1, pores):
+def squeeze(w1, pores, per_pores):
     """Push what a layer cannot hold upward; returns the wetness and the excess (m)."""
     x0, x1, x2, x3, x4, x5 = w1
     over = max(0.0, x5 - 1.0)
     x5 = x5 - over
-    x4 = x4 + over * pores[5] / pores[4]
+    x4 = x4 + over * pores[5] * per_pores[4] * PER_DT
     over = max(0.0, x4 - 1.0)
     x4 = x4 - over
-    x3 = x3 + over * pores[4] / pores[3]
+    x3 = x3 + over * pores[4] * per_pores[3] * PER_DT
     over = max(0.0, x3 - 1.0)
     x3 = x3 - over
-    x2 = x2 + over * pores[3] / pores[2]
+    x2 = x2 + over * pores[3] * per_pores[2] * PER_DT
     over = max(0.0, x2 - 1.0)
     x2 = x2 - over
-    x1 = x1 + over * pores[2] / pores[1]
+    x1 = x1 + over * pores[2] * per_pores[1] * PER_DT
     over = max(0.0, x1 - 1.0)
     x1 = x1 - over
-    x0 = x0 + over * pores[1] / pores[0]
+    x0 = x0 + over * pores[1] * per_pores[0] * PER_DT
     over = max(0.0, x0 - 1.0)
     return (x0 - over, x1, x2, x3, x4, x5), over * pores[0]
 
@@ -176,33 +181,33 @@ def heat_step(t, c0, c1, k, flow, external, drainage, fhtop):
     conductivities, ``flow`` the water through the top of layers 1..5.
     """
     t0, t1, t2, t3, t4, t5 = t
-    g1 = 1.0 / (0.5 * (H0 / k[0] + H1 / k[1]))
-    g2 = 1.0 / (0.5 * (H1 / k[1] + H2 / k[2]))
-    g3 = 1.0 / (0.5 * (H2 / k[2] + H3 / k[3]))
-    g4 = 1.0 / (0.5 * (H3 / k[3] + H4 / k[4]))
-    g5 = 1.0 / (0.5 * (H4 / k[4] + H5 / k[5]))
+    g1 = 2.0 * k[0] * k[1] / (H0 * k[1] + H1 * k[0])
+    g2 = 2.0 * k[1] * k[2] / (H1 * k[2] + H2 * k[1])
+    g3 = 2.0 * k[2] * k[3] / (H2 * k[3] + H3 * k[2])
+    g4 = 2.0 * k[3] * k[4] / (H3 * k[4] + H4 * k[3])
+    g5 = 2.0 * k[4] * k[5] / (H4 * k[5] + H5 * k[4])
     a0 = external * CH2O * t0
-    a1 = flow[0] * CH2O * (H1 * t0 + H0 * t1) / (H0 + H1)
-    a2 = flow[1] * CH2O * (H2 * t1 + H1 * t2) / (H1 + H2)
-    a3 = flow[2] * CH2O * (H3 * t2 + H2 * t3) / (H2 + H3)
-    a4 = flow[3] * CH2O * (H4 * t3 + H3 * t4) / (H3 + H4)
-    a5 = flow[4] * CH2O * (H5 * t4 + H4 * t5) / (H4 + H5)
+    a1 = flow[0] * CH2O * ((H1 * t0 + H0 * t1) * (1.0 / (H0 + H1)))
+    a2 = flow[1] * CH2O * ((H2 * t1 + H1 * t2) * (1.0 / (H1 + H2)))
+    a3 = flow[2] * CH2O * ((H3 * t2 + H2 * t3) * (1.0 / (H2 + H3)))
+    a4 = flow[3] * CH2O * ((H4 * t3 + H3 * t4) * (1.0 / (H3 + H4)))
+    a5 = flow[4] * CH2O * ((H5 * t4 + H4 * t5) * (1.0 / (H4 + H5)))
     a6 = drainage * CH2O * t5
     diag = (
-        c1[0] / DT + g1,
-        c1[1] / DT + g1 + g2,
-        c1[2] / DT + g2 + g3,
-        c1[3] / DT + g3 + g4,
-        c1[4] / DT + g4 + g5,
-        c1[5] / DT + g5,
+        c1[0] * PER_DT + g1,
+        c1[1] * PER_DT + g1 + g2,
+        c1[2] * PER_DT + g2 + g3,
+        c1[3] * PER_DT + g3 + g4,
+        c1[4] * PER_DT + g4 + g5,
+        c1[5] * PER_DT + g5,
     )
     rhs = (
-        c0[0] / DT * t0 + a0 - a1 + fhtop,
-        c0[1] / DT * t1 + a1 - a2,
-        c0[2] / DT * t2 + a2 - a3,
-        c0[3] / DT * t3 + a3 - a4,
-        c0[4] / DT * t4 + a4 - a5,
-        c0[5] / DT * t5 + a5 - a6,
+        c0[0] * PER_DT * t0 + a0 - a1 + fhtop,
+        c0[1] * PER_DT * t1 + a1 - a2,
+        c0[2] * PER_DT * t2 + a2 - a3,
+        c0[3] * PER_DT * t3 + a3 - a4,
+        c0[4] * PER_DT * t4 + a4 - a5,
+        c0[5] * PER_DT * t5 + a5 - a6,
     )
     return tridiagonal6(
         (0.0, -g1, -g2, -g3, -g4, -g5), diag, (-g1, -g2, -g3, -g4, -g5, 0.0), rhs
@@ -221,7 +226,7 @@ def soil_surface_and_water(w):
                 w.heatg[lane],
                 (w.share_soil_liq[lane], w.share_soil_ice[lane],
                  w.share_pud_liq[lane], w.share_pud_ice[lane]),
-                poros, w.ksat[lane],
+                w.inv_poros[lane], w.ksat[lane],
             )
         )  # fmt: skip
         wi = (
@@ -237,6 +242,14 @@ def soil_surface_and_water(w):
             poros * max(EPS, 1.0 - wi[5]) * H5,
         )
         transpiration = w.transpiration_hour[lane]
+        per_pores = (
+            DT / pores[0],
+            DT / pores[1],
+            DT / pores[2],
+            DT / pores[3],
+            DT / pores[4],
+            DT / pores[5],
+        )
         up = (
             transpiration * w.stress_layer[0, lane],
             transpiration * w.stress_layer[1, lane],
@@ -246,12 +259,12 @@ def soil_surface_and_water(w):
             transpiration * w.stress_layer[5, lane],
         )
         w0 = (
-            wsoi1 - DT * up[0] / (RHOW * pores[0]),
-            w.wsoi[1, lane] - DT * up[1] / (RHOW * pores[1]),
-            w.wsoi[2, lane] - DT * up[2] / (RHOW * pores[2]),
-            w.wsoi[3, lane] - DT * up[3] / (RHOW * pores[3]),
-            w.wsoi[4, lane] - DT * up[4] / (RHOW * pores[4]),
-            w.wsoi[5, lane] - DT * up[5] / (RHOW * pores[5]),
+            wsoi1 - up[0] * per_pores[0] * (1.0 / RHOW),
+            w.wsoi[1, lane] - up[1] * per_pores[1] * (1.0 / RHOW),
+            w.wsoi[2, lane] - up[2] * per_pores[2] * (1.0 / RHOW),
+            w.wsoi[3, lane] - up[3] * per_pores[3] * (1.0 / RHOW),
+            w.wsoi[4, lane] - up[4] * per_pores[4] * (1.0 / RHOW),
+            w.wsoi[5, lane] - up[5] * per_pores[5] * (1.0 / RHOW),
         )
         c0 = (
             layer_heat_capacity(H0, poros, w0[0], wi[0]) + heat0,
@@ -272,19 +285,19 @@ def soil_surface_and_water(w):
         )
         ks = w.ksat[lane]
         solved, drainage = water_step(
-            w0, wi, pores, top + infiltration, ks,
+            w0, wi, per_pores, top + infiltration, ks,
             ks * w.suction[lane] * w.bex[lane], w.nint_b[lane],
         )  # fmt: skip
-        w1, excess = squeeze(solved, pores)
-        excess = RHOW * excess / DT
+        w1, excess = squeeze(solved, pores, per_pores)
+        excess = RHOW * PER_DT * excess
         wpud = wpud + (excess - infiltration) * DT
         heat1 = CH2O * wpud + CICE * wipud
-        flow5 = drainage + (w1[5] - w0[5]) * RHOW * pores[5] / DT
-        flow4 = flow5 + (w1[4] - w0[4]) * RHOW * pores[4] / DT
-        flow3 = flow4 + (w1[3] - w0[3]) * RHOW * pores[3] / DT
-        flow2 = flow3 + (w1[2] - w0[2]) * RHOW * pores[2] / DT
-        flow1 = flow2 + (w1[1] - w0[1]) * RHOW * pores[1] / DT
-        flow0 = flow1 + (w1[0] - w0[0]) * RHOW * pores[0] / DT
+        flow5 = drainage + (w1[5] - w0[5]) * pores[5] * (RHOW * PER_DT)
+        flow4 = flow5 + (w1[4] - w0[4]) * pores[4] * (RHOW * PER_DT)
+        flow3 = flow4 + (w1[3] - w0[3]) * pores[3] * (RHOW * PER_DT)
+        flow2 = flow3 + (w1[2] - w0[2]) * pores[2] * (RHOW * PER_DT)
+        flow1 = flow2 + (w1[1] - w0[1]) * pores[1] * (RHOW * PER_DT)
+        flow0 = flow1 + (w1[0] - w0[0]) * pores[0] * (RHOW * PER_DT)
         c1 = (
             layer_heat_capacity(H0, poros, w1[0], wi[0]) + heat1,
             layer_heat_capacity(H1, poros, w1[1], wi[1]),
@@ -337,20 +350,21 @@ def clean(wsoi, wisoi):
 
 
 @equation
-def layer_phase(wsoi, wisoi, t, h, poros, puddle_heat):
+def layer_phase(wsoi, wisoi, t, h, poros, inv_poros, puddle_heat):
     """Freeze or melt a layer's water as far as its heat allows."""
     per_volume = HFUS * RHOW * h
+    inv_volume = 1.0 / per_volume
     capacity = layer_heat_capacity(h, poros, wsoi, wisoi) + puddle_heat
     excess = capacity * (t - TMELT)
     freeze = (
-        min(poros * (1.0 - wisoi) * min(1.0, wsoi), -excess / per_volume)
+        min(poros * (1.0 - wisoi) * min(1.0, wsoi), -excess * inv_volume)
         if t < TMELT
         else 0.0
     )
-    melt = min(poros * wisoi, excess / per_volume) if t > TMELT else 0.0
+    melt = min(poros * wisoi, excess * inv_volume) if t > TMELT else 0.0
     change = freeze - melt
-    new_ice = wisoi + change / poros
-    new_wet = wsoi - change / poros * (1.0 - wsoi) / max(EPS, 1.0 - new_ice)
+    new_ice = wisoi + change * inv_poros
+    new_wet = wsoi - change * inv_poros * (1.0 - wsoi) / max(EPS, 1.0 - new_ice)
     capacity = layer_heat_capacity(h, poros, new_wet, new_ice) + puddle_heat
     changed = TMELT + (excess + per_volume * change) / capacity
     moved = change != 0.0
@@ -365,14 +379,14 @@ def layer_phase(wsoi, wisoi, t, h, poros, puddle_heat):
 def puddle_phase(wpud, wipud, t, capacity1):
     """Freeze, then melt the puddle together with the first layer."""
     excess = (capacity1 + CH2O * wpud + CICE * wipud) * (t - TMELT)
-    freeze = min(wpud, max(0.0, -excess / HFUS))
+    freeze = min(wpud, max(0.0, -excess * (1.0 / HFUS)))
     wpud = wpud - freeze
     wipud = wipud + freeze
     capacity = capacity1 + CH2O * wpud + CICE * wipud
     frozen = TMELT + (excess + HFUS * freeze) / capacity
     t = frozen if freeze != 0.0 else t
     excess = capacity * (t - TMELT)
-    melt = min(wipud, max(0.0, excess / HFUS))
+    melt = min(wipud, max(0.0, excess * (1.0 / HFUS)))
     wpud = wpud + melt
     wipud = wipud - melt
     capacity = capacity1 + CH2O * wpud + CICE * wipud
@@ -392,7 +406,9 @@ def settle_layer(w, k):
         before = layer_water(h, poros, wsoi, wisoi)
         wsoi, wisoi = clean(wsoi, wisoi)
         created = layer_water(h, poros, wsoi, wisoi) - before
-        wsoi, wisoi, t = layer_phase(wsoi, wisoi, w.tsoi[k, lane], h, poros, puddle)
+        wsoi, wisoi, t = layer_phase(
+            wsoi, wisoi, w.tsoi[k, lane], h, poros, w.inv_poros[lane], puddle
+        )
         before = layer_water(h, poros, wsoi, wisoi)
         wsoi, wisoi = clean(wsoi, wisoi)
         created = created + layer_water(h, poros, wsoi, wisoi) - before
