@@ -128,6 +128,64 @@ def evaluate(run: RunPath, pixel: PixelIds = None) -> None:
         evaluate_run(run, pixel or [])
 
 
+@app.command()
+def status(
+    run: RunPath,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="show it again every few seconds")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="as JSON, for scripts")
+    ] = False,
+) -> None:
+    """Count the pixels in each state, and say why pixels failed."""
+    with guarded(run, "status"):
+        from jobs.verbs import show_status
+
+        show_status(run, watch=watch, as_json=as_json)
+
+
+@app.command()
+def retry(
+    run: RunPath,
+    reason: Annotated[
+        str | None, typer.Option(metavar="REASON", help="only pixels that failed so")
+    ] = None,
+    pixel: PixelIds = None,
+    executor: Annotated[
+        Executor | None, typer.Option(help="in place of execution.executor")
+    ] = None,
+) -> None:
+    """Calibrate failed pixels again."""
+    with guarded(run, "retry"):
+        from jobs.verbs import retry_run
+
+        code = retry_run(run, executor, reason, pixel or [])
+    raise typer.Exit(code)
+
+
+@app.command()
+def replay(
+    run: RunPath,
+    pixel: Annotated[int, typer.Option("--pixel", metavar="ID", help="which pixel")],
+) -> None:
+    """Calibrate one pixel here, with full logging, beside its result."""
+    with guarded(run, "replay"):
+        from jobs.verbs import replay_pixel
+
+        code = replay_pixel(run, pixel)
+    raise typer.Exit(code)
+
+
+@app.command()
+def collect(run: RunPath) -> None:
+    """Gather finished pixels into posteriors.zarr; safe at any time."""
+    with guarded(run, "collect"):
+        from jobs.verbs import collect_run
+
+        collect_run(run)
+
+
 @app.command("run")
 def run_all(
     run: RunPath,

@@ -26,28 +26,37 @@ def show(item: Any) -> None:
 
 
 @contextmanager
-def logged(run: Path, verb: str) -> Iterator[None]:
-    """Write the log of a verb to the run's ``logs`` while it lasts."""
+def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
+    """Write the log of a verb to the run's ``logs`` while it lasts.
+
+    To the screen too, with every detail, where asked for.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     path = run / "logs" / f"{verb}-{stamp}-{os.getpid()}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    )
+    handlers: list[logging.Handler] = [
+        logging.FileHandler(path, encoding="utf-8", delay=True)
+    ]
+    if to_screen:
+        handlers.append(logging.StreamHandler(sys.stderr))
     root = logging.getLogger()
     ours = [logging.getLogger(name) for name in ("masm", "ibis_dalec", "jobs")]
     before = [logger.level for logger in ours]
-    root.addHandler(handler)  # of other packages only warnings
+    for handler in handlers:
+        handler.setFormatter(
+            logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        )
+        root.addHandler(handler)  # of other packages only warnings
     for logger in ours:
-        logger.setLevel(logging.INFO)
+        logger.setLevel(logging.DEBUG if to_screen else logging.INFO)
     try:
         yield
     finally:
-        root.removeHandler(handler)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
         for logger, level in zip(ours, before, strict=True):
             logger.setLevel(level)
-        handler.close()
 
 
 @contextmanager

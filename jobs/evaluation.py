@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jobs.config import Config
@@ -133,9 +134,14 @@ def evaluate_pixel(run: Run, pixel: Pixel) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table, found
 
 
-def units_of(stream: str) -> str:
-    """Return the unit of a stream as an axis shows it."""
-    return {"lai": "m² m⁻²"}.get(stream, "g C m⁻² d⁻¹")
+def median_scores(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the median over pixels of each score, in the form of one pixel's."""
+    import pandas as pd
+
+    keys = ["stream", "period", "parameters"]
+    together = pd.concat(tables).drop(columns="pixel")
+    medians = together.groupby(keys, sort=False).median().reset_index()
+    return medians.assign(pixel=-1, n=medians["n"].astype(int))
 
 
 def synthetic(config: Config) -> bool:

@@ -108,6 +108,8 @@ def _abandoned(path: Path, ids: Sequence[int]) -> list[int]:
     """Return the pixels that the killed workers were at."""
     folder = open_run(path).folder
     found = [i for i in ids if folder.pixel(i).claim.exists()]
+    if not found:
+        raise RuntimeError("workers are killed before they begin; see the logs")
     for pixel_id in found:
         folder.pixel(pixel_id).claim.unlink(missing_ok=True)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.config_checks import STREAMS
 from jobs.console import table
@@ -12,8 +12,6 @@ from jobs.parameters import parameters
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
-
-    import masm
 
 
 def score_table(scores: pd.DataFrame, label: str) -> Table:
@@ -28,15 +26,27 @@ def score_table(scores: pd.DataFrame, label: str) -> Table:
 
 
 def parameter_table(
-    result: masm.Result,
+    summary: dict[str, Any],
     label: str,
     truth: Mapping[str, float] | None,
 ) -> Table:
-    """Show posterior beside default, with R-hat and, in a twin, the truth."""
-    summary = result.summary()
-    names = list(summary.index)
+    """Show posterior beside default, with R-hat and, in a twin, the truth.
+
+    Parameters
+    ----------
+    summary : dict
+        As ``summary.json`` of the pixel.
+    label : str
+        What it is.
+    truth : mapping or None
+        Known parameters of a twin.
+    """
+    import pandas as pd
+
+    found = pd.DataFrame.from_dict(summary["parameters"], orient="index")
+    names = list(found.index)
     rows = parameters()
-    shown = summary.reset_index(names="parameter").rename(columns={"ess_bulk": "ess"})
+    shown = found.reset_index(names="parameter").rename(columns={"ess_bulk": "ess"})
     shown["default"] = [rows[name].default for name in names]
     columns = ["parameter", "default", "mean", "sd", "q05", "q95", "r_hat", "ess"]
     if truth is not None:
@@ -49,8 +59,10 @@ def parameter_table(
     shown["unit"] = [rows[name].unit for name in names]
     numbers = dict.fromkeys(("truth", "default", "mean", "sd", "q05", "q95"), ".3g")
     formats = {**numbers, "r_hat": ".3f", "ess": ".0f"}
+    reason = summary["reason"]
     title = (
-        f"{label}: {result.n_model_runs} model runs ({result.n_failed_runs} failed), "
-        f"{result.status}{f' ({result.reason})' if result.reason else ''}"
+        f"{label}: {summary['n_model_runs']} model runs "
+        f"({summary['n_failed_runs']} failed), {summary['minutes']:.1f} min, "
+        f"{summary['status']}{f' ({reason})' if reason else ''}"
     )
     return table(shown[[*columns, "unit"]], title, formats)

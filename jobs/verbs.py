@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
+from jobs.calibration import calibrate_pixel
 from jobs.campaign import (
     Tally,
     calibrate_pixels,
     pixels_left,
     refuse_overwriting,
 )
+from jobs.collecting import collect
 from jobs.console import logged, progress, show
-from jobs.evaluation import evaluate_pixel, simulate_pixel, synthetic
+from jobs.errors import ConfigError, Problem, did_you_mean
+from jobs.evaluation import (
+    evaluate_pixel,
+    median_scores,
+    simulate_pixel,
+    synthetic,
+)
 from jobs.exits import Exit
 from jobs.figures import draw_fit, draw_posterior
 from jobs.methods import expected_runs
 from jobs.pixels import Pixel, choose
 from jobs.run import Run, open_run, start
-from jobs.states import FINISHED, state_of
-from jobs.summaries import posterior_means
+from jobs.run_folder import PixelFolder
+from jobs.states import FINISHED, REASONS, state_of
+from jobs.status import lines, status_of
+from jobs.summaries import posterior_means, read_summary
 from jobs.tables import parameter_table, score_table
 from jobs.twin import truth_of
+
+_WATCH_SECONDS = 5
+_N_SHOWN = 3  # pixels with tables and figures, where there are many
 
 
 def calibrate_run(
@@ -41,6 +58,84 @@ def calibrate_run(
         tally = _calibrate(run, pixels, executor or run.config.execution.executor)
     _show_tally(run, pixels, tally)
     return tally.exit
+
+
+def show_status(path: Path, *, watch: bool, as_json: bool) -> None:
+    """Show where a run stands."""
+    run = open_run(path)
+    while True:
+        status = status_of(run.folder, run.pixels)
+        if as_json:
+            show(json.dumps(status.as_dict()))
+        else:
+            show("\n".join(lines(status, path)))
+        busy = status.states["running"] + status.states["waiting"]
+        if not watch or not busy:
+            return
+        time.sleep(_WATCH_SECONDS)
+
+
+def retry_run(
+    path: Path, executor: str | None, reason: str | None, ids: Sequence[int]
+) -> Exit:
+    """Forget failures, of a kind or of some pixels, and calibrate those again."""
+    if reason is not None and reason not in REASONS:
+        raise ConfigError(
+            Problem(
+                "",
+                f"--reason {reason}",
+                found=f'"{reason}"',
+                wanted="a reason of the closed list",
+                hint=did_you_mean(reason, REASONS),
+            )
+        )
+    run = open_run(path)
+    chosen = []
+    for pixel in choose(run.pixels, ids):
+        state = state_of(run.folder.pixel(pixel.id))
+        failed = state.state in ("failed", "skipped")
+        if failed and reason in (None, state.reason):
+            chosen.append(pixel)
+    if not chosen:
+        show("no such failed pixels")
+        return Exit.DONE
+    start(run)
+    for pixel in chosen:
+        run.folder.pixel(pixel.id).failure.unlink(missing_ok=True)
+    return calibrate_run(path, executor, [pixel.id for pixel in chosen], resume=True)
+
+
+def replay_pixel(path: Path, pixel_id: int) -> Exit:
+    """Calibrate a pixel in this process, logging everything, and compare."""
+    run = open_run(path)
+    (pixel,) = choose(run.pixels, [pixel_id])
+    start(run)
+    beside = PixelFolder(run.folder.pixel(pixel_id).path / "replay")
+    for old in (beside.posterior, beside.failure, beside.checkpoint):
+        old.unlink(missing_ok=True)
+    with logged(path, "replay", to_screen=True), threadpool_limits(limits=1):
+        state = calibrate_pixel(run, pixel, folder=beside)
+    show(f"pixel {pixel_id}: {state.state} {state.reason}\nresult in {beside.path}")
+    if beside.failure.exists():
+        show(json.loads(beside.failure.read_text(encoding="utf-8"))["detail"])
+        return Exit.SOME_FAILED
+    before = read_summary(run.folder.pixel(pixel_id))
+    if before:
+        same = read_summary(beside)["parameters"] == before["parameters"]
+        show("the same numbers as before" if same else "OTHER numbers than before")
+    return Exit.DONE
+
+
+def collect_run(path: Path) -> None:
+    """Gather finished pixels."""
+    run = open_run(path)
+    new = collect(run)
+    status = status_of(run.folder, run.pixels)
+    done = status.states["done"] + status.states["suspect"]
+    show(
+        f"{path / 'posteriors.zarr'}: {done} of {status.n_pixels} pixels "
+        f"({done / status.n_pixels:.0%}), {new} new"
+    )
 
 
 def describe_run(path: Path, ids: Sequence[int]) -> None:
@@ -71,8 +166,12 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
 
     run = open_run(path)
     pixels = _with_posterior(run, choose(run.pixels, ids), ["calibrated"])
-    for pixel in pixels:
+    every = []
+    for position, pixel in enumerate(pixels):
         comparison, scores = evaluate_pixel(run, pixel)
+        every.append(scores)
+        if position >= _N_SHOWN and not ids:
+            continue
         label = pixel.name
         if synthetic(run.config):
             label += ", synthetic weather and observations"
@@ -87,10 +186,15 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
             truth=truth,
         )
         show(score_table(scores, label))
-        show(parameter_table(result, label, truth))
+        show(parameter_table(read_summary(run.folder.pixel(pixel.id)), label, truth))
+    if len(pixels) > 1:
+        label = f"{run.config.name}, median of {len(pixels)} pixels"
+        show(score_table(median_scores(every), label))
     show(
         f"scores   {run.folder.evaluation}\nfigures  {run.folder.figures}\n"
-        + "\n".join(f"draws    {run.folder.pixel(p.id).posterior}" for p in pixels[:3])
+        + "\n".join(
+            f"draws    {run.folder.pixel(p.id).posterior}" for p in pixels[:_N_SHOWN]
+        )
     )
 
 

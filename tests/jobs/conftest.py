@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import xarray as xr
+from joblib.externals.loky import get_reusable_executor
 from typer.testing import CliRunner
 
 from jobs.cli import app
 
-PARAMETERS = ("vmax", "p18")
+WORKERS = Path(__file__).parent / "workers"
+sys.path.insert(0, str(WORKERS))
+import linear_model  # noqa: E402
 
 
 @pytest.fixture
@@ -80,38 +82,16 @@ def edit():
 @pytest.fixture
 def small_model():
     """Give the linear model itself."""
-    return _small_model
-
-
-def _small_model(forcing, parameters, *, spinup_cycles=10, outputs=("lai", "gpp")):
-    """GPP follows warmth and vmax, LAI warmth and 1 / p18; over (sample, time)."""
-    warm = np.clip(forcing["tmax"].to_numpy() / 25.0, 0.0, None)
-    vmax = np.asarray(parameters.get("vmax", [3e-5]), float)[:, None]
-    p18 = np.asarray(parameters.get("p18", [60.0]), float)[:, None]
-    series = {"gpp": 2e5 * vmax * warm, "lai": 300.0 / p18 * warm + 0.0 * vmax}
-    units = {"gpp": "g m-2 d-1", "lai": "1"}
-    shape = np.broadcast_shapes(vmax.shape, p18.shape, warm.shape)
-    return xr.Dataset(
-        {
-            name: (
-                ("sample", "time"),
-                np.broadcast_to(series[name if name in units else "gpp"], shape),
-                {"units": units.get(name, "g m-2 d-1")},
-            )
-            for name in outputs
-        },
-        coords={"time": forcing["time"]},
-    )
+    return linear_model.simulate_batch
 
 
 @pytest.fixture
 def small_process_model(monkeypatch):
-    """Put the linear model in the place of the process model."""
+    """Put the linear model in the place of the process model, workers included."""
     import ibis_dalec
 
-    def simulate(forcing, parameters, **options):
-        one = {name: [value] for name, value in parameters.items()}
-        return _small_model(forcing, one, **options).isel(sample=0)
-
-    monkeypatch.setattr(ibis_dalec, "simulate_batch", _small_model)
-    monkeypatch.setattr(ibis_dalec, "simulate", simulate)
+    monkeypatch.setattr(ibis_dalec, "simulate_batch", linear_model.simulate_batch)
+    monkeypatch.setattr(ibis_dalec, "simulate", linear_model.simulate)
+    monkeypatch.setenv("PYTHONPATH", str(WORKERS))
+    # Workers that joblib keeps from an earlier test have that test's environment.
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)

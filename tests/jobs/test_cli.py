@@ -20,6 +20,17 @@ def test_the_command_line_loads_nothing_heavy():
 
 def test_help_names_every_verb_with_a_sentence(masm_command):
     told = masm_command("--help").output
-    for verb in ("init", "check", "calibrate", "simulate", "evaluate", "run"):
+    for verb in (
+        "init",
+        "check",
+        "calibrate",
+        "status",
+        "retry",
+        "replay",
+        "collect",
+        "simulate",
+        "evaluate",
+        "run",
+    ):
         assert f"│ {verb} " in told
         assert "Usage" in masm_command(verb, "--help").output

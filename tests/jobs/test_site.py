@@ -52,7 +52,9 @@ def site(tmp_path):
             "date": day.strftime("%Y-%m-%d"),
             "tmin": (tmax - 9).round(2),
             "tmax": tmax.round(2),
-            "srad": (12 - 8 * np.cos(2 * np.pi * (day.day_of_year + 10) / 365)).round(2),
+            "srad": (12 - 8 * np.cos(2 * np.pi * (day.day_of_year + 10) / 365)).round(
+                2
+            ),
             "co2": 375.0,
             "vpd": np.clip(season / 4, 0.3, None).round(2),
             "prec": np.where(rng.random(day.size) < 0.3, 5.0, 0.0),
