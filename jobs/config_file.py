@@ -46,6 +46,18 @@ class Document:
     path: Path
     tree: Any
 
+    def holds(self, keys: Sequence[str | int]) -> bool:
+        """Tell whether the file itself has a value at a key path."""
+        node = self.tree
+        for key in keys:
+            if isinstance(node, dict) and key in node:
+                node = node[key]
+            elif isinstance(node, list) and isinstance(key, int) and key < len(node):
+                node = node[key]
+            else:
+                return False
+        return True
+
     def where(self, keys: Sequence[str | int]) -> str:
         """Return ``file:line:column`` of a key path, or of its nearest parent."""
         node, position = self.tree, (0, 0)

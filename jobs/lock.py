@@ -48,6 +48,8 @@ def check_lock(config: Config, document: Document, path: Path) -> None:
     for key in sorted(locked.keys() | asked.keys()):
         if key[0] in EXECUTION_KEYS or locked.get(key) == asked.get(key):
             continue
+        if key not in locked and not document.holds(key):
+            continue  # a default that came with a later version
         problems.append(
             document.problem(
                 key,

@@ -218,3 +218,15 @@ def test_priors_follow_the_configuration(run_path, edit):
     assert (priors["vmax"].low, priors["vmax"].high) == (3.5e-5, 6.0e-5)
     assert priors["vmax"].default_value == 3.5e-5  # the default moved inside
     assert priors["p18"].units == "gC m-2 leaf"
+
+
+def test_a_default_that_came_with_a_later_version_does_not_break_a_run(
+    run_path, masm_command, edit
+):
+    assert masm_command("calibrate", run_path).exit_code == 0
+    lock = run_path / "config.lock.yaml"
+    kept = [line for line in lock.read_text().splitlines() if "keep_draws" not in line]
+    lock.write_text("\n".join(kept) + "\n")
+    assert masm_command("calibrate", run_path, "--resume").exit_code == 0
+    edit(run_path, "  method:", "  keep_draws: 50\n  method:")
+    assert masm_command("calibrate", run_path, "--resume").exit_code == 2
