@@ -309,8 +309,28 @@ class Stream:
         """Whether values are averaged in calendar windows."""
         return self.windows is not None and is_calendar(self.time)
 
+    def without_filler(self) -> Stream:
+        """Drop the missing values that only pad a sparse product to daily dates.
+
+        A composite every fourth day on a daily axis is not a daily series with gaps:
+        where most valid values are further apart than the dates, the missing ones
+        say nothing. A daily series keeps its gaps.
+        """
+        valid = np.isfinite(self.value)
+        if not is_calendar(self.time) or valid.all() or valid.sum() < 2:
+            return self
+        if time_step_days(self.time[valid]) <= time_step_days(self.time):
+            return self
+        given = None if self.given is None else self.given[valid]
+        return replace(
+            self, time=self.time[valid], value=self.value[valid], given=given, use=None
+        )
+
     def aggregate(self) -> ObservedSeries:
         """Average to windows and work out the error variance of each mean."""
+        seen = self.without_filler()
+        if seen is not self:
+            return seen.aggregate()
         valid = np.isfinite(self.value)
         windows = self.windows if self.is_windowed else None
         keys = days = None

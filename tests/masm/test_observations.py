@@ -135,3 +135,22 @@ def test_days_without_an_observation_are_known():
 def test_bad_observations_are_refused_with_name_and_date(make, message):
     with pytest.raises(masm.InputError, match=message):
         make()
+
+
+def test_a_composite_padded_to_daily_dates_is_the_same_product():
+    dates = pd.date_range("2003-01-01", "2004-12-31", freq="4D")
+    value = 3.0 + np.sin(np.arange(dates.size) / 9.0)
+    composite = masm.Stream("lai", dates.values, value)
+    daily = pd.Series(value, dates).reindex(pd.date_range(dates[0], dates[-1]))
+    padded = masm.Stream("lai", daily.index.values, daily.values)
+    xr.testing.assert_equal(
+        xr.DataArray(padded.aggregate().value), xr.DataArray(composite.aggregate().value)
+    )
+
+
+def test_a_daily_series_with_a_gap_keeps_the_gap():
+    dates = pd.date_range("2003-01-01", periods=80)
+    value = np.ones(80)
+    value[8:15] = np.nan  # one valid day left of the second window
+    series = masm.Stream("gpp", dates.values, value + np.arange(80)).aggregate()
+    assert series.value.size == 9
