@@ -17,6 +17,8 @@ from types import FunctionType
 from typing import Any
 
 import numba
+import numpy as np
+from numba.core.itanium_mangler import N2CODE, mangle_type
 
 
 def equation(function: Callable[..., Any]) -> Any:
@@ -27,6 +29,16 @@ def equation(function: Callable[..., Any]) -> Any:
 def routine(function: Callable[..., Any]) -> Any:
     """Compile a loop over lanes."""
     return numba.njit(error_model="numpy", nogil=True)(function)
+
+
+def name_record(dtype: np.dtype, name: str) -> None:
+    """Give a record type a name of its own in compiled code.
+
+    numba itself names it by the number that the type happens to have in the process.
+    Code of two lane widths, cached by two processes, can then bear one name, and
+    whichever is loaded second silently runs the first one's code on its own memory.
+    """
+    N2CODE[numba.from_dtype(dtype)] = mangle_type(name)
 
 
 #: Modules that the kernel does not compile; any other file counts as an equation.
@@ -59,7 +71,8 @@ def entry_point(function: Callable[..., Any], lanes: int) -> Any:
     without a lock, so that two processes which compile two widths at once can swap
     them. The name of the copy holds the width and the digest of the sources: each
     index then has a single entry, and a race can only write the same code twice.
-    Sources that change while they are being imported are not cached.
+    Sources that change while they are being imported are not cached. What the
+    entry point calls is told apart by the name of its workspace (``name_record``).
     """
     name = f"{function.__name__}_{lanes}_{_DIGEST[:16]}"
     copy = FunctionType(

@@ -13,6 +13,7 @@ from functools import cache
 
 import numpy as np
 
+from ibis_dalec._compile import name_record
 from ibis_dalec.constants import NSNO, NSOI
 
 Row = tuple[str, int, str, str]
@@ -282,7 +283,9 @@ def lane_dtype(lanes: int) -> np.dtype:
         shape = (lanes,) if layers == 1 else (layers, lanes)
         fields.append((name, "f8", shape))
     fields.extend((name, "f8", (lanes,)) for name in PARAMETERS)
-    return np.dtype(fields)
+    dtype = np.dtype(fields)
+    name_record(dtype, f"workspace{lanes}")
+    return dtype
 
 
 def new_workspace(lanes: int) -> np.ndarray:
