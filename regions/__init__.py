@@ -5,6 +5,18 @@ says which files there are; the cube holds what the model and its calibration ne
 pixel by pixel.
 """
 
-from regions.grid import Cells, Grid
+from regions.build import build_cube
+from regions.cube import Cube, PixelData, open_cube
+from regions.grid import Cells, Grid, cell_at
+from regions.synthetic import SyntheticSource
 
-__all__ = ["Cells", "Grid"]
+__all__ = [
+    "Cells",
+    "Cube",
+    "Grid",
+    "PixelData",
+    "SyntheticSource",
+    "build_cube",
+    "cell_at",
+    "open_cube",
+]
