@@ -26,6 +26,7 @@ from ibis_dalec.constants import (
     WPUDMAX,
     ZWPMAX,
 )
+from ibis_dalec.leaf import daylight_scale
 from ibis_dalec.maths import clip, exp, power
 from ibis_dalec.saturation import (
     latent_sublimation,
@@ -83,7 +84,7 @@ def soil_humidity(potential, bw, tg, t34, q34, qg, psurf, cp, sg):
 
 @routine
 def start_canopy(w):
-    """Start-of-hour temperatures and implicit weights."""
+    """What the iterations share: start-of-hour values and first weights."""
     for lane in range(w.lai.shape[0]):
         w.tu0[lane] = w.tu[lane]
         w.ts0[lane] = w.ts[lane]
@@ -93,6 +94,7 @@ def start_canopy(w):
         w.wst[lane] = 1.0
         w.wg[lane] = 1.0
         w.wi[lane] = 1.0
+        w.day_scale[lane] = daylight_scale(w.extinction[lane], w.lai[lane], w.sai[lane])
         w.soil_potential[lane], w.soil_wetness[lane] = soil_surface(
             w.wsoi[0, lane], w.wisoi[0, lane], w.wpud[lane], w.wipud[lane],
             w.wilt[lane], w.suction[lane], w.bex[lane],

@@ -14,6 +14,8 @@ from ibis_dalec.saturation import esat
 QUANTA = 4.59e-6  # mol J-1, quanta per absorbed visible radiation
 CI_MAX = 2000e-6  # mol mol-1
 MEMORY = float(np.exp(-1.0 / 240.0))  # of the night's canopy scale, per call
+_EXP_COLD = float(np.exp(0.40 * 5.0))
+_EXP_HOT = float(np.exp(-0.40 * 50.0))
 DAYLIGHT = 10.0  # W m-2, light above which the canopy scale is renewed
 
 
@@ -38,13 +40,17 @@ def colimited_rate(light_rate, rubisco_rate, curvature, inverse):
 def biochemistry(tu, tempvm):
     """CO2 compensation point, Michaelis term (mol mol-1), temperature factor."""
     rw = 3.47e-3 - 1.0 / tu
-    celsius = tu - TMELT
-    # O2/(2 tau) with tau = 4500 exp(-4500 rw); Ko = 0.25 exp(1500 rw)
-    compensation = O2 / 9000.0 * exp(4500.0 * rw)
-    michaelis = 1.5e-4 * exp(6000.0 * rw) * (1.0 + O2 / 0.25 * exp(-1500.0 * rw))
-    cold = 1.0 + exp(0.40 * (5.0 - celsius))
-    hot = 1.0 + exp(0.40 * (celsius - 50.0))
-    return compensation, michaelis, exp(tempvm * rw) / (cold * hot)
+    # tau = 4500 exp(-4500 rw), Kc = 1.5e-4 exp(6000 rw), Ko = 0.25 exp(1500 rw):
+    # all are powers of one exponential. compensation = O2/(2 tau) and
+    # michaelis = Kc (1 + O2/Ko).
+    e = exp(1500.0 * rw)
+    cube = e * e * e
+    compensation = O2 / 9000.0 * cube
+    michaelis = 1.5e-4 * cube * (e + O2 / 0.25)
+    # 1/[(1 + exp(0.4 (5 - T))) (1 + exp(0.4 (T - 50)))] with w = exp(0.4 T)
+    w = exp(0.40 * (tu - TMELT))
+    bounds = w / ((w + _EXP_COLD) * (1.0 + _EXP_HOT * w))
+    return compensation, michaelis, exp(tempvm * rw) * bounds
 
 
 @equation
@@ -106,15 +112,20 @@ def leaf(
 
 
 @equation
-def canopy_scale(toppar, extinction, lai, sai, scale_a, scale_b):
+def daylight_scale(extinction, lai, sai):
+    """Canopy mean over top leaf in daylight."""
+    return (1.0 - exp(-extinction * (lai + sai))) / (extinction * max(lai, 1e-30))
+
+
+@equation
+def canopy_scale(toppar, day_scale, lai, scale_a, scale_b):
     """Canopy mean over top leaf, and its running sums (renewed in daylight)."""
     bright = toppar > DAYLIGHT
     leafy = lai > 0.0
-    day_scale = (1.0 - exp(-extinction * (lai + sai))) / (extinction * max(lai, 1e-30))
     new_a = MEMORY * scale_a + (1.0 - MEMORY) * day_scale * toppar
     new_b = MEMORY * scale_b + (1.0 - MEMORY) * toppar
     scale = day_scale if bright else scale_a / scale_b
-    renew = bright and leafy
+    renew = bright & leafy
     return (
         scale if leafy else 0.0,
         new_a if renew else scale_a,
@@ -157,9 +168,8 @@ def canopy_physiology(w):
             w.gammaub[lane], w.tempvm[lane], coefm, coefb,
         )  # fmt: skip
         scale, scale_a, scale_b = canopy_scale(
-            toppar, w.extinction[lane], w.lai[lane], w.sai[lane],
-            w.scale_a[lane], w.scale_b[lane],
-        )  # fmt: skip
+            toppar, w.day_scale[lane], w.lai[lane], w.scale_a[lane], w.scale_b[lane]
+        )
         agc = scale * ag
         anc = scale * an
         w.totcond[lane] = canopy_conductance(

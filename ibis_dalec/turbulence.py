@@ -74,10 +74,10 @@ def stability(tb, qb, zb, tt, qt, zt, factor, u, log_bottom, log_top):
         1.0,
     )
     x = max(log_top - log_bottom, 0.5)
-    unstable = VONK * VONK * exp(0.5 * x) * np.sqrt(max(-richardson, 0.0)) / (x * x)
-    unstable = 1.0 + 75.0 * unstable
-    z = np.sqrt(1.0 + 5.0 * max(richardson, 0.0))
     stable = richardson > 0.0
+    root = np.sqrt(1.0 + 5.0 * richardson if stable else -richardson)
+    unstable = 1.0 + 75.0 * (VONK * VONK) * exp(0.5 * x) * root / (x * x)
+    z = root
     # Momentum: 1/(1 + 10 Ri/z) or 1 - 10 Ri/(1 + 75 y); heat: 1/(1 + 15 Ri z) or
     # 1 - 15 Ri/(1 + 75 y). The choice is made before the division.
     fm = (z if stable else unstable - 10.0 * richardson) / (
@@ -126,9 +126,15 @@ def start_turbulence(w):
         w.inv_exphu[lane] = 1.0 / exphu
         w.exphu[lane] = exphu
         w.log1[lane] = log(z1 - dispu)
-        w.log2[lane] = log(z2)
+        log2 = log(z2)
+        w.log2[lane] = log2
         w.loga[lane] = log(za - dispu)
-        w.wind_l[lane] = profile(ratio * ratio * BDL, 1.0)
+        yl = profile(ratio * ratio * BDL, 1.0)
+        w.wind_l[lane] = yl
+        logl = LOG3 - VONK * np.sqrt(yl * (1.0 / BDL))
+        rise = (log2 - logl) * (1.0 / VONK)
+        w.logl_wind[lane] = logl
+        w.surface[lane] = rise * rise * bdu
         w.u2[lane] = w.ua[lane] * w.inv_exphu[lane]
         w.logu[lane] = log(max(0.01, 0.1 * (z1 - z2)))
         w.logl[lane] = LOGL_START
@@ -176,9 +182,8 @@ def transfer_coefficients(w, first):
         expu = exphu * exphu
         inv_expu = inv_exphu * inv_exphu
         yl = w.wind_l[lane]
-        logl = LOG3 - VONK * np.sqrt(yl * (1.0 / BDL))
-        ratio = (log2 - logl) * (1.0 / VONK)
-        yu = profile(ratio * ratio * bdu / fml, expu)
+        logl = w.logl_wind[lane]
+        yu = profile(w.surface[lane] / fml, expu)
         logu = log1 - VONK * np.sqrt(yu * inv_bdu)
         w.logl[lane] = logl
         w.logu[lane] = logu
