@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.config import Config
-from jobs.errors import OutOfTime
+from jobs.errors import DiskFull, OutOfTime
 from jobs.files import write_text
 from jobs.ledger import Ledger
 from jobs.observed import make_streams
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     import masm
 
 logger = logging.getLogger(__name__)
+
+_LITTLE_SPACE = 200_000  # bytes: less than a posterior takes
 
 OnRuns = Callable[[int], None]
 """Told the number of model runs just made."""
@@ -83,6 +87,7 @@ def calibrate_pixel(
             ledger.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
             raise
         except (Exception, OutOfTime) as exc:
+            _stop_if_disk_is_full(exc, folder.path)
             reason = _reason(exc)
             logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
             write_failure(folder.failure, reason, str(exc), traceback.format_exc())
@@ -90,9 +95,13 @@ def calibrate_pixel(
             return PixelState("failed", reason)
         minutes = (time.monotonic() - started) / 60
         summary = summarise(result, minutes)
-        write_text(folder.summary, json.dumps(summary, indent=1) + "\n")
         thinned = thin(result, run.config.calibration.keep_draws)
-        thinned.to_netcdf(folder.posterior)  # written aside, then put in place
+        try:
+            write_text(folder.summary, json.dumps(summary, indent=1) + "\n")
+            thinned.to_netcdf(folder.posterior)  # written aside, then put in place
+        except Exception as exc:
+            _stop_if_disk_is_full(exc, folder.path)
+            raise
         folder.failure.unlink(missing_ok=True)
         folder.checkpoint.unlink(missing_ok=True)
     ledger.write(result.status, pixel=pixel.id, minutes=round(minutes, 2))
@@ -195,6 +204,17 @@ def _reason(exc: BaseException) -> Reason:
     if isinstance(exc, OutOfTime):
         return "timed_out"
     return "bug"
+
+
+def _stop_if_disk_is_full(exc: BaseException, folder: Path) -> None:
+    """Turn a failed write into a stop: the pixel is not to blame, nor any other."""
+    number = getattr(exc, "errno", None)
+    # The netCDF library does not always say why a write failed.
+    if number in (errno.ENOSPC, errno.EDQUOT) or (
+        isinstance(exc, OSError | RuntimeError)
+        and shutil.disk_usage(folder).free < _LITTLE_SPACE
+    ):
+        raise DiskFull(f"a full disk ({folder})") from exc
 
 
 @contextmanager

@@ -115,6 +115,7 @@ def calibrate_pixels(
     *,
     on_pixel: Callable[[int, PixelState], None] | None = None,
     on_runs: Callable[[int], None] | None = None,
+    max_failed: float | None = None,
 ) -> Tally:
     """Calibrate what is left of the pixels, within the failure budget.
 
@@ -128,9 +129,13 @@ def calibrate_pixels(
         ``serial`` or ``local``.
     on_pixel, on_runs : callable, optional
         Told of each finished pixel, and of model runs (serial only).
+    max_failed : float, optional
+        Failed pixels allowed; by default the run's share of those asked for.
     """
     left, tally = pixels_left(run, pixels)
     allowed = run.config.execution.max_failed_fraction * tally.n_asked
+    if max_failed is not None:
+        allowed = max_failed
     ids = [pixel.id for pixel in left]
     with closing(_start(run.folder.path, ids, executor, run, on_runs)) as finished:
         for pixel_id, state in finished:

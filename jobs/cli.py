@@ -43,6 +43,7 @@ class Executor(StrEnum):
 
     SERIAL = "serial"
     LOCAL = "local"
+    SLURM = "slurm"
 
 
 class Parameters(StrEnum):
@@ -91,14 +92,18 @@ def calibrate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would be done, and do nothing")
     ] = False,
+    tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
     """Calibrate the pixels of the run."""
     with guarded(run, "calibrate"):
-        from jobs.verbs import calibrate_run, describe_run
+        from jobs.verbs import calibrate_run, calibrate_task, describe_run
 
         if dry_run:
-            describe_run(run, pixel or [])
+            describe_run(run, executor, pixel or [])
             return
+        if tasks is not None:
+            raise typer.Exit(calibrate_task(run, tasks, task))
         code = calibrate_run(run, executor, pixel or [], resume=resume)
     raise typer.Exit(code)
 

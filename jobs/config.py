@@ -236,10 +236,38 @@ class Model(_Section):
     )
 
 
+class Slurm(_Section):
+    """What to ask of Slurm for each task of an array."""
+
+    partition: str | None = Field(default=None, description="--partition")
+    account: str | None = Field(default=None, description="--account")
+    walltime_minutes: PositiveInt = Field(default=90, description="--time")
+    memory_mb: PositiveInt = Field(default=2000, description="--mem")
+    task_minutes: PositiveFloat = Field(
+        default=45, description="work to give a task, by the pace of finished pixels"
+    )
+    pixel_minutes_guess: PositiveFloat = Field(
+        default=10, description="a pixel's minutes, until some are finished"
+    )
+    warn_seconds: PositiveInt = Field(
+        default=120, description="signal this long before walltime: save and requeue"
+    )
+    extra: list[str] = Field(
+        default_factory=list, description="further options, such as --qos=long"
+    )
+
+    @field_validator("extra")
+    @classmethod
+    def _are_options(cls, value: list[str]) -> list[str]:
+        if any(not re.fullmatch(r"--?\w[^\n]*", line) for line in value):
+            raise ValueError("wanted: options of sbatch, such as --qos=long")
+        return value
+
+
 class Execution(_Section):
     """Where and how fast; may change between one start and the next."""
 
-    executor: Literal["serial", "local"] = Field(default="serial")
+    executor: Literal["serial", "local", "slurm"] = Field(default="serial")
     workers: PositiveInt = Field(
         default=2, description="processes of the local executor"
     )
@@ -249,6 +277,7 @@ class Execution(_Section):
     max_failed_fraction: float = Field(
         default=0.05, ge=0, le=1, description="failed pixels that stop the run"
     )
+    slurm: Slurm = Slurm()
 
 
 class Calibration(_Section):

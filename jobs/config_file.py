@@ -50,11 +50,9 @@ class Document:
         """Tell whether the file itself has a value at a key path."""
         node = self.tree
         for key in keys:
-            if isinstance(node, dict) and key in node:
+            try:
                 node = node[key]
-            elif isinstance(node, list) and isinstance(key, int) and key < len(node):
-                node = node[key]
-            else:
+            except (KeyError, IndexError, TypeError):
                 return False
         return True
 

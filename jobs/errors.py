@@ -55,6 +55,10 @@ class ConfigError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class DiskFull(KeyboardInterrupt):
+    """Nothing more can be written; what was finished is on disk."""
+
+
 class OutOfTime(BaseException):
     """A pixel took longer than ``execution.pixel_minutes`` allows.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from jobs import slurm
 from jobs.calibration import calibrate_pixel
 from jobs.campaign import (
     Tally,
@@ -18,7 +19,7 @@ from jobs.campaign import (
 )
 from jobs.collecting import collect
 from jobs.console import logged, progress, show
-from jobs.errors import ConfigError, Problem, did_you_mean
+from jobs.errors import ConfigError, Problem, Stopped, did_you_mean
 from jobs.evaluation import (
     evaluate_pixel,
     median_scores,
@@ -54,8 +55,11 @@ def calibrate_run(
 
         list(check(run))  # a mistake in the one pixel's files is the user's to mend
     start(run)
+    executor = executor or run.config.execution.executor
+    if executor == "slurm":
+        return _submit(run, pixels)
     with logged(path, "calibrate"):
-        tally = _calibrate(run, pixels, executor or run.config.execution.executor)
+        tally = _calibrate(run, pixels, executor)
     _show_tally(run, pixels, tally)
     return tally.exit
 
@@ -138,13 +142,75 @@ def collect_run(path: Path) -> None:
     )
 
 
-def describe_run(path: Path, ids: Sequence[int]) -> None:
+def calibrate_task(path: Path, tasks: Path, number: int) -> Exit:
+    """Calibrate the pixels of one Slurm task, in this process."""
+    run = open_run(path)
+    pixels = choose(run.pixels, slurm.read_task(tasks, number))
+    allowed = run.config.execution.max_failed_fraction * len(run.pixels)
+    failed = status_of(run.folder, run.pixels).states["failed"]
+    if failed > allowed:
+        show(f"{failed} pixels of the run failed: its failure budget is spent")
+        return Exit.OVER_BUDGET
+    elsewhere = failed - status_of(run.folder, pixels).states["failed"]
+    with logged(path, f"task-{number}"):
+        try:
+            tally = calibrate_pixels(
+                run, pixels, "serial", max_failed=allowed - elsewhere
+            )
+        except Stopped as stop:
+            if str(stop) == "SIGUSR1":  # the warning before walltime
+                slurm.requeue_this_task()
+            raise
+    _show_tally(run, pixels, tally)
+    return tally.exit
+
+
+def describe_run(path: Path, executor: str | None, ids: Sequence[int]) -> None:
     """Show what ``calibrate`` would do."""
     run = open_run(path)
     left, tally = pixels_left(run, choose(run.pixels, ids))
     runs = expected_runs(run.config)
     cost = "" if runs is None else f", about {runs * len(left)} model runs"
     show(f"{len(left)} of {tally.n_asked} pixels to calibrate{cost}")
+    if (executor or run.config.execution.executor) == "slurm" and left:
+        settings = run.config.execution.slurm
+        plan = _slurm_plan(run, left)
+        offset, n = plan.arrays[0]
+        folder = path / "slurm" / "NEXT"
+        _show_plan(plan)
+        show(slurm.script(path, run.config.name, folder, offset, n, settings))
+
+
+def _slurm_plan(run: Run, left: Sequence[Pixel]) -> slurm.Plan:
+    return slurm.make_plan(
+        [pixel.id for pixel in left],
+        run.config.execution.slurm,
+        status_of(run.folder, run.pixels).median_minutes,
+        slurm.max_array_size(),
+    )
+
+
+def _show_plan(plan: slurm.Plan) -> None:
+    show(
+        f"{len(plan.tasks)} tasks of at most {len(plan.tasks[0])} pixels in "
+        f"{len(plan.arrays)} arrays, about {plan.core_hours:.1f} core hours at "
+        f"{plan.minutes_per_pixel:.1f} min a pixel"
+    )
+
+
+def _submit(run: Run, pixels: Sequence[Pixel]) -> Exit:
+    left, tally = pixels_left(run, pixels)
+    if not left:
+        _show_tally(run, pixels, tally)
+        return tally.exit
+    plan = _slurm_plan(run, left)
+    _show_plan(plan)
+    jobs = slurm.submit(run.folder, run.config.name, plan, run.config.execution.slurm)
+    show(
+        f"submitted job {', '.join(jobs)}\n"
+        f"follow with: masm status {run.folder.path} --watch"
+    )
+    return Exit.DONE
 
 
 def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int]) -> None:

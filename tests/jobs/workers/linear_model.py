@@ -58,3 +58,8 @@ def _mishap(latitude: float) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
     if wanted == "slow":
         time.sleep(30)
+    if wanted == "slow_once":
+        mark = Path(folder) / "was_slow"
+        if not mark.exists():
+            mark.touch()
+            time.sleep(60)

@@ -1,0 +1,5 @@
+"""Let ``python -m jobs`` be the ``masm`` command, for job scripts."""
+
+from jobs.cli import main
+
+main()
