@@ -1,14 +1,15 @@
 """Run the compiled kernel on the reference's terms, or hour by hour.
 
-``trace_day`` is a day of the kernel that also keeps a copy of everything at each
+``Lane.trace`` is a day of the kernel that also keeps a copy of everything at each
 stage of each hour; that it is the kernel's own day is tested in ``test_closure``.
 """
 
-import numba
+from itertools import chain
+
 import numpy as np
 
 from ibis_dalec import kernel, prepare
-from ibis_dalec._compile import source_digest
+from ibis_dalec._compile import entry_point
 from ibis_dalec.canopy import (
     canopy_fluxes,
     linearise,
@@ -42,82 +43,112 @@ from ibis_dalec.workspace import new_workspace
 STAGES = ("weather", "light", "system", "solved", "fluxes", "canopy", "snow", "soil")
 
 
-def _compile_trace():
-    digest = source_digest()
-
-    @numba.njit(error_model="numpy", nogil=True, cache=True)
-    def trace_day(w, flat, first, last, forcing, doy, lai, out):
-        """One day; ``out`` (hour, stage, position); ``lai`` < 0 leaves it free."""
-        digest  # noqa: B018 - part of the key of the cache on disk
-        start_day(w, flat, first, last)
-        read_forcing(w, forcing, 1)
-        if lai < 0.0:
-            leaf_area(w)
-        else:
-            w.lai_ground[0] = lai
-        canopy_area(w)
-        start_weather_day(w, 1)
-        sun, sin_dec, cos_dec = sun_of_day(doy)
-        for hour in range(24):
-            weather_hour(
-                w, hour, TEMPERATURE_SHAPE[hour], COS_HOUR_ANGLE[hour], sun, sin_dec,
-                cos_dec, 1,
-            )  # fmt: skip
-            out[hour, 0] = flat
-            start_soil(w)
-            wet_fractions(w)
-            solar(w)
-            longwave(w)
-            out[hour, 1] = flat
-            moisture_stress(w)
-            intercept(w)
-            wet_fractions(w)
-            start_turbulence(w)
-            start_canopy(w)
-            for iteration in range(3):
-                if iteration > 0:
-                    update_weights(w)
-                transfer_coefficients(w, iteration == 0)
-                canopy_physiology(w)
-                linearise(w)
-                out[hour, 2] = flat
-                solve(w)
-            out[hour, 3] = flat
-            canopy_fluxes(w)
-            out[hour, 4] = flat
-            add_canopy(w)
-            evaporate_intercepted(w)
-            out[hour, 5] = flat
-            snow_and_ground(w)
-            out[hour, 6] = flat
-            soil_column(w)
-            out[hour, 7] = flat
-            add_ground(w)
-        dalec_day(w, doy)
-        finish_day(w)
-
-    return trace_day
+def _trace_day(w, flat, first, last, forcing, doy, lai, out):
+    """One day; ``out`` (hour, stage, position); ``lai`` < 0 leaves it free."""
+    start_day(w, flat, first, last)
+    read_forcing(w, forcing, 1)
+    if lai < 0.0:
+        leaf_area(w)
+    else:
+        w.lai_ground[0] = lai
+    canopy_area(w)
+    start_weather_day(w, 1)
+    sun, sin_dec, cos_dec = sun_of_day(doy)
+    for hour in range(24):
+        weather_hour(
+            w, hour, TEMPERATURE_SHAPE[hour], COS_HOUR_ANGLE[hour], sun, sin_dec,
+            cos_dec, 1,
+        )  # fmt: skip
+        out[hour, 0] = flat
+        start_soil(w)
+        wet_fractions(w)
+        solar(w)
+        longwave(w)
+        out[hour, 1] = flat
+        moisture_stress(w)
+        intercept(w)
+        wet_fractions(w)
+        start_turbulence(w)
+        start_canopy(w)
+        for iteration in range(3):
+            if iteration > 0:
+                update_weights(w)
+            transfer_coefficients(w, iteration == 0)
+            canopy_physiology(w)
+            linearise(w)
+            out[hour, 2] = flat
+            solve(w)
+        out[hour, 3] = flat
+        canopy_fluxes(w)
+        out[hour, 4] = flat
+        add_canopy(w)
+        evaporate_intercepted(w)
+        out[hour, 5] = flat
+        snow_and_ground(w)
+        out[hour, 6] = flat
+        soil_column(w)
+        out[hour, 7] = flat
+        add_ground(w)
+    dalec_day(w, doy)
+    finish_day(w)
 
 
-_trace_day = _compile_trace()
+def parameters_of(workspace, given=None, mapping="M1"):
+    """Write parameters: defaults, and ``given`` values (scalars or one per lane)."""
+    lanes = workspace["tu"].shape[-1]
+    values = {**parameter_table().default, **(given or {})}
+    prepare.set_parameters(
+        workspace,
+        {
+            name: np.broadcast_to(np.asarray(values[name], float), (lanes,))
+            for name in parameter_table().index
+        },
+        mapping,
+    )
+
+
+class Leaves:
+    """Top leaves in still conditions, a lane each; ``call`` is the stomata's call."""
+
+    def __init__(self, lanes, parameters=None, **fields):
+        self.workspace = new_workspace(lanes)
+        parameters_of(self.workspace, parameters)
+        still = {
+            "lai": 1.0, "sai": 0.0, "extinction": 0.5, "scale_a": 1.0, "scale_b": 1.0,
+            "psurf": 98000.0, "co2": 370e-6, "cs": 350e-6, "ci": 350e-6, "gs": 0.5,
+            "su": 0.05, "stress": 1.0, "tu": 293.16, "t12": 293.16, "q12": 0.010,
+            "toppar": 100.0,
+        }  # fmt: skip
+        for name, value in {**still, **fields}.items():
+            self[name] = value
+
+    def __getitem__(self, name):
+        return self.workspace[name][0]
+
+    def __setitem__(self, name, value):
+        self.workspace[name][0] = value
+
+    def call(self, times=1):
+        """Call ``times``; gross and net assimilation of the last (mol m-2 s-1)."""
+        bright = self["toppar"] > 10.0
+        extinction = self["extinction"]
+        day = (1.0 - np.exp(-extinction * self["lai"])) / (extinction * self["lai"])
+        scale = np.where(bright, day, self["scale_a"] / self["scale_b"])
+        for _ in range(times):
+            canopy_physiology(self.workspace[0])
+        return self["agc"] / scale, self["anc"] / scale
 
 
 class Lane:
     """One simulation that can be stepped, looked into and tampered with."""
 
     def __init__(self, weather, parameters=None, *, lai=None, mapping="M1"):
-        table = parameter_table()
-        given = parameters or {}
         self.weather = weather
         self.lai = lai
         self.workspace = new_workspace(1)
         self.flat = self.workspace.view(np.float64)
         self.first, self.last = kernel.day_range(self.workspace.dtype)
-        prepare.set_parameters(
-            self.workspace,
-            {n: np.array([given.get(n, table.default[n])]) for n in table.index},
-            mapping,
-        )
+        parameters_of(self.workspace, parameters, mapping)
         prepare.set_site(
             self.workspace, slice(None), weather.lat, weather.sand, weather.clay
         )
@@ -140,7 +171,7 @@ class Lane:
         days = range(days) if isinstance(days, int) else days
         rows = slice(days.start, days.stop)
         columns = [kernel.field_columns(self.workspace.dtype, n) for n in fields]
-        flat_columns = np.array(sum(columns, []), dtype=np.int64)
+        flat_columns = np.array(list(chain.from_iterable(columns)), dtype=np.int64)
         out = np.zeros((len(days), flat_columns.size, 1))
         lai = np.zeros((len(days), 1)) if self.lai is None else self.lai[rows, None]
         kernel.run(
@@ -159,9 +190,10 @@ class Lane:
         """Run days hour by hour; returns records of stages, (day, hour) each."""
         size = self.flat.size
         out = np.empty((len(days), 24, len(STAGES), size))
+        trace_day = entry_point(_trace_day, 1)
         for i, day in enumerate(days):
             lai = -1.0 if self.lai is None else float(self.lai[day])
-            _trace_day(
+            trace_day(
                 self.workspace[0], self.flat, self.first, self.last,
                 self.forcing[day], self.doy[day], lai, out[i],
             )  # fmt: skip
@@ -173,7 +205,9 @@ class Hours:
     """Fields of traced hours: ``hours.tu`` (day, hour), ``hours.tsoi`` (..., layer)."""
 
     def __init__(self, records):
-        self._records = records
+        self.records = records
 
     def __getattr__(self, name):
-        return self._records[name][..., 0]
+        values = self.records[name]
+        # The lanes' axis (one lane) is the last of the field.
+        return values[..., 0]

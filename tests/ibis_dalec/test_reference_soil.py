@@ -4,11 +4,11 @@ import numpy as np
 
 from ibis_dalec import prepare
 from ibis_dalec.constants import DT, TMELT
-from ibis_dalec.parameters import parameter_table
 from ibis_dalec.soil import start_soil
 from ibis_dalec.soil_step import soil_column
 from ibis_dalec.workspace import new_workspace
 
+from .driver import parameters_of
 from .reference import ORIGINAL_PI, read
 
 STEPS = 240
@@ -29,9 +29,7 @@ def test_soil_columns(numbers):
     n = len(cases)
     w = new_workspace(n)
     x = w[0]
-    defaults = parameter_table().default
-    prepare.set_parameters(w, {name: np.full(n, v) for name, v in defaults.items()},
-                           "M1")  # fmt: skip
+    parameters_of(w)
     prepare.cold_start(w, {})
     for lane, row in enumerate(cases.itertuples()):
         prepare.set_site(w, lane, 0.0, row.sand, row.clay)
