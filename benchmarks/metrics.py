@@ -36,7 +36,9 @@ def distance(sample: ArrayLike, truth: ArrayLike) -> Distance:
     """Compare draws (n_draws, n_parameters) with reference draws of the same."""
     s = np.asarray(sample, float)
     t = np.asarray(truth, float)
-    variation = np.array([_total_variation(a, b) for a, b in zip(s.T, t.T, strict=True)])
+    variation = np.array(
+        [_total_variation(a, b) for a, b in zip(s.T, t.T, strict=True)]
+    )
     return Distance(
         float(variation.mean()), float(variation.max()), _gaussian_divergence(s, t)
     )

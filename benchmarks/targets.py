@@ -66,9 +66,10 @@ class Target:
 
     def truth(self, n: int = 100_000) -> Array:
         """Reference posterior draws, (n, n_parameters), kept in the user's cache."""
-        folder = Path(
-            os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
-        ) / "masm-benchmarks"
+        folder = (
+            Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+            / "masm-benchmarks"
+        )
         path = folder / f"{self.name}-{n}.npy"
         if path.exists():
             return np.load(path)

@@ -27,6 +27,7 @@ from masm.priors import (
 )
 from masm.problem import Outcome, Problem, Runs
 from masm.result import Result, open_result
+from masm.sample_cost import sample_cost
 from masm.samples import Samples
 from masm.scores import scores
 
@@ -54,6 +55,7 @@ __all__ = [
     "below",
     "calibrate",
     "open_result",
+    "sample_cost",
     "scores",
     "streams_from_dataset",
 ]

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Each method's module; it has ``sample(problem, seed, **options) -> Outcome``.
-METHODS = {"published": "masm.published"}
+METHODS = {"emulator": "masm.adaptive", "published": "masm.published"}
 
-DEFAULT_METHOD = "published"
+DEFAULT_METHOD = "emulator"
 
 _PREDICTIVE = 2_000_000
 
@@ -101,7 +101,9 @@ def calibrate(
         and parameters. What a block calibrated and a later one does not is fixed at
         its posterior mean there. Without blocks, all at once.
     method : str
-        ``"published"``: the loop of the source paper (`masm.published`).
+        ``"emulator"``: about a hundred runs, an emulator of the series and a verdict
+        (`masm.adaptive`). ``"published"``: the loop of the source paper
+        (`masm.published`).
     variance : rule, or mapping of stream to rule, optional
         The error variance: ``"series"`` (that of the observed aggregated series, the
         paper's), ``"given"`` (with the data), a number in units squared, or

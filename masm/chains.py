@@ -92,6 +92,12 @@ def surrogate_chains(
     least_cost : float
         Predicted costs below this count as this: what the data allow at best.
     """
+    if gp.kernel_name != "matern52":
+        raise InputError(
+            f"compiled chains: the surrogate's kernel is {gp.kernel_name!r}",
+            wanted="'matern52'",
+            hint="use ensemble_chains with gp.predict_mean",
+        )
     d = gp.x.shape[1]
     first = latin_hypercube(n_chains, d, rng) if starts is None else _starts(starts, d)
     n_burn = n_steps // 2 if n_burn is None else n_burn

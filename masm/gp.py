@@ -21,7 +21,7 @@ from masm.errors import CalibrationFailed, InputError
 Array = NDArray[np.float64]
 MeanName = Literal["constant", "linear", "quadratic"]
 
-_SQRT5 = np.sqrt(5.0)
+KernelName = Literal["matern52", "gaussian"]
 _MEAN_NAMES = ("constant", "linear", "quadratic")
 
 # Prior variances of the mean's coefficients, for outputs of unit variance and
@@ -74,6 +74,9 @@ class GaussianProcess:
     mean : "constant", "linear" or "quadratic"
         Trend under the process. Its coefficients are integrated out, so their
         uncertainty is part of the predicted variance.
+    kernel : "matern52" or "gaussian"
+        Matern-5/2, twice differentiable, or the squared exponential for outputs
+        known to be very smooth.
     noise_floor : float
         Least noise variance, as a fraction of the variance of the output.
 
@@ -92,11 +95,22 @@ class GaussianProcess:
     Machine Learning, sections 2.7 (mean functions), 4.2.1, 5.4.1 and 5.4.2.
     """
 
-    def __init__(self, *, mean: MeanName = "linear", noise_floor: float = 1e-7):
+    def __init__(
+        self,
+        *,
+        mean: MeanName = "linear",
+        kernel: KernelName = "matern52",
+        noise_floor: float = 1e-7,
+    ):
         if mean not in _MEAN_NAMES:
             raise InputError(
                 f"Gaussian process: unknown mean {mean!r}",
                 wanted=f"one of {', '.join(_MEAN_NAMES)}",
+            )
+        if kernel not in _KERNELS:
+            raise InputError(
+                f"Gaussian process: unknown kernel {kernel!r}",
+                wanted=f"one of {', '.join(_KERNELS)}",
             )
         if not 0.0 < noise_floor < _LARGEST_NOISE:
             raise InputError(
@@ -104,6 +118,7 @@ class GaussianProcess:
                 wanted="a fraction of the output's variance between 0 and 1",
             )
         self.mean_name = mean
+        self.kernel_name = kernel
         self.noise_floor = noise_floor
         self.x: Array = np.empty((0, 0))
         self.y: Array = np.empty(0)
@@ -246,7 +261,7 @@ class GaussianProcess:
         """Mean alone, O(n) for each point: what a chain needs."""
         self._require_fitted()
         points = np.atleast_2d(np.asarray(x, dtype=float))
-        mean = self._kernel(points, self.x) @ self.alpha
+        mean = self._signal(points, self.x) @ self.alpha
         mean += self._basis(points) @ self.coefficients
         return self.y_mean + self.y_scale * mean
 
@@ -309,6 +324,7 @@ class GaussianProcess:
             "center": self.mean_center,
             "spread": self.mean_spread,
             "mean": np.array(float(_MEAN_NAMES.index(self.mean_name))),
+            "kernel": np.array(float(list(_KERNELS).index(self.kernel_name))),
         }
 
     @classmethod
@@ -316,7 +332,12 @@ class GaussianProcess:
         """Rebuild what `to_arrays` gave."""
         a = {name: np.asarray(value, dtype=float) for name, value in arrays.items()}
         names: tuple[MeanName, ...] = ("constant", "linear", "quadratic")
-        gp = cls(mean=names[int(a["mean"])], noise_floor=float(a["scaling"][2]))
+        kernels: tuple[KernelName, ...] = ("matern52", "gaussian")
+        gp = cls(
+            mean=names[int(a["mean"])],
+            kernel=kernels[int(a["kernel"])],
+            noise_floor=float(a["scaling"][2]),
+        )
         gp._set_data(a["x"], a["y"], a["extra_variance"])
         gp.y_mean, gp.y_scale = float(a["scaling"][0]), float(a["scaling"][1])
         gp.mean_center, gp.mean_spread = a["center"], a["spread"]
@@ -446,18 +467,17 @@ class GaussianProcess:
             columns.append(z[:, i] * z[:, j])
         return np.hstack(columns)
 
-    def _kernel(self, a: Array, b: Array) -> Array:
-        root = _SQRT5 * np.sqrt(_squared_distance(a, b, self.hyper.length_scales))
-        kernel = 1.0 + root + root * root / 3.0
-        kernel *= np.exp(-root)
-        kernel *= self.hyper.signal_variance
-        return kernel
+    def _signal(self, a: Array, b: Array) -> Array:
+        squared = _squared_distance(a, b, self.hyper.length_scales)
+        value, _ = _KERNELS[self.kernel_name](squared, False)
+        value *= self.hyper.signal_variance
+        return value
 
     def _covariance(self, a: Array, b: Array) -> Array:
         basis_a = self._basis(a)
         basis_b = basis_a if a is b else self._basis(b)
         trend = (basis_a * self._coefficient_variance) @ basis_b.T
-        return self._kernel(a, b) + trend
+        return self._signal(a, b) + trend
 
 
 class _Objective:
@@ -486,12 +506,10 @@ class _Objective:
     def __call__(self, log_parameters: Array) -> tuple[float, Array]:
         d, hyper = self.d, self.gp._unpack(log_parameters)
         scaled = self.centered / hyper.length_scales
-        root = _SQRT5 * np.sqrt(_squared_distance(scaled, scaled, 1.0))
-        decay = hyper.signal_variance * np.exp(-root)
-        slope = decay * (1.0 + root)
-        covariance = slope + decay * root**2 / 3.0
-        signal = covariance.copy()
-        covariance += self.trend
+        kernel = _KERNELS[self.gp.kernel_name]
+        value, slope = kernel(_squared_distance(scaled, scaled, 1.0), True)
+        signal = hyper.signal_variance * value
+        covariance = signal + self.trend
         if self.curvature is not None:
             covariance += hyper.curvature_variance * self.curvature
         covariance[np.diag_indices_from(covariance)] += (
@@ -502,12 +520,12 @@ class _Objective:
         except SurrogateNotFitted:
             return 1e25, np.zeros_like(log_parameters)
         alpha = linalg.cho_solve((factor, True), self.y, check_finite=False)
-        value = 0.5 * float(self.y @ alpha) + float(np.log(np.diag(factor)).sum())
+        misfit = 0.5 * float(self.y @ alpha) + float(np.log(np.diag(factor)).sum())
 
         # d(-log L)/dp = tr((K^-1 - alpha alpha') dK/dp) / 2
         inner = _inverse(factor) - np.outer(alpha, alpha)
         gradient = np.empty_like(log_parameters)
-        weight = inner * slope * (5.0 / 3.0)
+        weight = hyper.signal_variance * inner * slope
         # sum_ij w_ij (a_i - a_j)^2 = 2 (sum_i w_i. a_i^2 - a' w a)
         gradient[:d] = weight.sum(axis=1) @ scaled**2 - np.einsum(
             "ij,ij->j", scaled, weight @ scaled
@@ -519,7 +537,7 @@ class _Objective:
                 0.5 * hyper.curvature_variance * np.sum(inner * self.curvature)
             )
         z = (log_parameters - self.prior_mean) / self.prior_sd
-        return value + 0.5 * float(z @ z), gradient + z / self.prior_sd
+        return misfit + 0.5 * float(z @ z), gradient + z / self.prior_sd
 
 
 def _checked(
@@ -547,6 +565,27 @@ def _checked(
             hint="leave failed runs out before fitting",
         )
     return x_array, y_array, extra
+
+
+# A kernel of the squared scaled distance r2, and -2 dk/d(r2) if wanted: the latter
+# times (dx_j / l_j)^2 is the derivative in the logarithm of length scale j.
+def _matern52(squared: Array, slope: bool) -> tuple[Array, Array]:
+    root = np.sqrt(5.0 * squared)
+    decay = np.exp(-root)
+    value = root / 3.0
+    value += 1.0
+    value *= root
+    value += 1.0
+    value *= decay
+    return value, (5.0 / 3.0) * decay * (1.0 + root) if slope else value
+
+
+def _gaussian(squared: Array, slope: bool) -> tuple[Array, Array]:
+    value = np.exp(-0.5 * squared)
+    return value, value
+
+
+_KERNELS = {"matern52": _matern52, "gaussian": _gaussian}
 
 
 def _squared_distance(a: Array, b: Array, length_scales: Array | float) -> Array:

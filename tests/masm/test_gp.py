@@ -20,10 +20,13 @@ def sample():
     return x, wavy(x)
 
 
+@pytest.mark.parametrize("kernel", ["matern52", "gaussian"])
 @pytest.mark.parametrize("mean", ["constant", "linear", "quadratic"])
-def test_gradient_of_the_marginal_likelihood_matches_finite_differences(sample, mean):
+def test_gradient_of_the_marginal_likelihood_matches_finite_differences(
+    sample, mean, kernel
+):
     x, y = sample
-    gp = GaussianProcess(mean=mean)
+    gp = GaussianProcess(mean=mean, kernel=kernel)
     gp._set_data(x, y, 0.01 * np.arange(len(y)))
     objective = _Objective(gp)
     point = gp._default_start() + np.linspace(-0.4, 0.5, len(gp._default_start()))

@@ -1,0 +1,219 @@
+"""Emulator of a model's observed series, and the likelihood that follows from it.
+
+The series, whitened so that the cost is their squared length, are written in a few
+principal components found from the plausible runs; each component's score is a
+Gaussian process of the parameters. What the components leave out enters through a
+further process of the remaining cost, so that at every run the emulator reproduces
+the model's cost exactly. The likelihood counts the emulator's own variance as a
+further error of the series, which flattens it where the emulator does not know
+(Higdon et al. 2008; Bayarri et al. 2007; tempering comes for free).
+
+References
+----------
+Higdon, D., Gattiker, J., Williams, B. and Rightley, M. (2008). Computer model
+calibration using high-dimensional output. Journal of the American Statistical
+Association 103, 570-583.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masm.acquisition import Information
+from masm.gp import GaussianProcess
+from masm.likelihood import GaussianLikelihood
+from masm.problem import Runs
+
+Array = NDArray[np.float64]
+
+# Components are added until the plausible runs miss this much of their cost.
+_TRUNCATION = 0.02
+_MOST_COMPONENTS = 10
+# Far runs need not be matched closely: their noise is this share of how far out
+# they are, in standard deviations of the observation errors.
+_FAR_NOISE = 0.1
+# Hyper-parameters follow when the runs have grown by a quarter, and are sought
+# afresh, with the choice of kernel, when they have doubled.
+_REFIT_GROWTH = 1.25
+_AFRESH_GROWTH = 2.0
+# The emulator's variance counts in the likelihood up to that of one observation:
+# without a limit, places where nothing is known would become likely.
+_MOST_VARIANCE = 1.0
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Principal components of whitened series.
+
+    Attributes
+    ----------
+    mean : (n_obs,)
+    vectors : (n_components, n_obs), orthonormal
+    """
+
+    mean: Array
+    vectors: Array
+
+    @classmethod
+    def of(cls, whitened: Array, weight: Array, most: int) -> Basis:
+        """Weighted principal components, as many as the plausible runs need."""
+        weight = weight / weight.sum()
+        mean = weight @ whitened
+        scaled = (whitened - mean) * np.sqrt(weight)[:, None]
+        _, singular, vectors = np.linalg.svd(scaled, full_matrices=False)
+        missed = np.append(np.cumsum(singular[::-1] ** 2)[::-1], 0.0)
+        n = int(np.argmax(missed <= _TRUNCATION)) if missed[-1] <= _TRUNCATION else 0
+        n = min(max(n, 1), most, len(vectors))
+        return cls(mean, vectors[:n])
+
+    def scores(self, whitened: Array) -> Array:
+        """Coordinates of residuals, with the observations at zero, (n, k)."""
+        return whitened @ self.vectors.T
+
+
+class SeriesEmulator:
+    """The model's cost through its emulated series.
+
+    Parameters
+    ----------
+    likelihood : its whitened residuals are emulated
+    n_parameters : of the problem
+    """
+
+    def __init__(self, likelihood: GaussianLikelihood, n_parameters: int):
+        self.likelihood = likelihood
+        self.d = n_parameters
+        self.processes: list[GaussianProcess] = []
+        self.n_fitted = 0
+        self.n_afresh = 0
+
+    # -- training -----------------------------------------------------------
+
+    def update(self, runs: Runs, rng: np.random.Generator) -> None:
+        """Take in all runs: append the new ones, or refit when there are many."""
+        u, cost, whitened = self._good(runs)
+        n_known = self.processes[0].x.shape[0] if self.processes else 0
+        if self.processes and len(u) < _REFIT_GROWTH * self.n_fitted:
+            if len(u) > n_known:
+                self._append(u[n_known:], cost[n_known:], whitened[n_known:])
+            return
+        self._fit(u, cost, whitened, rng)
+
+    def refit(self, runs: Runs, rng: np.random.Generator) -> None:
+        """Fit to all runs from the present hyper-parameters."""
+        self._fit(*self._good(runs), rng)
+
+    def _good(self, runs: Runs) -> tuple[Array, Array, Array]:
+        """Points, costs and whitened residuals of the runs that did not fail."""
+        if runs.series is None:
+            raise TypeError("these runs have no series to emulate")
+        ok = runs.ok
+        return runs.u[ok], runs.cost[ok], self.likelihood.whiten(runs.series[ok])
+
+    def _fit(
+        self, u: Array, cost: Array, whitened: Array, rng: np.random.Generator
+    ) -> None:
+        excess = cost - cost.min()
+        k = min(len(excess) - 1, 3 * self.d)
+        self.plausible = max(10.0 * self.d, float(np.sort(excess)[k]))
+        self.best = float(cost.min())
+        weight = 1.0 / (1.0 + (excess / self.plausible) ** 2)
+        self.basis = Basis.of(whitened, weight, _MOST_COMPONENTS)
+        outputs = self._outputs(cost, whitened)
+        extra = self._far_variance(cost)
+        afresh = len(u) >= _AFRESH_GROWTH * self.n_afresh
+        if afresh:
+            self.n_afresh = len(u)
+        processes = []
+        for j, y in enumerate(outputs.T):
+            if afresh or j >= len(self.processes):
+                gp = _smoothest(u, y, extra, rng)
+            else:
+                gp = self.processes[j].refit(
+                    x=u, y=y, extra_variance=extra, max_iterations=25
+                )
+            processes.append(gp)
+        self.processes = processes
+        self.n_fitted = len(u)
+
+    def _append(self, u: Array, cost: Array, whitened: Array) -> None:
+        outputs = self._outputs(cost, whitened)
+        extra = self._far_variance(cost)
+        for j, gp in enumerate(self.processes):
+            gp.append(u, outputs[:, j], extra_variance=extra)
+
+    def _outputs(self, cost: Array, whitened: Array) -> Array:
+        """Scores and, last, the square root of the cost they leave out."""
+        scores = self.basis.scores(whitened)
+        rest = np.maximum(cost - np.sum(scores**2, axis=1), 0.0)
+        return np.column_stack([scores, np.sqrt(rest)])
+
+    def _far_variance(self, cost: Array) -> Array:
+        out = np.sqrt(np.maximum(cost - self.best, 0.0)) - np.sqrt(4.0 * self.d)
+        return np.asarray((_FAR_NOISE * np.maximum(out, 0.0)) ** 2)
+
+    # -- use ------------------------------------------------------------------
+
+    # The variance of the left-out part is taken as zero here: it is a large number
+    # (every observation's noise) with a small error, and would only be rewarded.
+    def _predict(self, u: Array) -> tuple[Array, Array]:
+        parts = [gp.predict(u) for gp in self.processes[:-1]]
+        rest = self.processes[-1].predict_mean(u)
+        mean = np.array([*(m for m, _ in parts), rest])
+        return mean, np.array([*(v for _, v in parts), np.zeros(len(u))])
+
+    def log_density(self, u: Array) -> Array:
+        """Log likelihood with the emulator's variance included, (n_points,)."""
+        mean, variance = self._predict(u)
+        variance = variance / (1.0 + variance / _MOST_VARIANCE)
+        cost = np.sum(mean**2 / (1.0 + variance) + np.log1p(variance), axis=0)
+        return -0.5 * cost
+
+    def hopeful(self, u: Array) -> Array:
+        """Log density in which runs are sought: the same."""
+        return self.log_density(u)
+
+    def cost(self, u: Array) -> Array:
+        """Best guess of -2 log likelihood, (n_points,)."""
+        mean = np.array([gp.predict_mean(u) for gp in self.processes])
+        return np.asarray(np.sum(mean**2, axis=0))
+
+    def sample_cost(self, u: Array, n_draws: int, rng: np.random.Generator) -> Array:
+        """Costs by functions drawn from the emulator, (n_draws, n_points)."""
+        total = np.zeros((n_draws, len(u)))
+        for gp in self.processes:
+            total += gp.sample(u, n_draws, rng) ** 2
+        return total
+
+    def information(self, pool: Array, reference: Array) -> list[Information]:
+        """Covariances that say what a run at a pool point tells of the reference."""
+        both = np.vstack([pool, reference])
+        found = []
+        for gp in self.processes:
+            mean, covariance = gp.predict_covariance(both)
+            at = slice(len(pool), None)
+            variance = np.diag(covariance)[at]
+            # Variance of a squared normal: 4 m^2 v + 2 v^2; per unit of v.
+            slope = (4.0 * mean[at] ** 2 + 2.0 * variance) / (1.0 + variance)
+            found.append(Information(covariance[: len(pool)], slope, gp.noise_sd**2))
+        return found
+
+
+def _smoothest(
+    u: Array, y: Array, extra: Array, rng: np.random.Generator
+) -> GaussianProcess:
+    """Fit with each kernel and keep the likelier.
+
+    Sums over many days are usually smooth enough for the Gaussian kernel, which
+    then needs half as many runs; thresholds in a model call for the Matern.
+    """
+    fits = [
+        GaussianProcess(kernel=kernel).fit(
+            u, y, rng=rng, extra_variance=extra, n_starts=2
+        )
+        for kernel in ("gaussian", "matern52")
+    ]
+    return max(fits, key=lambda gp: gp.log_posterior)

@@ -1,0 +1,105 @@
+"""Posterior of a bare cost function: for models that return only -2 log L."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masm.adaptive import sample
+from masm.errors import InputError
+from masm.priors import as_priors
+from masm.problem import Problem, Seed, seed_sequence
+from masm.result import Result, assemble
+from masm.samples import Samples
+
+Array = NDArray[np.float64]
+
+
+def sample_cost(
+    cost: Callable[[Any], Any],
+    priors: Any,
+    *,
+    seed: Seed,
+    max_runs: int | None = None,
+    batch_size: int | None = None,
+) -> Result:
+    """Find the posterior of parameters whose -2 log likelihood can be computed.
+
+    Where the model gives its series, prefer `masm.calibrate`: a cost that spans
+    decades says far less in a run than the series behind it.
+
+    Parameters
+    ----------
+    cost : callable
+        ``cost(theta)`` with ``theta`` (n_samples, n_parameters) in the priors' order
+        and units; returns -2 log likelihood up to a constant, (n_samples,). NaN or
+        infinity is a failed run; a call that raises is repeated one row at a time.
+    priors : mapping or Priors
+        Name to ``(low, high)`` for a uniform prior, or to a prior object.
+    seed : int or sequence of int
+    max_runs : int, optional
+        Most evaluations; by default 15 for each parameter and 27.
+    batch_size : int, optional
+        Rows in each call after the first, whose rows are 5 for each parameter.
+
+    Returns
+    -------
+    Result
+
+    Examples
+    --------
+    >>> import masm
+    >>> result = masm.sample_cost(
+    ...     lambda theta: ((theta - 3.0) ** 2 / 0.25).sum(axis=1),
+    ...     {"a": (0.0, 10.0), "b": (0.0, 10.0)},
+    ...     seed=1,
+    ... )
+    >>> result.status
+    'done'
+    >>> bool(abs(result.mean["a"] - 3.0) < 0.1 and abs(result.sd["b"] - 0.5) < 0.1)
+    True
+    """
+    if not callable(cost):
+        raise InputError(
+            "cost is not callable",
+            found=type(cost).__name__,
+            wanted="a function of an array (n_samples, n_parameters)",
+        )
+    prior = as_priors(priors)
+    problem = Problem(priors=prior, active=prior.names, runner=_CostRunner(cost))
+    outcome = sample(
+        problem, seed_sequence(seed), max_runs=max_runs, batch_size=batch_size
+    )
+    return assemble([(problem, outcome)], seed=seed, method="cost")
+
+
+class _CostRunner:
+    """Calls a cost, turning what goes wrong into NaN."""
+
+    def __init__(self, cost: Callable[[Any], Any]):
+        self.cost = cost
+        self.failures: list[str] = []
+
+    def __call__(self, theta: Samples) -> Array:
+        try:
+            return self._checked(self.cost(theta), len(theta))
+        except InputError:
+            raise
+        except Exception as exc:  # a model may raise anything
+            if len(theta) == 1:
+                self.failures.append(repr(exc))
+                return np.full(1, np.nan)
+        return np.concatenate([self(theta[i : i + 1]) for i in range(len(theta))])
+
+    def _checked(self, value: Any, n: int) -> Array:
+        array = np.asarray(value, dtype=float)
+        if array.shape != (n,):
+            raise InputError(
+                "cost: wrong shape of what it returned",
+                found=f"{array.shape} for {n} samples",
+                wanted=f"({n},)",
+            )
+        return np.where(np.isfinite(array), array, np.nan)
