@@ -5,6 +5,7 @@ One pixel of temperate deciduous forest at a time, for one parameter vector
 (:func:`simulate_pixels`).
 """
 
+from ibis_dalec.blocks import warm_up
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import validate_forcing
 from ibis_dalec.parameters import parameter_table
@@ -23,4 +24,5 @@ __all__ = [
     "simulate_batch",
     "simulate_pixels",
     "validate_forcing",
+    "warm_up",
 ]

@@ -6,6 +6,7 @@ width, the order of the samples and the threads change the speed alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,6 +22,25 @@ LANES = 16
 PHYSICS_CYCLES = 10
 #: Below this many samples single lanes are faster than a block of lanes.
 _FEW = 3
+
+
+def warm_up(lanes: Iterable[int] = (1, LANES)) -> None:
+    """Compile the kernel into its cache on disk, about half a minute a lane width.
+
+    Later processes on the same kind of machine then start at once. Call it before
+    an array of tasks starts, or every task compiles for itself.
+    """
+    for width in lanes:
+        workspace = new_workspace(width)
+        w, flat = workspace[0], workspace.view(np.float64)
+        days = np.zeros(0)
+        none = np.zeros(0, dtype=np.int64)
+        flags = np.zeros(kernel.N_FLAGS, dtype=np.int64)
+        kernel.run(
+            w, flat, 0, 0, np.zeros((0, len(kernel.DRIVERS), 1)), days, days,
+            np.zeros((0, 1)), flags, none, none, np.zeros((0, 0, width)),
+        )  # fmt: skip
+        kernel.run_slow_pools(w, flat, np.zeros((0, 0, width)), none, flags, 0)
 
 
 def run_lanes(
