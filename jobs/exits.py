@@ -16,7 +16,7 @@ from types import FrameType
 
 import typer
 
-from jobs.errors import ConfigError, Stopped
+from jobs.errors import ConfigError, DiskFull, Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,12 @@ def guarded(run: Path, verb: str) -> Iterator[None]:
                 f"{verb}: stopped{f' by {stop}' if str(stop) else ''}; finished work "
                 f"is saved. Go on with: masm {verb} {run}{_resume(verb)}"
             )
+            if isinstance(stop, DiskFull):
+                # HDF5 keeps the file it could not finish, and would crash on it when
+                # the interpreter clears up: exit 139 in the place of 75.
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(Exit.STOPPED)
             raise typer.Exit(Exit.STOPPED) from None
         except Exception as exc:
             if isinstance(exc, _user_errors()):

@@ -32,14 +32,15 @@ def with_defaults(config: Config) -> Config:
 def expected_runs(config: Config) -> int | None:
     """Return about how many model runs a pixel takes, None if it cannot be told."""
     options = with_defaults(config).calibration.options
+    sizes = [len(block.parameters) for block in config.calibration.blocks]
+    if "max_runs" in options:
+        default_runs = importlib.import_module("masm.adaptive").default_runs
+        return sum(int(options["max_runs"] or default_runs(size)) for size in sizes)
     wanted = ("n_initial_per_parameter", "n_iterations", "n_check")
     if any(name not in options for name in wanted):
         return None
     per_parameter, iterations, check = (int(options[name]) for name in wanted)
-    return sum(
-        per_parameter * len(block.parameters) + 5 * iterations + check
-        for block in config.calibration.blocks
-    )
+    return sum(per_parameter * size + 5 * iterations + check for size in sizes)
 
 
 def _methods() -> dict[str, str]:
