@@ -218,7 +218,7 @@ def _sample(
         start=_allowed_start(problem, rng, max(512, n_chains)),
     )
     chains = ensemble_chains(
-        density, population[:n_chains], rng=rng, n_steps=n_draws, n_burn=100
+        density, population[:n_chains], rng=rng, n_steps=n_draws, n_burn=150
     )
     verdict = Verdict.of(problem, surrogate, chains.u, error, before, runs, rng=rng)
     return Outcome(

@@ -9,8 +9,8 @@ Three samplers of a density on [0, 1]^d, all of which reject proposals outside i
     earlier states (ter Braak and Vrugt 2008), which also crosses between modes.
 `ensemble_chains`
     Many chains in lockstep on any vectorised log density: differential evolution
-    and snooker moves from an archive (DE-MC(Z)), and draws from a normal fitted
-    to the archive.
+    and snooker moves from an archive (DE-MC(Z)), and draws from a mixture of
+    normals fitted to the archive.
 `tempered_population`
     Sequential Monte Carlo from the uniform prior to the density, which finds
     separate modes and gives each its weight (Del Moral et al. 2006).
@@ -274,7 +274,7 @@ def ensemble_chains(
     kept steps are a plain Markov chain. Each step of each chain is one of: a
     difference of two archive states along a random subset of the parameters, the
     same at full length (to cross between modes), a snooker move along the line to
-    an archive state, or a draw from a normal fitted to the archive.
+    an archive state, or a draw from a mixture of normals fitted to the archive.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ def ensemble_chains(
     value = _clean(log_density(state))
     archive = [state.copy()]
     frozen = state.copy()
-    normal = _Normal(frozen)
+    normal: _Normal | _Mixture = _Normal(frozen)
     u = np.empty((n_chains, n_steps, d))
     values = np.empty((n_chains, n_steps))
     accepted = proposed = 0
@@ -306,7 +306,8 @@ def ensemble_chains(
             frozen = np.concatenate(late)
             if len(frozen) > 4000:
                 frozen = frozen[:: len(frozen) // 2000]
-            normal = _Normal(frozen)
+            # The mixture takes longer to fit: only for the steps that are kept.
+            normal = _Mixture(frozen, rng) if t == 0 else _Normal(frozen)
         new, log_ratio = _ensemble_proposal(state, frozen, normal, rng)
         inside = np.all((new >= 0.0) & (new <= 1.0), axis=1) & np.isfinite(log_ratio)
         new_value = np.full(n_chains, -np.inf)
@@ -349,8 +350,60 @@ class _Normal:
         return -0.5 * np.einsum("ij,ij->i", z, z)
 
 
+class _Mixture:
+    """Mixture of normals fitted to states by expectation maximisation.
+
+    It follows a bent or two-humped posterior, where one normal proposes little that
+    is accepted.
+    """
+
+    def __init__(self, states: Array, rng: np.random.Generator, n_parts: int = 12):
+        n, d = states.shape
+        n_parts = max(1, min(n_parts, n // (10 * d)))
+        ridge = 1e-4 * np.diag(states.var(axis=0)) + 1e-10 * np.eye(d)
+        whole = np.atleast_2d(np.cov(states.T)) + ridge
+        self.means = states[rng.choice(n, n_parts, replace=False)]
+        self.factors = np.linalg.cholesky(np.tile(whole / n_parts, (n_parts, 1, 1)))
+        self.shares = np.full(n_parts, 1.0 / n_parts)
+        for _ in range(20):
+            parts = self._parts(states)
+            belongs = np.exp(parts - _log_sum(parts)[:, None])
+            size = belongs.sum(axis=0) + 1e-6
+            self.shares = size / size.sum()
+            self.means = (belongs.T @ states) / size[:, None]
+            for k in range(n_parts):
+                r = states - self.means[k]
+                # A few pseudo-states of the whole keep small parts from collapsing.
+                covariance = (belongs[:, k, None] * r).T @ r + 2 * d * whole / n_parts
+                covariance = covariance / (size[k] + 2 * d) + ridge
+                self.factors[k] = np.linalg.cholesky(1.1 * covariance)
+
+    def _parts(self, x: Array) -> Array:
+        """Log of share times density of each part, up to a constant, (n, n_parts)."""
+        parts = np.empty((len(x), len(self.shares)))
+        for k, factor in enumerate(self.factors):
+            z = np.linalg.solve(factor, (x - self.means[k]).T)
+            parts[:, k] = -0.5 * np.sum(z**2, axis=0)
+            parts[:, k] += np.log(self.shares[k]) - np.log(np.diag(factor)).sum()
+        return parts
+
+    def draw(self, n: int, rng: np.random.Generator) -> Array:
+        """Draw n points, (n, n_parameters)."""
+        k = rng.choice(len(self.shares), size=n, p=self.shares)
+        z = rng.standard_normal((n, self.means.shape[1]))
+        return self.means[k] + np.einsum("nij,nj->ni", self.factors[k], z)
+
+    def log_density(self, x: Array) -> Array:
+        return _log_sum(self._parts(x))
+
+
+def _log_sum(parts: Array) -> Array:
+    most = parts.max(axis=1)
+    return np.asarray(most + np.log(np.exp(parts - most[:, None]).sum(axis=1)))
+
+
 def _ensemble_proposal(
-    state: Array, archive: Array, normal: _Normal, rng: np.random.Generator
+    state: Array, archive: Array, normal: _Normal | _Mixture, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Proposed states and the log Hastings ratio of each."""
     n, d = state.shape
@@ -359,7 +412,7 @@ def _ensemble_proposal(
     a, b, c = archive[rng.integers(0, len(archive), (3, n))]
 
     # Differences along a random subset of parameters (at least one).
-    share = rng.choice([0.3, 0.6, 1.0], size=n)
+    share = rng.choice([0.5, 1.0, 1.0, 1.0], size=n)
     chosen = rng.random((n, d)) < share[:, None]
     chosen[np.arange(n), rng.integers(0, d, n)] = True
     gamma = 2.38 / np.sqrt(2.0 * chosen.sum(axis=1))
@@ -385,7 +438,7 @@ def _ensemble_proposal(
             ratio = (d - 1) * (np.log(new_length) - np.log(np.where(ok, length, 1.0)))
         log_ratio[s] = np.where(ok & (new_length > 0.0), ratio, -np.inf)
 
-    independent: NDArray[np.bool_] = ~snooker & np.less(kind, 0.4)
+    independent: NDArray[np.bool_] = ~snooker & np.less(kind, 0.7)
     if independent.any():
         i = np.flatnonzero(independent)
         new[i] = normal.draw(len(i), rng)
