@@ -283,7 +283,7 @@ class Execution(_Section):
 class Calibration(_Section):
     """The adaptive loop and its size."""
 
-    method: str = Field(default="published", description="a method of masm.calibrate")
+    method: str = Field(default="emulator", description="a method of masm.calibrate")
     options: dict[str, int | float | str | bool] = Field(
         default_factory=dict, description="of the method, such as n_iterations"
     )
