@@ -1,0 +1,1 @@
+"""Measurements of calibration methods and of the model, side by side."""

@@ -66,10 +66,7 @@ class Target:
 
     def truth(self, n: int = 100_000) -> Array:
         """Reference posterior draws, (n, n_parameters), kept in the user's cache."""
-        folder = (
-            Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-            / "masm-benchmarks"
-        )
+        folder = cache_folder()
         path = folder / f"{self.name}-{n}.npy"
         if path.exists():
             return np.load(path)
@@ -81,6 +78,23 @@ class Target:
         np.save(aside, draws)
         os.replace(aside, path)
         return draws
+
+    def observations(self) -> Any:
+        """Observed series with their error sd, as `masm.calibrate` takes them."""
+        import pandas as pd
+        import xarray as xr
+
+        if self.observed is None:
+            raise TypeError(f"{self.name} has no series")
+        starts = np.arange(0, 365, WINDOW)
+        days = np.concatenate([starts + 365 * year for year in range(N_YEARS)])
+        time = pd.date_range("2001-01-01", periods=365 * N_YEARS, freq="D")[days]
+        data = {}
+        for name, (values, sd) in self.observed.items():
+            units = {"units": UNITS[name]}
+            data[name] = ("time", values, units)
+            data[f"{name}_sd"] = ("time", np.full(values.size, sd), units)
+        return xr.Dataset(data, coords={"time": time})
 
     def _inside(self, n: int, rng: np.random.Generator) -> Array:
         assert self.exact is not None
@@ -103,6 +117,12 @@ class Target:
             log_density, starts[:200], rng=rng, n_steps=2000, n_burn=500
         )
         return chains.pooled[rng.choice(len(chains.pooled), n, replace=False)]
+
+
+def cache_folder() -> Path:
+    """Where reference draws are kept between runs."""
+    home = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    return Path(home) / "masm-benchmarks"
 
 
 def _rng(variant: int, name: str) -> np.random.Generator:
@@ -234,6 +254,7 @@ def bimodal4(variant: int = 0) -> Target:
 
 N_YEARS = 3
 WINDOW = 8
+UNITS = {"gpp": "g m-2 d-1", "lai": "1"}
 CARBON_PRIORS = {
     "light_use": (0.4, 2.5),
     "vpd_slope": (0.05, 1.5),
@@ -369,13 +390,12 @@ def as_dataset(daily: dict[str, Array]) -> Any:
     import pandas as pd
     import xarray as xr
 
-    units = {"gpp": "g m-2 d-1", "lai": "1"}
     n_days = next(iter(daily.values())).shape[1]
     # 2001-2003 has no leap year.
     time = pd.date_range("2001-01-01", periods=n_days, freq="D")
     return xr.Dataset(
         {
-            name: (("sample", "time"), values, {"units": units[name]})
+            name: (("sample", "time"), values, {"units": UNITS[name]})
             for name, values in daily.items()
         },
         coords={"time": time},

@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 # Parts of a calibration that draw their own random numbers.
 _DESIGN, _BATCH, _FINAL = range(3)
 
-_N_BATCHES = 12
+# Of the loop; `calibrate` makes one more call, for the scores of default and result.
+_N_BATCHES = 11
 _N_POPULATION = 300
 _N_POOL = 150
 # Runs nearer than this (times the cube's diagonal) to another tell nothing new.
@@ -86,7 +87,7 @@ def sample(
     max_runs: int | None = None,
     batch_size: int | None = None,
     n_chains: int = 80,
-    n_draws: int = 1200,
+    n_draws: int = 1000,
 ) -> Outcome:
     """Calibrate a problem on a surrogate refined where the posterior is.
 
@@ -99,7 +100,7 @@ def sample(
         15 for each parameter and 27 (`calibrate` adds three: defaults, best, mean).
     batch_size : int, optional
         Runs in each batch after the first, which is of 5 for each parameter; by
-        default so that there are twelve batches in all.
+        default so that there are eleven batches in all.
     n_chains, n_draws : int
         Chains of the posterior, and kept draws of each.
 
@@ -217,6 +218,8 @@ def _sample(
         n_moves=4,
         start=_allowed_start(problem, rng, max(512, n_chains)),
     )
+    if isinstance(surrogate, SeriesEmulator):
+        surrogate.ignore_certain(population)
     chains = ensemble_chains(
         density, population[:n_chains], rng=rng, n_steps=n_draws, n_burn=150
     )

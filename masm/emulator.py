@@ -42,6 +42,8 @@ _AFRESH_GROWTH = 2.0
 # The emulator's variance counts in the likelihood up to that of one observation:
 # without a limit, places where nothing is known would become likely.
 _MOST_VARIANCE = 1.0
+# A score's variance below this is nothing beside an observation's, which is one.
+_CERTAIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class SeriesEmulator:
         self.processes: list[GaussianProcess] = []
         self.n_fitted = 0
         self.n_afresh = 0
+        self.certain: set[int] = set()
 
     # -- training -----------------------------------------------------------
 
@@ -137,6 +140,7 @@ class SeriesEmulator:
                 )
             processes.append(gp)
         self.processes = processes
+        self.certain = set()
         self.n_fitted = len(u)
 
     def _append(self, u: Array, cost: Array, whitened: Array) -> None:
@@ -160,10 +164,27 @@ class SeriesEmulator:
     # The variance of the left-out part is taken as zero here: it is a large number
     # (every observation's noise) with a small error, and would only be rewarded.
     def _predict(self, u: Array) -> tuple[Array, Array]:
-        parts = [gp.predict(u) for gp in self.processes[:-1]]
-        rest = self.processes[-1].predict_mean(u)
-        mean = np.array([*(m for m, _ in parts), rest])
-        return mean, np.array([*(v for _, v in parts), np.zeros(len(u))])
+        mean = np.empty((len(self.processes), len(u)))
+        variance = np.zeros_like(mean)
+        last = len(self.processes) - 1
+        for j, gp in enumerate(self.processes):
+            if j == last or j in self.certain:
+                mean[j] = gp.predict_mean(u)
+            else:
+                mean[j], variance[j] = gp.predict(u)
+        return mean, variance
+
+    def ignore_certain(self, draws: Array) -> None:
+        """Save the variance of components that are certain at these draws.
+
+        Until the next fit it counts as zero there and elsewhere, which is on the
+        side of caution: variance only ever makes a place likelier.
+        """
+        self.certain = {
+            j
+            for j, gp in enumerate(self.processes[:-1])
+            if np.quantile(gp.predict(draws)[1], 0.95) < _CERTAIN
+        }
 
     def log_density(self, u: Array) -> Array:
         """Log likelihood with the emulator's variance included, (n_points,)."""
