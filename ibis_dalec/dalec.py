@@ -152,7 +152,7 @@ def leaf_area(w):
 def canopy_area(w):
     """Leaf area of the canopy-covered part, and canopy water lost with leaves."""
     for lane in range(w.lai.shape[0]):
-        lai = min(LAI_MAX, w.lai_ground[lane] / FU)
+        lai = clip(w.lai_ground[lane] / FU, 0.0, LAI_MAX)
         store = w.wliqu[lane] + w.wsnou[lane]
         w.canopy_adjust[lane] = 2.0 * FU * (w.lai_previous[lane] - lai) * store
         w.lai[lane] = lai
