@@ -132,7 +132,8 @@ class Leaves:
         """Call ``times``; gross and net assimilation of the last (mol m-2 s-1)."""
         bright = self["toppar"] > 10.0
         extinction = self["extinction"]
-        day = (1.0 - np.exp(-extinction * self["lai"])) / (extinction * self["lai"])
+        depth = extinction * np.maximum(self["lai"], 1e-30)
+        day = (1.0 - np.exp(-depth)) / depth
         scale = np.where(bright, day, self["scale_a"] / self["scale_b"])
         for _ in range(times):
             canopy_physiology(self.workspace[0])
