@@ -434,7 +434,7 @@ def _ensemble_proposal(
         along = np.einsum("ij,ij->i", a[s] - b[s], direction)
         new[s] = state[s] + (stretch * along)[:, None] * direction
         new_length = np.linalg.norm(new[s] - c[s], axis=1)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             ratio = (d - 1) * (np.log(new_length) - np.log(np.where(ok, length, 1.0)))
         log_ratio[s] = np.where(ok & (new_length > 0.0), ratio, -np.inf)
 

@@ -1,0 +1,143 @@
+"""The adaptive loop: what is run next, what is avoided, and what is believed."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import masm
+from masm.acquisition import Information, most_informative
+from masm.adaptive import (
+    Verdict,
+    failure_penalty,
+    function_spread,
+    moment_shift,
+    sample,
+    spread_points,
+    weight_error,
+)
+from masm.exploration import Explorer
+from masm.priors import as_priors
+from masm.problem import Problem, Runs, seed_sequence
+
+
+def cost_problem(cost, priors, constraints=()):
+    prior = masm.Priors(priors, constraints) if constraints else as_priors(priors)
+    return Problem(priors=prior, active=prior.names, runner=cost)
+
+
+def bowl(theta):
+    return ((np.asarray(theta) - 0.5) ** 2 / 0.01).sum(axis=1)
+
+
+def test_greedy_choice_takes_the_run_that_tells_most_and_not_its_twin():
+    # Rows 0 and 1 are the same place; row 2 is another; the reference likes both.
+    prior = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.5]])
+    information = Information(np.hstack([prior, prior[:, [0, 2]]]), np.ones(2), 1e-6)
+    assert most_informative([information], 0, 2) == [0, 2]
+    assert most_informative([information], 1, 1) == [2]
+
+
+def test_a_lone_failure_is_an_accident_and_a_crowd_of_them_a_border():
+    rng = np.random.default_rng(0)
+    good = rng.random((40, 2)) * [0.5, 1.0]
+    failed = 0.5 + rng.random((20, 2)) * [0.5, 1.0]
+    failed = failed[failed[:, 1] < 1.0]
+    inside, outside = np.array([[0.2, 0.5]]), np.array([[0.85, 0.8]])
+    assert failure_penalty(inside, good, failed)[0] == 0.0
+    assert failure_penalty(outside, good, failed)[0] < -5.0
+    assert failure_penalty(inside, good, good[:1])[0] == 0.0
+
+
+def test_the_explorer_looks_where_a_second_mode_would_fit():
+    """Runs crowd one corner; the farthest uncovered part is worth a look."""
+    rng = np.random.default_rng(0)
+    u = np.vstack(
+        [0.25 + 0.05 * rng.standard_normal((30, 2)), [[0.0, 1.0], [1.0, 0.0]]]
+    )
+    u = np.clip(u, 0.0, 1.0)
+    runs = Runs(u, 2.0 * np.sum(((u - 0.25) / 0.05) ** 2, axis=1))
+    explorer = Explorer(runs, rng)
+    points = explorer.elsewhere(explorer.candidates(rng), u[:30], 2)
+    assert np.all(np.linalg.norm(points - 0.25, axis=1) > 0.2)
+    assert np.linalg.norm(points[0] - points[1]) > 0.1
+
+
+def test_first_points_are_spread_and_keep_the_constraints():
+    rng = np.random.default_rng(0)
+    problem = cost_problem(bowl, {"a": (0, 1), "b": (0, 1)}, [masm.below("a", "b")])
+    points = spread_points(problem, 30, rng)
+    assert points.shape == (30, 2)
+    assert np.all(points[:, 0] < points[:, 1])
+
+
+def test_the_posterior_keeps_a_constraint():
+    problem = cost_problem(bowl, {"a": (0, 1), "b": (0, 1)}, [masm.below("a", "b")])
+    outcome = sample(problem, seed_sequence(1), max_runs=40)
+    assert np.all(outcome.u[..., 0] < outcome.u[..., 1])
+    assert np.all(outcome.runs.u[:, 0] < outcome.runs.u[:, 1])
+    # Half of a round normal, cut along its diagonal.
+    middle = 0.5 * outcome.u.reshape(-1, 2).sum(axis=1)
+    assert_allclose(middle.mean(), 0.5, atol=0.01)
+
+
+def test_errors_of_the_cost_become_a_total_variation():
+    assert weight_error(np.full(9, 7.0)) == pytest.approx(0.0)
+    # Weights 1 and 3 in equal shares are 0.25 away from equal ones.
+    assert weight_error(np.array([0.0, 2.0 * np.log(3.0)])) == pytest.approx(0.25)
+    assert weight_error(np.array([1.0])) == 1.0
+
+
+def test_spread_of_functions_is_that_of_the_posteriors_they_make():
+    u = (np.arange(4000)[:, None] + 0.5) / 4000.0
+    cost = np.zeros(4000)
+    assert function_spread(u, cost, np.full((3, 4000), 5.0)) == pytest.approx(0.0)
+    # All of the mass in the lower half is half away from a uniform density.
+    half = np.where(u[:, 0] < 0.5, 0.0, 100.0)
+    assert function_spread(u, cost, half[None, :]) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_shift_of_moments_is_the_total_variation_of_close_normals():
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((200_000, 1))
+    # Two normals 0.2 sd apart differ by 2 Phi(0.1) - 1 = 0.0797.
+    assert moment_shift(a + 0.2, a) == pytest.approx(0.0797, abs=0.002)
+
+
+def test_a_surrogate_wrong_at_the_posterior_is_not_believed():
+    good = Verdict(check=0.05, spread=0.02, shift=0.05, failed=0.0)
+    assert (good.status, good.reason) == ("done", "")
+    for part in ({"check": 0.6}, {"spread": 0.3}, {"shift": 0.5}):
+        verdict = Verdict(
+            **{"check": 0.0, "spread": 0.0, "shift": 0.0, **part}, failed=0
+        )
+        assert verdict.status == "suspect"
+        assert verdict.reason == "surrogate_not_fitted"
+    assert Verdict(check=0.0, spread=0.0, shift=0.0, failed=0.8).reason == "model_nan"
+
+
+def test_a_stopped_calibration_goes_on_to_the_same_answer():
+    """A record that already holds the first batches changes nothing."""
+
+    class Record:
+        def __init__(self, kept):
+            self.kept, self.asked = list(kept), 0
+
+        def run(self, u, run):
+            if self.asked < len(self.kept):
+                found = self.kept[self.asked]
+                assert np.array_equal(found.u, u)
+            else:
+                found = run(u)
+                self.kept.append(found)
+            self.asked += 1
+            return found
+
+    def go(kept):
+        record = Record(kept)
+        prior = as_priors({"a": (0, 1), "b": (0, 1)})
+        problem = Problem(prior, prior.names, bowl, record=record)
+        return sample(problem, seed_sequence(3), max_runs=40), record.kept
+
+    whole, batches = go([])
+    resumed, _ = go(batches[:4])
+    assert np.array_equal(whole.u, resumed.u)

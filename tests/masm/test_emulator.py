@@ -1,0 +1,121 @@
+"""The emulator of series against the model it stands for."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import masm
+from benchmarks.metrics import distance
+from benchmarks.targets import as_dataset, make
+from masm.chains import latin_hypercube
+from masm.emulator import Basis, SeriesEmulator
+from masm.problem import Runs
+
+
+class White:
+    """A likelihood of independent unit errors around zero."""
+
+    def whiten(self, series):
+        return series
+
+
+def runs_of(model, u):
+    series = model(u)
+    return Runs(u, np.sum(series**2, axis=1), series)
+
+
+@pytest.fixture
+def decay():
+    """Series of 60 values, smooth in three parameters, the last without effect."""
+    time = np.linspace(0.0, 3.0, 60)
+    noise = np.random.default_rng(5).standard_normal(60)
+
+    def model(u):
+        rate = 0.5 + u[:, 1:2]
+        return 20.0 * (u[:, :1] * np.exp(-rate * time) - 0.4 * np.exp(-time)) + noise
+
+    return model
+
+
+def test_the_emulated_cost_is_the_models(decay):
+    rng = np.random.default_rng(0)
+    emulator = SeriesEmulator(White(), 3)
+    emulator.update(runs_of(decay, latin_hypercube(40, 3, rng)), rng)
+    u = rng.random((2000, 3))
+    cost = np.sum(decay(u) ** 2, axis=1)
+    near = cost < cost.min() + 20.0
+    assert near.sum() > 50
+    # Half a unit of -2 log L at a plausible point moves a posterior by little.
+    for guess in (emulator.cost(u[near]), -2.0 * emulator.log_density(u[near])):
+        assert np.sqrt(np.mean((guess - cost[near]) ** 2)) < 0.5
+
+
+def test_at_its_own_runs_the_emulator_has_the_models_cost(decay):
+    rng = np.random.default_rng(0)
+    runs = runs_of(decay, latin_hypercube(40, 3, rng))
+    emulator = SeriesEmulator(White(), 3)
+    emulator.update(runs, rng)
+    near = runs.cost < runs.cost.min() + 10.0
+    assert_allclose(emulator.cost(runs.u[near]), runs.cost[near], atol=0.05)
+
+
+def test_appended_runs_are_learned(decay):
+    rng = np.random.default_rng(0)
+    u = latin_hypercube(46, 3, rng)
+    u[40:, :2] = [0.4, 0.5] + 0.02 * rng.standard_normal((6, 2))
+    emulator = SeriesEmulator(White(), 3)
+    emulator.update(runs_of(decay, u[:40]), rng)
+    fitted = emulator.processes
+    emulator.update(runs_of(decay, u), rng)
+    assert emulator.processes is fitted
+    assert len(fitted[0].x) == 46
+    new = runs_of(decay, u[40:])
+    assert_allclose(emulator.cost(new.u), new.cost, atol=0.05)
+
+
+def test_where_nothing_is_known_the_likelihood_is_flatter_than_the_best_guess(decay):
+    rng = np.random.default_rng(0)
+    u = 0.3 * latin_hypercube(15, 3, rng)
+    emulator = SeriesEmulator(White(), 3)
+    emulator.update(runs_of(decay, u), rng)
+    far = np.full((1, 3), 0.95)
+    assert -2.0 * emulator.log_density(far)[0] < emulator.cost(far)[0]
+
+
+def test_functions_drawn_scatter_around_the_best_guess(decay):
+    rng = np.random.default_rng(0)
+    emulator = SeriesEmulator(White(), 3)
+    emulator.update(runs_of(decay, latin_hypercube(20, 3, rng)), rng)
+    u = rng.random((5, 3))
+    drawn = emulator.sample_cost(u, 4000, rng)
+    expected = emulator.cost(u) + sum(g.predict(u)[1] for g in emulator.processes)
+    assert_allclose(drawn.mean(axis=0), expected, rtol=0.05)
+
+
+def test_components_are_orthonormal_and_span_the_plausible_runs():
+    rng = np.random.default_rng(0)
+    series = rng.standard_normal((30, 3)) @ rng.standard_normal((3, 50))
+    basis = Basis.of(series, np.ones(30), 10)
+    assert len(basis.vectors) == 3
+    assert_allclose(basis.vectors @ basis.vectors.T, np.eye(3), atol=1e-12)
+    back = basis.scores(series) @ basis.vectors
+    assert_allclose(back, series, atol=0.3)
+
+
+def test_the_carbon_models_posterior_is_found_from_its_series():
+    target = make("dalec6", 0)
+    result = masm.calibrate(
+        lambda theta: as_dataset(target.model(np.asarray(theta))),
+        target.observations(),
+        target.priors,
+        seed=1,
+    )
+    draws = np.stack(
+        [result.posterior[name].to_numpy().ravel() for name in target.priors]
+    )
+    found = distance(draws.T, target.truth())
+    assert result.n_model_runs <= 120
+    assert result.status == "done"
+    assert found.mmtv < 0.06
+    assert found.largest_tv < 0.1
+    assert found.gskl < 0.1
