@@ -32,6 +32,7 @@ pixels:
 periods: {spinup: 2001, calibration: 2002, validation: 2003}
 streams: {gpp: {}, lai: {variance: {fraction: 0.2, floor: 0.3}}}
 calibration:
+  method: published
   options: {n_iterations: 4, n_draws: 4000, n_steps: 1000, n_initial_per_parameter: 15}
   blocks:
     - {streams: [gpp], parameters: [vmax]}

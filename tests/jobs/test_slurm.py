@@ -39,6 +39,7 @@ twin:
   truth: random
   noise: {gpp: {fraction: 0.05, floor: 0.2}, lai: {fraction: 0.05, floor: 0.1}}
 calibration:
+  method: published
   options: {n_iterations: 2, n_draws: 2000, n_steps: 400, n_initial_per_parameter: 10}
   keep_draws: 100
   blocks: [{streams: [gpp, lai], parameters: [vmax, p18]}]
