@@ -16,7 +16,9 @@ from regions.raster import cell_means
 LOWEST, HIGHEST = -450.0, 8900.0  # m: the Dead Sea, Mount Everest
 
 
-def read_elevation(path: str | Path, where: Grid | Cells) -> xr.Dataset:
+def read_elevation(
+    path: str | Path, where: Grid | Cells, *, must_cover: bool = True
+) -> xr.Dataset:
     """Mean height of each cell.
 
     Parameters
@@ -25,6 +27,8 @@ def read_elevation(path: str | Path, where: Grid | Cells) -> xr.Dataset:
         GeoTIFF in metres above the sea, any projection.
     where : Grid or Cells
         Where heights are wanted.
+    must_cover : bool
+        Refuse a raster that touches none of the cells.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def read_elevation(path: str | Path, where: Grid | Cells) -> xr.Dataset:
         return height
 
     cells = target(where)
-    mean, share = cell_means(path, cells, metres)
+    mean, share = cell_means(path, cells, metres, must_cover=must_cover)
     dataset = xr.Dataset(
         {
             "elevation": (

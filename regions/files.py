@@ -19,6 +19,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
+import h5py
 import xarray as xr
 
 from ibis_dalec.errors import InputError
@@ -170,6 +171,9 @@ def open_netcdf(path: str | Path) -> Iterator[xr.Dataset]:
         classic = content.read(3) == b"CDF"
     engine = "scipy" if classic else "h5netcdf"
     with reading(path, "a netCDF-3 or netCDF-4 file"):
+        if not classic:
+            # h5netcdf leaves half an object behind when HDF5 cannot open a file.
+            h5py.File(path, "r").close()
         options: dict[str, Any] = {"mmap": False} if classic else {}
         with xr.open_dataset(path, engine=engine, cache=False, **options) as dataset:
             yield dataset

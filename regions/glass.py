@@ -25,6 +25,7 @@ from ibis_dalec.inputs.variables import FLUXES
 from regions.files import existing_file, matching_files, reading
 from regions.grid import CELLS_PER_DEGREE, N_COLUMNS, N_ROWS, Cells, Grid
 from regions.gridded import delivered, target
+from regions.hdf4_helper import Hdf4Process
 from regions.units import conversion
 from regions.windows import window_length
 
@@ -100,10 +101,11 @@ def read_glass(
         )
     days = np.array(sorted(by_day), dtype="datetime64[D]")
     values = np.empty((days.size, len(cells)), dtype=np.float32)
-    for index, day in enumerate(days):
-        values[index] = _read_one(
-            by_day[day], cells, driver, field or stream.upper(), units, day
-        )
+    with Hdf4Process() as library:
+        for index, day in enumerate(days):
+            values[index] = _read_one(
+                library, by_day[day], cells, driver, field or stream.upper(), units, day
+            )
     dataset = xr.Dataset(
         {
             stream: (
@@ -136,6 +138,7 @@ def _year(day: np.datetime64) -> int:
 
 
 def _read_one(
+    library: Hdf4Process,
     path: Path,
     cells: Cells,
     driver: Driver,
@@ -143,26 +146,30 @@ def _read_one(
     units: str | None,
     day: np.datetime64,
 ) -> NDArray:
-    from pyhdf.SD import SD
-
     path = existing_file(path)
     with reading(path, "an HDF4 file of GLASS"):
-        content = SD(str(path))
-        try:
-            if field not in content.datasets():
-                raise InputError(
-                    f"{path}  {field}",
-                    found=f"fields {', '.join(content.datasets()) or 'none'}",
-                    wanted=f"a field {field}",
-                )
-            data = content.select(field)
-            packing = _packing(data.attributes(), path, field, driver, units)
-            shape = tuple(np.atleast_1d(data.info()[2]).tolist())
-            row, column = _origin(content.attributes(), shape, path)
-            raw = _window(data, shape, row, column, cells, path)
-            data.endaccess()
-        finally:
-            content.end()
+        found = library.describe(path, field)
+        if field not in found["fields"]:
+            raise InputError(
+                f"{path}  {field}",
+                found=f"fields {', '.join(found['fields']) or 'none'}",
+                wanted=f"a field {field}",
+            )
+        packing = _packing(found["field"], path, field, driver, units)
+        shape = tuple(found["shape"])
+        row, column = _origin(found["file"], shape, path)
+        rows = cells.ids // N_COLUMNS - row
+        columns = cells.ids % N_COLUMNS - column
+        top, bottom = int(rows.min()), int(rows.max()) + 1
+        left, right = int(columns.min()), int(columns.max()) + 1
+        if min(top, left) < 0 or bottom > shape[0] or right > shape[1]:
+            raise InputError(
+                str(path),
+                found=f"a grid of {shape} cells that does not hold the region",
+                wanted="one that does",
+            )
+        block = library.window(path, field, (top, bottom), (left, right))
+        raw = block[rows - top, columns - left]
     known = (raw != packing.fill) & (raw >= packing.low) & (raw <= packing.high)
     values = raw.astype(np.float64) * packing.scale * packing.factor
     if packing.per_window:
@@ -296,24 +303,3 @@ def _packed_degrees(text: str) -> float:
     whole, rest = divmod(abs(value), 1.0e6)
     minutes, seconds = divmod(rest, 1.0e3)
     return float(np.copysign(whole + minutes / 60.0 + seconds / 3600.0, value))
-
-
-def _window(
-    data, shape: tuple[int, ...], row: int, column: int, cells: Cells, path: Path
-) -> NDArray:
-    rows = cells.ids // N_COLUMNS - row
-    columns = cells.ids % N_COLUMNS - column
-    if (
-        rows.min() < 0
-        or columns.min() < 0
-        or rows.max() >= shape[0]
-        or columns.max() >= shape[1]
-    ):
-        raise InputError(
-            str(path),
-            found=f"a grid of {shape} cells that does not hold the region",
-            wanted="one that does",
-        )
-    top, left = int(rows.min()), int(columns.min())
-    block = data[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
-    return np.asarray(block)[rows - top, columns - left]

@@ -89,7 +89,7 @@ class Grid:
         whole = {}
         for name, degrees in edges.items():
             count = float(degrees) * CELLS_PER_DEGREE
-            if not abs(count - round(count)) < 1e-6:  # NaN too
+            if not np.isfinite(count) or abs(count - round(count)) >= 1e-6:
                 raise InputError(
                     f"bounds: {name}",
                     found=f"{degrees!r}",

@@ -33,7 +33,7 @@ _LON = ("lon", "longitude")
 _TIME = ("time", "day")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Field:
     """A variable of a provider's file and what becomes of it.
 

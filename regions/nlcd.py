@@ -32,6 +32,7 @@ def read_nlcd_fraction(
     where: Grid | Cells,
     *,
     classes: Sequence[int] = (DECIDUOUS_FOREST,),
+    must_cover: bool = True,
 ) -> xr.Dataset:
     """Share of some classes in each cell.
 
@@ -43,6 +44,8 @@ def read_nlcd_fraction(
         Where shares are wanted.
     classes : sequence of int
         Of the NLCD legend.
+    must_cover : bool
+        Refuse a raster that touches none of the cells.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def read_nlcd_fraction(
         return np.where(outside, np.nan, np.isin(raw, list(classes)).astype(float))
 
     cells = target(where)
-    mean, share = cell_means(path, cells, is_class)
+    mean, share = cell_means(path, cells, is_class, must_cover=must_cover)
     dataset = xr.Dataset(
         {
             "forest_fraction": (

@@ -25,6 +25,8 @@ def cell_means(
     path: str | Path,
     cells: Cells,
     values: Callable[[NDArray, float | None], NDArray],
+    *,
+    must_cover: bool = True,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean of a raster's first band in each cell, and the share that has values.
 
@@ -36,6 +38,8 @@ def cell_means(
         Where means are wanted.
     values : callable
         (raw block, nodata) -> float64 block, NaN where nothing is known.
+    must_cover : bool
+        Refuse a raster that touches none of the cells.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def cell_means(
         for chosen in _blocks(cells):
             part = Cells(cells.ids[chosen])
             mean[chosen], share[chosen] = _block_means(raster, part, values, path)
-    if not (share > 0.0).any():
+    if must_cover and not (share > 0.0).any():
         left, bottom, right, top = raster.bounds
         raise InputError(
             str(path),

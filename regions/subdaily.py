@@ -88,6 +88,22 @@ class _Sums:
             self.values[day, at] += values
         self.counts[day, at] += 1
 
+    def add_all(
+        self,
+        moments: NDArray,
+        values: NDArray,
+        zones: list[tuple[int, NDArray]],
+        shift: int,
+        first_day: np.datetime64,
+    ) -> None:
+        """Times (time, cell) into the local days they belong to."""
+        for offset, zone in zones:
+            local = moments + np.timedelta64(offset * HOUR - shift, "s")
+            days = (local.astype("datetime64[D]") - first_day).astype(int)
+            for day, row in zip(days, values, strict=True):
+                if 0 <= day < self.values.shape[0]:
+                    self.add(int(day), zone, row[zone])
+
     def result(self, per_day: int) -> NDArray:
         values = self.values / per_day if self.rule == "mean" else self.values
         return np.where(self.counts == per_day, values, np.nan)
@@ -148,19 +164,26 @@ def read_local_days(
             some = wanted_variable(dataset, _first_name(here, dataset), path)
             time = times_of(dataset, time_name(some, path), path)
             last_time = _check_steps(time, path, last_time, step_hours)
+            # Local days reach a day beyond their dates in UTC, on either side.
+            near = np.flatnonzero((time >= first_day - 1) & (time < last_day + 2))
+            if near.size == 0:
+                continue
+            needed = slice(int(near[0]), int(near[-1]) + 1)
+            # Minimum and maximum are of one variable: it is read once.
+            groups: dict[tuple[Field, ...], list[Daily]] = {}
             for daily in here:
-                name = daily.variable.name
-                kept = sums.setdefault(name, _Sums(daily.rule, n_days, len(cells)))
-                shift = step_hours * HOUR if daily.stamped_at_end else 0
-                for part, values in _values(dataset, daily, path, time, regridders):
-                    for moment, row in zip(time[part], values, strict=True):
-                        for offset, zone in zones:
-                            local = moment + np.timedelta64(offset * HOUR - shift, "s")
-                            day = int(
-                                (local.astype("datetime64[D]") - first_day).astype(int)
-                            )
-                            if 0 <= day < n_days:
-                                kept.add(day, zone, row[zone])
+                groups.setdefault(daily.sources, []).append(daily)
+            for together in groups.values():
+                for moments, values in _values(
+                    dataset, together[0], path, time, needed, regridders
+                ):
+                    for daily in together:
+                        kept = sums.setdefault(
+                            daily.variable.name,
+                            _Sums(daily.rule, n_days, len(cells)),
+                        )
+                        shift = step_hours * HOUR if daily.stamped_at_end else 0
+                        kept.add_all(moments, values, zones, shift, first_day)
     days = first_day + np.arange(n_days)
     data = {}
     for daily in wanted:
@@ -192,10 +215,15 @@ def _values(
     daily: Daily,
     path: Path,
     time: NDArray,
+    needed: slice,
     regridders: RegridderCache,
-) -> Iterator[tuple[slice, NDArray]]:
-    """Values on the cells, (time, cell), in blocks."""
-    variables = [wanted_variable(dataset, s.name, path) for s in daily.sources]
+) -> Iterator[tuple[NDArray, NDArray]]:
+    """Times, and values on the cells (time, cell), in blocks."""
+    variables = [
+        variable.isel({time_name(variable, path): needed})
+        for variable in (wanted_variable(dataset, s.name, path) for s in daily.sources)
+    ]
+    time = time[needed]
     regridder: Regridder = regridders(axes_of(dataset, variables[0], path))
     streams = [
         blocks(variable, regridder, time, source, path)
@@ -205,7 +233,7 @@ def _values(
         part = parts[0][0]
         grids = [values for _, values in parts]
         grid = daily.combine(*grids) if daily.combine else grids[0]
-        yield part, regridder(grid)
+        yield time[part], regridder(grid)
 
 
 def _check_steps(
