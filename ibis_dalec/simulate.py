@@ -80,7 +80,7 @@ def simulate(
     """
     batch = simulate_batch(
         forcing,
-        {name: np.array([float(v)]) for name, v in (parameters or {}).items()},
+        {name: [value] for name, value in (parameters or {}).items()},
         initial_state=initial_state,
         spinup_cycles=spinup_cycles,
         lai=lai,

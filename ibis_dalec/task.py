@@ -44,8 +44,7 @@ def parameter_arrays(
 ) -> np.ndarray:
     """Checked parameter values, (sample, parameter), in the kernel's order."""
     table = parameter_table()
-    given = {str(k): np.asarray(v, dtype=float) for k, v in parameters.items()}
-    for name in given:
+    for name in map(str, parameters):
         if name not in table.index:
             close = difflib.get_close_matches(name, table.index, 1)
             raise InputError(
@@ -53,6 +52,7 @@ def parameter_arrays(
                 wanted="any of " + ", ".join(table.index),
                 hint=f"Did you mean {close[0]!r}?" if close else None,
             )  # fmt: skip
+    given = {str(k): _numbers(v, f"parameters.{k}") for k, v in parameters.items()}
     sizes = {v.size for v in given.values() if v.ndim}
     if n is not None:
         sizes.add(n)
@@ -62,6 +62,8 @@ def parameter_arrays(
             wanted="as many values of each parameter as there are samples",
         )  # fmt: skip
     n = sizes.pop() if sizes else 1
+    if n == 0:
+        raise InputError("parameters", found="no values", wanted="at least one sample")
     values = np.empty((n, len(PARAMETERS)))
     for j, name in enumerate(PARAMETERS):
         row = table.loc[name]
@@ -79,6 +81,22 @@ def parameter_arrays(
                 hint="The bounds are those of ibis_dalec.parameter_table().",
             )
     return values
+
+
+def _numbers(value: Any, where: str) -> np.ndarray:
+    """A number, or numbers along one axis."""
+    try:
+        numbers = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as exc:
+        raise InputError(
+            where, found=repr(value), wanted="a number, or one for each sample"
+        ) from exc
+    if numbers.ndim > 1:
+        raise InputError(
+            where, found=f"shape {numbers.shape}",
+            wanted="a number, or one for each sample",
+        )  # fmt: skip
+    return numbers
 
 
 def make_task(
@@ -107,25 +125,13 @@ def make_task(
             wanted="a whole first year, which the spin-up repeats",
             hint="Pass spinup_cycles=0 or an initial_state.",
         )  # fmt: skip
-    unknown = set(pools or {}) - set(prepare.INITIAL_POOLS)
-    if unknown:
-        raise InputError(
-            f"initial_pools.{sorted(unknown)[0]}", found="an unknown pool",
-            wanted="any of " + ", ".join(prepare.INITIAL_POOLS),
-        )  # fmt: skip
     slot = np.arange(n)
     if window is not None:
-        slot = np.asarray(window, dtype=np.int64)
-        if slot.shape != (n,) or slot.min() < -1:
-            raise InputError(
-                "window", found=f"shape {slot.shape}, smallest {slot.min()}",
-                wanted=f"{n} whole numbers, -1 for a day that is left out",
-            )  # fmt: skip
-        n_slots = int(slot.max()) + 1
-        time = xr.DataArray(np.arange(n_slots), dims="window")
+        slot = _windows(window, n)
+        time = xr.DataArray(np.arange(int(slot.max()) + 1), dims="window")
     return Task(
         forcing=np.ascontiguousarray(forcing),
-        doy=index.dayofyear.to_numpy(float),
+        doy=index.day_of_year.to_numpy(float),
         year_days=np.where(index.is_leap_year, 366.0, 365.0),
         sites=sites,
         lai=None if lai is None else _prescribed(lai, n),
@@ -134,8 +140,43 @@ def make_task(
         slot=slot,
         n_slots=int(slot.max()) + 1,
         recording=recording,
-        pools=dict(pools or {}),
+        pools=_pools(pools or {}, spins),
     ), time
+
+
+def _windows(window: Any, n: int) -> np.ndarray:
+    """Number of each day's window."""
+    given = np.asarray(window)
+    whole = given.dtype.kind in "iu"
+    if given.shape != (n,) or not whole or given.min() < -1 or given.max() < 0:
+        raise InputError(
+            "window",
+            found=f"shape {given.shape} of {given.dtype}"
+            + (f", {given.min()} to {given.max()}" if whole and given.size else ""),
+            wanted=f"{n} whole numbers, -1 for a day that is left out",
+        )
+    return given.astype(np.int64)
+
+
+def _pools(pools: Mapping[str, float], cold: bool) -> dict[str, float]:
+    """Pools of the cold start that were given."""
+    for name, value in pools.items():
+        if name not in prepare.INITIAL_POOLS:
+            raise InputError(
+                f"initial_pools.{name}", found="an unknown pool",
+                wanted="any of " + ", ".join(prepare.INITIAL_POOLS),
+            )  # fmt: skip
+        if not 0.0 <= float(value) < np.inf:
+            raise InputError(
+                f"initial_pools.{name}", found=f"{value} g m-2",
+                wanted="a finite amount, not below 0",
+            )  # fmt: skip
+    if pools and not cold:
+        raise InputError(
+            "initial_pools", found="given together with initial_state",
+            wanted="one of them", hint="The state holds the pools.",
+        )  # fmt: skip
+    return dict(pools)
 
 
 def _prescribed(lai: Any, n: int) -> np.ndarray:
