@@ -108,13 +108,16 @@ def parameters_of(workspace, given=None, mapping="M1"):
 
 
 class Leaves:
-    """Top leaves in still conditions, a lane each; ``call`` is the stomata's call."""
+    """Top leaves in still conditions, a lane each; ``call`` is the stomata's call.
+
+    The canopy is its top leaf: all scales are one.
+    """
 
     def __init__(self, lanes, parameters=None, **fields):
         self.workspace = new_workspace(lanes)
         parameters_of(self.workspace, parameters)
         still = {
-            "lai": 1.0, "sai": 0.0, "extinction": 0.5, "scale_a": 1.0, "scale_b": 1.0,
+            "lai": 1.0, "sai": 0.0, "day_scale": 1.0, "scale_a": 1.0, "scale_b": 1.0,
             "psurf": 98000.0, "co2": 370e-6, "cs": 350e-6, "ci": 350e-6, "gs": 0.5,
             "su": 0.05, "stress": 1.0, "tu": 293.16, "t12": 293.16, "q12": 0.010,
             "toppar": 100.0,
@@ -130,14 +133,9 @@ class Leaves:
 
     def call(self, times=1):
         """Call ``times``; gross and net assimilation of the last (mol m-2 s-1)."""
-        bright = self["toppar"] > 10.0
-        extinction = self["extinction"]
-        depth = extinction * np.maximum(self["lai"], 1e-30)
-        day = (1.0 - np.exp(-depth)) / depth
-        scale = np.where(bright, day, self["scale_a"] / self["scale_b"])
         for _ in range(times):
             canopy_physiology(self.workspace[0])
-        return self["agc"] / scale, self["anc"] / scale
+        return self["agc"].copy(), self["anc"].copy()
 
 
 class Lane:

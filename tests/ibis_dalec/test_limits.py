@@ -65,7 +65,9 @@ def limits(case):
     """Light, Rubisco and sucrose rates, and respiration (section 6)."""
     rw = 3.47e-3 - 1.0 / case["tu"]
     compensation = 0.209 / (2.0 * 4500.0 * np.exp(-4500.0 * rw))
-    michaelis = 1.5e-4 * np.exp(6000.0 * rw) * (1.0 + 0.209 / 0.25 / np.exp(1500.0 * rw))
+    michaelis = (
+        1.5e-4 * np.exp(6000.0 * rw) * (1.0 + 0.209 / 0.25 / np.exp(1500.0 * rw))
+    )
     celsius = case["tu"] - 273.16
     factor = np.exp(case["tempvm"] * rw) / (
         (1.0 + np.exp(0.40 * (5.0 - celsius))) * (1.0 + np.exp(0.40 * (celsius - 50.0)))
@@ -129,9 +131,7 @@ def test_assimilation_tends_to_the_smallest_limit(case):
     assert ag[0] == pytest.approx(lowest, rel=1e-4, abs=3e-15)
 
 
-@pytest.mark.parametrize(
-    "name", ["toppar", "ci", "vmax", "alpha3", "theta3", "beta3"]
-)
+@pytest.mark.parametrize("name", ["toppar", "ci", "vmax", "alpha3", "theta3", "beta3"])
 @settings(EXAMPLES, max_examples=30)
 @given(case=leaves, other=st.floats(0.0, 1.0))
 def test_assimilation_rises_with(name, case, other):
@@ -264,9 +264,7 @@ def test_leaves_that_never_turn_over_are_never_lost():
 
 
 def test_without_growth_and_without_reserves_there_are_no_leaves():
-    cf, x = dalec_years(
-        temperate, {"p3": 0.0}, {"cf": 0.0, "clab": 0.0}, range(1, 366)
-    )
+    cf, x = dalec_years(temperate, {"p3": 0.0}, {"cf": 0.0, "clab": 0.0}, range(1, 366))
     assert (cf == 0.0).all()
     assert x["clab"][0] == 0.0
     dalec.leaf_area(x)
@@ -421,7 +419,7 @@ def test_rain_on_frozen_full_soil_stays_in_the_puddle_or_runs_off():
     for _ in range(5):
         ran_off += float(an_hour(x)["runoff_hour"][0])
     stayed = x["wpud"][0] + x["wipud"][0]
-    assert 0.0 < stayed
+    assert stayed > 0.0
     assert stayed + ran_off == pytest.approx(5 * DT * 2e-3, rel=1e-12)
     assert (x["wisoi"] == 1.0).all()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ibis_dalec import radiation
+from ibis_dalec.canopy import start_canopy
 from ibis_dalec.constants import TMELT
 from ibis_dalec.interception import wet_fractions
 from ibis_dalec.leaf import canopy_physiology
@@ -48,6 +49,7 @@ def lit_canopies(table):
     x["scale_a"][:], x["scale_b"][:] = 2.5, 5.0
     wet_fractions(w[0])
     radiation.solar(w[0])
+    start_canopy(w[0])
     return w
 
 

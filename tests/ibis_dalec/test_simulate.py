@@ -344,9 +344,7 @@ def test_turnover_m2_changes_slow_pools_and_their_respiration_alone(forcing):
     }  # fmt: skip
     # In M2 the table's turnover parameters are idle.
     idle = {"tauroot": 0.5, "tauwood0": 30.0, "aleaf": 0.2, "aroot": 0.1}
-    assert not changed(
-        two, ibis_dalec.simulate(forcing, idle, turnover="M2", **COLD)
-    )
+    assert not changed(two, ibis_dalec.simulate(forcing, idle, turnover="M2", **COLD))
 
 
 def test_inert_parameters_change_nothing(forcing, run):

@@ -64,7 +64,9 @@ def test_ibis_soil_carbon_by_shortcut_follows_the_full_cycles(year):
     np.testing.assert_allclose(
         shortcut["soil_carbon"][-1], state["soil_carbon"][-1], rtol=1e-4
     )
-    assert float(shortcut["rh"].sum()) == pytest.approx(float(state["rh"].sum()), rel=1e-4)
+    assert float(shortcut["rh"].sum()) == pytest.approx(
+        float(state["rh"].sum()), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize(("pool", "more"), [("cw", 1000.0), ("cr", 50.0),
@@ -126,7 +128,7 @@ RESPONSES = [
 
 @pytest.fixture(scope="module")
 def responses(three_years):
-    """GPP of years 2 and 3 from the cold start, one sample for each row, default 1st."""
+    """GPP of years 2 and 3 from the cold start: the defaults, then each row."""
     table = ibis_dalec.parameter_table()
     samples = {
         name: np.full(1 + len(RESPONSES), float(table.default[name]))
