@@ -267,8 +267,10 @@ def _write_shard(path: Path, source: Source, layout: Layout, index: int) -> None
     }
     sums = {}
     for name, values in contents.items():
-        group[name][first:last] = values
         file = path / name / "c" / "/".join([str(index), *["0"] * (values.ndim - 1)])
+        # Zarr would read what a killed worker left of it, to merge it in.
+        file.unlink(missing_ok=True)
+        group[name][first:last] = values
         # A chunk of nothing but fill values has no file.
         if file.is_file():
             sums[str(file.relative_to(path))] = sha256(file)
