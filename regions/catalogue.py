@@ -23,6 +23,7 @@ own needs variable names, units and a pattern (``format: netcdf``).
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -259,9 +260,17 @@ def _problem(path: Path, tree: Any, exc: ValidationError) -> InputError:
             node = node[key]  # type: ignore[index]
         elif key == error["loc"][-1]:
             keys.append(key)
-    line, column = position(tree, keys)
     hint = None
     found = repr(error.get("input"))
+    context = error.get("ctx", {})
+    if "discriminator" in context:  # format: or rule: is wrong or not there
+        tag = str(context["discriminator"]).strip("'")
+        keys.append(tag)
+        found = repr(node[tag]) if isinstance(node, dict) and tag in node else "nothing"
+        tags = re.findall(r"'(\w+)'", str(context.get("expected_tags", "")))
+        close = difflib.get_close_matches(found.strip("'"), tags, n=1)
+        hint = f"Is it {close[0]!r}?" if close else None
+    line, column = position(tree, keys)
     if error["type"] == "missing":
         found = "nothing"
     elif error["type"] == "extra_forbidden":

@@ -228,6 +228,10 @@ class Cube:
             attrs=self._label(),
         )
 
+    def filled(self) -> NDArray[np.uint16]:
+        """Days filled or brought to a limit, (pixel, driver)."""
+        return self._values("filled")
+
     def verify(self) -> None:
         """Hold every file of the cube against its checksum.
 
