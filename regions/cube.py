@@ -160,14 +160,17 @@ class Cube:
             If there is no such pixel, or what is stored of it is damaged.
         """
         position = self._position(pixel_id)
-        one = self.static.isel(pixel=position)
+
+        def static(name: str) -> float:
+            return float(self.static[name].values[position])
+
         return PixelData(
             id=int(pixel_id),
-            lat=float(one["lat"]),
-            lon=float(one["lon"]),
-            elevation=float(one["elevation"]),
-            area=float(one["area"]),
-            forest_fraction=float(one["forest_fraction"]),
+            lat=static("lat"),
+            lon=static("lon"),
+            elevation=static("elevation"),
+            area=static("area"),
+            forest_fraction=static("forest_fraction"),
             state=STATES[int(self.states[position])],
             forcing=self.forcing([pixel_id]).isel(pixel=0, drop=True),
             observations=self.observations([pixel_id]).isel(pixel=0, drop=True),
