@@ -449,6 +449,7 @@ for lanes in map(int, sys.argv[1:]):
 """
 _INNER = """
 from ibis_dalec._compile import entry_point, routine
+from ibis_dalec.maths import exp
 from ibis_dalec.workspace import new_workspace
 
 
@@ -456,6 +457,7 @@ from ibis_dalec.workspace import new_workspace
 def mark(w):
     for lane in range(w.tu.shape[0]):
         w.tu[lane] = w.tu.shape[0]
+{work}
 
 
 def _outer(w):
@@ -467,6 +469,8 @@ def lanes_seen(lanes):
     entry_point(_outer, lanes)(w[0])
     return int(w["tu"].sum())
 """
+#: Enough work that the compiler keeps the routine a function of its own.
+_WORK = "\n".join(f"        w.tg[lane] += exp({k}.0 * w.ts[lane])" for k in range(40))
 
 
 def child(folder, code, *arguments):
@@ -481,7 +485,7 @@ def child(folder, code, *arguments):
 
 def test_widths_cached_by_two_processes_do_not_mix(tmp_path):
     """One process compiles 2 lanes, one 3; a third loads both from the cache."""
-    (tmp_path / "inner.py").write_text(_INNER, encoding="utf-8")
+    (tmp_path / "inner.py").write_text(_INNER.format(work=_WORK), encoding="utf-8")
 
     def lanes(*widths):
         return child(tmp_path, _CHILD, *map(str, widths)).split()
