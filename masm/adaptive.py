@@ -18,6 +18,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
@@ -44,7 +45,9 @@ _N_POOL = 150
 _NEAR = 1e-3
 # The verdict: estimated error of the marginals (total variation) that is believed.
 SUSPECT_ERROR = 0.10
-# Stop before the budget when two batches in a row changed this little.
+# Stop before the budget when so many batches in a row changed this little; most of
+# their runs have looked for other modes.
+_N_STABLE = 6
 _STABLE_SHIFT = 0.10
 _STABLE_ERROR = 0.15
 _N_BINS = 8
@@ -148,13 +151,14 @@ def _sample(
     before: Array | None = None
     n_stable = batch = 0
     lost = False
+    share = np.empty(0)
     while True:
         rng = np.random.default_rng(seed_sequence(seed, _BATCH, batch))
         _require_enough(problem, runs)
         size = min(batch_size, max_runs - runs.n)
         # The last batch is the check; a stable posterior goes straight to it.
         check_size = min(size, max(6, batch_size))
-        last = max_runs - runs.n <= size or n_stable >= 4
+        last = max_runs - runs.n <= size or n_stable >= _N_STABLE
         (surrogate.refit if last else surrogate.update)(runs, rng)
         hopeful = _density(
             problem, surrogate.log_density if last else surrogate.hopeful, runs
@@ -170,7 +174,7 @@ def _sample(
         shift = np.inf if before is None else moment_shift(population, before)
         before = population
         if last:
-            points = population[rng.choice(len(population), check_size, replace=False)]
+            points, share = strata(population, check_size)
         else:
             points = choose_batch(
                 problem,
@@ -202,8 +206,9 @@ def _sample(
         if last:
             break
         # The draws among the points stand for the posterior.
-        wrong = weight_error(error[1 : 1 + n_drawn(size)])
-        lost = wrong > 0.5
+        drawn = slice(1, 1 + n_drawn(size))
+        wrong = weight_error(error[drawn])
+        lost = _implausible(new.cost[drawn] - history["best_cost"][-1], problem)
         settled = shift < _STABLE_SHIFT and wrong < _STABLE_ERROR
         n_stable = n_stable + 1 if settled else 0
 
@@ -223,7 +228,7 @@ def _sample(
     chains = ensemble_chains(
         density, population[:n_chains], rng=rng, n_steps=n_draws, n_burn=150
     )
-    verdict = Verdict.of(problem, surrogate, chains.u, error, before, runs, rng=rng)
+    verdict = Verdict.of(surrogate, chains.u, error, share, before, rng=rng)
     return Outcome(
         u=chains.u,
         cost=-2.0 * chains.log_density,
@@ -260,6 +265,13 @@ def _require_enough(problem: Problem, runs: Runs) -> None:
             f"{failures[0] if failures else 'cost is not finite'}",
             reason="model_nan",
         )
+
+
+def _implausible(excess: Array, problem: Problem) -> bool:
+    """Whether draws of the posterior turned out far worse than the best run."""
+    limit = 2.0 * stats.chi2(problem.n_parameters).ppf(0.999)
+    good = excess[np.isfinite(excess)]
+    return len(good) == 0 or float(np.median(good)) > limit
 
 
 def _rms(error: Array) -> float:
@@ -378,10 +390,10 @@ def choose_batch(
     chosen.extend(population[rng.choice(len(population), n_drawn(size), False)])
     if len(candidates) > size:
         if lost:
-            chosen.append(explorer.best(candidates))
+            chosen.extend(explorer.best(candidates, max(1, size // 3)))
         share = 0.6 if settled else 0.25
         n_far = max(1, round(share * size))
-        chosen.extend(explorer.elsewhere(candidates, population, n_far))
+        chosen.extend(explorer.elsewhere(candidates, population, n_far, rng))
     start = np.array(chosen)[:size]
     if len(start) == size:
         return start
@@ -429,12 +441,11 @@ class Verdict:
     @classmethod
     def of(
         cls,
-        problem: Problem,
         surrogate: Surrogate,
         draws: Array,
         error: Array,
+        share: Array,
         before: Array,
-        runs: Runs,
         *,
         rng: np.random.Generator,
     ) -> Verdict:
@@ -445,7 +456,7 @@ class Verdict:
         spread = function_spread(some, -2.0 * surrogate.log_density(some), functions)
         good = error[np.isfinite(error)]
         return cls(
-            check=weight_error(good) if len(good) > 1 else 1.0,
+            check=weight_error(error, share),
             spread=spread,
             shift=moment_shift(pooled, before),
             failed=1.0 - len(good) / len(error),
@@ -469,18 +480,48 @@ class Verdict:
         return "" if self.error <= SUSPECT_ERROR else "surrogate_not_fitted"
 
 
-def weight_error(error: Array) -> float:
+def strata(population: Array, n: int) -> tuple[Array, Array]:
+    """Draws that stand for parts of a posterior, small modes included.
+
+    Farthest-first, in standard deviations, from the draw nearest to the middle; each
+    stands for the draws that are nearest to it.
+
+    Returns
+    -------
+    points : (n, n_parameters)
+    share : (n,), of the population, sums to one
+    """
+    scaled = population / (population.std(axis=0) + 1e-12)
+    gap = cdist(scaled, [np.median(scaled, axis=0)])[:, 0]
+    picked = [int(np.argmin(gap))]
+    distance = cdist(scaled, scaled[picked])
+    while len(picked) < n:
+        picked.append(int(np.argmax(distance.min(axis=1))))
+        distance = np.hstack([distance, cdist(scaled, scaled[picked[-1:]])])
+    nearest = np.argmin(distance, axis=1)
+    return population[picked], np.bincount(nearest, minlength=n) / len(population)
+
+
+def weight_error(error: Array, share: Array | None = None) -> float:
     """Total variation that errors of the cost at posterior draws stand for.
 
     Half the mean departure from one of the importance weights exp(error / 2); a
     common offset cancels, as it does in a posterior.
+
+    Parameters
+    ----------
+    error : (n_draws,), predicted minus true cost; NaN where a run failed
+    share : (n_draws,), optional
+        Of the posterior that each draw stands for; equal by default.
     """
-    good = error[np.isfinite(error)]
-    if len(good) < 2:
+    ok = np.isfinite(error)
+    if ok.sum() < 2:
         return 1.0
-    log_weight = 0.5 * (good - good.max())
-    weight = np.exp(log_weight)
-    return float(0.5 * np.mean(np.abs(weight / weight.mean() - 1.0)))
+    good = error[ok]
+    part = np.ones(len(good)) if share is None else share[ok]
+    part = part / part.sum()
+    weight = np.exp(0.5 * (good - good.max()))
+    return float(0.5 * np.sum(part * np.abs(weight / (part @ weight) - 1.0)))
 
 
 def function_spread(u: Array, cost: Array, functions: Array) -> float:

@@ -27,9 +27,43 @@ from masm.problem import Runs
 
 Array = NDArray[np.float64]
 
-# Ways to doubt far runs: the noise's standard deviation as a share of the cost
-# beyond the best by more than so many times the number of parameters.
-_DOUBTS = ((0.1, 5.0), (1.0, 2.0))
+
+@dataclass(frozen=True)
+class View:
+    """How the process sees far runs, in costs beyond the best.
+
+    Attributes
+    ----------
+    bend : float
+        Times the number of parameters: from here on the logarithm of the cost is
+        seen, so that a far run says "bad" but not how bad. Infinite for never.
+    start, share : float
+        Noise is added to what is seen beyond ``start`` times the number of
+        parameters, with this share of it as standard deviation.
+    """
+
+    bend: float
+    start: float
+    share: float
+
+    def seen(self, excess: Array, d: int) -> Array:
+        """Costs as the process sees them, (n,); straight and then bent."""
+        bend = self.bend * d
+        if not np.isfinite(bend):
+            return excess
+        beyond = np.maximum(excess / bend, 1.0)
+        return np.where(excess < bend, excess, bend * (1.0 + np.log(beyond)))
+
+    def variance(self, seen: Array, d: int) -> Array:
+        """Noise variance of what is seen, (n,)."""
+        return (self.share * np.maximum(seen - self.start * d, 0.0)) ** 2
+
+    def log_slope(self, excess: Array, d: int) -> float:
+        """Sum of log d(seen)/d(excess), to compare evidences of different views."""
+        return -float(np.sum(np.log(np.maximum(excess / (self.bend * d), 1.0))))
+
+
+_VIEWS = (View(np.inf, 5.0, 0.1), View(10.0, 2.0, 0.3), View(3.0, 2.0, 0.3))
 _KERNELS: tuple[KernelName, ...] = ("gaussian", "matern52")
 _REFIT_GROWTH = 1.1
 _AFRESH_GROWTH = 1.5
@@ -89,7 +123,7 @@ class CostSurrogate:
         self.d = n_parameters
         self.gp = GaussianProcess(mean="quadratic")
         self.axes = Axes.of_cube(n_parameters)
-        self.doubt = _DOUBTS[0]
+        self.view = _VIEWS[0]
         self.best = np.inf
         self.n_fitted = 0
         self.n_afresh = 0
@@ -105,11 +139,8 @@ class CostSurrogate:
             self._refit(u, cost)
         elif len(u) > len(self.gp.x):
             new = slice(len(self.gp.x), None)
-            self.gp.append(
-                self.axes(u[new]),
-                cost[new] - self.best,
-                extra_variance=self._doubt_of(cost[new] - self.best),
-            )
+            seen, variance = self._seen(cost[new] - self.best)
+            self.gp.append(self.axes(u[new]), seen, extra_variance=variance)
 
     def refit(self, runs: Runs, rng: np.random.Generator) -> None:
         """Choose and fit afresh on all runs."""
@@ -120,39 +151,35 @@ class CostSurrogate:
         excess = cost - self.best
         both = (Axes.of_cube(self.d), Axes.of_posterior(u, excess))
         most = -np.inf
-        for axes, doubt, kernel in product(both, _DOUBTS, _KERNELS):
+        for axes, view, kernel in product(both, _VIEWS, _KERNELS):
+            seen = view.seen(excess, self.d)
             gp = GaussianProcess(mean="quadratic", kernel=kernel).fit(
                 axes(u),
-                excess,
+                seen,
                 rng=rng,
-                extra_variance=self._variance(excess, doubt),
+                extra_variance=view.variance(seen, self.d),
                 n_starts=1,
                 max_iterations=60,
             )
+            # The density of the costs themselves, whatever the scale and the view.
             likelihood = gp.log_posterior - len(u) * np.log(gp.y_scale)
-            # The axes stretch the process, not the outputs: evidences compare.
+            likelihood += view.log_slope(excess, self.d)
             if likelihood > most:
                 most = likelihood
-                self.gp, self.axes, self.doubt = gp, axes, doubt
+                self.gp, self.axes, self.view = gp, axes, view
         self.n_fitted = self.n_afresh = len(u)
 
     def _refit(self, u: Array, cost: Array) -> None:
         self.best = float(cost.min())
-        excess = cost - self.best
+        seen, variance = self._seen(cost - self.best)
         self.gp.refit(
-            x=self.axes(u),
-            y=excess,
-            extra_variance=self._doubt_of(excess),
-            max_iterations=30,
+            x=self.axes(u), y=seen, extra_variance=variance, max_iterations=30
         )
         self.n_fitted = len(u)
 
-    def _doubt_of(self, excess: Array) -> Array:
-        return self._variance(excess, self.doubt)
-
-    def _variance(self, excess: Array, doubt: tuple[float, float]) -> Array:
-        share, start = doubt
-        return (share * np.maximum(excess - start * self.d, 0.0)) ** 2
+    def _seen(self, excess: Array) -> tuple[Array, Array]:
+        seen = self.view.seen(excess, self.d)
+        return seen, self.view.variance(seen, self.d)
 
     # -- use ------------------------------------------------------------------
 

@@ -25,6 +25,10 @@ _N_POOL = 600
 # are cut to this share of the cube, unless the parameter hardly matters at all.
 _LONGEST = 0.3
 _FLAT = 3.0
+# A run outside the posterior within so many times d of the best cost may lie on the
+# slope of another mode.
+_PROMISING = 12.0
+_OUTSIDE = 0.999
 
 
 class Explorer:
@@ -45,14 +49,16 @@ class Explorer:
         gp = GaussianProcess(mean="linear", noise_floor=1e-6).fit(
             u, np.log1p(excess / self.scale), rng=rng, n_starts=1, max_iterations=40
         )
+        self.smooth = gp
         arrays = gp.to_arrays()
         lengths = np.exp(arrays["log_parameters"][:d])
         cut = np.where(lengths < _FLAT, np.minimum(lengths, _LONGEST), lengths)
         parameters = arrays["log_parameters"].copy()
         parameters[:d] = np.log(cut)
         self.gp = GaussianProcess.from_arrays({**arrays, "log_parameters": parameters})
-        order = np.argsort(cost, kind="stable")[: 3 * d]
-        self.good = u[order]
+        order = np.argsort(cost, kind="stable")
+        self.sorted, self.excess = u[order], excess[order]
+        self.good = self.sorted[: 3 * d]
 
     def candidates(self, rng: np.random.Generator) -> Array:
         """Uniform points and the surroundings of good runs."""
@@ -68,18 +74,23 @@ class Explorer:
         z = (math.log1p(2.0 * self.d / self.scale) - mean) / np.sqrt(variance)
         return np.asarray(stats.norm.logcdf(z))
 
-    def elsewhere(self, candidates: Array, population: Array, n: int) -> Array:
+    def elsewhere(
+        self, candidates: Array, population: Array, n: int, rng: np.random.Generator
+    ) -> Array:
         """Likeliest places of a mode outside the known posterior, (n, n_parameters).
 
         Parameters
         ----------
         candidates : (n_points, n_parameters), more than n
         population : draws of the posterior as known
-        n : places wanted, each chosen as if the ones before had been disappointing
+        n : places wanted; the first goes downhill from a promising run, if any
+        rng : numpy.random.Generator
         """
         outside = candidates[_far_out(candidates, population)]
         if len(outside) < n + 10:
             outside = candidates
+        lead = self._lead(population, rng) if n > 1 else np.empty((0, self.d))
+        n -= len(lead)
         outside = outside[:_N_POOL]
         # Not simply the likeliest point: that would be a corner of the cube, about
         # which nothing is known and which is next to nothing.
@@ -87,12 +98,42 @@ class Explorer:
         weight = np.exp(self.plausibility(outside))
         both = np.hstack([covariance, covariance])
         information = Information(both, weight, self.gp.noise_sd**2)
-        return outside[most_informative([information], 0, n)]
+        return np.vstack([lead, outside[most_informative([information], 0, n)]])
 
-    def best(self, candidates: Array) -> Array:
-        """Where the cost may be lowest, (n_parameters,)."""
-        mean, variance = self.gp.predict(candidates)
-        return np.asarray(candidates[np.argmin(mean - np.sqrt(variance))])
+    def _lead(self, population: Array, rng: np.random.Generator) -> Array:
+        """Go on downhill from the run that least belongs to the known posterior.
+
+        Far from a normal posterior the cost grows as the squared distance in
+        standard deviations; a run much better than that lies on another slope.
+        """
+        distance = _squared_deviations(self.sorted, population)
+        promising = distance > stats.chi2(self.d).ppf(_OUTSIDE)
+        promising &= self.excess < _PROMISING * self.d
+        if not promising.any():
+            return np.empty((0, self.d))
+        ratio = np.where(promising, self.excess / distance, np.inf)
+        start = self.sorted[np.argmin(ratio)]
+        around = start + 0.12 * rng.standard_normal((400, self.d))
+        around = np.clip(around, 0.0, 1.0)
+        mean, variance = self.gp.predict(around)
+        point = around[[np.argmin(mean - np.sqrt(variance))]]
+        self.gp.append(point, self.gp.predict_mean(point))
+        return point
+
+    def best(self, candidates: Array, n: int) -> Array:
+        """Where the cost may be lowest, (n, n_parameters).
+
+        Each by the lower confidence bound, as if the ones before had come out as
+        expected.
+        """
+        found: list[Array] = []
+        for _ in range(n):
+            mean, variance = self.smooth.predict(candidates)
+            at = np.argmin(mean - np.sqrt(variance))
+            point = candidates[[at]]
+            self.smooth.append(point, mean[[at]])
+            found.append(point[0])
+        return np.array(found)
 
 
 def _far_out(u: Array, population: Array) -> NDArray[np.bool_]:
@@ -100,8 +141,13 @@ def _far_out(u: Array, population: Array) -> NDArray[np.bool_]:
 
     Directions along which the draws fill the cube do not count: nothing is outside.
     """
-    d = u.shape[1]
-    center = population.mean(axis=0)
-    covariance = np.atleast_2d(np.cov(population.T)) + 1e-8 * np.eye(d)
-    z = np.linalg.solve(np.linalg.cholesky(covariance), (u - center).T)
-    return np.asarray(np.sum(z**2, axis=0) > stats.chi2(d).ppf(0.999))
+    limit = stats.chi2(u.shape[1]).ppf(_OUTSIDE)
+    return np.asarray(_squared_deviations(u, population) > limit)
+
+
+def _squared_deviations(u: Array, population: Array) -> Array:
+    """Squared Mahalanobis distance from the draws' mean, (n_points,)."""
+    covariance = np.atleast_2d(np.cov(population.T)) + 1e-8 * np.eye(u.shape[1])
+    factor = np.linalg.cholesky(covariance)
+    z = np.linalg.solve(factor, (u - population.mean(axis=0)).T)
+    return np.asarray(np.sum(z**2, axis=0))

@@ -13,6 +13,7 @@ from masm.adaptive import (
     moment_shift,
     sample,
     spread_points,
+    strata,
     weight_error,
 )
 from masm.exploration import Explorer
@@ -57,7 +58,7 @@ def test_the_explorer_looks_where_a_second_mode_would_fit():
     u = np.clip(u, 0.0, 1.0)
     runs = Runs(u, 2.0 * np.sum(((u - 0.25) / 0.05) ** 2, axis=1))
     explorer = Explorer(runs, rng)
-    points = explorer.elsewhere(explorer.candidates(rng), u[:30], 2)
+    points = explorer.elsewhere(explorer.candidates(rng), u[:30], 2, rng)
     assert np.all(np.linalg.norm(points - 0.25, axis=1) > 0.2)
     assert np.linalg.norm(points[0] - points[1]) > 0.1
 
@@ -141,3 +142,31 @@ def test_a_stopped_calibration_goes_on_to_the_same_answer():
     whole, batches = go([])
     resumed, _ = go(batches[:4])
     assert np.array_equal(whole.u, resumed.u)
+
+
+def test_strata_stand_for_all_of_a_posterior_its_small_modes_too():
+    rng = np.random.default_rng(0)
+    main = 0.3 + 0.02 * rng.standard_normal((285, 2))
+    small = 0.8 + 0.02 * rng.standard_normal((15, 2))
+    points, share = strata(np.vstack([main, small]), 6)
+    assert share.sum() == pytest.approx(1.0)
+    assert share[points[:, 0] > 0.5].sum() == pytest.approx(0.05)
+    # An error in the small mode alone, of a cost too high by 12, is a large error.
+    error = np.where(points[:, 0] > 0.5, 12.0, 0.0)
+    assert weight_error(error, share) > 0.5
+
+
+def test_the_explorer_follows_a_run_too_good_for_where_it_is():
+    """A run at 4 sd of an unseen mode leads there, not down the known one's tail."""
+    rng = np.random.default_rng(0)
+    u = np.vstack([0.25 + 0.04 * rng.standard_normal((40, 2)), rng.random((15, 2))])
+    u = np.clip(np.vstack([u, [[0.75, 0.6]]]), 0.0, 1.0)
+
+    def cost(x):
+        modes = [np.sum(((x - m) / 0.04) ** 2, axis=1) for m in (0.25, 0.72)]
+        return np.minimum(*modes)
+
+    explorer = Explorer(Runs(u, cost(u)), rng)
+    lead = explorer.elsewhere(explorer.candidates(rng), u[:40], 2, rng)[0]
+    assert np.linalg.norm(lead - [0.75, 0.6]) < 0.35
+    assert np.linalg.norm(lead - 0.25) > 0.4
