@@ -14,6 +14,7 @@ from jobs.executors import Finished, run_local, run_serial
 from jobs.exits import Exit
 from jobs.pixels import Pixel
 from jobs.run import Run
+from jobs.simulation import compile_model
 from jobs.states import FINISHED, PixelState, state_of
 
 logger = logging.getLogger(__name__)
@@ -164,5 +165,7 @@ def _start(
     on_runs: Callable[[int], None] | None,
 ) -> Finished:
     if executor == "local":
+        if ids:
+            compile_model()
         return run_local(path, ids, run.config.execution.workers)
     return run_serial(path, ids, on_runs)

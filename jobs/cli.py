@@ -191,6 +191,19 @@ def collect(run: RunPath) -> None:
         collect_run(run)
 
 
+@app.command("warm-up")
+def warm_up() -> None:
+    """Compile the process model once (a minute); every later start is at once.
+
+    Arrays of tasks and local workers do this for themselves before they start. Run
+    it by hand on another kind of machine, or after an update.
+    """
+    from jobs.simulation import compile_model
+
+    compile_model()
+    show("the model is compiled")
+
+
 @app.command("run")
 def run_all(
     run: RunPath,

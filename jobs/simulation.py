@@ -53,6 +53,13 @@ class CalibrationModel:
         return select_years(simulated, self.period)
 
 
+def compile_model() -> None:
+    """Compile the process model into its cache, so that workers need not."""
+    import ibis_dalec
+
+    ibis_dalec.warm_up()
+
+
 def calibration_model(config: Config, forcing: xr.Dataset) -> CalibrationModel:
     """Return the model of a pixel over the calibration years."""
     periods = config.periods

@@ -32,6 +32,7 @@ from jobs.methods import expected_runs
 from jobs.pixels import Pixel, choose
 from jobs.run import Run, open_run, start
 from jobs.run_folder import PixelFolder
+from jobs.simulation import compile_model
 from jobs.states import FINISHED, REASONS, state_of
 from jobs.status import lines, status_of
 from jobs.summaries import posterior_means, read_summary
@@ -205,6 +206,7 @@ def _submit(run: Run, pixels: Sequence[Pixel]) -> Exit:
         return tally.exit
     plan = _slurm_plan(run, left)
     _show_plan(plan)
+    compile_model()
     jobs = slurm.submit(run.folder, run.config.name, plan, run.config.execution.slurm)
     show(
         f"submitted job {', '.join(jobs)}\n"
