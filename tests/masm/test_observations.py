@@ -144,7 +144,8 @@ def test_a_composite_padded_to_daily_dates_is_the_same_product():
     daily = pd.Series(value, dates).reindex(pd.date_range(dates[0], dates[-1]))
     padded = masm.Stream("lai", daily.index.values, daily.values)
     xr.testing.assert_equal(
-        xr.DataArray(padded.aggregate().value), xr.DataArray(composite.aggregate().value)
+        xr.DataArray(padded.aggregate().value),
+        xr.DataArray(composite.aggregate().value),
     )
 
 
