@@ -442,3 +442,54 @@ def _site_value(forcing, driver: Driver, where: str) -> tuple[float, bool]:
             wanted=f"{driver.low:g} to {driver.high:g} {driver.units}",
         )
     return value, labelled
+
+
+def region_arrays(forcing: xr.Dataset) -> tuple[np.ndarray, np.ndarray, xr.Dataset]:
+    """Forcing of many pixels as arrays, checked as `validate_forcing` checks one.
+
+    Units and calendar, which the pixels share, are checked on the first pixel and
+    the numbers of all pixels at once; a pixel whose numbers look wrong is then
+    checked by itself, so that the error names it, the variable and the date.
+
+    Parameters
+    ----------
+    forcing : xarray.Dataset
+        The drivers over ``time`` and ``pixel``, or ``time`` alone; lat, sand and clay
+        over ``pixel``.
+
+    Returns
+    -------
+    drivers : ndarray (time, driver, pixel)
+    sites : ndarray (pixel, 3)
+        lat [degrees_north], sand and clay [%].
+    first : xarray.Dataset
+        The first pixel, clean.
+
+    Raises
+    ------
+    InputError
+        As `validate_forcing`, with the number of the pixel.
+    """
+    first = validate_forcing(forcing.isel(pixel=0), where="forcing, pixel 0")
+    shape = (forcing.sizes["time"], forcing.sizes["pixel"])
+    drivers = np.empty((shape[0], len(DAILY), shape[1]))
+    wrong = np.zeros(shape[1], dtype=bool)
+    for d, (name, driver) in enumerate(DAILY.items()):
+        variable = forcing[name]
+        if "pixel" not in variable.dims:
+            variable = variable.expand_dims(pixel=shape[1], axis=-1)
+        values = variable.transpose("time", "pixel").values
+        drivers[:, d] = values
+        ok = (drivers[:, d] >= driver.low) & (drivers[:, d] <= driver.high)
+        wrong |= ~ok.all(axis=0)
+    names = list(DAILY)
+    crossed = drivers[:, names.index("tmin")] > drivers[:, names.index("tmax")]
+    wrong |= crossed.any(axis=0)
+    sites = np.empty((shape[1], len(SITE)))
+    for k, (name, driver) in enumerate(SITE.items()):
+        sites[:, k] = forcing[name].values if name in forcing else forcing.attrs[name]
+        wrong |= ~((sites[:, k] >= driver.low) & (sites[:, k] <= driver.high))
+    wrong |= sites[:, 1] + sites[:, 2] > 100.0
+    for i in np.flatnonzero(wrong):
+        validate_forcing(forcing.isel(pixel=i), where=f"forcing, pixel {i}")
+    return drivers, sites, first

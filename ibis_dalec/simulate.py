@@ -14,7 +14,7 @@ import xarray as xr
 from ibis_dalec import kernel
 from ibis_dalec.blocks import run_lanes
 from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import validate_forcing
+from ibis_dalec.forcing import region_arrays, validate_forcing
 from ibis_dalec.outputs import Options, Recording, state_names
 from ibis_dalec.task import Task, make_task, parameter_arrays, state_array
 
@@ -201,13 +201,7 @@ def simulate_pixels(
             "forcing", found=f"dimensions {tuple(forcing.sizes)}",
             wanted="a dimension pixel", hint="Use simulate for a single pixel.",
         )  # fmt: skip
-    drivers = np.empty((forcing.sizes["time"], len(kernel.DRIVERS), n_pixels))
-    sites = np.empty((n_pixels, 3))
-    for i in range(n_pixels):
-        clean = validate_forcing(forcing.isel(pixel=i), where=f"forcing, pixel {i}")
-        for d, name in enumerate(kernel.DRIVERS):
-            drivers[:, d, i] = clean[name].values
-        sites[i] = [float(clean[name]) for name in ("lat", "sand", "clay")]
+    drivers, sites, clean = region_arrays(forcing)
     values = parameter_arrays(parameters, n_pixels)
     recording = Recording.choose(outputs, Options(soil_carbon, respiration, turnover))
     task, time = make_task(
