@@ -91,6 +91,10 @@ def test_true_parameters_lie_within_their_priors_and_follow_their_covariates():
         assert (values > table.loc[name, "min"]).all()
         assert (values < table.loc[name, "max"]).all()
         assert values.std() > 0.0
+    # Most leaf carbon over leaf mass per area: forests of an LAI of 2 to 8.
+    lai = truth["p17"][0] / truth["p18"][0]
+    assert lai.min() > 2.0
+    assert lai.max() < 8.0
     sand = np.corrcoef(truth["vmax"][0], land["sand"])[0, 1]
     assert sand < -0.3
     assert (land["sand"] + land["clay"] < 100.0).all()
