@@ -77,35 +77,42 @@ def batch_rate(forcing, years: int, lanes: int, repeat: int, samples: int = 64):
     return samples * years / best_seconds(call, repeat), keep["out"]
 
 
-def region_rate(forcing, years: int, lanes: int, repeat: int):
-    """Pixel-years per second with another pixel in each lane."""
+def region(forcing, n: int):
+    """Pixels of one weather, ever warmer."""
     import xarray as xr
 
-    from ibis_dalec import simulate_batch, simulate_pixels
     from ibis_dalec.forcing import SITE
 
-    n = 64
     shift = xr.DataArray(np.linspace(-3.0, 3.0, n), dims="pixel")
-    region = forcing.drop_vars([k for k in SITE if k in forcing], errors="ignore")
-    region["tmin"] = (forcing["tmin"] + shift).assign_attrs(forcing["tmin"].attrs)
-    region["tmax"] = (forcing["tmax"] + shift).assign_attrs(forcing["tmax"].attrs)
-    region = region.broadcast_like(shift).transpose("time", "pixel")
+    pixels = forcing.drop_vars([k for k in SITE if k in forcing], errors="ignore")
+    pixels["tmin"] = (forcing["tmin"] + shift).assign_attrs(forcing["tmin"].attrs)
+    pixels["tmax"] = (forcing["tmax"] + shift).assign_attrs(forcing["tmax"].attrs)
+    pixels = pixels.broadcast_like(shift).transpose("time", "pixel")
     for name, driver in SITE.items():
         value = float(forcing[name] if name in forcing else forcing.attrs[name])
-        region[name] = ("pixel", np.full(n, value), {"units": driver.units})
+        pixels[name] = ("pixel", np.full(n, value), {"units": driver.units})
     for name in forcing.data_vars:
-        region[name].attrs = forcing[name].attrs
+        pixels[name].attrs = forcing[name].attrs
+    return pixels
+
+
+def region_rate(forcing, years: int, lanes: int, repeat: int):
+    """Pixel-years per second with another pixel in each lane."""
+    from ibis_dalec import simulate_batch, simulate_pixels
+
+    n = 64
+    pixels = region(forcing, n)
     values = parameters(n)
     keep = {}
 
     def call():
         keep["out"] = simulate_pixels(
-            region, values, spinup_cycles=0, outputs=("lai", "gpp"), lanes=lanes
+            pixels, values, spinup_cycles=0, outputs=("lai", "gpp"), lanes=lanes
         )
 
     call()
     alone = simulate_batch(
-        region.isel(pixel=7), {k: v[7:8] for k, v in values.items()},
+        pixels.isel(pixel=7), {k: v[7:8] for k, v in values.items()},
         spinup_cycles=0, outputs=("lai", "gpp"),
     )  # fmt: skip
     same = all(
@@ -187,32 +194,41 @@ def start_seconds() -> dict[str, float]:
 
 
 MEMORY = """
-import resource
-from benchmarks.forward import pixel, parameters
-from ibis_dalec import simulate_batch
+import re
+import sys
 import numpy as np
+from benchmarks.forward import parameters, pixel, region
+from ibis_dalec import iterate_pixels, simulate_batch
+import xarray as xr
 forcing = pixel(20)
-window = np.arange(forcing.sizes["time"]) // 8
-keywords = dict(spinup_cycles=0, lanes=16)
-if {eight_day}:
-    simulate_batch(forcing, parameters(64), outputs=("lai", "gpp"), window=window,
-                   **keywords)
+if sys.argv[1] == "region":
+    pixels = region(forcing, 256)
+    values = xr.Dataset({k: ("pixel", v) for k, v in parameters(256).items()})
+    for part in iterate_pixels(pixels, values, chunk=256, spinup_cycles=0,
+                               outputs=("lai", "gpp", "er", "nee"), threads=2):
+        del part
+elif sys.argv[1] == "means":
+    window = np.arange(forcing.sizes["time"]) // 8
+    simulate_batch(forcing, parameters(64), spinup_cycles=0, lanes=16,
+                   outputs=("lai", "gpp"), window=window)
 else:
-    simulate_batch(forcing, parameters(64), **keywords)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    simulate_batch(forcing, parameters(64), spinup_cycles=0, lanes=16)
+# Not ru_maxrss: that remembers the process that started this one.
+print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 """
 
 
 def peak_memory() -> dict[str, float]:
-    """Peak MB of a process: 20 years, 64 vectors, daily output or 8-day means."""
-    peak = {}
-    for label, eight_day in (("daily_all", False), ("eight_day_lai_gpp", True)):
-        out = subprocess.run(
-            [sys.executable, "-c", MEMORY.format(eight_day=eight_day)],
-            cwd=HERE.parent, check=True, capture_output=True, text=True,
-        ).stdout  # fmt: skip
-        peak[label] = float(out)
-    return peak
+    """Peak MB of a process of its own, 20 years."""
+    return {
+        what: float(
+            subprocess.run(
+                [sys.executable, "-c", MEMORY, what],
+                cwd=HERE.parent, check=True, capture_output=True, text=True,
+            ).stdout
+        ) / 1024
+        for what in ("daily", "means", "region")
+    }  # fmt: skip
 
 
 def routines():
@@ -409,8 +425,9 @@ def main() -> None:
         f"a second process {seconds['warm_start']:.2f} s"
     )
     print(
-        f"peak memory, 20 years x 64 vectors: {memory['daily_all']:.0f} MB daily, all "
-        f"variables; {memory['eight_day_lai_gpp']:.0f} MB 8-day LAI and GPP"
+        f"peak memory of a process, 20 years: 64 vectors {memory['daily']:.0f} MB "
+        f"(daily, every variable) or {memory['means']:.0f} MB (8-day LAI and GPP); "
+        f"256 pixels {memory['region']:.0f} MB (daily LAI, GPP, ER, NEE)"
     )
     parts = shares()
     total = sum(row["ns"] for row in parts)
