@@ -23,8 +23,9 @@ from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
 from masm.acquisition import Information, most_informative
-from masm.chains import ensemble_chains, latin_hypercube, tempered_population
+from masm.chains import Chains, ensemble_chains, latin_hypercube, tempered_population
 from masm.cost_surrogate import CostSurrogate
+from masm.diagnostics import gelman_rubin
 from masm.emulator import SeriesEmulator
 from masm.errors import CalibrationFailed, InputError
 from masm.exploration import Explorer
@@ -45,6 +46,11 @@ _N_POOL = 150
 _NEAR = 1e-3
 # The verdict: estimated error of the marginals (total variation) that is believed.
 SUSPECT_ERROR = 0.10
+# Chains agree when the split Gelman-Rubin factor is below the first; above the
+# second, after the longest chains, the result is suspect.
+_AGREE, _DISAGREE = 1.03, 1.1
+# Steps for each kept draw of the longer chains that are then tried.
+_LONGER = (2, 6)
 # Stop before the budget when so many batches in a row changed this little; most of
 # their runs have looked for other modes.
 _N_STABLE = 6
@@ -225,9 +231,7 @@ def _sample(
     )
     if isinstance(surrogate, SeriesEmulator):
         surrogate.ignore_certain(population)
-    chains = ensemble_chains(
-        density, population[:n_chains], rng=rng, n_steps=n_draws, n_burn=150
-    )
+    chains = _final_chains(density, population[:n_chains], n_draws, rng)
     verdict = Verdict.of(surrogate, chains.u, error, share, before, rng=rng)
     return Outcome(
         u=chains.u,
@@ -247,6 +251,38 @@ def _sample(
             "error_shift": verdict.shift,
         },
     )
+
+
+def _final_chains(
+    density: Callable[[Array], Array],
+    starts: Array,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> Chains:
+    """Chains on the final surrogate, longer ones where short ones still disagree.
+
+    Longer ones start where the short ones ended, with proposals learnt from there,
+    and keep as many draws of more steps.
+    """
+    chains = ensemble_chains(density, starts, rng=rng, n_steps=n_draws, n_burn=150)
+    for thin in _LONGER:
+        if split_gelman_rubin(chains.u) < _AGREE:
+            break
+        chains = ensemble_chains(
+            density, chains.u[:, -1], rng=rng, n_steps=n_draws, n_burn=150, thin=thin
+        )
+    return chains
+
+
+def split_gelman_rubin(draws: Array) -> float:
+    """Gelman-Rubin factor of the worst parameter, each chain cut into halves.
+
+    ``draws`` is (chain, draw, parameter). One function of numpy, since ArviZ takes
+    longer to import than a short calibration takes; the result reports ArviZ's.
+    """
+    half = draws.shape[1] // 2
+    halves = np.concatenate([draws[:, :half], draws[:, half : 2 * half]])
+    return max(gelman_rubin(halves[:, :, j]) for j in range(draws.shape[2]))
 
 
 def _surrogate(problem: Problem) -> Surrogate:
@@ -430,13 +466,15 @@ class Verdict:
     check : from the last batch, predicted before it was run
     spread : between posteriors by functions drawn from the surrogate
     shift : between the posteriors before and after the last batch
-    n_failed : failed runs among the last batch, as a share
+    failed : failed runs among the last batch, as a share
+    r_hat : split Gelman-Rubin factor of the worst parameter
     """
 
     check: float
     spread: float
     shift: float
     failed: float
+    r_hat: float
 
     @classmethod
     def of(
@@ -460,6 +498,7 @@ class Verdict:
             spread=spread,
             shift=moment_shift(pooled, before),
             failed=1.0 - len(good) / len(error),
+            r_hat=split_gelman_rubin(draws),
         )
 
     @property
@@ -477,7 +516,9 @@ class Verdict:
         """Why it is suspect, one of the closed list; empty when done."""
         if self.failed > 0.5:
             return "model_nan"
-        return "" if self.error <= SUSPECT_ERROR else "surrogate_not_fitted"
+        if self.error > SUSPECT_ERROR:
+            return "surrogate_not_fitted"
+        return "not_converged" if self.r_hat > _DISAGREE else ""
 
 
 def strata(population: Array, n: int) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from masm.adaptive import (
     function_spread,
     moment_shift,
     sample,
+    split_gelman_rubin,
     spread_points,
     strata,
     weight_error,
@@ -105,15 +106,31 @@ def test_shift_of_moments_is_the_total_variation_of_close_normals():
 
 
 def test_a_surrogate_wrong_at_the_posterior_is_not_believed():
-    good = Verdict(check=0.05, spread=0.02, shift=0.05, failed=0.0)
+    good = Verdict(check=0.05, spread=0.02, shift=0.05, failed=0.0, r_hat=1.01)
     assert (good.status, good.reason) == ("done", "")
     for part in ({"check": 0.6}, {"spread": 0.3}, {"shift": 0.5}):
         verdict = Verdict(
-            **{"check": 0.0, "spread": 0.0, "shift": 0.0, **part}, failed=0
+            **{"check": 0.0, "spread": 0.0, "shift": 0.0, **part},
+            failed=0,
+            r_hat=1.0,
         )
         assert verdict.status == "suspect"
         assert verdict.reason == "surrogate_not_fitted"
-    assert Verdict(check=0.0, spread=0.0, shift=0.0, failed=0.8).reason == "model_nan"
+    failed = Verdict(check=0.0, spread=0.0, shift=0.0, failed=0.8, r_hat=1.0)
+    assert failed.reason == "model_nan"
+    apart = Verdict(check=0.0, spread=0.0, shift=0.0, failed=0.0, r_hat=1.3)
+    assert (apart.status, apart.reason) == ("suspect", "not_converged")
+
+
+def test_chains_that_drift_disagree_and_chains_of_one_law_agree():
+    rng = np.random.default_rng(4)
+    noise = rng.standard_normal((8, 1000, 2))
+    assert split_gelman_rubin(noise) < 1.01
+    drift = noise + np.linspace(0.0, 2.0, 1000)[:, None]
+    # Means of the halves are 1 apart, each half has variance 1 + 1/12.
+    assert split_gelman_rubin(drift) == pytest.approx(
+        np.sqrt(1.0 + 17 / 16 * (4 / 15) / (1.0 + 1 / 12)), abs=0.01
+    )
 
 
 def test_a_stopped_calibration_goes_on_to_the_same_answer():
