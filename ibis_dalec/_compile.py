@@ -11,6 +11,7 @@ bit for bit whatever the lane count, and keeps :func:`ibis_dalec.maths.exp` exac
 """
 
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
@@ -19,6 +20,8 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core.itanium_mangler import N2CODE, mangle_type
+
+logger = logging.getLogger(__name__)
 
 
 def equation(function: Callable[..., Any]) -> Any:
@@ -81,4 +84,8 @@ def entry_point(function: Callable[..., Any], lanes: int) -> Any:
     copy.__qualname__ = name
     copy.__module__ = function.__module__
     unchanged = source_digest() == _DIGEST
-    return numba.njit(error_model="numpy", nogil=True, cache=unchanged)(copy)
+    try:
+        return numba.njit(error_model="numpy", nogil=True, cache=unchanged)(copy)
+    except RuntimeError as exc:  # no folder in which numba may write
+        logger.warning("compiled code cannot be kept on disk: %s", exc)
+        return numba.njit(error_model="numpy", nogil=True)(copy)

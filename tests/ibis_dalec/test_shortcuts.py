@@ -1,5 +1,9 @@
 """What a calibration leaves out, and that leaving it out changes nothing."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -84,3 +88,21 @@ def test_a_bad_number_of_a_region_names_pixel_variable_and_date(forcing, name, v
     pixels[name] = (("time", "pixel"), values, pixels[name].attrs)
     with pytest.raises(ibis_dalec.InputError, match=r"pixel 2.*(?s:.*)01-18"):
         region_arrays(pixels)
+
+
+def test_without_a_folder_for_the_cache_the_model_still_compiles():
+    program = (
+        "from ibis_dalec._compile import entry_point\n"
+        "def twice(x):\n"
+        "    return 2.0 * x\n"
+        "print(entry_point(twice, 1)(21.0))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "NUMBA_CACHE_DIR": "/proc/no/such/folder"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "42.0"
+    assert "cannot be kept" in done.stderr
