@@ -106,7 +106,8 @@ def sample(
     seed : numpy.random.SeedSequence
     max_runs : int, optional
         Most model runs; fewer are made when the posterior has settled. By default
-        15 for each parameter and 27 (`calibrate` adds three: defaults, best, mean).
+        15 for each parameter and 27. A joint `calibrate` makes three more, to score
+        defaults, mean and best run; they count towards a ``max_runs`` given there.
     batch_size : int, optional
         Runs in each batch after the first, which is of 5 for each parameter; by
         default so that there are eleven batches in all.

@@ -33,6 +33,8 @@ METHODS = {"emulator": "masm.adaptive", "published": "masm.published"}
 DEFAULT_METHOD = "emulator"
 
 _PREDICTIVE = 2_000_000
+# Model runs of a joint calibration that score the fit: defaults, mean and best run.
+_N_SCORED = 3
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,9 @@ def calibrate(
     steps = _check_blocks(blocks, streams, priors)
     sample = _method(method, options)
     _check_seed(seed)
+    if len(steps) == 1 and options.get("max_runs") is not None:
+        # The budget is that of the call: the runs that score the fit count too.
+        options = {**options, "max_runs": int(options["max_runs"]) - _N_SCORED}
     used = [name for name in streams if any(name in step.streams for step in steps)]
     likelihood = GaussianLikelihood(tuple(streams[name].aggregate() for name in used))
     series_of = {series.name: series for series in likelihood.observed}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 
 import masm
@@ -187,3 +188,21 @@ def test_the_explorer_follows_a_run_too_good_for_where_it_is():
     lead = explorer.elsewhere(explorer.candidates(rng), u[:40], 2, rng)[0]
     assert np.linalg.norm(lead - [0.75, 0.6]) < 0.35
     assert np.linalg.norm(lead - 0.25) > 0.4
+
+
+def test_the_budget_of_a_calibration_is_for_the_whole_call():
+    time = np.arange(30.0)
+    calls = []
+
+    def model(theta):
+        calls.append(len(theta))
+        slope, level = np.asarray(theta).T
+        series = level[:, None] + slope[:, None] * np.tanh(time / 10.0)
+        return xr.Dataset({"y": (("sample", "time"), series)}, {"time": time})
+
+    observed = model(np.array([[0.4, 0.6]])).isel(sample=0)
+    observed["y_sd"] = ("time", np.full(30, 0.1))
+    calls.clear()
+    priors = {"slope": (0.0, 1.0), "level": (0.0, 1.0)}
+    result = masm.calibrate(model, observed, priors, seed=1, max_runs=40)
+    assert result.n_model_runs == sum(calls) <= 40
