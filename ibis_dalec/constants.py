@@ -5,7 +5,6 @@ Specification: physical constants, and sections 3, 8, 11 and 12.
 
 # --- time
 DT = 3600.0  # s, model time step
-STEPS_PER_DAY = 24
 
 # --- physics
 STEF = 5.67e-8  # W m-2 K-4, Stefan-Boltzmann
@@ -26,7 +25,6 @@ CAPPA = RAIR / CAIR
 RHOW = 1000.0  # kg m-3, water
 EPS = 1e-7
 O2 = 0.209  # mol mol-1
-CARBON_MASS = 12.0  # g mol-1
 
 # --- vegetation geometry (section 3)
 FU = 0.975  # 1, ground share of the upper canopy

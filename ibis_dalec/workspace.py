@@ -176,7 +176,6 @@ HOUR: tuple[Row, ...] = (
     ("za", 1, "m", "reference height"),
     ("z1", 1, "m", "top of the upper canopy"),
     ("z2", 1, "m", "bottom of the upper canopy"),
-    ("z3", 1, "m", "top of the lower layer"),
     ("dispu", 1, "m", "displacement height"),
     ("bdu", 1, "1", "upper canopy drag"),
     ("diu", 1, "m-1", "upper canopy diffusion"),
