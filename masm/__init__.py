@@ -30,6 +30,9 @@ from masm.result import Result, open_result
 from masm.sample_cost import sample_cost
 from masm.samples import Samples
 from masm.scores import scores
+from masm.screening import screen
+from masm.selection import Selection, importance, select
+from masm.sobol import total_effects
 
 __all__ = [
     "Beta",
@@ -48,14 +51,19 @@ __all__ = [
     "Result",
     "Runs",
     "Samples",
+    "Selection",
     "SeriesVariance",
     "Stream",
     "TruncatedNormal",
     "Uniform",
     "below",
     "calibrate",
+    "importance",
     "open_result",
     "sample_cost",
     "scores",
+    "screen",
+    "select",
     "streams_from_dataset",
+    "total_effects",
 ]
