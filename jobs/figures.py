@@ -1,8 +1,4 @@
-"""Figures of a calibrated pixel, each beside the table it was drawn from.
-
-Colours are of the Okabe-Ito set, which colour-blind readers can tell apart; line
-styles and markers differ too.
-"""
+"""Figures of a calibrated pixel, each beside the table it was drawn from."""
 
 from __future__ import annotations
 
@@ -12,28 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.files import replacing
+from jobs.drawing import (
+    BLACK,
+    BLUE,
+    ORANGE,
+    STREAM_LABELS,
+    VERMILION,
+    new_figure,
+    power_of_ten,
+    save_figure,
+)
 from jobs.parameters import parameters
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_BLACK, _ORANGE, _BLUE, _GREEN, _VERMILION = (
-    "#000000",
-    "#E69F00",
-    "#0072B2",
-    "#009E73",
-    "#D55E00",
-)
-_LABELS = {
-    "lai": "LAI (m² m⁻²)",
-    "gpp": "GPP (g C m⁻² d⁻¹)",
-    "er": "Ecosystem respiration (g C m⁻² d⁻¹)",
-    "nee": "NEE (g C m⁻² d⁻¹)",
-}
 _N_BINS = 60
 
 
@@ -50,7 +41,7 @@ def draw_fit(table: pd.DataFrame, target: Path, *, title: str) -> None:
         Says where the data come from.
     """
     streams = list(dict.fromkeys(table["stream"]))
-    figure, axes = _new_figure(len(streams), 1, height=2.6)
+    figure, axes = new_figure(len(streams), 1, height=2.6)
     for axis, stream in zip(axes.flat, streams, strict=True):
         part = table[table["stream"] == stream].sort_values("time")
         axis.plot(
@@ -60,22 +51,22 @@ def draw_fit(table: pd.DataFrame, target: Path, *, title: str) -> None:
             marker="o",
             markersize=3,
             markerfacecolor="none",
-            markeredgecolor=_BLACK,
+            markeredgecolor=BLACK,
             label="observed, 8-day mean",
         )
         for name, colour, style in (
-            ("default", _ORANGE, (0, (4, 2))),
-            ("calibrated", _BLUE, "-"),
+            ("default", ORANGE, (0, (4, 2))),
+            ("calibrated", BLUE, "-"),
         ):
             times, values = _with_gaps(part["time"], part[name])
             axis.plot(times, values, color=colour, linestyle=style, label=name)
         _shade(axis, part)
-        axis.set_ylabel(_LABELS.get(stream, stream))
+        axis.set_ylabel(STREAM_LABELS.get(stream, stream))
         axis.margins(x=0.01)
     axes.flat[0].set_title(title, fontsize=10)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
-    _save(figure, target, table)
+    save_figure(figure, target, table)
 
 
 def draw_posterior(
@@ -104,7 +95,7 @@ def draw_posterior(
     names = [str(name) for name in posterior.data_vars]
     n_columns = min(5, len(names))
     n_rows = -(-len(names) // n_columns)
-    figure, axes = _new_figure(n_rows, n_columns, height=2.1)
+    figure, axes = new_figure(n_rows, n_columns, height=2.1)
     rows = []
     for axis, name in zip(axes.flat, names, strict=False):
         attrs = posterior[name].attrs
@@ -113,17 +104,17 @@ def draw_posterior(
         edges = np.linspace(low, high, _N_BINS + 1)
         density, _ = np.histogram(posterior[name].to_numpy(), edges, density=True)
         # Tick labels such as 2e-5 are wide: the power of ten goes to the label.
-        power = _power_of_ten(high)
+        power = power_of_ten(high)
         scale = 10.0**-power
         shown, flat = edges * scale, 1 / (high - low) / scale
         axis.stairs([flat], shown[[0, -1]], fill=True, color="0.85", label="prior")
-        axis.stairs(density / scale, shown, color=_BLUE, fill=True, alpha=0.35)
-        axis.stairs(density / scale, shown, color=_BLUE, label="posterior")
-        mark = {"color": _ORANGE, "linestyle": (0, (4, 2)), "label": "default"}
+        axis.stairs(density / scale, shown, color=BLUE, fill=True, alpha=0.35)
+        axis.stairs(density / scale, shown, color=BLUE, label="posterior")
+        mark = {"color": ORANGE, "linestyle": (0, (4, 2)), "label": "default"}
         axis.axvline(default * scale, **mark)
         if truth and name in truth:
             true = truth[name] * scale
-            axis.axvline(true, color=_VERMILION, label="truth (synthetic)")
+            axis.axvline(true, color=VERMILION, label="truth (synthetic)")
         pad = 0.04 * (high - low) * scale
         axis.set_xlim(low * scale - pad, high * scale + pad)
         axis.set_yticks([])
@@ -149,17 +140,7 @@ def draw_posterior(
     figure.suptitle(title, fontsize=10)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    _save(figure, target, pd.DataFrame(rows))
-
-
-def _new_figure(n_rows: int, n_columns: int, height: float) -> tuple[Figure, Any]:
-    # Figure and canvas by hand: pyplot keeps global state and asks for a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 0.9 + height * n_rows), layout="constrained", dpi=120)
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(n_rows, n_columns, squeeze=False)
+    save_figure(figure, target, pd.DataFrame(rows))
 
 
 def _with_gaps(time: pd.Series, values: pd.Series) -> tuple[Any, Any]:
@@ -181,12 +162,6 @@ def _shade(axis: Axes, part: pd.DataFrame) -> None:
             axis.axvspan(first, last, color=colour, zorder=0, lw=0, label=period)
 
 
-def _power_of_ten(value: float) -> int:
-    """Return the power of ten to take out of an axis; 0 for ordinary numbers."""
-    power = int(np.floor(np.log10(abs(value)))) if value else 0
-    return power if power < -3 or power > 4 else 0
-
-
 def _parameter_label(name: str, power: int) -> str:
     import textwrap
 
@@ -194,10 +169,3 @@ def _parameter_label(name: str, power: int) -> str:
     unit = f"$10^{{{power}}}$ {row.unit}" if power else row.unit
     meaning = textwrap.fill(row.description, 32, max_lines=3, placeholder=" ...")
     return f"{name} ({unit})\n{meaning}"
-
-
-def _save(figure: Figure, target: Path, table: pd.DataFrame) -> None:
-    with replacing(target) as aside:
-        figure.savefig(aside)
-    with replacing(target.with_suffix(".csv")) as aside:
-        table.to_csv(aside, index=False, float_format="%.6g")
