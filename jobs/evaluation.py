@@ -125,11 +125,13 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def evaluate_pixel(run: Run, pixel: Pixel) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return comparison and scores of a pixel, and write the scores."""
+    """Return comparison and scores of a pixel, and write both."""
     table = compare(run, pixel)
+    with replacing(run.folder.comparison(pixel.id)) as aside:
+        table.to_csv(aside, index=False, float_format="%.6g")
     found = score_table(table)
     found.insert(0, "pixel", pixel.id)
-    with replacing(run.folder.evaluation / f"scores_{pixel.id:05d}.csv") as aside:
+    with replacing(run.folder.scores(pixel.id)) as aside:
         found.to_csv(aside, index=False, float_format="%.6g")
     return table, found
 

@@ -101,6 +101,19 @@ class RunFolder:
         """Return the observations the pixel was calibrated on."""
         return self.path / "simulations" / "observed" / f"{pixel_id:05d}.nc"
 
+    def comparison(self, pixel_id: int) -> Path:
+        """Return observed and simulated 8-day means, side by side."""
+        return self.evaluation / f"comparison_{pixel_id:05d}.csv"
+
+    def scores(self, pixel_id: int) -> Path:
+        """Return the scores of one pixel."""
+        return self.evaluation / f"scores_{pixel_id:05d}.csv"
+
+    @property
+    def report(self) -> Path:
+        """The page that shows all of it."""
+        return self.path / "report.html"
+
     def require_writable(self) -> None:
         """Refuse a folder that results could not be written to."""
         if not os.access(self.path, os.W_OK):
