@@ -21,7 +21,7 @@ from regions.cube import Cube, PixelData, open_cube
 from regions.files import write_checksums
 from regions.grid import Cells, Grid, cell_at
 from regions.products import ProductSource
-from regions.synthetic import SyntheticSource
+from regions.synthetic import SyntheticSource, synthetic_block
 
 __all__ = [
     "Catalogue",
@@ -39,5 +39,6 @@ __all__ = [
     "check_sources",
     "open_cube",
     "read_catalogue",
+    "synthetic_block",
     "write_checksums",
 ]

@@ -224,6 +224,14 @@ def _create(path: Path, layout: Layout, plan: dict[str, Any]) -> None:
         rules=dict(layout.attrs.get("variance_rules", {})),
         long_name="error variance of the observations",
     )  # fmt: skip
+    if layout.true_streams:
+        names = list(layout.true_streams)
+        sharded(
+            "true_series", len(names), n_seen,
+            dims=("pixel", "true_stream", "observed_time"), streams=names,
+            units=list(layout.true_streams.values()),
+            long_name="what the model gives at the true parameters, without noise",
+        )  # fmt: skip
     by_shard("state", dims=("pixel",), flag_values=list(range(len(STATES))),
              flag_meanings=" ".join(STATES))  # fmt: skip
     by_shard("filled", len(DRIVERS), dims=("pixel", "driver"),
@@ -244,6 +252,7 @@ def _create(path: Path, layout: Layout, plan: dict[str, Any]) -> None:
                 *STATIC_ATTRS, "area", "state",
                 *(f"true_{name}" for name in layout.truth),
             ],
+            "true_parameters": list(layout.truth),
             "maps": list(layout.maps),
             "plan": plan,
         }
@@ -265,6 +274,8 @@ def _write_shard(path: Path, source: Source, layout: Layout, index: int) -> None
         "state": shard.state(),
         "filled": shard.filled,
     }
+    if shard.true_series is not None:
+        contents["true_series"] = shard.true_series
     sums = {}
     for name, values in contents.items():
         file = path / name / "c" / "/".join([str(index), *["0"] * (values.ndim - 1)])

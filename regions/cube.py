@@ -231,6 +231,70 @@ class Cube:
             attrs=self._label(),
         )
 
+    @cached_property
+    def true_parameters(self) -> xr.Dataset:
+        """True parameters of a synthetic region, over (pixel,), with their units.
+
+        Raises
+        ------
+        InputError
+            If the region is not synthetic: nobody knows them.
+        """
+        names = [str(name) for name in self.attrs.get("true_parameters", [])]
+        if not names:
+            raise self._no_truth()
+        data = {
+            name: (
+                "pixel",
+                self._values(f"true_{name}"),
+                self._cf_attrs(f"true_{name}"),
+            )
+            for name in names
+        }
+        return xr.Dataset(data, coords=self.cells.coords(), attrs=self._label())
+
+    def true_series(self, pixel_ids: Sequence[int]) -> xr.Dataset:
+        """What a synthetic region's products would say without error.
+
+        Returns
+        -------
+        xarray.Dataset
+            lai (1), gpp, er, nee (g m-2 d-1 of carbon) over (pixel, time): means
+            over the windows of ``observed_time``, without gaps.
+
+        Raises
+        ------
+        InputError
+            If the region is not synthetic.
+        """
+        if "true_series" not in self._group:
+            raise self._no_truth()
+        array: Any = self._group["true_series"]
+        values = self._read(array, [self._position(one) for one in pixel_ids])
+        data = {
+            str(name): (
+                ("pixel", "time"),
+                values[:, index].astype(np.float64),
+                {**FLUXES[name].attrs, "comment": self.attrs.get("title", "")},
+            )
+            for index, name in enumerate(array.attrs["streams"])
+        }
+        return xr.Dataset(
+            data,
+            coords={
+                "pixel": self.cells.ids[[self._position(one) for one in pixel_ids]],
+                "time": self.observed_time,
+            },
+            attrs=self._label(),
+        )
+
+    def _no_truth(self) -> InputError:
+        return InputError(
+            str(self.path),
+            found="a region without a known truth",
+            wanted="a synthetic region, as regions.SyntheticSource makes it",
+        )
+
     def filled(self) -> NDArray[np.uint16]:
         """Days filled or brought to a limit, (pixel, driver)."""
         return self._values("filled")

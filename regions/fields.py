@@ -49,10 +49,20 @@ class Waves:
         """
         east = (np.asarray(lon) - self.lon) * np.cos(np.radians(self.lat))
         place = KM_PER_DEGREE * np.stack([east, np.asarray(lat) - self.lat], axis=-1)
-        phase = place @ self.vectors.T
+        # No matrix product here: its last bits would depend on the number of places.
+        phase = sum(place[..., i, None] * self.vectors[:, i] for i in range(2))
         return np.concatenate([np.cos(phase), np.sin(phase)], axis=-1) / np.sqrt(
             len(self.vectors)
         )
+
+    def field(self, lat: ArrayLike, lon: ArrayLike, factors: Floats) -> Floats:
+        """Fields at some places from factors (factor,) or (factor, time).
+
+        Each place on its own, (place,) or (place, time): its bits do not depend on
+        which others are asked for.
+        """
+        columns = np.ascontiguousarray(factors)
+        return np.stack([row @ columns for row in self.loadings(lat, lon)])
 
 
 def make_waves(

@@ -64,6 +64,8 @@ class Layout:
         Name to (values (lat, lon), attributes).
     truth : mapping
         Parameter to (values (pixel,), attributes): synthetic regions only.
+    true_streams : mapping
+        Series known without noise to their units: synthetic regions only.
     attrs : mapping
         Attributes of the cube; ``synthetic`` is 1 or 0.
     """
@@ -78,6 +80,7 @@ class Layout:
     maps: Mapping[str, tuple[NDArray, dict[str, Any]]]
     attrs: Mapping[str, Any]
     truth: Mapping[str, tuple[NDArray, dict[str, Any]]] = field(default_factory=dict)
+    true_streams: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def days(self) -> NDArray:
@@ -105,12 +108,15 @@ class Shard:
         Days that were filled or set to a limit.
     observations, variances : numpy.ndarray (pixel, stream, observed_time)
         NaN where nothing was observed.
+    true_series : numpy.ndarray (pixel, true stream, observed_time), optional
+        Of a synthetic region.
     """
 
     forcing: NDArray
     filled: NDArray
     observations: NDArray
     variances: NDArray
+    true_series: NDArray | None = None
 
     def state(self) -> NDArray[np.uint8]:
         """Code of ``STATES`` for each pixel."""

@@ -108,7 +108,7 @@ def normals_from_forcing(forcing: xr.Dataset, source: str) -> Normals:
                 )
         after_dry = here & (yesterday == False)  # noqa: E712  (first day is NaN)
         after_wet = here & (yesterday == True)  # noqa: E712
-        shape, scale = _gamma(rain[here & wet] - WET_DAY)
+        shape, scale = rain_gamma(rain[here & wet] - WET_DAY)
         row = {
             "wet_after_dry": wet[after_dry].mean(),
             "wet_after_wet": wet[after_wet].mean(),
@@ -155,7 +155,8 @@ def _weather(forcing: xr.Dataset) -> pd.DataFrame:
     )[list(RESIDUALS)]
 
 
-def _gamma(amounts: pd.Series) -> tuple[float, float]:
+def rain_gamma(amounts: pd.Series) -> tuple[float, float]:
+    """Shape and scale [mm] of amounts above the threshold (Thom 1958)."""
     mean = float(amounts.mean())
     # A day of exactly the threshold has no logarithm; give it a hundredth of a mm.
     a = np.log(mean) - float(np.log(amounts.clip(lower=0.01)).mean())

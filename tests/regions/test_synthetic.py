@@ -3,14 +3,25 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from ibis_dalec import parameter_table, simulate
-from ibis_dalec.inputs import harvard_normals
+from ibis_dalec.errors import InputError
 from regions.build import build_cube
 from regions.fields import autoregression, make_waves
 from regions.grid import Grid
 from regions.layout import DRIVERS, days_of
-from regions.synthetic import TRUTH, SyntheticSource, make_land, make_truth
+from regions.site_normals import site_normals
+from regions.synthetic import (
+    TRUE_STREAMS,
+    Noise,
+    SyntheticSource,
+    make_land,
+    make_truth,
+    synthetic_block,
+    truth_covariates,
+)
+from regions.synthetic_products import observe
 from regions.synthetic_weather import make_regional_weather
 from regions.windows import window_length, window_of, window_starts
 
@@ -55,25 +66,65 @@ def test_the_seed_fixes_it_and_another_seed_is_another_region(cube, source, tmp_
                            cube.pixel(id_).forcing["tmax"])  # fmt: skip
 
 
-def test_observations_are_the_model_at_the_truth_plus_the_stated_noise(cube):
-    """The cube's own weather and parameters give back what was observed."""
-    z = []
-    for position in (0, 4):
-        id_ = int(cube.cells.ids[position])
-        pixel = cube.pixel(id_)
-        truth = {n: float(cube.static[f"true_{n}"][position]) for n in TRUTH}
-        run = simulate(pixel.forcing, truth, outputs=["lai", "gpp"])
-        number = window_of(pixel.forcing["time"].values)
-        for name in ("lai", "gpp"):
-            daily = pd.Series(run[name].to_numpy())
-            means = daily.groupby(number).mean().to_numpy()
-            sd = np.sqrt(pixel.observations[f"{name}_variance"])
-            z.append((pixel.observations[name] - means) / sd)
-    z = np.concatenate([one.dropna("time") for one in z])
-    assert z.size > 250
-    # Means and squares of standard normal numbers, at four standard errors.
-    assert abs(z.mean()) < 4.0 / np.sqrt(z.size)
-    assert abs(np.mean(z**2) - 1.0) < 4.0 * np.sqrt(2.0 / z.size)
+def test_a_block_is_a_part_of_the_whole_region_bit_for_bit(cube, source, tmp_path):
+    """Neither neighbours nor order nor workers change a pixel."""
+    from dataclasses import replace
+
+    part = Grid.from_bounds(-72.25, 42.4, -72.2, 42.5)
+    other = build_cube(tmp_path / "part.zarr", replace(source, grid=part), workers=2)
+    assert set(other.cells.ids) < set(cube.cells.ids)
+    for id_ in other.cells.ids.tolist():
+        one, two = other.pixel(id_), cube.pixel(id_)
+        xr.testing.assert_identical(one.forcing, two.forcing)
+        xr.testing.assert_identical(one.observations, two.observations)
+        xr.testing.assert_identical(other.true_series([id_]), cube.true_series([id_]))
+
+
+def test_the_true_series_are_the_model_at_the_true_parameters(cube):
+    """The cube's own weather and parameters give back what it says is true."""
+    position = 4
+    id_ = int(cube.cells.ids[position])
+    pixel = cube.pixel(id_)
+    truth = {n: float(v[position]) for n, v in cube.true_parameters.items()}
+    run = simulate(pixel.forcing, truth, outputs=list(TRUE_STREAMS))
+    number = window_of(pixel.forcing["time"].values)
+    kept = cube.true_series([id_]).isel(pixel=0)
+    for name in TRUE_STREAMS:
+        means = pd.Series(run[name].to_numpy()).groupby(number).mean().to_numpy()
+        np.testing.assert_allclose(kept[name], means, rtol=1e-5, atol=1e-5)
+    assert not np.isnan(kept["gpp"]).any()
+    np.testing.assert_allclose(kept["nee"], kept["er"] - kept["gpp"], atol=1e-4)
+
+
+def test_observations_are_the_truth_with_the_stated_error(cube, source):
+    ids = cube.cells.ids.tolist()
+    seen, true = cube.observations(ids), cube.true_series(ids)
+    for name, noise in source.noise.items():
+        assert float(seen[name].min()) >= 0.0
+        sd = np.sqrt(seen[f"{name}_variance"])
+        np.testing.assert_allclose(
+            sd, np.maximum(noise.fraction * true[name], noise.floor).where(sd > 0),
+            rtol=1e-4,
+        )  # fmt: skip
+        # Nothing is cut off where the value is well above zero.
+        z = ((seen[name] - true[name]) / sd).where(true[name] > noise.floor / 0.4)
+        z = z.values[np.isfinite(z.values)]
+        assert z.size > 150
+        # Two errors in a row are alike (0.3), so the mean is less sure.
+        wide = np.sqrt(1.3 / 0.7)
+        assert abs(z.mean()) < 4.0 * wide / np.sqrt(z.size)
+        assert abs(np.mean(z**2) - 1.0) < 4.0 * wide * np.sqrt(2.0 / z.size)
+
+
+def test_errors_last_as_long_as_they_are_said_to():
+    truth = np.full(20_000, 4.0)
+    none = np.zeros(truth.size, dtype=bool)
+    seen, variance = observe(truth, Noise(0.1, 0.15, persistence=0.5, lost=0.0), none,
+                             np.random.default_rng(1))  # fmt: skip
+    error = (seen - truth) / 0.4
+    assert error.std() == pytest.approx(1.0, abs=0.03)
+    assert np.corrcoef(error[1:], error[:-1])[0, 1] == pytest.approx(0.5, abs=0.03)
+    np.testing.assert_allclose(variance, 0.16)
 
 
 def test_there_are_gaps_but_not_many(cube):
@@ -82,12 +133,13 @@ def test_there_are_gaps_but_not_many(cube):
 
 
 def test_true_parameters_lie_within_their_priors_and_follow_their_covariates():
-    grid = Grid.from_bounds(-73.5, 41.5, -71.5, 43.0)
+    grid = synthetic_block()
     land = make_land(1, grid)
-    truth = make_truth(1, grid, grid.cells, land)
+    truth = make_truth(1, grid.cells, land)
     table = parameter_table()
     assert set(truth) == set(table.index[table["calibrated"] == "yes"])
-    for name, (values, _) in truth.items():
+    for name, (values, attrs) in truth.items():
+        assert attrs["units"] == table.loc[name, "unit"]
         assert (values > table.loc[name, "min"]).all()
         assert (values < table.loc[name, "max"]).all()
         assert values.std() > 0.0
@@ -95,8 +147,19 @@ def test_true_parameters_lie_within_their_priors_and_follow_their_covariates():
     lai = truth["p17"][0] / truth["p18"][0]
     assert lai.min() > 2.0
     assert lai.max() < 8.0
-    sand = np.corrcoef(truth["vmax"][0], land["sand"])[0, 1]
-    assert sand < -0.3
+    warm, high, sand = truth_covariates(grid.cells, land)
+    design = np.stack([warm, high, sand, np.ones(warm.size)], axis=1)
+    explained = {}
+    for name, (values, _) in truth.items():
+        fit = design @ np.linalg.lstsq(design, values, rcond=None)[0]
+        explained[name] = 1.0 - np.var(values - fit) / np.var(values)
+    # Covariates say much, and never all.
+    assert 0.2 < np.mean(list(explained.values())) < 0.9
+    assert max(explained.values()) < 0.97
+    # Warm places have more of the enzyme, sandy ones less.
+    slopes = np.linalg.lstsq(design, truth["vmax"][0] / 6e-5, rcond=None)[0]
+    assert slopes[0] > 0.03
+    assert slopes[2] < -0.03
     assert (land["sand"] + land["clay"] < 100.0).all()
     assert land["elevation"].min() >= 5.0
     assert 0.3 < (land["forest_fraction"] > 0.5).mean() < 0.95
@@ -104,12 +167,13 @@ def test_true_parameters_lie_within_their_priors_and_follow_their_covariates():
 
 def test_weather_keeps_the_normals_of_the_site():
     """Where the region is at the site's height and latitude, its months are too."""
-    normals = harvard_normals()
+    harvard = site_normals()[0]
+    normals = harvard.normals
     years = (1990, 2009)
-    weather = make_regional_weather(42.5, -72.2, years, np.random.default_rng(5))
-    place = weather.at(np.array([normals.lat]), np.array([-72.2]), np.array([340.0]))[
-        0
-    ].astype(float)
+    weather = make_regional_weather(42.5, -72.2, years, np.random.default_rng(5),
+                                    (harvard,))  # fmt: skip
+    at = (np.array([v]) for v in (harvard.lat, harvard.lon, harvard.elevation))
+    place = weather.at(*at)[0].astype(float)
     month = pd.DatetimeIndex(days_of(years)).month
     tmin, tmax, rain = (place[DRIVERS.index(n)] for n in ("tmin", "tmax", "prec"))
     wet = rain > 0.0
@@ -129,7 +193,9 @@ def test_weather_keeps_the_normals_of_the_site():
 
 
 def test_height_cools_and_thins_the_air():
-    weather = make_regional_weather(42.5, -72.2, (2001, 2001), np.random.default_rng(5))
+    weather = make_regional_weather(
+        42.5, -72.2, (2001, 2001), np.random.default_rng(5), site_normals()[:1]
+    )
     low, high = weather.at(
         np.full(2, 42.5), np.full(2, -72.2), np.array([340.0, 840.0])
     ).astype(float)
@@ -138,6 +204,13 @@ def test_height_cools_and_thins_the_air():
     )
     ratio = high[DRIVERS.index("pressure")] / low[DRIVERS.index("pressure")]
     np.testing.assert_allclose(ratio, 0.942, atol=0.002)
+
+
+def test_what_was_observed_has_no_truth(tmp_path, cube, monkeypatch):
+    monkeypatch.setitem(cube.attrs, "true_parameters", [])
+    monkeypatch.delitem(cube.__dict__, "true_parameters", raising=False)
+    with pytest.raises(InputError, match="known truth"):
+        _ = cube.true_parameters
 
 
 def test_a_field_has_the_correlation_of_its_waves():
