@@ -49,3 +49,13 @@ class CalibrationFailed(RuntimeError):
 
 def _rebuild_failure(message: str, reason: str) -> CalibrationFailed:
     return CalibrationFailed(message, reason=reason)
+
+
+class SurrogateNotFitted(CalibrationFailed):
+    """A surrogate cannot be fitted, or has not been."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="surrogate_not_fitted")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (SurrogateNotFitted, (str(self),))

@@ -9,61 +9,32 @@ likelihood times weak priors (Rasmussen and Williams 2006, chapters 2 and 5).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg, optimize
 
-from masm.errors import CalibrationFailed, InputError
+from masm.errors import InputError, SurrogateNotFitted
+from masm.kernels import KERNELS, KernelName, squared_distance
+from masm.marginal_likelihood import (
+    LARGEST_NOISE,
+    Hyperparameters,
+    Objective,
+    bounds,
+    default_start,
+)
+from masm.matrices import cholesky, inverse
+from masm.trend import MEAN_NAMES, MeanName, Trend
+
+__all__ = [
+    "GaussianProcess",
+    "Hyperparameters",
+    "KernelName",
+    "MeanName",
+    "SurrogateNotFitted",
+]
 
 Array = NDArray[np.float64]
-MeanName = Literal["constant", "linear", "quadratic"]
-
-KernelName = Literal["matern52", "gaussian"]
-_MEAN_NAMES = ("constant", "linear", "quadratic")
-
-# Prior variances of the mean's coefficients, for outputs of unit variance and
-# inputs of unit spread: broad, yet small enough to leave ten digits to the rest.
-_CONSTANT_VARIANCE = 100.0
-_LINEAR_VARIANCE = 10.0
-
-# Weak hyper-priors on the logarithms: (mean, standard deviation). Inputs live in
-# the unit cube and outputs are scaled to unit variance.
-_LENGTH_PRIOR = (np.log(0.7), 1.2)
-_SIGNAL_PRIOR = (0.0, 2.0)
-_NOISE_PRIOR = (np.log(1e-5), 3.0)
-_CURVATURE_PRIOR = (0.0, 2.0)
-_LENGTH_BOUNDS = (np.log(0.01), np.log(50.0))
-_SIGNAL_BOUNDS = (np.log(1e-5), np.log(1e4))
-_CURVATURE_BOUNDS = (np.log(1e-6), np.log(1e3))
-_LARGEST_NOISE = 1.0
-
-
-class SurrogateNotFitted(CalibrationFailed):
-    """The Gaussian process cannot be fitted, or has not been."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, reason="surrogate_not_fitted")
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """What the marginal likelihood fits, for outputs of unit variance.
-
-    Attributes
-    ----------
-    length_scales : (n_parameters,) in units of the inputs
-    signal_variance, noise_variance : in units of the scaled output, squared
-    curvature_variance : prior variance of the second-order coefficients of a
-        quadratic mean; 0 for the other means
-    """
-
-    length_scales: Array
-    signal_variance: float
-    noise_variance: float
-    curvature_variance: float = 0.0
 
 
 class GaussianProcess:
@@ -102,17 +73,17 @@ class GaussianProcess:
         kernel: KernelName = "matern52",
         noise_floor: float = 1e-7,
     ):
-        if mean not in _MEAN_NAMES:
+        if mean not in MEAN_NAMES:
             raise InputError(
                 f"Gaussian process: unknown mean {mean!r}",
-                wanted=f"one of {', '.join(_MEAN_NAMES)}",
+                wanted=f"one of {', '.join(MEAN_NAMES)}",
             )
-        if kernel not in _KERNELS:
+        if kernel not in KERNELS:
             raise InputError(
                 f"Gaussian process: unknown kernel {kernel!r}",
-                wanted=f"one of {', '.join(_KERNELS)}",
+                wanted=f"one of {', '.join(KERNELS)}",
             )
-        if not 0.0 < noise_floor < _LARGEST_NOISE:
+        if not 0.0 < noise_floor < LARGEST_NOISE:
             raise InputError(
                 f"Gaussian process: noise_floor is {noise_floor!r}",
                 wanted="a fraction of the output's variance between 0 and 1",
@@ -151,10 +122,10 @@ class GaussianProcess:
         n_starts, max_iterations : of L-BFGS-B
         """
         self._set_data(x, y, extra_variance)
-        starts = [self._default_start()]
+        d = self.x.shape[1]
+        starts = [default_start(d, self.trend.curved)]
         for _ in range(n_starts - 1):
-            start = self._default_start()
-            d = self.x.shape[1]
+            start = starts[0].copy()
             start[:d] = np.log(0.7) + rng.uniform(-1.5, 1.5, d)
             start[d] = rng.uniform(-2.0, 2.0)
             start[d + 1] = rng.uniform(np.log(1e-6), np.log(1e-2))
@@ -217,7 +188,7 @@ class GaussianProcess:
         lower = linalg.solve_triangular(
             self._factor, cross.T, lower=True, check_finite=False
         ).T
-        corner, _ = _cholesky(block - lower @ lower.T)
+        corner, _ = cholesky(block - lower @ lower.T)
         n, k = len(self.x), len(x_new)
         factor = np.zeros((n + k, n + k))
         factor[:n, :n] = self._factor
@@ -246,7 +217,7 @@ class GaussianProcess:
         self._require_fitted()
         points = np.atleast_2d(np.asarray(x, dtype=float))
         cross = self._covariance(points, self.x)
-        basis = self._basis(points)
+        basis = self.trend.basis(points)
         mean = cross @ self.alpha
         half = linalg.solve_triangular(
             self._factor, cross.T, lower=True, check_finite=False
@@ -262,7 +233,7 @@ class GaussianProcess:
         self._require_fitted()
         points = np.atleast_2d(np.asarray(x, dtype=float))
         mean = self._signal(points, self.x) @ self.alpha
-        mean += self._basis(points) @ self.coefficients
+        mean += self.trend.basis(points) @ self.coefficients
         return self.y_mean + self.y_scale * mean
 
     def predict_covariance(self, x: ArrayLike) -> tuple[Array, Array]:
@@ -295,8 +266,7 @@ class GaussianProcess:
         eqs. 5.10-5.12). The variance includes the noise of the left-out output.
         """
         self._require_fitted()
-        inverse = _inverse(self._factor)
-        diagonal = np.diag(inverse)
+        diagonal = np.diag(inverse(self._factor))
         mean = self._scaled_y() - self.alpha / diagonal
         return self.y_mean + self.y_scale * mean, self.y_scale**2 / diagonal
 
@@ -321,28 +291,32 @@ class GaussianProcess:
             "extra_variance": self.extra_variance,
             "log_parameters": self._log_parameters,
             "scaling": np.array([self.y_mean, self.y_scale, self.noise_floor]),
-            "center": self.mean_center,
-            "spread": self.mean_spread,
-            "mean": np.array(float(_MEAN_NAMES.index(self.mean_name))),
-            "kernel": np.array(float(list(_KERNELS).index(self.kernel_name))),
+            "center": self.trend.center,
+            "spread": self.trend.spread,
+            "mean": np.array(float(MEAN_NAMES.index(self.mean_name))),
+            "kernel": np.array(float(list(KERNELS).index(self.kernel_name))),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike]) -> GaussianProcess:
         """Rebuild what `to_arrays` gave."""
         a = {name: np.asarray(value, dtype=float) for name, value in arrays.items()}
-        names: tuple[MeanName, ...] = ("constant", "linear", "quadratic")
         kernels: tuple[KernelName, ...] = ("matern52", "gaussian")
         gp = cls(
-            mean=names[int(a["mean"])],
+            mean=MEAN_NAMES[int(a["mean"])],
             kernel=kernels[int(a["kernel"])],
             noise_floor=float(a["scaling"][2]),
         )
         gp._set_data(a["x"], a["y"], a["extra_variance"])
         gp.y_mean, gp.y_scale = float(a["scaling"][0]), float(a["scaling"][1])
-        gp.mean_center, gp.mean_spread = a["center"], a["spread"]
+        gp.trend = Trend(gp.mean_name, a["center"], a["spread"])
         gp._condition(a["log_parameters"])
         return gp
+
+    def objective(self) -> Objective:
+        """Negative log posterior of the hyper-parameters for the present data."""
+        extra = self.extra_variance / self.y_scale**2
+        return Objective(self.x, self._scaled_y(), extra, self.trend, self.kernel_name)
 
     # -- inside ---------------------------------------------------------------
 
@@ -367,36 +341,19 @@ class GaussianProcess:
         spread = float(np.sqrt(weight @ (self.y - self.y_mean) ** 2))
         # A constant output (a parameter that does nothing) keeps a unit scale.
         self.y_scale = spread if spread > 1e-12 * (1.0 + abs(self.y_mean)) else 1.0
-        self.mean_center = self.x.mean(axis=0)
-        self.mean_spread = np.maximum(np.sqrt(3.0) * self.x.std(axis=0), 1e-3)
-
-    def _default_start(self) -> Array:
-        d = self.x.shape[1]
-        start = [np.log(0.7)] * d + [0.0, np.log(1e-4)]
-        if self.mean_name == "quadratic":
-            start.append(0.0)
-        return np.array(start)
-
-    def _bounds(self) -> list[tuple[float, float]]:
-        d = self.x.shape[1]
-        noise = (np.log(self.noise_floor), np.log(_LARGEST_NOISE))
-        bounds = [_LENGTH_BOUNDS] * d + [_SIGNAL_BOUNDS, noise]
-        if self.mean_name == "quadratic":
-            bounds.append(_CURVATURE_BOUNDS)
-        return [(float(low), float(high)) for low, high in bounds]
+        self.trend = Trend.of(self.mean_name, self.x)
 
     def _optimise(self, starts: list[Array], max_iterations: int) -> GaussianProcess:
-        problem = _Objective(self)
-        bounds = self._bounds()
-        low, high = np.array(bounds).T
+        box = bounds(self.x.shape[1], self.trend.curved, self.noise_floor)
+        low, high = np.array(box).T
         best, best_value = None, np.inf
         for start in starts:
             found = optimize.minimize(
-                problem,
+                self.objective(),
                 np.clip(start, low, high),
                 jac=True,
                 method="L-BFGS-B",
-                bounds=bounds,
+                bounds=box,
                 options={"maxiter": max_iterations, "ftol": 1e-9, "gtol": 1e-4},
             )
             if np.isfinite(found.fun) and found.fun < best_value:
@@ -410,27 +367,20 @@ class GaussianProcess:
         self._condition(best)
         return self
 
-    def _unpack(self, log_parameters: Array) -> Hyperparameters:
-        d = self.x.shape[1]
-        values = np.exp(log_parameters)
-        quadratic = self.mean_name == "quadratic"
-        return Hyperparameters(
-            length_scales=values[:d],
-            signal_variance=float(values[d]),
-            noise_variance=float(values[d + 1]),
-            curvature_variance=float(values[d + 2]) if quadratic else 0.0,
-        )
-
     def _condition(self, log_parameters: Array) -> None:
         """Factor the covariance at these hyper-parameters and solve."""
         self._log_parameters = np.asarray(log_parameters, dtype=float)
-        self.hyper = self._unpack(self._log_parameters)
-        self._coefficient_variance = self._prior_of_mean(self.hyper)
+        self.hyper = Hyperparameters.from_logs(
+            self._log_parameters, self.x.shape[1], self.trend.curved
+        )
+        self._coefficient_variance = self.trend.prior_variance(
+            self.hyper.curvature_variance
+        )
         covariance = self._covariance(self.x, self.x)
         covariance[np.diag_indices_from(covariance)] += self._diagonal(
             self.extra_variance
         )
-        self._factor, self._jitter = _cholesky(covariance)
+        self._factor, self._jitter = cholesky(covariance)
         self._solve()
 
     def _solve(self) -> None:
@@ -438,7 +388,7 @@ class GaussianProcess:
             (self._factor, True), self._scaled_y(), check_finite=False
         )
         self.coefficients: Array = self._coefficient_variance * (
-            self._basis(self.x).T @ self.alpha
+            self.trend.basis(self.x).T @ self.alpha
         )
 
     def _scaled_y(self) -> Array:
@@ -447,97 +397,17 @@ class GaussianProcess:
     def _diagonal(self, extra_variance: Array) -> Array:
         return self.hyper.noise_variance + extra_variance / self.y_scale**2
 
-    def _prior_of_mean(self, hyper: Hyperparameters) -> Array:
-        d = self.x.shape[1]
-        variance = [_CONSTANT_VARIANCE]
-        if self.mean_name != "constant":
-            variance += [_LINEAR_VARIANCE] * d
-        if self.mean_name == "quadratic":
-            variance += [hyper.curvature_variance] * (d * (d + 1) // 2)
-        return np.array(variance)
-
-    def _basis(self, x: Array) -> Array:
-        """Functions of the mean at x, (n_points, n_functions)."""
-        columns = [np.ones((len(x), 1))]
-        if self.mean_name != "constant":
-            z = (x - self.mean_center) / self.mean_spread
-            columns.append(z)
-        if self.mean_name == "quadratic":
-            i, j = np.triu_indices(x.shape[1])
-            columns.append(z[:, i] * z[:, j])
-        return np.hstack(columns)
-
     def _signal(self, a: Array, b: Array) -> Array:
-        squared = _squared_distance(a, b, self.hyper.length_scales)
-        value, _ = _KERNELS[self.kernel_name](squared, False)
+        squared = squared_distance(a, b, self.hyper.length_scales)
+        value, _ = KERNELS[self.kernel_name](squared, False)
         value *= self.hyper.signal_variance
         return value
 
     def _covariance(self, a: Array, b: Array) -> Array:
-        basis_a = self._basis(a)
-        basis_b = basis_a if a is b else self._basis(b)
+        basis_a = self.trend.basis(a)
+        basis_b = basis_a if a is b else self.trend.basis(b)
         trend = (basis_a * self._coefficient_variance) @ basis_b.T
         return self._signal(a, b) + trend
-
-
-class _Objective:
-    """Negative log posterior of the hyper-parameters, with its gradient."""
-
-    def __init__(self, gp: GaussianProcess):
-        self.gp = gp
-        self.d = gp.x.shape[1]
-        self.y = gp._scaled_y()
-        self.extra = gp.extra_variance / gp.y_scale**2
-        self.centered = gp.x - gp.x.mean(axis=0)
-        self.basis = gp._basis(gp.x)
-        n_first = 1 if gp.mean_name == "constant" else 1 + self.d
-        first = self.basis[:, :n_first]
-        variance = np.full(n_first, _LINEAR_VARIANCE)
-        variance[0] = _CONSTANT_VARIANCE
-        self.trend = (first * variance) @ first.T
-        second = self.basis[:, n_first:]
-        self.second = second
-        self.curvature = second @ second.T if second.shape[1] else None
-        prior = [_LENGTH_PRIOR] * self.d + [_SIGNAL_PRIOR, _NOISE_PRIOR]
-        if self.curvature is not None:
-            prior.append(_CURVATURE_PRIOR)
-        self.prior_mean, self.prior_sd = np.array(prior).T
-
-    def __call__(self, log_parameters: Array) -> tuple[float, Array]:
-        d, hyper = self.d, self.gp._unpack(log_parameters)
-        scaled = self.centered / hyper.length_scales
-        kernel = _KERNELS[self.gp.kernel_name]
-        value, slope = kernel(_squared_distance(scaled, scaled, 1.0), True)
-        signal = hyper.signal_variance * value
-        covariance = signal + self.trend
-        if self.curvature is not None:
-            covariance += hyper.curvature_variance * self.curvature
-        covariance[np.diag_indices_from(covariance)] += (
-            hyper.noise_variance + self.extra
-        )
-        try:
-            factor, _ = _cholesky(covariance)
-        except SurrogateNotFitted:
-            return 1e25, np.zeros_like(log_parameters)
-        alpha = linalg.cho_solve((factor, True), self.y, check_finite=False)
-        misfit = 0.5 * float(self.y @ alpha) + float(np.log(np.diag(factor)).sum())
-
-        # d(-log L)/dp = tr((K^-1 - alpha alpha') dK/dp) / 2
-        inner = _inverse(factor) - np.outer(alpha, alpha)
-        gradient = np.empty_like(log_parameters)
-        weight = hyper.signal_variance * inner * slope
-        # sum_ij w_ij (a_i - a_j)^2 = 2 (sum_i w_i. a_i^2 - a' w a)
-        gradient[:d] = weight.sum(axis=1) @ scaled**2 - np.einsum(
-            "ij,ij->j", scaled, weight @ scaled
-        )
-        gradient[d] = 0.5 * np.sum(inner * signal)
-        gradient[d + 1] = 0.5 * hyper.noise_variance * np.trace(inner)
-        if self.curvature is not None:
-            gradient[d + 2] = (
-                0.5 * hyper.curvature_variance * np.sum(inner * self.curvature)
-            )
-        z = (log_parameters - self.prior_mean) / self.prior_sd
-        return misfit + 0.5 * float(z @ z), gradient + z / self.prior_sd
 
 
 def _checked(
@@ -565,69 +435,3 @@ def _checked(
             hint="leave failed runs out before fitting",
         )
     return x_array, y_array, extra
-
-
-# A kernel of the squared scaled distance r2, and -2 dk/d(r2) if wanted: the latter
-# times (dx_j / l_j)^2 is the derivative in the logarithm of length scale j.
-def _matern52(squared: Array, slope: bool) -> tuple[Array, Array]:
-    root = np.sqrt(5.0 * squared)
-    decay = np.exp(-root)
-    value = root / 3.0
-    value += 1.0
-    value *= root
-    value += 1.0
-    value *= decay
-    return value, (5.0 / 3.0) * decay * (1.0 + root) if slope else value
-
-
-def _gaussian(squared: Array, slope: bool) -> tuple[Array, Array]:
-    value = np.exp(-0.5 * squared)
-    return value, value
-
-
-_KERNELS = {"matern52": _matern52, "gaussian": _gaussian}
-
-
-def _squared_distance(a: Array, b: Array, length_scales: Array | float) -> Array:
-    a_scaled = a / length_scales
-    b_scaled = a_scaled if a is b else b / length_scales
-    # By matrix product: ten times faster than differences, and the Matern-5/2 is
-    # flat enough at zero for the rounding (1e-15) not to matter.
-    squared = a_scaled @ b_scaled.T
-    squared *= -2.0
-    squared += np.einsum("ij,ij->i", a_scaled, a_scaled)[:, None]
-    squared += np.einsum("ij,ij->i", b_scaled, b_scaled)[None, :]
-    np.maximum(squared, 0.0, out=squared)
-    if a is b:
-        np.fill_diagonal(squared, 0.0)
-    return squared
-
-
-def _cholesky(covariance: Array) -> tuple[Array, float]:
-    """Lower factor and the jitter that was needed (0 if none)."""
-    scale = float(np.mean(np.diag(covariance)))
-    if not np.isfinite(scale):
-        raise SurrogateNotFitted("Gaussian process: covariance is not finite")
-    jitter = 0.0
-    while True:
-        trial = covariance
-        if jitter > 0.0:
-            trial = covariance + jitter * np.eye(len(covariance))
-        factor, info = linalg.lapack.dpotrf(trial, lower=1, clean=1)
-        if info == 0:
-            return factor, jitter
-        jitter = 1e-13 * scale if jitter == 0.0 else 10.0 * jitter
-        if jitter > 1e-5 * scale:
-            raise SurrogateNotFitted(
-                f"Gaussian process: covariance of {len(covariance)} points is not "
-                f"positive definite even with jitter {jitter:.1e}"
-            )
-
-
-def _inverse(factor: Array) -> Array:
-    """Inverse of the matrix whose lower Cholesky factor is given."""
-    inverse, info = linalg.lapack.dpotri(factor, lower=1)
-    if info != 0:
-        raise SurrogateNotFitted("Gaussian process: covariance cannot be inverted")
-    lower = np.tril(inverse)
-    return lower + np.tril(inverse, -1).T

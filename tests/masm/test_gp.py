@@ -6,7 +6,9 @@ from numpy.testing import assert_allclose
 from scipy import optimize
 
 from masm.errors import InputError
-from masm.gp import GaussianProcess, SurrogateNotFitted, _Objective
+from masm.gp import GaussianProcess, SurrogateNotFitted
+from masm.marginal_likelihood import Objective, default_start
+from masm.trend import Trend
 
 
 def wavy(x):
@@ -22,16 +24,25 @@ def sample():
 
 @pytest.mark.parametrize("kernel", ["matern52", "gaussian"])
 @pytest.mark.parametrize("mean", ["constant", "linear", "quadratic"])
-def test_gradient_of_the_marginal_likelihood_matches_finite_differences(
+def test_gradients_of_the_marginal_likelihood_match_finite_differences(
     sample, mean, kernel
 ):
     x, y = sample
-    gp = GaussianProcess(mean=mean, kernel=kernel)
-    gp._set_data(x, y, 0.01 * np.arange(len(y)))
-    objective = _Objective(gp)
-    point = gp._default_start() + np.linspace(-0.4, 0.5, len(gp._default_start()))
-    numeric = optimize.approx_fprime(point, lambda p: objective(p)[0], 1e-6)
-    assert_allclose(objective(point)[1], numeric, rtol=1e-4, atol=1e-4)
+    trend = Trend.of(mean, x)
+    start = default_start(3, trend.curved)
+    logs = start + np.linspace(-0.4, 0.5, len(start))
+
+    def objective(inputs):
+        return Objective(inputs, y, 0.01 * np.arange(len(y)), trend, kernel)
+
+    value, gradient, moved = objective(x).with_inputs(logs)
+    numeric = optimize.approx_fprime(logs, lambda p: objective(x)(p)[0], 1e-6)
+    assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-4)
+    for row, column in [(0, 0), (7, 1), (39, 2)]:
+        other = x.copy()
+        other[row, column] += 1e-6
+        slope = (objective(other)(logs)[0] - value) / 1e-6
+        assert_allclose(moved[row, column], slope, rtol=1e-3, atol=1e-3)
 
 
 def test_prediction_agrees_with_scikit_learn_at_the_same_kernel(sample):
@@ -85,7 +96,7 @@ def test_appending_gives_the_same_surrogate_as_conditioning_on_all(sample):
     whole = GaussianProcess.from_arrays(
         gp.to_arrays()
         | {"x": x, "y": y, "extra_variance": np.zeros(len(y))}
-        | {"center": gp.mean_center, "spread": gp.mean_spread}
+        | {"center": gp.trend.center, "spread": gp.trend.spread}
     )
     gp.append(x[30:35], y[30:35]).append(x[35:], y[35:])
     points = np.random.default_rng(1).random((20, 3))

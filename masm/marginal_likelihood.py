@@ -1,0 +1,180 @@
+"""Marginal likelihood of a Gaussian process, with weak priors, and its gradient.
+
+References
+----------
+Rasmussen, C. E. and Williams, C. K. I. (2006). Gaussian Processes for Machine
+Learning, sections 2.7 and 5.4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from masm.errors import SurrogateNotFitted
+from masm.kernels import KERNELS, KernelName, squared_distance
+from masm.matrices import cholesky, inverse
+from masm.trend import Trend
+
+Array = NDArray[np.float64]
+
+# Weak hyper-priors on the logarithms: (mean, standard deviation). Inputs live in
+# the unit cube and outputs are scaled to unit variance.
+_LENGTH_PRIOR = (np.log(0.7), 1.2)
+_SIGNAL_PRIOR = (0.0, 2.0)
+_NOISE_PRIOR = (np.log(1e-5), 3.0)
+_CURVATURE_PRIOR = (0.0, 2.0)
+_LENGTH_BOUNDS = (np.log(0.01), np.log(50.0))
+_SIGNAL_BOUNDS = (np.log(1e-5), np.log(1e4))
+_CURVATURE_BOUNDS = (np.log(1e-6), np.log(1e3))
+LARGEST_NOISE = 1.0
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the marginal likelihood fits, for outputs of unit variance.
+
+    Attributes
+    ----------
+    length_scales : (n_parameters,) in units of the inputs
+    signal_variance, noise_variance : in units of the scaled output, squared
+    curvature_variance : prior variance of the second-order coefficients of a
+        quadratic trend; 0 for the other trends
+    """
+
+    length_scales: Array
+    signal_variance: float
+    noise_variance: float
+    curvature_variance: float = 0.0
+
+    @classmethod
+    def from_logs(cls, logs: Array, n_parameters: int, curved: bool) -> Hyperparameters:
+        """From their logarithms, in the order of the attributes."""
+        d, values = n_parameters, np.exp(logs)
+        return cls(
+            length_scales=values[:d],
+            signal_variance=float(values[d]),
+            noise_variance=float(values[d + 1]),
+            curvature_variance=float(values[d + 2]) if curved else 0.0,
+        )
+
+
+def default_start(n_parameters: int, curved: bool) -> Array:
+    """Logarithms of hyper-parameters from which a fit may start."""
+    start = [np.log(0.7)] * n_parameters + [0.0, np.log(1e-4)]
+    return np.array(start + [0.0] * curved)
+
+
+def bounds(
+    n_parameters: int, curved: bool, noise_floor: float
+) -> list[tuple[float, float]]:
+    """Bounds of the logarithms of the hyper-parameters."""
+    noise = (np.log(noise_floor), np.log(LARGEST_NOISE))
+    pairs = [_LENGTH_BOUNDS] * n_parameters + [_SIGNAL_BOUNDS, noise]
+    pairs += [_CURVATURE_BOUNDS] * curved
+    return [(float(low), float(high)) for low, high in pairs]
+
+
+class Objective:
+    """Negative log posterior of the hyper-parameters, with its gradient.
+
+    Parameters
+    ----------
+    x : (n_samples, n_parameters)
+    y : (n_samples,), scaled to unit variance
+    extra_variance : (n_samples,), known noise variance in the same scale
+    trend, kernel
+    """
+
+    def __init__(
+        self,
+        x: Array,
+        y: Array,
+        extra_variance: Array,
+        trend: Trend,
+        kernel: KernelName,
+    ):
+        self.x, self.y, self.extra = x, y, extra_variance
+        self.d = x.shape[1]
+        self.centered = x - x.mean(axis=0)
+        self.trend, self.kernel = trend, KERNELS[kernel]
+        self.basis = trend.basis(x)
+        first = self.basis[:, : trend.n_first]
+        variance = trend.prior_variance(0.0)[: trend.n_first]
+        self.first = (first * variance) @ first.T
+        second = self.basis[:, trend.n_first :]
+        self.second = second @ second.T if trend.curved else None
+        prior = [_LENGTH_PRIOR] * self.d + [_SIGNAL_PRIOR, _NOISE_PRIOR]
+        prior += [_CURVATURE_PRIOR] * trend.curved
+        self.prior_mean, self.prior_sd = np.array(prior).T
+
+    def __call__(self, logs: Array) -> tuple[float, Array]:
+        """Value and gradient in the logarithms of the hyper-parameters."""
+        value, gradient, _ = self._evaluate(logs, inputs=False)
+        return value, gradient
+
+    def with_inputs(self, logs: Array) -> tuple[float, Array, Array]:
+        """As a call, and the gradient in the inputs, (n_samples, n_parameters)."""
+        return self._evaluate(logs, inputs=True)
+
+    def _evaluate(self, logs: Array, inputs: bool) -> tuple[float, Array, Array]:
+        hyper = Hyperparameters.from_logs(logs, self.d, self.trend.curved)
+        scaled = self.centered / hyper.length_scales
+        shape, slope = self.kernel(squared_distance(scaled, scaled, 1.0), True)
+        signal = hyper.signal_variance * shape
+        covariance = signal + self.first
+        if self.second is not None:
+            covariance += hyper.curvature_variance * self.second
+        covariance[np.diag_indices_from(covariance)] += (
+            hyper.noise_variance + self.extra
+        )
+        try:
+            factor, _ = cholesky(covariance)
+        except SurrogateNotFitted:
+            return 1e25, np.zeros_like(logs), np.zeros_like(self.x)
+        alpha = linalg.cho_solve((factor, True), self.y, check_finite=False)
+        misfit = 0.5 * float(self.y @ alpha) + float(np.log(np.diag(factor)).sum())
+
+        # d(-log L)/dp = tr((K^-1 - alpha alpha') dK/dp) / 2
+        inner = inverse(factor) - np.outer(alpha, alpha)
+        weight = hyper.signal_variance * inner * slope
+        gradient = self._gradient(hyper, inner, signal, weight, scaled)
+        z = (logs - self.prior_mean) / self.prior_sd
+        moved = np.empty(0)
+        if inputs:
+            moved = self._inputs_gradient(hyper, inner, weight, scaled)
+        return misfit + 0.5 * float(z @ z), gradient + z / self.prior_sd, moved
+
+    def _gradient(
+        self,
+        hyper: Hyperparameters,
+        inner: Array,
+        signal: Array,
+        weight: Array,
+        scaled: Array,
+    ) -> Array:
+        d = self.d
+        gradient = np.empty(len(self.prior_mean))
+        # sum_ij w_ij (a_i - a_j)^2 = 2 (sum_i w_i. a_i^2 - a' w a)
+        gradient[:d] = weight.sum(axis=1) @ scaled**2 - np.einsum(
+            "ij,ij->j", scaled, weight @ scaled
+        )
+        gradient[d] = 0.5 * np.sum(inner * signal)
+        gradient[d + 1] = 0.5 * hyper.noise_variance * np.trace(inner)
+        if self.second is not None:
+            gradient[d + 2] = (
+                0.5 * hyper.curvature_variance * np.sum(inner * self.second)
+            )
+        return gradient
+
+    def _inputs_gradient(
+        self, hyper: Hyperparameters, inner: Array, weight: Array, scaled: Array
+    ) -> Array:
+        # dk/dx_i = -slope (x_i - x_j) / l^2; each pair is met twice.
+        kernel = weight @ scaled - weight.sum(axis=1)[:, None] * scaled
+        variance = self.trend.prior_variance(hyper.curvature_variance)
+        basis = (inner @ self.basis) * variance
+        return kernel / hyper.length_scales + self.trend.inputs_gradient(self.x, basis)
