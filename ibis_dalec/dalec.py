@@ -99,7 +99,9 @@ def dalec_day(w, doy):
         w.multtf[lane] = multtf
         w.multtl[lane] = multtl
         w.trate[lane] = trate
-        w.cf[lane] = cf + growth + (1.0 - p16) * release - fall - back
+        foliage = cf + growth + (1.0 - p16) * release - fall - back
+        # Where all leaves fall, rounding may leave less than nothing.
+        w.cf[lane] = 0.0 if foliage < 0.0 else foliage
         w.clab[lane] = clab + (1.0 - p16) * back - release
         w.cr[lane] = cr + to_root - litter_root
         w.cw[lane] = cw + to_wood - litter_wood

@@ -87,6 +87,8 @@ _RECORDED = (
            "canopy water lost with leaf area at midnight", "sum"),
     Output("soil_adjust", "gadjust", _WATER,
            "water created by resetting impossible soil states", "sum"),
+    Output("soil_shortfall", "soil_shortfall", _WATER,
+           "evaporation and transpiration that no store of a dry soil gave", "sum"),
     Output("mix_loss", "mix_loss", _WATER, "traces of water dropped when mixed", "sum"),
     Output("evaporation_mismatch", "evaporation_mismatch", _WATER,
            "sum of the parts of evapotranspiration minus it", "sum"),

@@ -44,8 +44,8 @@ def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, sha
     """Puddle, runoff, evaporation and infiltration potential.
 
     Returns the puddles, the first layer, runoff (kg m-2), the top water flux and
-    the infiltration (kg m-2 s-1), the heat of the puddle (J m-2 K-1) and the
-    heat flux into the soil (W m-2).
+    the infiltration (kg m-2 s-1), the heat of the puddle (J m-2 K-1), the heat
+    flux into the soil (W m-2) and the evaporation that no store gave (kg m-2).
     """
     share_liq, share_ice, share_pud, share_pud_ice = shares
     runoff = min(wpud, max(0.0, wpud + wipud - WPUDMAX))
@@ -62,10 +62,11 @@ def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, sha
     pud_ice = share_pud_ice if evaporates else share_ice + share_pud_ice
     wpud = wpud - DT * pud_liq * fvapg
     wipud = wipud - DT * pud_ice * fvapg
-    sublimed = max(
-        0.0, wisoi1 - DT * share_ice * fvapg * inv_poros * (1.0 / (RHOW * H0))
-    )
-    new_ice = sublimed if evaporates else wisoi1
+    left = wisoi1 - DT * share_ice * fvapg * inv_poros * (1.0 / (RHOW * H0))
+    new_ice = max(0.0, left) if evaporates else wisoi1
+    # Shares of a dry layer do not add up to 1, and its ice may not suffice.
+    missed = (1.0 - (share_liq + share_ice + share_pud + share_pud_ice)) * fvapg * DT
+    missed = missed + (max(0.0, -left) * (RHOW * H0) / inv_poros if evaporates else 0.0)
     wsoi1 = wsoi1 * (1.0 - wisoi1) / max(1.0 - new_ice, EPS) if evaporates else wsoi1
     wisoi1 = new_ice
 
@@ -77,7 +78,9 @@ def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, sha
         + rain * CH2O * (train - t1)
         - runoff * PER_DT * CH2O * max(TMELT - t1, 0.0)
     )
-    return wpud, wipud, wsoi1, wisoi1, runoff, top, infiltration, puddle_heat, heat
+    return (
+        wpud, wipud, wsoi1, wisoi1, runoff, top, infiltration, puddle_heat, heat, missed
+    )  # fmt: skip
 
 
 @equation
@@ -219,7 +222,8 @@ def soil_surface_and_water(w):
     """Steps 0 to 7: surface, uptake, water and heat."""
     for lane in range(w.lai.shape[0]):
         poros = w.poros[lane]
-        (wpud, wipud, wsoi1, wisoi1, runoff, top, infiltration, heat0, fhtop) = (
+        (wpud, wipud, wsoi1, wisoi1, runoff, top, infiltration, heat0, fhtop,
+         missed) = (
             surface_water(
                 w.wpud[lane], w.wipud[lane], w.wsoi[0, lane], w.wisoi[0, lane],
                 w.tsoi[0, lane], w.raing[lane], w.traing[lane], w.fvapg[lane],
@@ -258,6 +262,9 @@ def soil_surface_and_water(w):
             transpiration * w.stress_layer[4, lane],
             transpiration * w.stress_layer[5, lane],
         )
+        # A soil too dry to stress the canopy by layers gives nothing to its leaves.
+        taken = up[0] + up[1] + up[2] + up[3] + up[4] + up[5]
+        w.soil_shortfall[lane] += missed + DT * (transpiration - taken)
         w0 = (
             wsoi1 - up[0] * per_pores[0] * (1.0 / RHOW),
             w.wsoi[1, lane] - up[1] * per_pores[1] * (1.0 / RHOW),
@@ -405,14 +412,11 @@ def settle_layer(w, k):
         puddle = CH2O * w.wpud[lane] + CICE * w.wipud[lane] if k == 0 else 0.0
         before = layer_water(h, poros, wsoi, wisoi)
         wsoi, wisoi = clean(wsoi, wisoi)
-        created = layer_water(h, poros, wsoi, wisoi) - before
         wsoi, wisoi, t = layer_phase(
             wsoi, wisoi, w.tsoi[k, lane], h, poros, w.inv_poros[lane], puddle
         )
-        before = layer_water(h, poros, wsoi, wisoi)
         wsoi, wisoi = clean(wsoi, wisoi)
-        created = created + layer_water(h, poros, wsoi, wisoi) - before
-        w.gadjust[lane] += created
+        w.gadjust[lane] += layer_water(h, poros, wsoi, wisoi) - before
         w.wsoi[k, lane] = wsoi
         w.wisoi[k, lane] = wisoi
         w.tsoi[k, lane] = t

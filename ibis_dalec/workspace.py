@@ -248,6 +248,7 @@ DAY: tuple[Row, ...] = (
     ("drainage", 1, "mm d-1", "drainage"),
     ("canopy_adjust", 1, "mm d-1", "canopy water lost with leaf area"),
     ("gadjust", 1, "mm d-1", "water created by the soil clean-up"),
+    ("soil_shortfall", 1, "mm d-1", "vapour that no store of the soil gave"),
     ("mix_loss", 1, "mm d-1", "water dropped by the mixing rule"),
     ("evaporation_mismatch", 1, "mm d-1", "component sum minus et"),
     ("sw_in", 1, "W m-2", "solar radiation"),

@@ -511,7 +511,7 @@ def test_soil_loses_no_heat(trace):
     )
     left = b.runoff_hour * CH2O * np.maximum(t[:, 0] - TMELT, 0.0)
     left = left + b.drainage_hour * spec.liquid_heat(cooled[:, 5])
-    whole = b.gadjust == a.gadjust
+    whole = np.abs(b.gadjust - a.gadjust) < 1e-10  # but for rounding
     assert whole.mean() > 0.9
     change = spec.soil_heat(b, a.poros) - spec.soil_heat(a, a.poros)
     close(change[whole], (came - left)[whole], 1e6, 1e-9)

@@ -137,6 +137,17 @@ def test_a_leaf_falls_only_once():
     assert change["clab"] == pytest.approx(0.85 * back * scale, rel=1e-12)
 
 
+def test_when_all_leaves_fall_none_are_owed():
+    """Rounding must not leave a negative pool: its ratio to no loss is not a number."""
+    rng = np.random.default_rng(3)
+    for cf in 10.0 ** rng.uniform(-40.0, 3.0, 200):
+        x = forest(cf=cf, p5=1.0, p14=rng.uniform(0.1, 0.9), p10=0.127, p12=1e9)
+        day(x, 300, tmin=26.0, tmax=37.0)
+        assert x["cf"][0] >= 0.0
+        day(x, 301, tmin=35.0, tmax=36.0)
+        assert np.isfinite(x["clab"][0])
+
+
 def test_litter_respires_at_most_itself():
     x = forest(gdd=0.0, p10=0.2, cf=0.0, cr=0.0)
     day(x, 200, tmin=35.0, tmax=35.0)  # p8 rate = 12 d-1
