@@ -23,11 +23,16 @@ def check(run: Run) -> Iterator[str]:
     ValueError
         At the first input that cannot be used, naming file, variable and date.
     """
-    checksums(run.inputs)
     config = run.config
-    for pixel in run.pixels:
-        yield f"{pixel.name}: {pixel.latitude:g} N, {pixel.longitude:g} E"
-        yield from _pixel(run, pixel)
+    if config.pixels.source == "region":
+        from jobs.region_check import check_region
+
+        yield from check_region(run)
+    else:
+        checksums(run.inputs)
+        for pixel in run.pixels:
+            yield f"{pixel.name}: {pixel.latitude:g} N, {pixel.longitude:g} E"
+            yield from _pixel(run, pixel)
     years = config.periods.calibration.last - config.periods.spinup.first + 1
     cycled = years + config.model.spinup_cycles
     runs = expected_runs(config)

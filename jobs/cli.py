@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from jobs.console import show
+from jobs.cube_cli import region_app
 from jobs.exits import Exit, guarded
 from jobs.initialise import Template
 
@@ -28,6 +29,8 @@ app = typer.Typer(
         "75 stopped with progress saved, go on with --resume."
     ),
 )
+
+app.add_typer(region_app, name="region")
 
 RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
@@ -57,14 +60,15 @@ class Parameters(StrEnum):
 def init(
     run: RunPath,
     template: Annotated[
-        Template, typer.Option(help="demo: a synthetic twin; site: one tower")
+        Template,
+        typer.Option(help="demo: a synthetic twin; site: one tower; region: a cube"),
     ] = Template.DEMO,
 ) -> None:
     """Write a commented config.yaml to start from."""
     with guarded(run, "init"):
-        from jobs.initialise import initialise
+        from jobs.initialise import initialise, next_steps
 
-        show(f"wrote {initialise(run, template)}\nnext: masm check {run}")
+        show(f"wrote {initialise(run, template)}\n{next_steps(run, template)}")
 
 
 @app.command()

@@ -24,6 +24,7 @@ from jobs.parameters import parameters, prior_bounds
 from jobs.pixels import Pixel
 from jobs.run import Run
 from jobs.run_folder import PixelFolder
+from jobs.sources import synthetic_parts
 from jobs.states import FINISHED, state_of
 
 if TYPE_CHECKING:
@@ -145,8 +146,8 @@ def _create(store: zarr.Group, run: Run) -> None:
     pixels, names = run.pixels, list(bounds)
     n, n_draws = len(pixels), run.config.calibration.keep_draws
     store.attrs.update({"title": run.config.name, "seed": run.config.seed})
-    if run.config.twin is not None:
-        store.attrs["comment"] = "observations are a synthetic twin's"
+    if parts := synthetic_parts(run):
+        store.attrs["comment"] = parts
 
     def add(name: str, dims: Sequence[str], dtype: str, fill: Any, **attrs: Any) -> Any:
         sizes = {

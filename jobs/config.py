@@ -8,12 +8,9 @@ of them with their values, so a finished run says what it was.
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     PositiveFloat,
@@ -23,49 +20,14 @@ from pydantic import (
     model_validator,
 )
 
+from jobs.config_pixels import Place
+from jobs.config_section import Period, Section
+
 EXECUTION_KEYS = ("name", "execution")
 """Top-level keys that may change during a run; all others are science."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class Period(_Section):
-    """Whole calendar years, written ``2002-2005`` or ``2001``."""
-
-    first: int = Field(ge=1850, le=2300)
-    last: int = Field(ge=1850, le=2300)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if isinstance(value, dict | Period):
-            return value
-        match = re.fullmatch(r"\s*(\d{4})(?:\s*-\s*(\d{4}))?\s*", str(value))
-        if match is None:
-            raise ValueError("wanted: years such as 2002-2005, or a single year 2001")
-        first, last = match.group(1), match.group(2) or match.group(1)
-        return {"first": int(first), "last": int(last)}
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Period:
-        if self.last < self.first:
-            raise ValueError("wanted: the earlier year first, such as 2002-2005")
-        return self
-
-    def __str__(self) -> str:
-        return (
-            str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
-        )
-
-    @property
-    def years(self) -> slice:
-        """The period as a label slice over ``time``."""
-        return slice(f"{self.first}-01-01", f"{self.last}-12-31")
-
-
-class Periods(_Section):
+class Periods(Section):
     """Which years do what."""
 
     spinup: Period = Field(description="the year repeated until the states settle")
@@ -93,98 +55,14 @@ class Periods(_Section):
         return Period(first=self.spinup.first, last=self.validation.last)
 
 
-class _Place(_Section):
-    name: str = Field(min_length=1, description="what tables and figures call it")
-    latitude: float = Field(ge=-90, le=90, description="degrees_north")
-    longitude: float = Field(ge=-180, le=180, description="degrees_east")
-    elevation: float = Field(ge=-450, le=9000, description="m")
-    sand: float = Field(ge=0, le=100, description="% by weight")
-    clay: float = Field(ge=0, le=100, description="% by weight")
-
-    @model_validator(mode="after")
-    def _soil_sums(self) -> _Place:
-        if self.sand + self.clay > 100:
-            raise ValueError("wanted: sand + clay of at most 100 %")
-        return self
-
-
-class SitePixel(_Place):
-    """One tower with its files: real weather and real observations."""
-
-    source: Literal["site"]
-    tower: Path = Field(description="daily tower CSV: drivers and fluxes")
-    station: Path | None = Field(
-        default=None, description="daily station CSV: wind, humidity"
-    )
-    modis_lai: Path | None = Field(
-        default=None, description="LAI CSV (date, lai); without it the tower file's lai"
-    )
-    screen_summer_lai: bool = Field(
-        default=False, description="drop cloudy summer values of modis_lai"
-    )
-    co2: Annotated[
-        Annotated[Literal["mauna_loa", "tower"], Tag("word")]
-        | Annotated[PositiveFloat, Tag("number")],
-        Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
-    ] = Field(
-        default="mauna_loa",
-        description="annual means, the tower's own, or a number in ppm",
-    )
-    wind: PositiveFloat | None = Field(
-        default=None, description="a constant in m s-1 in place of measured wind"
-    )
-    climatology: list[
-        Literal["wind", "specific_humidity", "pressure", "cloud_cover"]
-    ] = Field(
-        default_factory=list,
-        description="drivers whose long gaps take the usual value of the date",
-    )
-
-    @model_validator(mode="after")
-    def _screen_needs_modis(self) -> SitePixel:
-        if self.screen_summer_lai and self.modis_lai is None:
-            raise ValueError("wanted: modis_lai, when screen_summer_lai is true")
-        return self
-
-
-class GeneratedPixel(_Place):
-    """A place with synthetic weather from monthly normals, observed by a twin."""
-
-    source: Literal["generated"]
-    years: Period = Field(description="years of weather to generate")
-
-
-class PixelTable(_Section):
-    """Many places, one row each, with prepared files for each of them."""
-
-    source: Literal["table"]
-    table: Path = Field(
-        description="CSV: id, name, latitude, longitude, elevation, sand, clay"
-    )
-    forcing: str = Field(
-        description="netCDF of each pixel's daily forcing, such as forcing/{id}.nc"
-    )
-    observations: str | None = Field(
-        default=None,
-        description="netCDF of each pixel's streams over time; none with a twin",
-    )
-
-    @field_validator("forcing", "observations")
-    @classmethod
-    def _names_the_pixel(cls, value: str | None) -> str | None:
-        if value is not None and "{id}" not in value and "{name}" not in value:
-            raise ValueError("wanted: {id} or {name} in the file name")
-        return value
-
-
-class RelativeVariance(_Section):
+class RelativeVariance(Section):
     """Standard deviation as a fraction of the observation, never under a floor."""
 
     fraction: PositiveFloat
     floor: PositiveFloat = Field(description="in the unit of the stream")
 
 
-class Stream(_Section):
+class Stream(Section):
     """One observed series and how much it is believed."""
 
     variance: Annotated[
@@ -200,14 +78,14 @@ class Stream(_Section):
     )
 
 
-class Noise(_Section):
+class Noise(Section):
     """Independent Gaussian noise on a twin's 8-day values."""
 
     fraction: float = Field(ge=0, description="of the true value, 1")
     floor: PositiveFloat = Field(description="smallest sd, in the unit of the stream")
 
 
-class Twin(_Section):
+class Twin(Section):
     """Synthetic observations: model output at known parameters, plus noise."""
 
     truth: Annotated[
@@ -221,14 +99,14 @@ class Twin(_Section):
     noise: dict[str, Noise] = Field(min_length=1, description="by stream")
 
 
-class Block(_Section):
+class Block(Section):
     """One step of the calibration: these parameters, on these streams."""
 
     streams: list[str] = Field(min_length=1)
     parameters: list[str] = Field(min_length=1)
 
 
-class Model(_Section):
+class Model(Section):
     """How the process model is run."""
 
     spinup_cycles: int = Field(
@@ -236,7 +114,7 @@ class Model(_Section):
     )
 
 
-class Slurm(_Section):
+class Slurm(Section):
     """What to ask of Slurm for each task of an array."""
 
     partition: str | None = Field(default=None, description="--partition")
@@ -264,7 +142,7 @@ class Slurm(_Section):
         return value
 
 
-class Execution(_Section):
+class Execution(Section):
     """Where and how fast; may change between one start and the next."""
 
     executor: Literal["serial", "local", "slurm"] = Field(default="serial")
@@ -280,7 +158,7 @@ class Execution(_Section):
     slurm: Slurm = Slurm()
 
 
-class Calibration(_Section):
+class Calibration(Section):
     """The adaptive loop and its size."""
 
     method: str = Field(default="emulator", description="a method of masm.calibrate")
@@ -296,14 +174,12 @@ class Calibration(_Section):
     )
 
 
-class Config(_Section):
+class Config(Section):
     """A whole run."""
 
     name: str = Field(min_length=1, description="title of tables and figures")
     seed: int = Field(ge=0, lt=2**63, description="all chance comes from here")
-    pixels: Annotated[
-        SitePixel | GeneratedPixel | PixelTable, Field(discriminator="source")
-    ]
+    pixels: Place
     periods: Periods
     model: Model = Model()
     streams: dict[str, Stream] = Field(min_length=1)

@@ -103,7 +103,7 @@ def _twin(config: Config, document: Document, table: Table) -> Iterator[Problem]
         place.source == "table" and place.observations is not None
     )
     if twin is None:
-        if not observed:
+        if not observed and place.source != "region":
             yield document.problem(
                 ("twin",),
                 found="nothing",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jobs.config import Config
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing
 from jobs.observed import make_streams, pair
@@ -144,8 +143,3 @@ def median_scores(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     together = pd.concat(tables).drop(columns="pixel")
     medians = together.groupby(keys, sort=False).median().reset_index()
     return medians.assign(pixel=-1, n=medians["n"].astype(int))
-
-
-def synthetic(config: Config) -> bool:
-    """Tell whether observations are a twin's."""
-    return config.twin is not None

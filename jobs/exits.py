@@ -33,8 +33,10 @@ class Exit(IntEnum):
 
 
 @contextmanager
-def guarded(run: Path, verb: str) -> Iterator[None]:
+def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
     """Turn errors into exit codes, and signals into an orderly stop.
+
+    ``again`` is the command that goes on, where it is not the verb on the run.
 
     A mistake of the user's is told in full and exits 2; a signal exits 75 with
     progress saved; anything else is a bug, with its traceback in the run's logs.
@@ -47,7 +49,7 @@ def guarded(run: Path, verb: str) -> Iterator[None]:
         except KeyboardInterrupt as stop:
             say(
                 f"{verb}: stopped{f' by {stop}' if str(stop) else ''}; finished work "
-                f"is saved. Go on with: masm {verb} {run}{_resume(verb)}"
+                f"is saved. Go on with: {again or f'masm {verb} {run}{_resume(verb)}'}"
             )
             if isinstance(stop, DiskFull):
                 # HDF5 keeps the file it could not finish, and would crash on it when

@@ -15,6 +15,7 @@ class Template(StrEnum):
 
     DEMO = "demo"
     SITE = "site"
+    REGION = "region"
 
 
 def initialise(run: Path, template: Template) -> Path:
@@ -40,3 +41,11 @@ def initialise(run: Path, template: Template) -> Path:
     text = files("jobs.templates").joinpath(f"{template}.yaml").read_text("utf-8")
     write_text(target, text)
     return target
+
+
+def next_steps(run: Path, template: Template) -> str:
+    """Return the commands to go on with, one on each line."""
+    steps = [f"next: masm check {run}"]
+    if template is Template.REGION:
+        steps = [f"next: masm region synthetic {run / 'region.zarr'}", *steps]
+    return "\n".join(steps)

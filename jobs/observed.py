@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jobs.config import Period, RelativeVariance
+from jobs.config import RelativeVariance
 from jobs.config import Stream as StreamConfig
+from jobs.config_section import Period
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +34,8 @@ def make_streams(
     Parameters
     ----------
     observations : xarray.Dataset
-        Over ``time``: each stream, NaN where missing, with ``<name>_sd`` beside it.
+        Over ``time``: each stream, NaN where missing, with ``<name>_sd`` or
+        ``<name>_variance`` beside it.
     rules : mapping
         How much each stream is believed; streams without a rule are left out.
     period : Period
@@ -44,13 +46,12 @@ def make_streams(
     streams: dict[str, masm.Stream] = {}
     chosen = select_years(observations, period)
     for name, rule in rules.items():
-        parts = [part for part in (name, f"{name}_sd") if part in chosen]
-        # Composites every four days must not pass for daily values with gaps.
-        seen = chosen[parts].dropna("time", subset=[name])
-        if seen.sizes["time"] == 0:
-            seen = chosen[parts]  # masm says what is wrong
+        parts = [name, f"{name}_sd", f"{name}_variance"]
         streams |= streams_from_dataset(
-            seen, variance={name: _rule(rule)}, names=[name], windows="8-day"
+            chosen[[part for part in parts if part in chosen]],
+            variance={name: _rule(rule)},
+            names=[name],
+            windows="8-day",
         )
     return streams
 

@@ -67,6 +67,11 @@ def pixels_of(config: Config, folder: Path) -> list[Pixel]:
     place = config.pixels
     if place.source == "table":
         return read_pixels(folder / place.table)
+    if place.source == "region":
+        from jobs.region import draw_sample, open_region, pixels_at
+
+        cube = open_region((folder / place.cube).resolve())
+        return pixels_at(cube, draw_sample(config, folder).calibration)
     return [
         Pixel(
             0,

@@ -9,7 +9,7 @@ from pathlib import Path
 from jobs.config import Config
 from jobs.config_file import Document, read_config
 from jobs.lock import check_inputs, check_lock, write_lock
-from jobs.pixels import Pixel, pixels_of, write_pixels
+from jobs.pixels import Pixel, pixels_of, read_pixels, write_pixels
 from jobs.provenance import checksums, read_record, record, write_record
 from jobs.run_folder import RunFolder
 
@@ -24,8 +24,22 @@ class Run:
 
     @cached_property
     def pixels(self) -> list[Pixel]:
-        """The pixels of the run."""
+        """The pixels to calibrate.
+
+        Of a started region run as it wrote them down: status and results need no
+        cube, which may lie on another machine.
+        """
+        region = self.config.pixels.source == "region"
+        if region and self.folder.lock.exists() and self.folder.pixel_table.exists():
+            return read_pixels(self.folder.pixel_table)
         return pixels_of(self.config, self.folder.path)
+
+    @property
+    def cube(self) -> Path:
+        """Folder of the region cube; only where pixels come from a region."""
+        from jobs.region import region_of
+
+        return (self.folder.path / region_of(self.config).cube).resolve()
 
     @property
     def inputs(self) -> dict[str, Path]:
@@ -40,6 +54,13 @@ class Run:
             }
         elif place.source == "table":
             files = {"table": place.table}
+        elif place.source == "region":
+            listed = place.sample.places
+            # The list of checksums stands for the whole cube.
+            files = {
+                "cube": place.cube / "checksums.json",
+                "sample.places": listed if isinstance(listed, Path) else None,
+            }
         return {
             f"pixels.{key}": (self.folder.path / path).resolve()
             for key, path in files.items()
@@ -82,11 +103,15 @@ def start(run: Run) -> None:
     """
     folder = run.folder
     folder.require_writable()
-    found = checksums(run.inputs)
+    inputs = dict(run.inputs)
     recorded = read_record(folder.record)
     if recorded:
-        check_inputs(recorded["inputs"], found)
+        if folder.pixel_table.name in recorded["inputs"]:
+            inputs[folder.pixel_table.name] = folder.pixel_table
+        check_inputs(recorded["inputs"], checksums(inputs))
         return
     write_pixels(run.pixels, folder.pixel_table)
     write_lock(run.config, folder.lock)
-    write_record(folder.record, record(run.config.seed, found))
+    if run.config.pixels.source == "region":
+        inputs[folder.pixel_table.name] = folder.pixel_table  # read from now on
+    write_record(folder.record, record(run.config.seed, checksums(inputs)))

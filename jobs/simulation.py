@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobs.config import Config, Period
+from jobs.config import Config
+from jobs.config_section import Period
 from jobs.files import replacing
 from jobs.observed import select_years
 

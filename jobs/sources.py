@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jobs.config import GeneratedPixel, PixelTable, SitePixel
+from jobs.config_pixels import GeneratedPixel, PixelTable, RegionPixels, SitePixel
 from jobs.errors import ConfigError, Problem
 from jobs.observed import select_years
 from jobs.pixels import Pixel
+from jobs.region import open_region, region_forcing, region_observations, region_truth
 from jobs.run import Run
 from jobs.twin import observe, truth_of
 
@@ -29,6 +30,8 @@ def forcing_of(run: Run, pixel: Pixel) -> xr.Dataset:
         return _site_forcing(run, place, pixel)
     if isinstance(place, PixelTable):
         return _file_forcing(run, place, pixel)
+    if isinstance(place, RegionPixels):
+        return region_forcing(run.cube, pixel, run.config.periods.whole)
     return _generated_forcing(run, place, pixel)
 
 
@@ -63,7 +66,28 @@ def observations_of(run: Run, pixel: Pixel, forcing: xr.Dataset) -> xr.Dataset:
     if isinstance(place, PixelTable) and place.observations is not None:
         path = run.pixel_file(place.observations, pixel)
         return select_years(_open(path), observed)
+    if isinstance(place, RegionPixels):
+        return region_observations(run.cube, pixel, observed)
     raise AssertionError("config_checks lets no run pass without observations")
+
+
+def known_truth(run: Run, pixel: Pixel) -> dict[str, float]:
+    """Return the true parameters where observations are synthetic; else nothing."""
+    if run.config.twin is not None:
+        return truth_of(run.config, pixel)
+    if isinstance(run.config.pixels, RegionPixels):
+        return region_truth(run.cube, pixel)
+    return {}
+
+
+def synthetic_parts(run: Run) -> str:
+    """Say what of a run is synthetic, as the end of a label; nothing if all is real."""
+    place = run.config.pixels
+    if isinstance(place, RegionPixels) and open_region(run.cube).synthetic:
+        return "synthetic region"
+    if isinstance(place, GeneratedPixel):
+        return "synthetic weather and observations"
+    return "" if run.config.twin is None else "synthetic observations"
 
 
 def _site_forcing(run: Run, place: SitePixel, pixel: Pixel) -> xr.Dataset:

@@ -24,7 +24,6 @@ from jobs.evaluation import (
     evaluate_pixel,
     median_scores,
     simulate_pixel,
-    synthetic,
 )
 from jobs.exits import Exit
 from jobs.figures import draw_fit, draw_posterior
@@ -33,11 +32,11 @@ from jobs.pixels import Pixel, choose
 from jobs.run import Run, open_run, start
 from jobs.run_folder import PixelFolder
 from jobs.simulation import compile_model
+from jobs.sources import known_truth, synthetic_parts
 from jobs.states import FINISHED, REASONS, state_of
 from jobs.status import lines, status_of
 from jobs.summaries import posterior_means, read_summary
 from jobs.tables import parameter_table, score_table
-from jobs.twin import truth_of
 
 _WATCH_SECONDS = 5
 _N_SHOWN = 3  # pixels with tables and figures, where there are many
@@ -241,12 +240,12 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
         if position >= _N_SHOWN and not ids:
             continue
         label = pixel.name
-        if synthetic(run.config):
-            label += ", synthetic weather and observations"
+        if parts := synthetic_parts(run):
+            label += f", {parts}"
         figures = run.folder.figures
         draw_fit(comparison, figures / f"fit_{pixel.slug}.png", title=label)
         result = masm.open_result(run.folder.pixel(pixel.id).posterior)
-        truth = truth_of(run.config, pixel) or None
+        truth = known_truth(run, pixel) or None
         draw_posterior(
             result.posterior,
             figures / f"posterior_{pixel.slug}.png",

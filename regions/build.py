@@ -40,7 +40,17 @@ logger = logging.getLogger(__name__)
 _PLAN = "plan.json"
 
 
-def build_cube(path: str | Path, source: Source, *, workers: int = 1) -> Cube:
+Progress = Callable[[int, int], None]
+"""Told how many parts of how many are done, of each round of the work in turn."""
+
+
+def build_cube(
+    path: str | Path,
+    source: Source,
+    *,
+    workers: int = 1,
+    on_progress: Progress | None = None,
+) -> Cube:
     """Build a cube, or go on with one that was begun.
 
     Parameters
@@ -51,6 +61,8 @@ def build_cube(path: str | Path, source: Source, *, workers: int = 1) -> Cube:
         A ``regions.products.ProductSource`` or ``regions.synthetic.SyntheticSource``.
     workers : int
         Processes.
+    on_progress : callable, optional
+        Called after each part of the work: files of a year first, then shards.
 
     Returns
     -------
@@ -81,7 +93,7 @@ def build_cube(path: str | Path, source: Source, *, workers: int = 1) -> Cube:
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     write_text(folder / _PLAN, json.dumps(plan, indent=1))
 
-    run = _runner(workers)
+    run = _runner(workers, on_progress or _silent)
     layout = source.prepare(folder, run)
     if len(layout.cells) == 0:
         raise InputError(
@@ -99,19 +111,27 @@ def build_cube(path: str | Path, source: Source, *, workers: int = 1) -> Cube:
     return open_cube(path)
 
 
-def _runner(workers: int) -> Runner:
+def _silent(done: int, total: int) -> None:
+    pass
+
+
+def _runner(workers: int, on_progress: Progress) -> Runner:
     """Run a function over items, here or in other processes."""
 
     def run(function: Callable[[Any], None], items: Iterable[Any]) -> None:
         todo = list(items)
         if workers <= 1 or len(todo) <= 1:
-            for item in todo:
+            for done, item in enumerate(todo, start=1):
                 function(item)
+                on_progress(done, len(todo))
             return
         from joblib import Parallel, delayed, parallel_config
 
         with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-            Parallel()(delayed(function)(item) for item in todo)
+            pool = Parallel(return_as="generator_unordered")
+            results = pool(delayed(function)(item) for item in todo)
+            for done, _ in enumerate(results, start=1):
+                on_progress(done, len(todo))
 
     return run
 

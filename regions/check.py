@@ -126,6 +126,14 @@ class CubeReport:
 
     def lines(self) -> Iterator[str]:
         """The report in words, line by line."""
+        yield from self.holdings()
+        yield f"disk: about {self.bytes_posteriors / 1e9:.2f} GB of posteriors"
+        yield (
+            f"cost: about {self.core_hours:.1f} core-hours for {self.n_usable} pixels"
+        )
+
+    def holdings(self) -> Iterator[str]:
+        """What the cube has and lacks, without what a calibration would take."""
         kind = (
             "SYNTHETIC region, generated and not observed"
             if self.synthetic
@@ -133,7 +141,7 @@ class CubeReport:
         )
         yield (
             f"{kind}: {self.n_pixels} pixels, {self.first_day} to {self.last_day}, "
-            f"{self.calendar} calendar"
+            f"calendar {self.calendar}"
         )
         for title, reports in (
             ("weather", self.forcing),
@@ -153,12 +161,7 @@ class CubeReport:
                 for pixel, gaps in list(self.gaps_by_pixel.items())[:5]
             )
             yield f"most windows missing: {worst}"
-        yield f"disk: {self.bytes_cube / 1e9:.2f} GB here, about " + (
-            f"{self.bytes_posteriors / 1e9:.2f} GB of posteriors"
-        )
-        yield (
-            f"cost: about {self.core_hours:.1f} core-hours for {self.n_usable} pixels"
-        )
+        yield f"disk: {self.bytes_cube / 1e9:.2f} GB in this cube"
 
 
 def _variable_lines(one: VariableReport) -> Iterator[str]:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.config import Period
 from jobs.config_checks import check_meaning
 from jobs.config_file import read_config
+from jobs.config_section import Period
 from jobs.errors import ConfigError
 from jobs.initialise import Template, initialise
 
