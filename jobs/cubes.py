@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-_HARVARD_ROW, _HARVARD_COLUMN = 955, 2150  # middle of the synthetic regions
 _FIRST_YEAR, _LAST_YEAR = 1959, 2024  # of the CO2 record that comes along
 
 
@@ -28,7 +27,8 @@ def build_synthetic(
 ) -> Cube:
     """Build a synthetic region of so many cells with Harvard Forest in its middle."""
     from jobs.simulation import compile_model
-    from regions import Grid, SyntheticSource, build_cube
+    from regions import SyntheticSource, build_cube
+    from regions.synthetic import synthetic_block
 
     if not _FIRST_YEAR <= years[0] <= years[1] <= _LAST_YEAR:
         raise ConfigError(
@@ -39,7 +39,7 @@ def build_synthetic(
                 wanted=f"years from {_FIRST_YEAR} to {_LAST_YEAR}",
             )
         )
-    grid = Grid(_HARVARD_ROW - rows // 2, _HARVARD_COLUMN - columns // 2, rows, columns)
+    grid = synthetic_block(n_columns=columns, n_rows=rows)
     if workers > 1:
         compile_model()  # once, before workers start
     source = SyntheticSource(seed=seed, grid=grid, years=years)
