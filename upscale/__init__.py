@@ -1,0 +1,38 @@
+"""Upscaling: from calibrated sample pixels to a map of every pixel, with uncertainty.
+
+Sees tables of parameters and covariates, and nothing of models or runs.
+
+.. code-block:: python
+
+    covariates = upscale.covariate_table(forcing, observations, static)
+    chosen = upscale.select_training(posteriors)
+    upscaler = upscale.train(
+        chosen.mean, covariates, sd=chosen.sd, bounds=bounds, seed=7
+    )
+    upscaler.summary()                      # what can be mapped, and how well
+    maps = upscaler.predict(covariates)     # mean, sd, p05, p95, quality
+    upscaler.save("upscaling")
+"""
+
+from upscale.covariates import COVARIATES, covariate_table, pixel_covariates
+from upscale.errors import InputError
+from upscale.rules import TrainingRules
+from upscale.selection import Selection, SelectionRules, select_training
+from upscale.storage import open_upscaler
+from upscale.training import train
+from upscale.upscaler import QUALITY, Upscaler
+
+__all__ = [
+    "COVARIATES",
+    "QUALITY",
+    "InputError",
+    "Selection",
+    "SelectionRules",
+    "TrainingRules",
+    "Upscaler",
+    "covariate_table",
+    "open_upscaler",
+    "pixel_covariates",
+    "select_training",
+    "train",
+]

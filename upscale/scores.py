@@ -1,0 +1,136 @@
+"""Tables of validation: how well each map predicts pixels it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from upscale.fitting import HeldOut, Training
+from upscale.intervals import with_posterior
+
+if TYPE_CHECKING:
+    from upscale.upscaler import ParameterModel
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+METHOD = "upscaled"
+
+
+def score(observed: Floats, predicted: Floats) -> dict[str, float]:
+    """R2 (Nash-Sutcliffe), correlation, RMSE and bias of a prediction.
+
+    Examples
+    --------
+    >>> one_off = score(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
+    >>> round(one_off["r2"], 3), one_off["bias"]
+    (-0.5, 1.0)
+    """
+    error = predicted - observed
+    total = np.square(observed - observed.mean()).sum()
+    constant = predicted.std() < 1e-12 or total < 1e-24
+    return {
+        "r2": float(1.0 - np.square(error).sum() / total) if total > 0 else np.nan,
+        "r": np.nan if constant else float(np.corrcoef(observed, predicted)[0, 1]),
+        "rmse": float(np.sqrt(np.square(error).mean())),
+        "bias": float(error.mean()),
+    }
+
+
+def score_rows(
+    model: ParameterModel,
+    data: Training,
+    test: Mask,
+    random: HeldOut,
+    held: HeldOut,
+    peers: Mapping[tuple[str, str], Floats],
+) -> list[dict[str, Any]]:
+    """One row for each split and method of a parameter.
+
+    ``rmse``, ``bias`` and ``width`` are in the parameter's unit; ``rmse_share`` is of
+    the prior range; ``coverage`` is of posterior means by p05 to p95, and
+    ``coverage_posterior`` the mean share of a posterior within.
+    """
+    every = np.ones_like(test)
+    rows = [
+        _row(model, data, "random_train", ~test, METHOD, random.centre, random),
+        _row(model, data, "random", test, METHOD, random.centre, random),
+        _row(model, data, "blocked", every, METHOD, held.centre, held),
+    ]
+    for (split, method), centre in peers.items():
+        if np.isnan(centre[test]).any():  # no default value was given
+            continue
+        chosen = test if split == "random" else every
+        rows.append(_row(model, data, split, chosen, method, centre, None))
+    return rows
+
+
+def _row(
+    model: ParameterModel,
+    data: Training,
+    split: str,
+    chosen: Mask,
+    method: str,
+    centre: Floats,
+    held: HeldOut | None,
+) -> dict[str, Any]:
+    parameter = model.parameter
+    found = score(data.y[chosen], centre[chosen])
+    row: dict[str, Any] = {
+        "parameter": parameter.name,
+        "split": split,
+        "method": method,
+        "n": int(chosen.sum()),
+        "r2": found["r2"],
+        "r": found["r"],
+        "rmse": found["rmse"] * parameter.width,
+        "rmse_share": found["rmse"],
+        "bias": found["bias"] * parameter.width,
+        "unit": parameter.unit,
+        "coverage": np.nan,
+        "coverage_posterior": np.nan,
+        "width": np.nan,
+    }
+    if held is not None:
+        low, high = held.low[chosen], held.high[chosen]
+        y = data.y[chosen]
+        row["coverage"] = float(((y >= low) & (y <= high)).mean())
+        row["width"] = float((high - low).mean() * parameter.width)
+        if data.sd is not None:
+            drawn = with_posterior(y, data.sd[chosen], 99)
+            inside = (drawn >= low[:, None]) & (drawn <= high[:, None])
+            row["coverage_posterior"] = float(inside.mean())
+    return row
+
+
+def point_table(
+    model: ParameterModel,
+    data: Training,
+    pixels: pd.Index,
+    test: Mask,
+    random: HeldOut,
+    held: HeldOut,
+) -> pd.DataFrame:
+    """Calibrated and predicted value of each pixel in both splits, own units."""
+    parameter = model.parameter
+    split = np.where(test, "random", "random_train")
+    parts = [
+        pd.DataFrame(
+            {
+                "parameter": parameter.name,
+                "split": name,
+                "pixel": pixels,
+                "block": data.blocks,
+                "calibrated": parameter.from_unit(data.y),
+                "predicted": parameter.from_unit(found.centre),
+                "p05": parameter.from_unit(found.low),
+                "p95": parameter.from_unit(found.high),
+            }
+        )
+        for name, found in ((split, random), ("blocked", held))
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,314 @@
+"""From calibrated pixels to an upscaler: tuning, validation, baselines, final fit.
+
+After Ma et al. (2022, section 4.2.2): one XGBoost model for each parameter, 70 % of the
+pixels to train and 30 % to test. Beyond them: folds of whole blocks of land, intervals,
+an area of applicability, baselines on the same splits, and a parameter whose trees do
+not beat the mean on held-out blocks is mapped by its mean, and said so.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from upscale import baselines, trees
+from upscale.checks import check_training
+from upscale.copula import fit_copula
+from upscale.fitting import HeldOut, Training, UnitModel, fit_unit_model
+from upscale.rules import TrainingRules
+from upscale.scores import point_table, score_rows
+from upscale.splits import (
+    block_ids,
+    choose_block_km,
+    fold_ids,
+    plane,
+    random_test,
+    sphere,
+)
+from upscale.upscaler import Parameter, ParameterModel, Upscaler, make_meta
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+_SHAP_PIXELS = 500
+_SPLITS, _SHAP = 1, 2  # streams of chance that parameters share
+
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """What one parameter's training leaves."""
+
+    model: ParameterModel
+    scores: list[dict[str, Any]]
+    points: pd.DataFrame
+    trials: list[dict[str, Any]]
+    importance: pd.DataFrame
+    errors: Floats  # (pixel,), NaN where not trained on
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """What all parameters have in common."""
+
+    x: Floats
+    names: tuple[str, ...]
+    pixels: pd.Index
+    blocks: NDArray
+    folds: NDArray
+    test: NDArray
+    places: Floats
+    shap_rows: NDArray
+
+
+def train(
+    parameters: pd.DataFrame,
+    covariates: pd.DataFrame,
+    *,
+    bounds: Mapping[str, tuple[float, float]],
+    seed: int,
+    sd: pd.DataFrame | None = None,
+    coordinates: pd.DataFrame | None = None,
+    defaults: Mapping[str, float] | None = None,
+    units: Mapping[str, str] | None = None,
+    rules: TrainingRules | None = None,
+    n_jobs: int = 1,
+) -> Upscaler:
+    """Train the maps of all parameters.
+
+    Parameters
+    ----------
+    parameters : pandas.DataFrame (pixel, parameter)
+        Calibrated parameters (posterior means) in their own units; NaN where a value
+        is not to be trained on.
+    covariates : pandas.DataFrame (pixel, covariate)
+        Of at least those pixels, for instance from `covariate_table`. All columns are
+        used. Pixels with an unknown covariate are left out, and counted.
+    bounds : mapping
+        Parameter to the (low, high) of its prior.
+    seed : int
+        Fixes splits, tuning and trees; the answer does not depend on ``n_jobs``, nor
+        that of one parameter on which others are trained.
+    sd : pandas.DataFrame (pixel, parameter), optional
+        Posterior standard deviations, own units.
+    coordinates : pandas.DataFrame (pixel), optional
+        ``latitude`` and ``longitude`` in degrees; those of ``covariates`` otherwise.
+    defaults : mapping, optional
+        Parameter to its default value, a baseline and a band of the maps.
+    units : mapping, optional
+        Parameter to its unit.
+    rules : TrainingRules, optional
+        Settings and budget.
+    n_jobs : int
+        Parameters trained side by side.
+
+    Raises
+    ------
+    InputError
+        If the tables do not fit together, or are too few to be split.
+    """
+    rules = rules or TrainingRules()
+    table = check_training(parameters, covariates, bounds, sd, coordinates)
+    shared = _share(table.covariates, table.coordinates, rules, seed)
+    priors = [
+        Parameter(
+            name=str(name),
+            low=float(bounds[name][0]),
+            high=float(bounds[name][1]),
+            default=float((defaults or {}).get(name, np.nan)),
+            unit=(units or {}).get(name, ""),
+        )
+        for name in table.parameters.columns
+    ]
+
+    def run(prior: Parameter) -> _Outcome:
+        y = prior.to_unit(table.parameters[prior.name].to_numpy())
+        spread = None
+        if table.sd is not None:
+            spread = table.sd[prior.name].to_numpy() / prior.width
+        return _train_one(prior, y, spread, shared, rules, seed)
+
+    outcomes = _side_by_side(run, priors, n_jobs)
+    errors = np.stack([outcome.errors for outcome in outcomes], axis=1)
+    meta = make_meta(
+        seed=seed,
+        n_training=len(shared.pixels),
+        n_left_out=table.n_left_out,
+        n_test=int(shared.test.sum()),
+        n_blocks=int(shared.blocks.max()) + 1,
+        rules=asdict(rules) | {"block_km": _block_km(table.coordinates, rules)},
+    )
+    return Upscaler(
+        models=tuple(outcome.model for outcome in outcomes),
+        covariates=shared.names,
+        copula=fit_copula(errors, shared.places),
+        validation=pd.DataFrame([row for one in outcomes for row in one.scores]),
+        points=pd.concat([one.points for one in outcomes], ignore_index=True),
+        tuning=pd.DataFrame([row for one in outcomes for row in one.trials]),
+        importance=pd.concat([one.importance for one in outcomes], ignore_index=True),
+        meta=meta,
+    )
+
+
+def _share(
+    covariates: pd.DataFrame, coordinates: pd.DataFrame, rules: TrainingRules, seed: int
+) -> _Shared:
+    rng = np.random.default_rng([seed, _SPLITS])
+    lat, lon = (coordinates[name].to_numpy() for name in ("latitude", "longitude"))
+    blocks = block_ids(plane(lat, lon), _block_km(coordinates, rules))
+    n = len(covariates)
+    chosen = np.random.default_rng([seed, _SHAP]).permutation(n)[:_SHAP_PIXELS]
+    return _Shared(
+        x=covariates.to_numpy(dtype=np.float64),
+        names=tuple(map(str, covariates.columns)),
+        pixels=covariates.index,
+        blocks=blocks,
+        folds=fold_ids(blocks, rules.n_folds, rng),
+        test=random_test(n, rules.test_fraction, rng),
+        places=sphere(lat, lon),
+        shap_rows=np.sort(chosen),
+    )
+
+
+def _block_km(coordinates: pd.DataFrame, rules: TrainingRules) -> float:
+    if rules.block_km is not None:
+        return rules.block_km
+    places = plane(
+        coordinates["latitude"].to_numpy(), coordinates["longitude"].to_numpy()
+    )
+    return choose_block_km(places, rules.n_folds)
+
+
+def _train_one(
+    prior: Parameter,
+    y: Floats,
+    sd: Floats | None,
+    shared: _Shared,
+    rules: TrainingRules,
+    seed: int,
+) -> _Outcome:
+    """Tune, validate and fit one parameter, on the unit scale."""
+    rng = np.random.default_rng([seed, zlib.crc32(prior.name.encode())])
+    known = np.isfinite(y)
+    data = Training(
+        x=shared.x[known],
+        y=y[known],
+        sd=None if sd is None else sd[known],
+        folds=shared.folds[known],
+        blocks=shared.blocks[known],
+        weighted=rules.weighting == "precision",
+        spread=rules.intervals_for == "parameter",
+    )
+    test = shared.test[known]
+    part = data.take(~test)
+    settings, trials = trees.tune(
+        part.x,
+        part.y,
+        part.weights(),
+        part.folds,
+        rng,
+        n_candidates=rules.n_candidates,
+        max_trees=rules.max_trees,
+    )
+    tree_seed = int(rng.integers(2**31))
+    margin = rules.skill_margin
+    partial, _, _ = fit_unit_model(part, settings, margin, tree_seed)
+    whole, held, skill = fit_unit_model(data, settings, margin, tree_seed)
+    logger.info(
+        "%s: skill on blocks %.2f +- %.2f",
+        prior.name,
+        skill.value,
+        skill.standard_error,
+    )
+    model = ParameterModel(prior, settings, skill, whole)
+    random = _predict_random(partial, data, test)
+    default = float(prior.to_unit(prior.default))
+    peers = _baselines(data, test, default, shared.places[known], rng)
+    errors = np.full(y.size, np.nan)
+    errors[known] = held.score
+    return _Outcome(
+        model=model,
+        scores=score_rows(model, data, test, random, held, peers),
+        points=point_table(model, data, shared.pixels[known], test, random, held),
+        trials=[{"parameter": prior.name, **trial} for trial in trials],
+        importance=_importance(model, shared.names, shared.x[shared.shap_rows]),
+        errors=errors,
+    )
+
+
+def _predict_random(model: UnitModel, data: Training, test: NDArray) -> HeldOut:
+    """Predict all pixels by the model of the training share."""
+    centre = model.centre(data.x)
+    index = model.dissimilarity.index(data.x)
+    scale = model.scale(data.x, index)
+    low, high = model.error.interval(centre, scale)
+    mean = np.full(centre.shape, np.average(data.y[~test]))
+    return HeldOut(centre, low, high, mean, (data.y - centre) / scale)
+
+
+def _baselines(
+    data: Training,
+    test: NDArray,
+    default: float,
+    places: Floats,
+    rng: np.random.Generator,
+) -> dict[tuple[str, str], Floats]:
+    """Predictions (pixel,) by (split, method); NaN where a split has none."""
+    kernel = baselines.fit_kernel(data.y, places, rng)
+    found: dict[tuple[str, str], Floats] = {}
+    splits = {
+        "random": [(~test, test)],
+        "blocked": [
+            (data.folds != fold, data.folds == fold) for fold in np.unique(data.folds)
+        ],
+    }
+    for split, parts in splits.items():
+        rows = {name: np.full(data.y.size, np.nan) for name in baselines.METHODS}
+        for train_on, predict_for in parts:
+            y, here, there = data.y[train_on], places[train_on], places[predict_for]
+            weight = data.take(train_on).weights()
+            rows["default"][predict_for] = default
+            rows["region_mean"][predict_for] = np.average(y, weights=weight)
+            rows["nearest_pixel"][predict_for] = baselines.nearest(y, here, there)
+            rows["kriging"][predict_for] = baselines.krige(y, here, there, kernel, rng)
+        found |= {(split, name): values for name, values in rows.items()}
+    return found
+
+
+def _importance(
+    model: ParameterModel, names: tuple[str, ...], x: Floats
+) -> pd.DataFrame:
+    """Mean absolute SHAP value of each covariate, in the parameter's unit."""
+    booster = model.unit_model.trees
+    size = np.zeros(len(names))
+    if booster is not None:
+        values = trees.shap_values(booster, x)[:, :-1]
+        size = np.abs(values).mean(axis=0) * model.parameter.width
+    return pd.DataFrame(
+        {
+            "parameter": model.parameter.name,
+            "covariate": names,
+            "mean_abs_shap": size,
+            "unit": model.parameter.unit,
+        }
+    ).sort_values("mean_abs_shap", ascending=False, kind="stable")
+
+
+def _side_by_side(
+    run: Callable[[Parameter], _Outcome], priors: Sequence[Parameter], n_jobs: int
+) -> list[_Outcome]:
+    from joblib import Parallel, delayed
+    from threadpoolctl import threadpool_limits
+
+    # Threads: XGBoost leaves the interpreter while it fits.
+    with threadpool_limits(1):
+        return Parallel(n_jobs=n_jobs, backend="threading")(
+            delayed(run)(prior) for prior in priors
+        )
