@@ -38,6 +38,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import DAILY, SITE
 from ibis_dalec.inputs.co2 import mauna_loa_co2
 from ibis_dalec.inputs.variables import FLUXES
@@ -135,6 +136,13 @@ class SyntheticSource:
         every = make_land(self.seed, self.grid)
         forest = every["forest_fraction"] > 0.5
         chosen = forest if self.forest_only else np.ones(forest.size, dtype=bool)
+        if not chosen.any():
+            raise InputError(
+                f"synthetic region of {self.grid.n_rows} x {self.grid.n_columns} cells",
+                found="none that is more than half deciduous forest",
+                wanted="at least one",
+                hint="Make it larger.",
+            )
         cells = Cells(self.grid.cells.ids[chosen])
         static = {name: values[chosen] for name, values in every.items()}
         label = {"comment": SYNTHETIC}

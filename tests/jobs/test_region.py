@@ -333,7 +333,7 @@ def test_one_line_makes_a_synthetic_region_and_the_template_uses_it(
     run = tmp_path / "run"
     told = masm_command("init", run, "--template", "region")
     assert f"masm region synthetic {run / 'region.zarr'}" in told.output
-    words = ("region", "synthetic", run / "region.zarr", "--rows", 2, "--columns", 3)
+    words = ("region", "synthetic", run / "region.zarr", "--rows", 3, "--columns", 4)
     built = masm_command(*words)
     assert built.exit_code == 0, built.output
     assert "synthetic region" in built.output
@@ -346,5 +346,8 @@ def test_one_line_makes_a_synthetic_region_and_the_template_uses_it(
     assert (
         masm_command("region", "check", run / "region.zarr", "--verify").exit_code == 0
     )
+    bare = masm_command(*words[:2], tmp_path / "b", "--rows", 2, "--columns", 3)
+    assert bare.exit_code == 2
+    assert "more than half deciduous forest" in bare.stderr
     years = masm_command(*words[:3], "--years", "2006-2001")
     assert years.exit_code == 2
