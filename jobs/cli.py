@@ -39,6 +39,8 @@ PixelIds = Annotated[
     list[int] | None,
     typer.Option("--pixel", metavar="ID", help="only this pixel; may be repeated"),
 ]
+Tasks = Annotated[Path | None, typer.Option(hidden=True)]
+Task = Annotated[int, typer.Option(hidden=True)]
 
 
 class Executor(StrEnum):
@@ -47,6 +49,11 @@ class Executor(StrEnum):
     SERIAL = "serial"
     LOCAL = "local"
     SLURM = "slurm"
+
+
+Executors = Annotated[
+    Executor | None, typer.Option(help="in place of execution.executor")
+]
 
 
 class Parameters(StrEnum):
@@ -81,6 +88,23 @@ def check(run: RunPath) -> None:
         for line in report(open_run(run)):
             show(line)
         show("nothing wrong was found")
+
+
+@app.command()
+def screen(
+    run: RunPath,
+    executor: Executors = None,
+    tasks: Tasks = None,
+    task: Task = 0,
+) -> None:
+    """Find which parameters matter: Morris screening of a sample of pixels."""
+    with guarded(run, "screen"):
+        from jobs.screening_verbs import screen_run, screen_task
+
+        if tasks is not None:
+            screen_task(run, tasks, task)
+            return
+        screen_run(run, executor)
 
 
 @app.command()

@@ -21,10 +21,15 @@ from pydantic import (
 )
 
 from jobs.config_pixels import Place
+from jobs.config_region import Screening, Upscaling
 from jobs.config_section import Period, Section
 
-EXECUTION_KEYS = ("name", "execution")
-"""Top-level keys that may change during a run; all others are science."""
+EXECUTION_KEYS = ("name", "execution", "screening", "upscaling")
+"""Top-level keys that may change during a run; all others are science.
+
+Screening and upscaling come before and after the calibration: what they leave is made
+anew when their settings change.
+"""
 
 
 class Periods(Section):
@@ -184,5 +189,7 @@ class Config(Section):
     model: Model = Model()
     streams: dict[str, Stream] = Field(min_length=1)
     twin: Twin | None = None
+    screening: Screening = Screening()
     calibration: Calibration
+    upscaling: Upscaling = Upscaling()
     execution: Execution = Execution()

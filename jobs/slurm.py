@@ -86,7 +86,15 @@ def make_plan(
     return Plan(tasks, pace, arrays)
 
 
-def script(run: Path, name: str, folder: Path, offset: int, n: int, s: Slurm) -> str:
+def script(
+    run: Path,
+    name: str,
+    folder: Path,
+    offset: int,
+    n: int,
+    s: Slurm,
+    verb: Sequence[str] = ("calibrate",),
+) -> str:
     """Return the batch script of one array.
 
     Parameters
@@ -101,6 +109,8 @@ def script(run: Path, name: str, folder: Path, offset: int, n: int, s: Slurm) ->
         First task and number of tasks of the array.
     s : Slurm
         From the configuration.
+    verb : sequence of str
+        The words of the command line that each task is, without the run folder.
     """
     options = [
         f"--job-name=masm-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:40]}",
@@ -126,7 +136,7 @@ def script(run: Path, name: str, folder: Path, offset: int, n: int, s: Slurm) ->
             "#!/bin/bash",
             *(f"#SBATCH {option}" for option in options),
             "export OMP_NUM_THREADS=1",
-            f"exec {shlex.quote(sys.executable)} -m jobs calibrate "
+            f"exec {shlex.quote(sys.executable)} -m jobs {shlex.join(verb)} "
             f"{shlex.quote(str(run))} \\",
             f"    --tasks {tasks} --task $(({offset} + SLURM_ARRAY_TASK_ID))",
             "",
@@ -134,7 +144,13 @@ def script(run: Path, name: str, folder: Path, offset: int, n: int, s: Slurm) ->
     )
 
 
-def submit(folder: RunFolder, name: str, plan: Plan, settings: Slurm) -> list[str]:
+def submit(
+    folder: RunFolder,
+    name: str,
+    plan: Plan,
+    settings: Slurm,
+    verb: Sequence[str] = ("calibrate",),
+) -> list[str]:
     """Write tasks and scripts, submit every array, return the job ids.
 
     Raises
@@ -149,7 +165,7 @@ def submit(folder: RunFolder, name: str, plan: Plan, settings: Slurm) -> list[st
     jobs: list[str] = []
     for number, (offset, n) in enumerate(plan.arrays):
         path = here / f"array_{number}.sh"
-        text = script(folder.path.resolve(), name, here, offset, n, settings)
+        text = script(folder.path.resolve(), name, here, offset, n, settings, verb)
         write_text(path, text)
         answer = _call("sbatch", "--parsable", str(path))
         jobs.append(answer.split(";")[0].strip())
