@@ -12,27 +12,37 @@ Sees tables of parameters and covariates, and nothing of models or runs.
     upscaler.summary()                      # what can be mapped, and how well
     maps = upscaler.predict(covariates)     # mean, sd, p05, p95, quality
     upscaler.save("upscaling")
+    upscale.write_maps("maps", maps, covariates, period=("2001-01-01", "2009-12-31"))
 """
 
 from upscale.covariates import COVARIATES, covariate_table, pixel_covariates
 from upscale.errors import InputError
+from upscale.maps import STATUS, status_of, write_maps
 from upscale.rules import TrainingRules
+from upscale.samples import write_samples
 from upscale.selection import Selection, SelectionRules, select_training
 from upscale.storage import open_upscaler
+from upscale.totals import cell_area, regional_totals
 from upscale.training import train
 from upscale.upscaler import QUALITY, Upscaler
 
 __all__ = [
     "COVARIATES",
     "QUALITY",
+    "STATUS",
     "InputError",
     "Selection",
     "SelectionRules",
     "TrainingRules",
     "Upscaler",
+    "cell_area",
     "covariate_table",
     "open_upscaler",
     "pixel_covariates",
+    "regional_totals",
     "select_training",
+    "status_of",
     "train",
+    "write_maps",
+    "write_samples",
 ]
