@@ -191,7 +191,12 @@ def read_local_days(
         if name not in sums:
             continue
         values = sums[name].result(24 // step_hours)
-        source = Field("/".join(s.name for s in daily.sources), daily.variable)
+        source = Field(
+            "/".join(s.name for s in daily.sources),
+            daily.variable,
+            # Weights add up to one within rounding: overcast is 1.0000000002.
+            slack=1e-6 * (abs(daily.variable.low) + abs(daily.variable.high)),
+        )
         values = within_limits(values, days, source, str(files[0]))
         data[name] = xr.DataArray(
             values.astype(np.float32),

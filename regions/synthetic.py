@@ -187,7 +187,7 @@ class SyntheticSource:
 
     def shard(self, layout: Layout, folder: Path, first: int, last: int) -> Shard:
         """Weather, the model's run at the true parameters, errors and gaps."""
-        forcing = _weather(self.seed, self.years).at(
+        forcing = synthetic_weather(self).at(
             layout.cells.lat[first:last],
             layout.cells.lon[first:last],
             layout.static["elevation"][first:last].astype(np.float64),
@@ -213,6 +213,11 @@ class SyntheticSource:
             variances,
             np.stack([truth[name] for name in TRUE_STREAMS], axis=1).astype(np.float32),
         )
+
+
+def synthetic_weather(source: SyntheticSource) -> RegionalWeather:
+    """The region's weather, to be asked for at any place."""
+    return _weather(source.seed, source.years)
 
 
 @lru_cache(maxsize=1)

@@ -50,7 +50,17 @@ _PATCHY = 0.2  # share of the unexplained variance that neighbours do not share
 
 
 def make_land(seed: int, grid: Grid) -> dict[str, Floats]:
-    """Heights, soils and forest of a block, (pixel,) in the order of its cells.
+    """Heights, soils and forest of a block, (pixel,) in the order of its cells."""
+    return land_at(seed, grid.cells.lat, grid.cells.lon)
+
+
+def land_at(seed: int, lat: Floats, lon: Floats) -> dict[str, Floats]:
+    """Heights, soils and forest at any places.
+
+    Parameters
+    ----------
+    lat, lon : numpy.ndarray (place,)
+        degrees north, degrees east.
 
     Returns
     -------
@@ -58,7 +68,6 @@ def make_land(seed: int, grid: Grid) -> dict[str, Floats]:
         elevation (m), sand and clay (%, by weight), forest_fraction (1).
     """
     rng = np.random.default_rng([seed, LAND])
-    lat, lon = grid.cells.lat, grid.cells.lon
 
     def field_of(length_km: float) -> Floats:
         waves = make_waves(length_km, *ORIGIN, rng, n_waves=200)
