@@ -122,8 +122,12 @@ class Model(Section):
 class Slurm(Section):
     """What to ask of Slurm for each task of an array."""
 
-    partition: str | None = Field(default=None, description="--partition")
-    account: str | None = Field(default=None, description="--account")
+    partition: str | None = Field(
+        default=None, pattern=r"^[\w.,+-]+$", description="--partition"
+    )
+    account: str | None = Field(
+        default=None, pattern=r"^[\w.+-]+$", description="--account"
+    )
     walltime_minutes: PositiveInt = Field(default=90, description="--time")
     memory_mb: PositiveInt = Field(default=2000, description="--mem")
     task_minutes: PositiveFloat = Field(
