@@ -69,7 +69,7 @@ def make_landscape(n, seed, *, degrees=8.0, own=0.03, sd=0.01, own_km=40.0):
 def train(land, rows=None, *, seed=1, rules=QUICK, **options):
     rows = slice(None) if rows is None else rows
     return upscale.train(
-        land.calibrated[rows],
+        land.calibrated.loc[rows],
         land.covariates,
         bounds=BOUNDS,
         sd=land.sd,

@@ -1,0 +1,256 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import ndtr
+
+import upscale
+from upscale.applicability import training_dissimilarity
+from upscale.copula import ErrorCopula, fit_copula, normal_scores
+from upscale.intervals import PROBABILITIES, residual_quantiles, with_posterior
+from upscale.splits import (
+    block_ids,
+    choose_block_km,
+    fold_ids,
+    plane,
+    random_test,
+    sphere,
+)
+
+from .landscape import QUICK, make_landscape, train
+
+
+def unseen_blocks(land, seed):
+    """Whole blocks of 100 km, a quarter of the pixels."""
+    lat, lon = (land.covariates[name].to_numpy() for name in ("latitude", "longitude"))
+    blocks = block_ids(plane(lat, lon), 100.0)
+    return fold_ids(blocks, 4, np.random.default_rng(seed)) == 0
+
+
+def test_quantiles_of_exchangeable_residuals_cover_what_they_promise():
+    """The finite-sample rule: a new one is above rank ceil(0.95 (n + 1)) in 5 %."""
+    rng = np.random.default_rng(1)
+    n, inside = 39, []
+    for _ in range(4000):
+        sample = rng.exponential(size=n + 1)
+        found = residual_quantiles(sample[:n], n)
+        low, high = np.interp([0.05, 0.95], PROBABILITIES, found)
+        inside.append(low <= sample[n] <= high)
+    # Ranks 2 and 38 of 39 hold 36 of 40 gaps.
+    assert np.mean(inside) == pytest.approx(0.90, abs=0.015)
+
+
+def test_intervals_hold_nine_of_ten_pixels_of_blocks_never_seen():
+    """Over landscapes: within one, whole blocks are right or wrong together."""
+    held = []
+    for seed in range(21, 25):
+        land = make_landscape(500, seed)
+        out = unseen_blocks(land, seed)
+        maps = train(land, land.calibrated.index[~out]).predict(land.covariates[out])
+        seen = land.calibrated[out].T.to_numpy()
+        held.append(((seen >= maps["p05"]) & (seen <= maps["p95"])).mean("pixel"))
+    assert 0.85 < float(np.mean(held)) < 0.95
+
+
+def test_claimed_coverage_is_that_of_ninety_percent(upscaler):
+    claimed = upscaler.summary()["coverage_blocked"]
+    assert claimed.between(0.85, 0.95).all()
+
+
+def test_intervals_are_wider_where_the_map_errs_more():
+    """The error of vmax grows with sand; that of p18 does not."""
+    land = make_landscape(1000, seed=5, own=0.04, sd=0.0)
+    maps = train(land).predict(land.covariates)
+    sand = land.covariates["sand"]
+    sandy = (sand > sand.quantile(0.8)).to_numpy()
+    firm = (sand < sand.quantile(0.2)).to_numpy()
+    ratio = {
+        name: float(
+            maps["sd"].sel(parameter=name)[sandy].mean()
+            / maps["sd"].sel(parameter=name)[firm].mean()
+        )
+        for name in ("vmax", "p18")
+    }
+    assert ratio["vmax"] > 1.5
+    assert 0.7 < ratio["p18"] < 1.4
+
+
+def test_intervals_for_the_parameter_hold_its_posterior_and_are_wider(land):
+    vague = dataclasses.replace(land, sd=land.sd * 6.0)
+    rules = dataclasses.replace(QUICK, intervals_for="parameter")
+    wide, narrow = train(vague, rules=rules), train(vague)
+    table = {
+        name: one.validation.query("split == 'blocked' and method == 'upscaled'")
+        for name, one in (("wide", wide), ("narrow", narrow))
+    }
+    assert table["wide"]["coverage_posterior"].between(0.86, 0.94).all()
+    assert (table["narrow"]["coverage_posterior"] < 0.86).all()
+    assert (table["wide"]["width"].array > table["narrow"]["width"].array).all()
+
+
+def test_the_posterior_s_spread_is_mapped(land):
+    uneven = dataclasses.replace(land, sd=land.sd.copy())
+    west = land.covariates["longitude"] < -80.0
+    uneven.sd.loc[west, "p18"] = 20.0
+    uneven.sd.loc[~west, "p18"] = 2.0
+    maps = train(uneven).predict(land.covariates)["posterior_sd"].sel(parameter="p18")
+    assert float(maps[west.to_numpy()].median()) > 4.0 * float(
+        maps[~west.to_numpy()].median()
+    )
+    alone = upscale.train(
+        land.calibrated[["p18"]],
+        land.covariates,
+        bounds={"p18": (10.0, 200.0)},
+        seed=1,
+        rules=QUICK,
+    )
+    assert np.isnan(alone.predict(land.covariates)["posterior_sd"]).all()
+
+
+def test_points_of_a_posterior_have_its_mean_and_spread():
+    points = with_posterior(np.array([0.5]), np.array([0.1]))
+    assert points.mean() == pytest.approx(0.5)
+    assert points.std() == pytest.approx(0.1)
+
+
+def test_dissimilarity_is_the_weighted_distance_to_the_nearest_over_the_mean():
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((60, 3)) * [1.0, 10.0, 5.0]
+    importance = np.array([2.0, 1.0, 0.0])
+    cloud, index = training_dissimilarity(x, importance, np.arange(60) % 5)
+    scaled = (x - x.mean(axis=0)) / x.std(axis=0) * [1.0, 0.5, 0.0]
+    gap = np.linalg.norm(scaled[:, None] - scaled[None], axis=-1)
+    mean = gap.sum() / (60 * 59)
+    same = (np.arange(60) % 5)[:, None] == (np.arange(60) % 5)[None]
+    assert index == pytest.approx(np.where(same, np.inf, gap).min(axis=1) / mean)
+    assert cloud.index(x) == pytest.approx(0.0, abs=1e-6)
+    far = x[:1] + np.array([[0.0, 30.0, 1e6]])
+    wanted = np.linalg.norm(
+        (far - x.mean(axis=0)) / x.std(axis=0) * [1.0, 0.5, 0.0] - scaled, axis=1
+    ).min()
+    assert cloud.index(far) == pytest.approx(wanted / mean)
+    # The upper whisker of a box plot is one of the values.
+    assert cloud.limit in index
+
+
+def test_a_climate_never_trained_on_is_outside_the_area_of_applicability(
+    land, upscaler
+):
+    tropical = land.covariates.iloc[:50].copy()
+    tropical["temperature_mean"] += 15.0
+    tropical["latitude"] -= 20.0
+    maps = upscaler.predict(pd.concat([land.covariates, tropical.set_axis(
+        np.arange(1000, 1050))]))  # fmt: skip
+    quality = maps["quality"].sel(parameter=["vmax", "p18"])
+    assert (quality.sel(pixel=np.arange(1000, 1050)) == 2).all()
+    assert float((quality.sel(pixel=land.covariates.index) == 1).mean()) == 1.0
+
+
+def test_draws_have_the_interval_s_ends_at_each_pixel(land, upscaler):
+    some = land.covariates.iloc[:40]
+    maps, draws = upscaler.predict(some), upscaler.draw(some, 4000, seed=3)
+    for name in upscaler.names:
+        one = maps.sel(parameter=name)
+        below = float((draws[name] < one["p05"] - 1e-12).mean())
+        above = float((draws[name] > one["p95"] + 1e-12).mean())
+        assert below == pytest.approx(0.05, abs=0.012)
+        assert above == pytest.approx(0.05, abs=0.012)
+
+
+def test_errors_of_two_parameters_stay_together_in_draws(land):
+    """p18 errs as vmax does, upside down: the draws must too."""
+    tied = dataclasses.replace(
+        land, truth=land.truth.copy(), calibrated=land.calibrated.copy()
+    )
+    vmax = (land.calibrated["vmax"] - 2e-5) / 6e-5
+    tied.calibrated["p18"] = 10.0 + 190.0 * (0.7 - 0.8 * vmax)
+    upscaler = train(tied)
+    draws = upscaler.draw(land.covariates.iloc[:30], 500, seed=1)
+    error = {name: draws[name] - draws[name].mean("draw") for name in ("vmax", "p18")}
+    found = np.corrcoef(error["vmax"].to_numpy().T.ravel() / 1e-5,
+                        error["p18"].to_numpy().T.ravel())[0, 1]  # fmt: skip
+    assert found < -0.8
+    free = train(land).copula.correlation
+    assert np.abs(free[np.triu_indices(3, 1)]).max() < 0.3
+
+
+def test_a_pixel_s_draws_do_not_depend_on_the_others(land, upscaler):
+    every = upscaler.draw(land.covariates, 4, seed=9)
+    some = upscaler.draw(land.covariates.iloc[[7, 3]], 4, seed=9)
+    for name in upscaler.names:
+        assert some[name].to_numpy() == pytest.approx(
+            every[name].sel(pixel=[7, 3]).to_numpy(), rel=1e-9
+        )
+    other = upscaler.draw(land.covariates, 4, seed=10)
+    assert not np.allclose(other["vmax"], every["vmax"])
+
+
+def test_the_copula_of_a_field_is_found_again():
+    rng = np.random.default_rng(4)
+    places = sphere(36.0 + 8.0 * rng.random(1200), -84.0 + 8.0 * rng.random(1200))
+    matrix = np.array([[1.0, -0.6], [-0.6, 1.0]])
+    truth = ErrorCopula(matrix, 60.0, 0.3)
+    scores = truth.scores(places, np.arange(1200), 4, [8])
+    found = [fit_copula(one.T, places) for one in scores]
+    assert np.mean([one.correlation[0, 1] for one in found]) == pytest.approx(
+        -0.6, abs=0.12
+    )
+    assert 30.0 < np.mean([one.length_km for one in found]) < 120.0
+    assert np.mean([one.nugget for one in found]) == pytest.approx(0.3, abs=0.15)
+
+
+def test_scores_of_the_copula_are_standard_normal_and_fade_with_distance():
+    lat = np.array([40.0, 40.0, 40.0])
+    lon = np.array([-80.0, -80.0 + 50.0 / (111.195 * np.cos(np.radians(40.0))), -70.0])
+    copula = ErrorCopula(np.eye(1), 50.0, 0.2)
+    scores = np.concatenate(
+        [copula.scores(sphere(lat, lon), [1, 2, 3], 50, [seed])[:, 0]
+         for seed in range(80)]
+    )  # fmt: skip
+    assert scores.mean(axis=0) == pytest.approx(0.0, abs=0.06)
+    assert scores.std(axis=0) == pytest.approx(1.0, abs=0.06)
+    correlation = np.corrcoef(scores.T)
+    assert correlation[0, 1] == pytest.approx(0.8 * np.exp(-1.0), abs=0.06)
+    assert correlation[0, 2] == pytest.approx(0.0, abs=0.06)
+
+
+def test_a_mean_over_the_region_is_more_uncertain_than_independent_pixels_say(
+    land, upscaler
+):
+    draws = upscaler.draw(land.covariates, 200, seed=2)["vmax"]
+    spread = float(draws.mean("pixel").std())
+    independent = float(draws.std("draw").mean()) / np.sqrt(draws.sizes["pixel"])
+    assert spread > 1.5 * independent
+
+
+def test_normal_scores_keep_order_and_gaps():
+    values = np.array([3.0, np.nan, 1.0, 2.0])
+    found = normal_scores(values)
+    assert ndtr(found[[2, 3, 0]]) == pytest.approx([0.25, 0.5, 0.75])
+    assert np.isnan(found[1])
+
+
+def test_no_block_is_in_two_folds_and_folds_are_even():
+    rng = np.random.default_rng(6)
+    places = plane(36.0 + 8.0 * rng.random(900), -84.0 + 8.0 * rng.random(900))
+    blocks = block_ids(places, 100.0)
+    folds = fold_ids(blocks, 5, rng)
+    assert (pd.Series(folds).groupby(blocks).nunique() == 1).all()
+    sizes = np.bincount(folds)
+    assert sizes.min() > 0.8 * sizes.max()
+    for block in range(3):
+        inside = places[blocks == block]
+        assert (np.ptp(inside, axis=0) <= 100.0).all()
+
+
+def test_the_block_size_is_the_largest_that_gives_enough_blocks():
+    rng = np.random.default_rng(7)
+    wide = plane(30.0 + 15.0 * rng.random(2000), -95.0 + 20.0 * rng.random(2000))
+    assert choose_block_km(wide, 5) == 200.0
+    small = plane(41.5 + 1.5 * rng.random(300), -73.5 + 2.0 * rng.random(300))
+    assert choose_block_km(small, 5) == 25.0
+
+
+def test_the_random_split_has_the_share_that_was_asked_for():
+    assert random_test(1000, 0.3, np.random.default_rng(1)).sum() == 300
