@@ -9,27 +9,23 @@ checksums of what was written; a build that was killed goes on from there.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import DAILY
-from regions.cube import BUILDING, CHECKSUMS, FORMAT, Cube, open_cube
+from regions.arrays import create_arrays
+from regions.cube import BUILDING, CHECKSUMS, Cube, open_cube
 from regions.files import sha256, write_text
-from regions.grid import LAT_ATTRS, LON_ATTRS
 from regions.layout import (
-    DRIVERS,
-    SHARD_PIXELS,
-    STATES,
-    STATIC_ATTRS,
     Layout,
     Runner,
     Source,
@@ -38,6 +34,7 @@ from regions.layout import (
 logger = logging.getLogger(__name__)
 
 _PLAN = "plan.json"
+_LOCK = "lock"
 
 
 Progress = Callable[[int, int], None]
@@ -79,36 +76,74 @@ def build_cube(
     folder = path / BUILDING
     plan = json.loads(json.dumps(source.describe()))
     if (path / CHECKSUMS).is_file():
-        cube = open_cube(path)
-        _same_plan(cube.attrs.get("plan", {}), plan, path)
-        return cube
-    if (folder / _PLAN).is_file():
-        _same_plan(json.loads((folder / _PLAN).read_text("utf-8")), plan, path)
-    elif path.exists() and any(path.iterdir()):
+        return _finished(path, plan)
+    begun = (folder / _PLAN).is_file()  # a cube's arrays come after its plan
+    others = path.exists() and any(one.name != BUILDING for one in path.iterdir())
+    if others and not begun and not (path / CHECKSUMS).is_file():
         raise InputError(
             str(path),
             found="a folder with other things in it",
             wanted="a new or empty folder",
         )
-    (folder / "shards").mkdir(parents=True, exist_ok=True)
-    write_text(folder / _PLAN, json.dumps(plan, indent=1))
-
-    run = _runner(workers, on_progress or _silent)
-    layout = source.prepare(folder, run)
-    if len(layout.cells) == 0:
-        raise InputError(
-            str(path), found="no pixel in the region", wanted="at least one"
-        )
-    _create(path, layout, plan)
-    missing = [
-        index
-        for index in range(len(layout.shards))
-        if not _record(folder, index).is_file()
-    ]
-    logger.info("%s: %d of %d shards to do", path, len(missing), len(layout.shards))
-    run(partial(_write_shard, path, source, layout), missing)
-    _finish(path, layout)
+    with _alone(folder):
+        if (path / CHECKSUMS).is_file():  # another process has just finished it
+            shutil.rmtree(folder, ignore_errors=True)
+            return _finished(path, plan)
+        (folder / "shards").mkdir(exist_ok=True)
+        if (folder / _PLAN).is_file():
+            _same_plan(json.loads((folder / _PLAN).read_text("utf-8")), plan, path)
+        write_text(folder / _PLAN, json.dumps(plan, indent=1))
+        run = _runner(workers, on_progress or _silent)
+        layout = source.prepare(folder, run)
+        if len(layout.cells) == 0:
+            raise InputError(
+                str(path), found="no pixel in the region", wanted="at least one"
+            )
+        create_arrays(path, layout, plan)
+        missing = [
+            index
+            for index in range(len(layout.shards))
+            if not _record(folder, index).is_file()
+        ]
+        logger.info("%s: %d of %d shards to do", path, len(missing), len(layout.shards))
+        run(partial(_write_shard, path, source, layout), missing)
+        _finish(path, layout)
     return open_cube(path)
+
+
+def _finished(path: Path, plan: dict[str, Any]) -> Cube:
+    cube = open_cube(path)
+    _same_plan(cube.attrs.get("plan", {}), plan, path)
+    return cube
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a lock on a build, which the system gives back when the process dies.
+
+    Two builders of one cube would write the same shards and remove each other's
+    files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("a") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise InputError(
+                str(folder.parent),
+                found="another process that is building this cube"
+                + _who((folder / _LOCK).read_text("utf-8", "replace")),
+                wanted="one at a time",
+                hint="Wait for it to end: the same call then opens the finished cube.",
+            ) from exc
+        opened.truncate(0)
+        opened.write(f"{os.getpid()} on {socket.gethostname()}")
+        opened.flush()
+        yield
+
+
+def _who(note: str) -> str:
+    return f" (process {note})" if note else ""
 
 
 def _silent(done: int, total: int) -> None:
@@ -150,133 +185,6 @@ def _same_plan(begun: dict[str, Any], plan: dict[str, Any], path: Path) -> None:
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 200 else f"{text[:200]}..."
-
-
-def _create(path: Path, layout: Layout, plan: dict[str, Any]) -> None:
-    """All arrays, and everything in them that is small; done again on resuming."""
-    import zarr
-    from zarr.codecs import BloscCodec, Crc32cCodec
-
-    group: Any = zarr.open_group(path, mode="a", zarr_format=3)
-    cells, days = layout.cells, layout.days
-    n, n_time, n_seen = len(cells), days.size, layout.observed.size
-    packed: Any = (BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec())
-
-    def small(name: str, values: Any, dims: tuple[str, ...], **attrs: Any) -> None:
-        values = np.ascontiguousarray(values)
-        if name in group:
-            group[name][...] = values  # a killed build may have left it empty
-            return
-        array = group.create_array(
-            name,
-            data=values,
-            chunks=values.shape or "auto",
-            compressors=packed,
-            dimension_names=dims,
-        )
-        array.attrs.update(attrs)
-
-    def sharded(name: str, *inner: int, dims: tuple[str, ...], **attrs: Any) -> None:
-        if name in group:
-            return
-        array = group.create_array(
-            name,
-            shape=(n, *inner),
-            chunks=(1, *(max(size, 1) for size in inner)),
-            shards=(SHARD_PIXELS, *(max(size, 1) for size in inner)),
-            dtype="float32",
-            fill_value=np.nan,
-            compressors=packed,
-            dimension_names=dims,
-        )
-        array.attrs.update(attrs)
-
-    def by_shard(name: str, *inner: int, dims: tuple[str, ...], **attrs: Any) -> None:
-        if name in group:
-            return
-        array = group.create_array(
-            name,
-            shape=(n, *inner),
-            chunks=(SHARD_PIXELS, *inner),
-            dtype="uint8" if not inner else "uint16",
-            compressors=packed,
-            dimension_names=dims,
-        )
-        array.attrs.update(attrs)
-
-    since = "days since 1970-01-01"
-    small("pixel", cells.ids, ("pixel",), long_name="cell of the global grid")
-    small("lat", cells.lat, ("pixel",), **LAT_ATTRS)
-    small("lon", cells.lon, ("pixel",), **LON_ATTRS)
-    small(
-        "area", cells.area, ("pixel",), units="m2", standard_name="cell_area",
-        long_name="area on the ellipsoid",
-    )  # fmt: skip
-    for name, attrs in STATIC_ATTRS.items():
-        small(name, np.asarray(layout.static[name], "f4"), ("pixel",), **attrs)
-    for name, (values, attrs) in layout.truth.items():
-        small(f"true_{name}", values, ("pixel",), **attrs)
-    for name, (values, attrs) in layout.maps.items():
-        small(name, values, ("lat_map", "lon_map"), **attrs)
-    small(
-        "time", days.astype(np.int64), ("time",), units=since, calendar="standard",
-        standard_name="time",
-    )  # fmt: skip
-    small("co2", layout.co2.astype("f8"), ("time",), **DAILY["co2"].attrs)
-    small(
-        "observed_time", layout.observed.astype("datetime64[D]").astype(np.int64),
-        ("observed_time",), units=since, calendar="standard",
-        long_name="first day of the 8-day window",
-    )  # fmt: skip
-    sharded(
-        "forcing", len(DRIVERS), n_time, dims=("pixel", "driver", "time"),
-        drivers=list(DRIVERS), units=[DAILY[name].units for name in DRIVERS],
-        long_name="daily weather, one driver after the other",
-    )  # fmt: skip
-    seen = ("pixel", "stream", "observed_time")
-    streams = list(layout.streams)
-    sharded(
-        "observations", len(streams), n_seen, dims=seen, streams=streams,
-        units=list(layout.streams.values()),
-    )  # fmt: skip
-    sharded(
-        "variances", len(streams), n_seen, dims=seen, streams=streams,
-        rules=dict(layout.attrs.get("variance_rules", {})),
-        long_name="error variance of the observations",
-    )  # fmt: skip
-    if layout.true_streams:
-        names = list(layout.true_streams)
-        sharded(
-            "true_series", len(names), n_seen,
-            dims=("pixel", "true_stream", "observed_time"), streams=names,
-            units=list(layout.true_streams.values()),
-            long_name="what the model gives at the true parameters, without noise",
-        )  # fmt: skip
-    by_shard("state", dims=("pixel",), flag_values=list(range(len(STATES))),
-             flag_meanings=" ".join(STATES))  # fmt: skip
-    by_shard("filled", len(DRIVERS), dims=("pixel", "driver"),
-             long_name="days filled or set to a limit")  # fmt: skip
-    grid = layout.grid
-    group.attrs.update(
-        {
-            **layout.attrs,
-            "Conventions": "CF-1.11",
-            "region_cube_format": FORMAT,
-            "grid": {
-                "row": grid.row,
-                "column": grid.column,
-                "n_rows": grid.n_rows,
-                "n_columns": grid.n_columns,
-            },
-            "static": [
-                *STATIC_ATTRS, "area", "state",
-                *(f"true_{name}" for name in layout.truth),
-            ],
-            "true_parameters": list(layout.truth),
-            "maps": list(layout.maps),
-            "plan": plan,
-        }
-    )  # fmt: skip
 
 
 def _write_shard(path: Path, source: Source, layout: Layout, index: int) -> None:

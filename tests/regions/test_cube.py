@@ -234,3 +234,53 @@ def test_what_is_no_cube_is_refused(cube, tmp_path):
         open_cube(tmp_path)
     with pytest.raises(InputError, match="no such pixel"):
         cube.pixel(12)
+
+
+def test_a_second_builder_of_the_same_cube_is_told_and_the_first_finishes(
+    cube, tmp_path
+):
+    path = tmp_path / "c.zarr"
+    told = []
+
+    class Meanwhile(ArraySource):
+        def shard(self, layout, folder, first, last):
+            if first == 256:
+                with pytest.raises(InputError, match="another process") as caught:
+                    build_cube(path, ArraySource())
+                told.append(str(caught.value))
+            return super().shard(layout, folder, first, last)
+
+    build_cube(path, Meanwhile())
+    assert len(told) == 1
+    assert str(path) in told[0]
+    assert "process" in told[0]
+    assert sums(path) == sums(cube.path)
+    build_cube(path, ArraySource()).verify()  # nothing of the lock is left
+
+
+def test_two_processes_that_build_one_cube_leave_one_good_cube(cube, tmp_path):
+    """Whoever comes second is refused or finds it finished; no file is lost."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from test_cube import ArraySource, InputError, build_cube\n"
+        "try:\n    build_cube(sys.argv[2], ArraySource())\n"
+        "except InputError as error:\n    print(error); raise SystemExit(2)\n"
+    )
+    path = tmp_path / "c.zarr"
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(Path(__file__).parent), str(path)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    ends = [process.communicate() for process in both]
+    codes = [process.returncode for process in both]
+    assert 0 in codes, ends
+    assert set(codes) <= {0, 2}, ends
+    open_cube(path, verify=True)
+    assert sums(path) == sums(cube.path)
