@@ -219,6 +219,16 @@ def collect(run: RunPath) -> None:
         collect_run(run)
 
 
+@app.command()
+def report(run: RunPath) -> None:
+    """Write report.html: one page that opens from disk; safe at any time."""
+    with guarded(run, "report"):
+        from jobs.report import write_report
+        from jobs.run import open_run
+
+        show(f"wrote {write_report(open_run(run))}")
+
+
 @app.command("warm-up")
 def warm_up() -> None:
     """Compile the process model once (a minute); every later start is at once.
@@ -239,14 +249,18 @@ def run_all(
         Executor | None, typer.Option(help="in place of execution.executor")
     ] = None,
 ) -> None:
-    """Calibrate, simulate and evaluate, going on from whatever is done already."""
+    """Calibrate, simulate, evaluate, report: from whatever is done already."""
     with guarded(run, "run"):
+        from jobs.report import write_report
+        from jobs.run import open_run
         from jobs.verbs import calibrate_run, evaluate_run, simulate_run
 
         code = calibrate_run(run, executor, [], resume=True)
         if code != Exit.OVER_BUDGET:
             simulate_run(run, [str(name) for name in Parameters], [])
             evaluate_run(run, [])
+        write_report(open_run(run))
+        show(f"report   {run / 'report.html'}")
     raise typer.Exit(code)
 
 

@@ -61,6 +61,17 @@ def new_figure(
     return figure, figure.subplots(n_rows, n_columns, squeeze=False)
 
 
+def put_title(figure: Figure, title: str) -> None:
+    """Put a title above a figure, wrapped to its width, every sign as it stands.
+
+    Names of runs and places are anybody's text: a dollar sign starts no formula.
+    """
+    import textwrap
+
+    lines = textwrap.wrap(title, max(24, int(11 * figure.get_figwidth())), max_lines=3)
+    figure.suptitle("\n".join(lines), fontsize=10, parse_math=False)
+
+
 def save_figure(figure: Figure, target: Path, table: pd.DataFrame) -> None:
     """Write a PNG, and beside it as CSV the table that it was drawn from."""
     with replacing(target) as aside:

@@ -16,6 +16,7 @@ from jobs.drawing import (
     VERMILION,
     new_figure,
     power_of_ten,
+    put_title,
     save_figure,
 )
 from jobs.parameters import parameters
@@ -63,7 +64,7 @@ def draw_fit(table: pd.DataFrame, target: Path, *, title: str) -> None:
         _shade(axis, part)
         axis.set_ylabel(STREAM_LABELS.get(stream, stream))
         axis.margins(x=0.01)
-    axes.flat[0].set_title(title, fontsize=10)
+    put_title(figure, title)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
     save_figure(figure, target, table)
@@ -137,7 +138,7 @@ def draw_posterior(
         axis.set_visible(False)
     for axis in axes[:, 0]:
         axis.set_ylabel("density", fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    put_title(figure, title)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     save_figure(figure, target, pd.DataFrame(rows))

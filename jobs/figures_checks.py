@@ -22,6 +22,7 @@ from jobs.drawing import (
     STREAM_LABELS,
     new_figure,
     power_of_ten,
+    put_title,
     save_figure,
 )
 
@@ -83,7 +84,7 @@ def draw_chains(posterior: xr.Dataset, target: Path, *, title: str) -> None:
     bar = figure.colorbar(image, ax=axes[:, 1], shrink=0.6, pad=0.01)
     bar.set_label("times the even share", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    figure.suptitle(title, fontsize=10)
+    put_title(figure, title)
     save_figure(figure, target, pd.concat(rows))
 
 
@@ -145,7 +146,7 @@ def draw_surrogate(runs: xr.Dataset, target: Path, *, title: str) -> None:
     )
     if histories["block"].nunique() > 1:
         right.legend(fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    put_title(figure, title)
     table = pd.concat(
         [
             pd.DataFrame({"what": "run", "n_runs": range(1, cost.size + 1)}).assign(
@@ -204,7 +205,7 @@ def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) 
         axis.margins(x=0.01)
         rows.append(part)
     axes[0, 0].legend(fontsize=8, ncols=2)
-    figure.suptitle(title, fontsize=10)
+    put_title(figure, title)
     save_figure(figure, target, pd.concat(rows))
 
 
@@ -309,7 +310,7 @@ def draw_coverage(
         aspect="equal",
     )
     axis.legend(fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    put_title(figure, title)
     wide = pd.DataFrame({"level": LEVELS, "all": overall, **found})
     save_figure(figure, target, wide.melt("level", var_name="parameter"))
 

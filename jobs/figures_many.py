@@ -19,6 +19,7 @@ from jobs.drawing import (
     STREAM_LABELS,
     new_figure,
     power_of_ten,
+    put_title,
     save_figure,
 )
 
@@ -287,6 +288,6 @@ def _n_pixels(scores: pd.DataFrame) -> str:
 
 
 def _finish(figure: Any, axis: Any, title: str) -> None:
-    figure.suptitle(title, fontsize=10)
+    put_title(figure, title)
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)

@@ -62,7 +62,7 @@ def draw_screening(
         axis.set_ylabel(f"{label}: share of summed μ*")
         axis.set_ylim(bottom=0.0)
         axis.margins(x=0.01)
-    axes.flat[0].set_title(title, fontsize=10)
+    axes.flat[0].set_title(title, fontsize=10, parse_math=False)
     handles = _legend()
     figure.legend(
         handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8

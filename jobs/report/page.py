@@ -1,0 +1,131 @@
+"""Put the parts into the page and write it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.collecting import collect
+from jobs.errors import ConfigError, Problem
+from jobs.files import replacing, write_text
+from jobs.report.mapping import MAX_DETAILED, map_payload
+from jobs.report.results import Results
+from jobs.report.sections import sections
+
+if TYPE_CHECKING:
+    from jobs.run import Run
+
+
+def write_report(run: Run) -> Path:
+    """Collect what is finished, draw it, and write ``report.html``.
+
+    The tables it shows stand in ``report/`` too, as CSV.
+
+    Parameters
+    ----------
+    run : Run
+        A run that has started; it may be half finished.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    ConfigError
+        If nothing has started yet.
+    """
+    if not run.folder.record.exists():
+        raise ConfigError(
+            Problem(
+                str(run.folder.path),
+                "there is nothing to report: the run has not started",
+                wanted="run.json, which the first start writes",
+                hint=f"masm calibrate {run.folder.path}",
+            )
+        )
+    run.folder.require_writable()
+    collect(run)
+    results = Results(run)
+    _write_tables(results)
+    write_text(run.folder.report, render(results))
+    return run.folder.report
+
+
+def render(results: Results) -> str:
+    """Return the page as text.
+
+    Parameters
+    ----------
+    results : Results
+        Of a started run.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    folder = files("jobs") / "templates"
+
+    def text(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    # Names of places come from anybody's table: everything is escaped.
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    template = environment.from_string(text("report.html.j2"))
+    n_done, n = len(results.finished), len(results.pixels)
+    every = sections(results)
+    context: dict[str, Any] = {
+        "title": results.run.config.name,
+        "share": n_done / n,
+        "n_done": n_done,
+        "n_pixels": n,
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "sections": every,
+        "missing": [part for part in every if part.empty],
+        "payload": map_payload(results),
+        "max_detailed": MAX_DETAILED,
+        "style": text("report.css"),
+        "script": text("report.js"),
+        "version": _version(),
+        "citations": CITATIONS,
+    }
+    return template.render(context)
+
+
+CITATIONS = (
+    (
+        "Ma, R., Xiao, J., Liang, S., Ma, H., He, T., Guo, D., Liu, X., Lu, H. (2022)",
+        "Pixel-level parameter optimization of a terrestrial biosphere model for "
+        "improving estimation of carbon fluxes with an efficient model-data fusion "
+        "method and satellite-derived LAI and GPP data: the method",
+    ),
+    (
+        "Gong, W., Duan, Q. (2017), doi:10.1016/j.envsoft.2017.05.005",
+        "the surrogate loop (ASMO-PODE)",
+    ),
+    ("Foley, J. A. et al. (1996)", "IBIS, the process model"),
+    ("Hu, Z. et al. (2019), doi:10.1002/joc.5972", "the score DISO"),
+)
+
+
+def _write_tables(results: Results) -> None:
+    folder = results.run.folder.path / "report"
+    tables = {
+        "pixels": results.pixels,
+        "parameters": results.parameter_rows,
+        "scores": results.scores,
+    }
+    for name, table in tables.items():
+        if len(table):
+            with replacing(folder / f"{name}.csv") as aside:
+                table.to_csv(aside, index=False, float_format="%.6g")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("masm")
+    except PackageNotFoundError:
+        return "unknown"

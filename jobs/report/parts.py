@@ -1,0 +1,121 @@
+"""What a page is made of: numbers, tables and pictures, each with its sources.
+
+Paths are relative to the run folder, where the page stands, so that links work wherever
+the folder is copied.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from jobs.run import Run
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file of the run folder."""
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number or name, and the file it is from."""
+
+    name: str
+    value: str
+    source: Link
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text; cells may be links."""
+
+    caption: str
+    columns: list[str]
+    rows: list[list[str | Link]]
+    sources: list[Link]
+    numeric: list[bool]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG, embedded, with what it shows in words for those who cannot see it."""
+
+    data: str
+    alt: str
+    caption: str
+    sources: list[Link]
+
+
+@dataclass
+class Section:
+    """A part of the page; without content it says which verb makes it."""
+
+    title: str
+    anchor: str
+    verb: str = ""
+    notes: list[str] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show yet."""
+        return not (self.facts or self.tables or self.pictures)
+
+
+def link(run: Run, path: Path, text: str = "") -> Link:
+    """Return a link to a file of the run folder."""
+    relative = path.relative_to(run.folder.path).as_posix()
+    return Link(text or relative, quote(relative))
+
+
+def picture(
+    run: Run, path: Path, alt: str, caption: str, *sources: Path
+) -> Picture | None:
+    """Embed a PNG if it is there, linked to its table and to further sources."""
+    if not path.exists():
+        return None
+    csv = path.with_suffix(".csv")
+    files = [path, *([csv] if csv.exists() else []), *sources]
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return Picture(data, alt, caption, [link(run, file) for file in files])
+
+
+def table_of(
+    frame: pd.DataFrame,
+    caption: str,
+    sources: list[Link],
+    formats: dict[str, str] | None = None,
+) -> Table:
+    """Return a table of a frame; columns named in ``formats`` are numbers.
+
+    A number that could not be computed shows as a dash.
+    """
+    import pandas as pd
+
+    formats = formats or {}
+
+    def cell(name: str, value: Any) -> str | Link:
+        if isinstance(value, Link):
+            return value
+        if value is None or (not isinstance(value, str) and pd.isna(value)):
+            return "–"
+        return format(value, formats[name]) if name in formats else str(value)
+
+    columns = [str(name) for name in frame.columns]
+    rows = [
+        [cell(name, value) for name, value in zip(columns, row, strict=True)]
+        for row in frame.itertuples(index=False)
+    ]
+    return Table(caption, columns, rows, sources, [name in formats for name in columns])

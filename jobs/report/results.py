@@ -1,0 +1,164 @@
+"""Read what pixels of a run have come to: states, costs, parameters, scores, draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jobs.parameters import parameters, prior_bounds
+from jobs.pixels import Pixel
+from jobs.run import Run
+from jobs.states import FINISHED, PixelState, state_of
+from jobs.summaries import read_summary
+from jobs.twin import truth_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything of a run that is on disk, read once.
+
+    Attributes
+    ----------
+    run : Run
+        A started run.
+    """
+
+    run: Run
+
+    @cached_property
+    def states(self) -> dict[int, PixelState]:
+        """State of each pixel by id."""
+        folder = self.run.folder
+        return {pixel.id: state_of(folder.pixel(pixel.id)) for pixel in self.run.pixels}
+
+    @cached_property
+    def finished(self) -> list[Pixel]:
+        """Pixels with a posterior."""
+        return [p for p in self.run.pixels if self.states[p.id].state in FINISHED]
+
+    @cached_property
+    def summaries(self) -> dict[int, dict[str, Any]]:
+        """``summary.json`` of each finished pixel by id."""
+        folder = self.run.folder
+        return {
+            pixel.id: read_summary(folder.pixel(pixel.id)) for pixel in self.finished
+        }
+
+    @cached_property
+    def pixels(self) -> pd.DataFrame:
+        """A row for each pixel: place, state, reason, cost."""
+        import pandas as pd
+
+        rows = []
+        for pixel in self.run.pixels:
+            state, summary = self.states[pixel.id], self.summaries.get(pixel.id, {})
+            rows.append(
+                {
+                    "pixel": pixel.id,
+                    "name": pixel.name,
+                    "latitude": pixel.latitude,
+                    "longitude": pixel.longitude,
+                    "state": state.state,
+                    "reason": state.reason,
+                    "minutes": summary.get("minutes", np.nan),
+                    "n_model_runs": summary.get("n_model_runs", np.nan),
+                    "n_failed_runs": summary.get("n_failed_runs", np.nan),
+                    "surrogate_rmse": summary.get("surrogate_rmse", np.nan),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """A row for each finished pixel and parameter, as its summary gives them."""
+        import pandas as pd
+
+        rows = [
+            {"pixel": pixel_id, "parameter": name, **values}
+            for pixel_id, summary in self.summaries.items()
+            for name, values in summary["parameters"].items()
+        ]
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def parameter_rows(self) -> pd.DataFrame:
+        """A row for each calibrated parameter: prior, default, what pixels came to.
+
+        ``learnt`` is one minus the posterior's standard deviation over the prior's, the
+        median over pixels: 0 says that the observations taught nothing.
+        """
+        import pandas as pd
+
+        known, rows = parameters(), []
+        for name, (low, high) in prior_bounds(self.run.config).items():
+            row = {
+                "parameter": name,
+                "meaning": known[name].description,
+                "unit": known[name].unit,
+                "prior_low": low,
+                "prior_high": high,
+                "default": known[name].default,
+            }
+            if len(self.estimates):
+                part = self.estimates[self.estimates["parameter"] == name]
+                at_bound = part["at_bound"].fillna("")
+                row |= {
+                    "mean": part["mean"].median(),
+                    "q05": part["q05"].median(),
+                    "q95": part["q95"].median(),
+                    "learnt": 1 - (part["sd"] / ((high - low) / 12**0.5)).median(),
+                    "at_low_bound": (at_bound == "low").mean(),
+                    "at_high_bound": (at_bound == "high").mean(),
+                    "worst_r_hat": part["r_hat"].max(),
+                    "smallest_ess": part["ess_bulk"].min(),
+                }
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Scores of every evaluated pixel; empty if there is none."""
+        return self._read("scores")
+
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """8-day means of every evaluated pixel; empty if there is none."""
+        return self._read("comparison")
+
+    @cached_property
+    def truths(self) -> dict[int, dict[str, float]]:
+        """True parameters of each finished pixel of a twin; empty without a twin."""
+        if self.run.config.twin is None:
+            return {}
+        known = {name: row.default for name, row in parameters().items()}
+        return {
+            pixel.id: known | truth_of(self.run.config, pixel)
+            for pixel in self.finished
+        }
+
+    def store(self) -> xr.Dataset:
+        """Return the collected posteriors of finished pixels, opened lazily."""
+        import xarray as xr
+
+        path = self.run.folder.path / "posteriors.zarr"
+        opened = xr.open_zarr(path).set_coords("pixel").set_index(pixel="pixel")
+        return opened.sel(pixel=[pixel.id for pixel in self.finished])
+
+    def _read(self, kind: str) -> pd.DataFrame:
+        import pandas as pd
+
+        parts = []
+        for pixel in self.finished:
+            path = getattr(self.run.folder, kind)(pixel.id)
+            if path.exists():
+                parts.append(pd.read_csv(path))
+                if "pixel" not in parts[-1]:
+                    parts[-1].insert(0, "pixel", pixel.id)
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -1,0 +1,404 @@
+"""The sections of the page, top to bottom, each from what is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jobs.config_checks import STREAMS
+from jobs.provenance import read_record
+from jobs.report.parts import Fact, Link, Section, link, picture, table_of
+from jobs.report.pictures import draw_all
+from jobs.report.results import Results
+
+if TYPE_CHECKING:
+    pass
+
+MEANINGS = {
+    "no_forcing": "the weather file is missing or cannot be used",
+    "no_observations": "nothing was observed in the calibration years",
+    "model_nan": "the model gave no finite numbers where it was tried",
+    "surrogate_not_fitted": "the surrogate is wrong where the posterior is",
+    "not_converged": "chains on the surrogate disagree",
+    "timed_out": "took longer than execution.pixel_minutes",
+    "out_of_memory": "the machine had too little memory",
+    "bug": "an error of the program; the failure file has its traceback",
+}
+_MAX_ROWS = 60  # of a table read from a file
+
+
+def sections(results: Results) -> list[Section]:
+    """Return every section of the page.
+
+    Parameters
+    ----------
+    results : Results
+        Of a started run.
+    """
+    draw_all(results)
+    return [
+        what_ran(results),
+        states(results),
+        screening(results),
+        parameter_section(results),
+        fit(results),
+        trust(results),
+        *regional(results),
+    ]
+
+
+def what_ran(results: Results) -> Section:
+    """Say what was run, with what, and what it cost."""
+    run, table = results.run, results.pixels
+    config, record = run.config, read_record(run.folder.record)
+    lock, facts_file = link(run, run.folder.lock), link(run, run.folder.record)
+    pixels = link(run, run.folder.path / "report" / "pixels.csv")
+    git = record.get("git") or {}
+    commit = git.get("commit", "")[:12] + (
+        " with changes" if git.get("changed") else ""
+    )
+    minutes = table["minutes"].dropna()
+    facts = [
+        Fact("pixels", f"{len(table)}", pixels),
+        Fact("finished", f"{len(results.finished)}", pixels),
+        Fact("model runs", f"{table['n_model_runs'].sum():,.0f}", pixels),
+        Fact("of these failed", f"{table['n_failed_runs'].sum():,.0f}", pixels),
+        Fact("core hours", f"{minutes.sum() / 60:.2f}", pixels),
+        Fact("median minutes a pixel", _number(minutes.median(), ".2f"), pixels),
+        Fact("method", config.calibration.method, lock),
+        Fact("streams", ", ".join(config.streams), lock),
+        Fact("calibration years", str(config.periods.calibration), lock),
+        Fact("validation years", str(config.periods.validation), lock),
+        Fact("seed", str(config.seed), lock),
+        Fact("started", record.get("started", "–")[:16].replace("T", " "), facts_file),
+        Fact("masm", record.get("versions", {}).get("masm", "–"), facts_file),
+        Fact("commit", commit or "–", facts_file),
+    ]
+    section = Section("What ran, and what it cost", "what", facts=facts)
+    if config.twin is not None:
+        section.notes.append(
+            "Observations are synthetic: the model's own output at known parameters, "
+            "with noise. This tests the calibration and says nothing of a real place."
+        )
+    return section
+
+
+def states(results: Results) -> Section:
+    """Count states, and list why pixels failed or are suspect."""
+    import pandas as pd
+
+    run, table = results.run, results.pixels
+    section = Section("States, and why pixels failed", "states")
+    source = [link(run, run.folder.path / "report" / "pixels.csv")]
+    counted = table.groupby("state").size().sort_values(ascending=False)
+    frame = pd.DataFrame(
+        {"state": counted.index, "pixels": counted, "share": counted / len(table)}
+    )
+    section.tables.append(
+        table_of(frame, "Pixels by state", source, {"pixels": "d", "share": ".0%"})
+    )
+    rows = []
+    for (state, reason), part in table[table["reason"] != ""].groupby(
+        ["state", "reason"]
+    ):
+        again = f"masm retry RUN --reason {reason}" if state == "failed" else ""
+        first = results.run.folder.pixel(int(part["pixel"].iloc[0]))
+        evidence = first.failure if first.failure.exists() else first.summary
+        rows.append(
+            {
+                "state": state,
+                "reason": reason,
+                "pixels": len(part),
+                "meaning": MEANINGS.get(str(reason), ""),
+                "try again": again,
+                "first": link(run, evidence, f"pixel {part['pixel'].iloc[0]}"),
+            }
+        )
+    if rows:
+        section.tables.append(
+            table_of(pd.DataFrame(rows), "Reasons", source, {"pixels": "d"})
+        )
+    return section
+
+
+def screening(results: Results) -> Section:
+    """Show which parameters the streams are sensitive to."""
+    run = results.run
+    section = Section("Which parameters matter", "screening", "screen")
+    folder = run.folder.path / "screening"
+    _add_pictures(
+        results,
+        section,
+        "fig01*.png",
+        "Box plots of each parameter's share of the Morris index, by stream",
+        "Morris screening (Figure 1 of the paper): share of the summed effects.",
+    )
+    _add_csv(results, section, folder / "selection.csv", "Shares, ranks and choice")
+    return section
+
+
+def parameter_section(results: Results) -> Section:
+    """Prior, posterior, default and edge of each parameter."""
+    run = results.run
+    section = Section("Parameters", "parameters", "calibrate")
+    if not results.finished:
+        return section
+    source = [link(run, run.folder.path / "report" / "parameters.csv")]
+    names = {
+        "mean": "posterior mean",
+        "q05": "5 %",
+        "q95": "95 %",
+        "prior_low": "prior low",
+        "prior_high": "prior high",
+        "at_low_bound": "at low edge",
+        "at_high_bound": "at high edge",
+        "worst_r_hat": "worst R-hat",
+        "smallest_ess": "smallest ESS",
+    }
+    frame = results.parameter_rows.rename(columns=names)
+    formats = dict.fromkeys(
+        ("prior low", "prior high", "default", "posterior mean", "5 %", "95 %"), ".3g"
+    )
+    formats |= {"learnt": ".0%", "at low edge": ".0%", "at high edge": ".0%"}
+    formats |= {"worst R-hat": ".3f", "smallest ESS": ".0f"}
+    many = len(results.finished) > 1
+    caption = (
+        "Medians over finished pixels; edges are the share of pixels whose posterior "
+        "piles up there."
+        if many
+        else "Posterior of the pixel."
+    )
+    caption += " Learnt: 1 - sd / prior sd; 0 means the observations taught nothing."
+    section.tables.append(table_of(frame, caption, source, formats))
+    alt = "Histograms of posterior draws between prior bounds, default marked"
+    _add_pictures(
+        results,
+        section,
+        "fig02*.png",
+        alt,
+        "Posterior densities of up to ten pixels (Figure 2).",
+    )
+    _add_pictures(
+        results,
+        section,
+        "fig03*.png",
+        "Histograms of posterior means over pixels, default marked",
+        "Posterior means of all finished pixels (Figure 3).",
+    )
+    _add_pictures(results, section, "posterior_*.png", alt, "Posterior of one pixel.")
+    return section
+
+
+def fit(results: Results) -> Section:
+    """Fit before and after, by stream and period."""
+    import pandas as pd
+
+    run = results.run
+    section = Section("Fit before and after", "fit", "evaluate")
+    if not len(results.scores):
+        return section
+    scores = results.scores
+    rows = []
+    for key, part in scores.groupby(["stream", "period"], sort=False):
+        stream, period = map(str, key)
+        by = part.groupby("parameters")[["r", "rmse", "ae", "diso"]].median()
+        diso = part.pivot(index="pixel", columns="parameters", values="diso")
+        row: dict[str, Any] = {"stream": stream, "unit": STREAMS[stream]}
+        row["period"] = period
+        for score, label in (("r", "R"), ("rmse", "RMSE"), ("ae", "AE")):
+            row[f"{label} default"] = by.loc["default", score]
+            row[f"{label} calibrated"] = by.loc["calibrated", score]
+        row["DISO default"] = by.loc["default", "diso"]
+        row["DISO calibrated"] = by.loc["calibrated", "diso"]
+        row["DISO better in"] = (diso["calibrated"] < diso["default"]).mean()
+        rows.append(row)
+    n = scores["pixel"].nunique()
+    over = f"Medians over {n} pixels" if n > 1 else "Scores"
+    frame = pd.DataFrame(rows)
+    formats = {name: ".3f" for name in frame.columns[3:]}
+    formats["DISO better in"] = ".0%"
+    source = [link(run, run.folder.path / "report" / "scores.csv")]
+    section.tables.append(
+        table_of(
+            frame,
+            f"{over} of 8-day means. RMSE and AE (mean of model minus observed) have "
+            "the stream's unit. DISO is 0 for a perfect fit.",
+            source,
+            formats,
+        )
+    )
+    if n < len(results.finished):
+        section.notes.append(
+            f"{n} of {len(results.finished)} finished pixels have scores; "
+            "masm evaluate makes the rest."
+        )
+    for pattern, alt, caption in (
+        (
+            "fig04*.png",
+            "DISO histograms, and density of calibrated against observed 8-day means",
+            "DISO before and after, and calibrated against observed (Figure 4).",
+        ),
+        (
+            "fig08*.png",
+            "Histograms of R squared, RMSE, AE and DISO, default and calibrated",
+            "Scores before and after (Figure 8).",
+        ),
+        (
+            "fit_*.png",
+            "Time series of observed, default and calibrated 8-day means",
+            "8-day means through time, of one pixel.",
+        ),
+    ):
+        _add_pictures(results, section, pattern, alt, caption)
+    return section
+
+
+def trust(results: Results) -> Section:
+    """Figures that say whether posteriors may be believed."""
+    section = Section("May it be believed?", "trust", "calibrate")
+    for pattern, alt, caption in (
+        (
+            "chains_*.png",
+            "Traces of four chains, and heat map of rank shares of all chains",
+            "Chains: an even field says that they agree.",
+        ),
+        (
+            "surrogate_*.png",
+            "Cost of every model run, and error of the surrogate's predictions",
+            "Model runs and the surrogate's error, as they came in.",
+        ),
+        (
+            "predictive_*.png",
+            "Observed 8-day means inside bands of the model at posterior draws",
+            "The model at draws of the posterior, beside what was observed.",
+        ),
+        (
+            "coverage.png",
+            "Share of intervals that hold the truth against their nominal level",
+            "How often intervals hold the known truth of a twin.",
+        ),
+    ):
+        _add_pictures(results, section, pattern, alt, caption)
+    return section
+
+
+def regional(results: Results) -> Iterator[Section]:
+    """Yield what only a region has: upscaling, flux sites, maps, totals."""
+    path = results.run.folder.path
+    for title, anchor, verb, figures, tables in _REGIONAL:
+        section = Section(title, anchor, verb)
+        for pattern, alt, caption in figures:
+            _add_pictures(results, section, pattern, alt, caption)
+        for pattern, caption in tables:
+            for file in sorted(path.glob(pattern)):
+                _add_csv(results, section, file, caption)
+        maps = sorted((path / "maps").glob("*.tif")) if anchor == "maps" else []
+        if maps:
+            section.facts += [
+                Fact(file.stem, "GeoTIFF", link(results.run, file)) for file in maps
+            ]
+        yield section
+
+
+_Items = Sequence[tuple[str, ...]]
+_REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
+    (
+        "Upscaling",
+        "upscaling",
+        "upscale",
+        [
+            (
+                "fig05*.png",
+                "Scatter of upscaled against calibrated parameters",
+                "Upscaled against calibrated parameters (Figure 5).",
+            ),
+            (
+                "fig06*.png",
+                "Scatter of scores with upscaled against calibrated parameters",
+                "Scores with upscaled against calibrated parameters (Figure 6).",
+            ),
+            (
+                "*applicability*.png",
+                "Map of where covariates are like those trained on",
+                "Where the upscaling may be applied.",
+            ),
+        ],
+        [("upscaling/*.csv", "Skill")],
+    ),
+    (
+        "Flux sites",
+        "sites",
+        "evaluate",
+        [
+            (
+                "fig10*.png",
+                "Bars of the change of DISO at each flux site",
+                "Fluxes at towers, before and after (Figure 10).",
+            )
+        ],
+        [("evaluation/*sites*.csv", "Scores at flux sites")],
+    ),
+    (
+        "Maps",
+        "maps",
+        "export",
+        [
+            ("fig07*.png", "Maps of parameters", "Parameters (Figure 7)."),
+            (
+                "fig09*.png",
+                "Maps of absolute error, default and optimised",
+                "Absolute error before and after (Figure 9).",
+            ),
+            (
+                "fig11*.png",
+                "Maps of mean annual fluxes, default and optimised",
+                "Mean annual fluxes (Figure 11).",
+            ),
+        ],
+        [],
+    ),
+    (
+        "Regional totals",
+        "totals",
+        "simulate",
+        [
+            (
+                "fig12*.png",
+                "Annual regional totals of fluxes",
+                "Totals by year (Figure 12).",
+            )
+        ],
+        [("evaluation/*totals*.csv", "Totals over the region, with intervals")],
+    ),
+]
+
+
+def _add_pictures(
+    results: Results, section: Section, pattern: str, alt: str, caption: str
+) -> None:
+    for path in sorted(results.run.folder.figures.glob(pattern)):
+        found = picture(results.run, path, alt, caption)
+        if found is not None:
+            section.pictures.append(found)
+
+
+def _add_csv(results: Results, section: Section, path: Path, caption: str) -> None:
+    """Show a table that a verb has written, its first rows if it is long."""
+    import pandas as pd
+
+    if not path.exists():
+        return
+    frame = pd.read_csv(path)
+    if len(frame) > _MAX_ROWS:
+        caption += f", first {_MAX_ROWS} of {len(frame)} rows"
+        frame = frame.head(_MAX_ROWS)
+    numeric = {str(n): ".4g" for n in frame.select_dtypes("number").columns}
+    source: list[Link] = [link(results.run, path)]
+    section.tables.append(table_of(frame, caption, source, numeric))
+
+
+def _number(value: float, form: str) -> str:
+    return format(value, form) if np.isfinite(value) else "–"
