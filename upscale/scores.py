@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,3 +134,45 @@ def point_table(
         for name, found in ((split, random), ("blocked", held))
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def summarise(
+    models: Sequence[ParameterModel], validation: pd.DataFrame
+) -> pd.DataFrame:
+    """One row for each parameter, with a plain statement (``Upscaler.summary``)."""
+    rows = {}
+    for model in models:
+        name, skill = model.parameter.name, model.skill
+        of = validation[validation["parameter"] == name]
+        own = of[of["method"] == METHOD].set_index("split")
+        r2 = own["r2"].astype(float)
+        peers = of[(of["method"] != METHOD) & (of["split"] == "blocked")]
+        best = peers.sort_values("r2", kind="stable").iloc[-1]
+        rows[name] = {
+            "upscaled": model.upscaled,
+            "r2_train": r2["random_train"],
+            "r2_random": r2["random"],
+            "r2_blocked": r2["blocked"],
+            "skill_blocked": skill.value,
+            "skill_se": skill.standard_error,
+            "best_baseline": best["method"],
+            "r2_best_baseline": best["r2"],
+            "coverage_blocked": own.loc["blocked", "coverage"],
+            "rmse_blocked": own.loc["blocked", "rmse"],
+            "unit": model.parameter.unit,
+            "statement": _statement(model, r2["blocked"], best),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
+
+
+def _statement(model: ParameterModel, r2: float, best: pd.Series) -> str:
+    skill = f"{model.skill.value:.2f} +- {model.skill.standard_error:.2f}"
+    text = (
+        f"upscaled: skill above the mean on held-out blocks is {skill}"
+        if model.upscaled
+        else f"cannot be upscaled: skill above the mean on held-out blocks is {skill}; "
+        "the map is the region's mean with its spread"
+    )
+    if best["r2"] > max(r2, 0.0):
+        text += f"; {best['method']} does better there, R2 {best['r2']:.2f}"
+    return text

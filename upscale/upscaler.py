@@ -20,6 +20,7 @@ from upscale.checks import match_covariates
 from upscale.copula import ErrorCopula
 from upscale.errors import InputError
 from upscale.fitting import Skill, UnitModel
+from upscale.scores import summarise
 from upscale.splits import sphere
 from upscale.trees import TreeSettings
 
@@ -262,26 +263,14 @@ class Upscaler:
         )
 
     def summary(self) -> pd.DataFrame:
-        """One row for each parameter: is it mapped, how well, and a plain statement."""
-        scores = self.validation[self.validation["method"] == "upscaled"]
-        table = scores.pivot(index="parameter", columns="split")
-        rows = {}
-        for model in self.models:
-            name, skill = model.parameter.name, model.skill
-            of = table.loc[name]
-            rows[name] = {
-                "upscaled": model.upscaled,
-                "r2_train": of["r2", "random_train"],
-                "r2_random": of["r2", "random"],
-                "r2_blocked": of["r2", "blocked"],
-                "skill_blocked": skill.value,
-                "skill_se": skill.standard_error,
-                "coverage_blocked": of["coverage", "blocked"],
-                "rmse_blocked": of["rmse", "blocked"],
-                "unit": model.parameter.unit,
-                "statement": _statement(model),
-            }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
+        """One row for each parameter: is it mapped, how well, and a plain statement.
+
+        Columns ``r2_...`` are Nash-Sutcliffe efficiencies of what is mapped;
+        ``skill_blocked`` is that of the trees above the mean on held-out blocks, with
+        its standard error; ``best_baseline`` and ``r2_best_baseline`` are of the same
+        blocks; ``rmse_blocked`` is in ``unit``.
+        """
+        return summarise(self.models, self.validation)
 
     def save(self, folder: str | Path) -> None:
         """Write it to a folder: trees as UBJ, the rest as JSON and CSV."""
@@ -376,13 +365,3 @@ def _draw_one(model: ParameterModel, x: Floats, scores: Floats) -> Floats:
     scale = unit.scale(x, unit.dissimilarity.index(x))
     drawn = centre + scale * unit.error.at(ndtr(scores))
     return model.parameter.from_unit(np.clip(drawn, 0.0, 1.0))
-
-
-def _statement(model: ParameterModel) -> str:
-    skill = f"{model.skill.value:.2f} +- {model.skill.standard_error:.2f}"
-    if model.upscaled:
-        return f"upscaled: skill above the mean on held-out blocks is {skill}"
-    return (
-        f"cannot be upscaled: skill above the mean on held-out blocks is {skill}; "
-        "the map is the region's mean with its spread"
-    )

@@ -202,3 +202,11 @@ def test_a_region_too_small_for_blocks_is_refused():
     small = make_landscape(60, seed=3, degrees=0.05)
     with pytest.raises(upscale.InputError, match="blocks"):
         train(small)
+
+
+def test_a_statement_says_when_a_simpler_map_does_better():
+    """p20 is smooth over 150 km and follows nothing known: neighbours know more."""
+    land = make_landscape(400, seed=4, own_km=150.0)
+    summary = train(land).summary()
+    assert summary.loc["p20", "best_baseline"] == "kriging"
+    assert "kriging does better there" in summary.loc["p20", "statement"]
