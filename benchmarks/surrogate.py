@@ -2,53 +2,52 @@
 
     python -m benchmarks.surrogate --targets gauss4 dalec6 --methods series cost \
         --variants 0 1 --seeds 1 2 3 --csv out.csv
+    python -m benchmarks.surrogate --csv out.csv --summary
 
-Methods: ``series`` (masm.calibrate, default mode; carbon targets only), ``cost``
-(masm.sample_cost), ``published`` (the loop of the source paper, on the cost),
-``direct`` (DE-MC(Z) on the model itself) and ``pyvbmc`` (installed into a virtual
-environment of its own, in the user's cache). Reported for each run: model runs,
-calls of the model, CPU seconds beyond the model's own, mean and largest marginal
-total variation, Gaussianised symmetric KL divergence, and whether it was flagged.
+With ``--csv`` every row is written as it is finished, and rows that stand there
+already are not made again, so a long comparison can be stopped and gone on with.
+``--summary`` prints the medians of each target and method in the file.
+
+Methods
+-------
+series
+    `masm.calibrate`, default mode; only for targets that have series.
+cost
+    `masm.sample_cost`, default mode.
+published, published_short
+    The loop of the source paper on the cost, with its 200 iterations and with 40.
+metropolis, demc, importance
+    The samplers of `masm.baselines`, on the model itself.
+pyvbmc, pyvbmc_short
+    PyVBMC, in a virtual environment of its own in the user's cache, with its own
+    default budget of 50 (d + 2) runs and with the budget of ``cost``.
+
+Reported for each run: model runs, calls of the model, CPU seconds beyond the model's
+own, mean and largest marginal total variation, Gaussianised symmetric KL divergence,
+whether it was flagged and the error it claims.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import functools
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.metrics import distance
+from benchmarks.rows import Row, append, finished, read, summary
 from benchmarks.targets import TARGETS, Target, as_dataset, cache_folder, make
 
 BUDGET = {4: 100, 6: 120, 10: 180}
-DIRECT_RUNS = 60_000
-PUBLISHED_ITERATIONS = 40
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method on one target with one seed."""
-
-    target: str
-    method: str
-    seed: int
-    runs: int
-    batches: int
-    cpu: float
-    mmtv: float
-    largest_tv: float
-    gskl: float
-    flagged: bool
-    error: float
+PUBLISHED_SHORT = 40
 
 
 class _Counted:
@@ -91,6 +90,7 @@ def run(name: str, variant: int, method: str, seed: int, fail: float = 0.0) -> R
         target=target.name,
         method=method,
         seed=seed,
+        fail=fail,
         runs=counted.runs,
         batches=counted.calls,
         cpu=round(cpu, 2),
@@ -131,37 +131,27 @@ def _series(target: Target, model: _Counted, seed: int) -> Answer:
     return _draws(result, target), result.status != "done", result.attrs["error"]
 
 
-def _published(target: Target, model: _Counted, seed: int) -> Answer:
-    from masm.priors import as_priors
-    from masm.problem import Problem, seed_sequence
-    from masm.published import sample
+def _published(
+    target: Target, model: _Counted, seed: int, *, n_iterations: int = 200
+) -> Answer:
+    import masm
 
-    priors = as_priors(target.priors)
-    problem = Problem(priors=priors, active=priors.names, runner=model)
-    outcome = sample(
-        problem, seed_sequence(seed), n_iterations=PUBLISHED_ITERATIONS, n_cycles=2
+    result = masm.sample_cost(
+        model, target.priors, seed=seed, method="published", n_iterations=n_iterations
     )
-    u = outcome.u.reshape(-1, target.n_parameters)
-    return target.physical(u), outcome.status != "done", float("nan")
+    return _draws(result, target), result.status != "done", float("nan")
 
 
-def _direct(target: Target, model: _Counted, seed: int) -> Answer:
-    from masm.chains import ensemble_chains, latin_hypercube
+def _baseline(target: Target, model: _Counted, seed: int, *, method: str) -> Answer:
+    import masm
 
-    rng = np.random.default_rng(seed)
-    n_chains = 40
-    steps = DIRECT_RUNS // n_chains
-    chains = ensemble_chains(
-        lambda u: -0.5 * model(target.physical(u)),
-        latin_hypercube(n_chains, target.n_parameters, rng),
-        rng=rng,
-        n_steps=steps - steps // 3,
-        n_burn=steps // 3,
-    )
-    return target.physical(chains.pooled), False, float("nan")
+    result = masm.sample_cost(model, target.priors, seed=seed, method=method)
+    return _draws(result, target), result.status != "done", float("nan")
 
 
-def _pyvbmc(target: Target, model: _Counted, seed: int) -> Answer:
+def _pyvbmc(
+    target: Target, model: _Counted, seed: int, *, short: bool = False
+) -> Answer:
     """PyVBMC in its own environment; made on first use."""
     home = cache_folder() / "pyvbmc-venv"
     python = home / "bin" / "python"
@@ -174,7 +164,7 @@ def _pyvbmc(target: Target, model: _Counted, seed: int) -> Answer:
     name, variant = target.name.rsplit("-", 1)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "draws.npz"
-        budget = str(BUDGET[target.n_parameters])
+        budget = str(BUDGET[target.n_parameters] if short else 0)
         worker = str(root / "benchmarks" / "pyvbmc_worker.py")
         subprocess.run(
             [str(python), worker, name, variant, str(seed), budget, str(out)],
@@ -193,8 +183,12 @@ _METHODS: dict[str, Callable[[Target, _Counted, int], Answer]] = {
     "series": _series,
     "cost": _cost,
     "published": _published,
-    "direct": _direct,
+    "published_short": functools.partial(_published, n_iterations=PUBLISHED_SHORT),
+    "metropolis": functools.partial(_baseline, method="metropolis"),
+    "demc": functools.partial(_baseline, method="demc"),
+    "importance": functools.partial(_baseline, method="importance"),
     "pyvbmc": _pyvbmc,
+    "pyvbmc_short": functools.partial(_pyvbmc, short=True),
 }
 
 
@@ -206,45 +200,32 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", type=int, default=[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--fail", type=float, default=0.0, help="share of failed runs")
-    parser.add_argument("--csv", type=Path, help="also write the rows here")
+    parser.add_argument("--csv", type=Path, help="keep the rows here; go on from them")
+    parser.add_argument("--summary", action="store_true", help="only sum up the file")
     asked = parser.parse_args()
+    if asked.summary:
+        if asked.csv is None:
+            parser.error("--summary sums up a file: name it with --csv")
+        print(summary(read(asked.csv)))
+        return
+    done = finished(asked.csv)
     rows: list[Row] = []
     for name in asked.targets:
         for method in asked.methods:
             if method == "series" and make(name).model is None:
                 continue
-            group = []
             for variant in asked.variants:
                 for seed in asked.seeds:
+                    if (f"{name}-{variant}", method, seed, asked.fail) in done:
+                        continue
                     row = run(name, variant, method, seed, asked.fail)
                     print(
                         " ".join(f"{k}={v}" for k, v in asdict(row).items()), flush=True
                     )
-                    group.append(row)
-            _summarise(name, method, group)
-            rows += group
-    if asked.csv and rows:
-        with asked.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(asdict(rows[0])))
-            writer.writeheader()
-            writer.writerows(asdict(row) for row in rows)
-
-
-def _summarise(name: str, method: str, rows: list[Row]) -> None:
-    unflagged = [row.mmtv for row in rows if not row.flagged]
-    print(
-        f"== {name} {method}: n={len(rows)} "
-        f"mmtv {np.median([r.mmtv for r in rows]):.3f} "
-        f"(worst {max(r.mmtv for r in rows):.3f}, "
-        f"worst unflagged {max(unflagged, default=float('nan')):.3f}) "
-        f"largest tv {np.median([r.largest_tv for r in rows]):.3f} "
-        f"gskl {np.median([r.gskl for r in rows]):.3f} "
-        f"runs {np.median([r.runs for r in rows]):.0f} "
-        f"batches {max(r.batches for r in rows)} "
-        f"cpu {np.median([r.cpu for r in rows]):.1f} s "
-        f"flagged {sum(r.flagged for r in rows)}",
-        flush=True,
-    )
+                    rows.append(row)
+                    if asked.csv:
+                        append(asked.csv, row)
+    print(summary(read(asked.csv) if asked.csv else rows))
 
 
 if __name__ == "__main__":

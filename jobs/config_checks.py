@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from jobs.config import Config
 from jobs.config_file import Document
 from jobs.errors import ConfigError, Problem, did_you_mean
-from jobs.methods import method_defaults, method_names
+from jobs.methods import method_defaults, method_names, wanted_kind
 from jobs.parameters import Parameter, parameters
 
 STREAMS = {"lai": "1", "gpp": "g m-2 d-1", "er": "g m-2 d-1", "nee": "g m-2 d-1"}
@@ -168,13 +168,17 @@ def _method(config: Config, document: Document) -> Iterator[Problem]:
         )
         return
     options = method_defaults(chosen.method)
-    for name in chosen.options:
+    for name, value in chosen.options.items():
         if name not in options:
             yield document.problem(
                 ("calibration", "options", name),
                 found=f'an unknown option "{name}"',
                 wanted=f"an option of method {chosen.method}",
                 hint=did_you_mean(name, options),
+            )
+        elif wanted := wanted_kind(options[name], value):
+            yield document.problem(
+                ("calibration", "options", name), found=repr(value), wanted=wanted
             )
 
 

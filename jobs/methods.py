@@ -21,6 +21,19 @@ def method_defaults(method: str) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters}
 
 
+def wanted_kind(default: Any, value: Any) -> str:
+    """Return what an option with this default wants to be, empty if the value is."""
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "true or false"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if default is None or isinstance(default, int):
+        whole = isinstance(value, int) and number
+        return "" if whole and value >= 0 else "a whole number >= 0"
+    if isinstance(default, float):
+        return "" if number and value > 0 else "a number above zero"
+    return ""
+
+
 def with_defaults(config: Config) -> Config:
     """Return the configuration with every option of its method written out."""
     chosen = config.calibration
@@ -44,5 +57,4 @@ def expected_runs(config: Config) -> int | None:
 
 
 def _methods() -> dict[str, str]:
-    # By its full name: ``masm.calibrate`` is also a function of that package.
-    return importlib.import_module("masm.calibrate").METHODS
+    return importlib.import_module("masm.methods").METHODS

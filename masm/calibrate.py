@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ import numpy as np
 from masm.checkpoint import Checkpoint, digest
 from masm.errors import InputError
 from masm.likelihood import GaussianLikelihood
+from masm.methods import DEFAULT_METHOD, WITHOUT_CHECK, method_of
 from masm.model import Map, Model, ModelRunner
 from masm.observations import ObservedSeries, Stream, as_streams
 from masm.priors import Priors, as_priors
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 logger = logging.getLogger(__name__)
-
-#: Each method's module; it has ``sample(problem, seed, **options) -> Outcome``.
-METHODS = {"emulator": "masm.adaptive", "published": "masm.published"}
-
-DEFAULT_METHOD = "emulator"
 
 _PREDICTIVE = 2_000_000
 # Model runs of a joint calibration that score the fit: defaults, mean and best run.
@@ -105,7 +99,10 @@ def calibrate(
     method : str
         ``"emulator"``: about a hundred runs, an emulator of the series and a verdict
         (`masm.adaptive`). ``"published"``: the loop of the source paper
-        (`masm.published`).
+        (`masm.published`). To compare with, on the model itself: ``"metropolis"``,
+        ``"demc"``, ``"importance"``, ``"nelder_mead"``, ``"lbfgsb"``,
+        ``"differential_evolution"`` and ``"history_matching"``, the last four of
+        which give no posterior (`masm.baselines`).
     variance : rule, or mapping of stream to rule, optional
         The error variance: ``"series"`` (that of the observed aggregated series, the
         paper's), ``"given"`` (with the data), a number in units squared, or
@@ -149,11 +146,12 @@ def calibrate(
         observations, variance=variance, windows=windows, errors=errors
     )
     steps = _check_blocks(blocks, streams, priors)
-    sample = _method(method, options)
+    sample = method_of(method, options)
     _check_seed(seed)
     if len(steps) == 1 and options.get("max_runs") is not None:
         # The budget is that of the call: the runs that score the fit count too.
-        options = {**options, "max_runs": int(options["max_runs"]) - _N_SCORED}
+        extra_runs = _N_SCORED + (n_predictive if method in WITHOUT_CHECK else 0)
+        options = {**options, "max_runs": int(options["max_runs"]) - extra_runs}
     used = [name for name in streams if any(name in step.streams for step in steps)]
     likelihood = GaussianLikelihood(tuple(streams[name].aggregate() for name in used))
     series_of = {series.name: series for series in likelihood.observed}
@@ -278,23 +276,6 @@ def _check_seed(seed: Any) -> None:
         raise InputError(
             "seed", found=repr(seed), wanted="a whole number >= 0, or several in a list"
         )
-
-
-def _method(method: str, options: Mapping[str, Any]) -> Callable[..., Outcome]:
-    if method not in METHODS:
-        raise InputError(
-            f"unknown method {method!r}", wanted=f"one of {', '.join(METHODS)}"
-        )
-    sample: Callable[..., Outcome] = importlib.import_module(METHODS[method]).sample
-    known = list(inspect.signature(sample).parameters)[2:]
-    for name in options:
-        if name not in known:
-            raise InputError(
-                f"unknown option {name!r} of method {method!r}",
-                found=name,
-                wanted=f"one of {', '.join(known)}",
-            )
-    return sample
 
 
 def _fingerprint(

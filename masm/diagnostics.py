@@ -21,6 +21,8 @@ R_HAT_LIMIT = 1.01
 ESS_LIMIT = 400.0
 GELMAN_RUBIN_LIMIT = 1.2
 
+_LEAST_DRAWS = 4
+
 # A posterior is at a bound when the outermost 5 % of its prior holds this share.
 _EDGE = 0.05
 _EDGE_SHARE = 0.15
@@ -89,8 +91,13 @@ def convergence(draws: Array) -> dict[str, Array]:
     Returns
     -------
     dict of ndarray, (parameter,)
-        ``r_hat``, ``ess_bulk``, ``ess_tail`` and ``r_hat_gr``.
+        ``r_hat``, ``ess_bulk``, ``ess_tail`` and ``r_hat_gr``; NaN for fewer than
+        four draws in a chain.
     """
+    if draws.shape[1] < _LEAST_DRAWS:
+        nothing = np.full(draws.shape[2], math.nan)
+        names = ("r_hat", "ess_bulk", "ess_tail", "r_hat_gr")
+        return {name: nothing.copy() for name in names}
     az = arviz()
     columns = [np.ascontiguousarray(draws[:, :, j]) for j in range(draws.shape[2])]
     return {

@@ -9,6 +9,7 @@ disk each is a group of one netCDF-4 file.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,8 +97,15 @@ class Result:
 
     @cached_property
     def sd(self) -> pd.Series:
-        """Posterior standard deviation of each parameter."""
+        """Posterior standard deviation of each parameter; NaN for a mere point."""
+        if not self.has_spread:
+            return self._each(lambda draws: math.nan)
         return self._each(lambda draws: float(np.std(draws, ddof=1)))
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether there are draws, and not the best point of an optimiser alone."""
+        return math.prod(self.posterior.sizes.values()) > 1
 
     @cached_property
     def best(self) -> pd.Series:
@@ -136,7 +144,8 @@ class Result:
 
         Columns: mean, sd, q05, q50, q95; r_hat, ess_bulk and ess_tail
         (rank-normalised, ArviZ); r_hat_gr (the source paper's eq. 9); at_bound
-        ("low", "high" or empty).
+        ("low", "high" or empty). Of an optimiser's result the mean is its point,
+        and what would describe a spread is NaN.
         """
         import pandas as pd
 
@@ -144,7 +153,9 @@ class Result:
         for name in self.parameters:
             variable = self.posterior[name]
             draws = variable.to_numpy()
-            q05, q50, q95 = np.quantile(draws, [0.05, 0.5, 0.95])
+            q05 = q50 = q95 = math.nan
+            if self.has_spread:
+                q05, q50, q95 = np.quantile(draws, [0.05, 0.5, 0.95])
             rows[name] = {
                 "mean": self.mean[name],
                 "sd": self.sd[name],

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masm.adaptive import sample
 from masm.errors import InputError
+from masm.methods import DEFAULT_METHOD, method_of
 from masm.priors import as_priors
 from masm.problem import Problem, Seed, seed_sequence
 from masm.result import Result, assemble
@@ -25,6 +25,8 @@ def sample_cost(
     seed: Seed,
     max_runs: int | None = None,
     batch_size: int | None = None,
+    method: str = DEFAULT_METHOD,
+    **options: Any,
 ) -> Result:
     """Find the posterior of parameters whose -2 log likelihood can be computed.
 
@@ -41,9 +43,14 @@ def sample_cost(
         Name to ``(low, high)`` for a uniform prior, or to a prior object.
     seed : int or sequence of int
     max_runs : int, optional
-        Most evaluations; by default 15 for each parameter and 27.
+        Most evaluations; by default 15 for each parameter and 27, or what another
+        method takes by default.
     batch_size : int, optional
         Rows in each call after the first, whose rows are 5 for each parameter.
+    method : str
+        As in `masm.calibrate`, for comparison; the default is the method to use.
+    **options
+        Of the method, such as ``n_chains``.
 
     Returns
     -------
@@ -70,10 +77,13 @@ def sample_cost(
         )
     prior = as_priors(priors)
     problem = Problem(priors=prior, active=prior.names, runner=_CostRunner(cost))
-    outcome = sample(
-        problem, seed_sequence(seed), max_runs=max_runs, batch_size=batch_size
-    )
-    return assemble([(problem, outcome)], seed=seed, method="cost")
+    for name, value in (("max_runs", max_runs), ("batch_size", batch_size)):
+        if value is not None:
+            options[name] = value
+    sample = method_of(method, options)
+    outcome = sample(problem, seed_sequence(seed), **options)
+    name = "cost" if method == DEFAULT_METHOD else method
+    return assemble([(problem, outcome)], seed=seed, method=name)
 
 
 class _CostRunner:

@@ -71,6 +71,7 @@ def test_a_good_configuration_means_what_it_says(run_path):
         ("p18: 90}", "p81: 90}", 25, ['"p81"']),
         ("method: published", "method: publishd", 3, ['"publishd"', '"published"?']),
         ("n_draws", "n_drows", 30, ['"n_drows"', 'Did you mean "n_draws"?']),
+        ("n_iterations: 6", "n_iterations: 6.5", 13, ["found   6.5", "a whole number"]),
     ],
 )
 def test_a_mistake_is_shown_with_file_line_column_and_a_mend(
