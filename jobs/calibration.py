@@ -123,7 +123,10 @@ def priors_of(config: Config) -> masm.Priors:
 
 def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
     """Return what tables and ``masm status`` need, without opening the posterior."""
-    table = result.summary()
+    # NaN, where there is no such number, would be written as null by pandas.
+    rows = json.loads(result.summary().to_json(orient="index", double_precision=15))
+    for row in rows.values():
+        row.update({key: float("nan") for key, value in row.items() if value is None})
     return {
         "status": result.status,
         "reason": result.reason,
@@ -131,7 +134,7 @@ def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
         "n_model_runs": int(result.n_model_runs),
         "n_failed_runs": int(result.n_failed_runs),
         "surrogate_rmse": float(result.surrogate_rmse),
-        "parameters": json.loads(table.to_json(orient="index", double_precision=15)),
+        "parameters": rows,
     }
 
 

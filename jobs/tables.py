@@ -53,6 +53,7 @@ def parameter_table(
         shown["truth"] = [truth.get(name, rows[name].default) for name in names]
         inside = (shown["q05"] <= shown["truth"]) & (shown["truth"] <= shown["q95"])
         shown["in 90 %"] = inside.map({True: "yes", False: "no"})
+        shown.loc[shown["q05"].isna(), "in 90 %"] = ""  # an optimiser's point
         columns[1:1] = ["truth"]
         columns.append("in 90 %")
     columns.append("at_bound")

@@ -21,7 +21,7 @@ from masm.marginal_likelihood import (
     Hyperparameters,
     Objective,
     bounds,
-    default_start,
+    starts,
 )
 from masm.matrices import cholesky, inverse
 from masm.trend import MEAN_NAMES, MeanName, Trend
@@ -122,15 +122,8 @@ class GaussianProcess:
         n_starts, max_iterations : of L-BFGS-B
         """
         self._set_data(x, y, extra_variance)
-        d = self.x.shape[1]
-        starts = [default_start(d, self.trend.curved)]
-        for _ in range(n_starts - 1):
-            start = starts[0].copy()
-            start[:d] = np.log(0.7) + rng.uniform(-1.5, 1.5, d)
-            start[d] = rng.uniform(-2.0, 2.0)
-            start[d + 1] = rng.uniform(np.log(1e-6), np.log(1e-2))
-            starts.append(start)
-        return self._optimise(starts, max_iterations)
+        d, curved = self.x.shape[1], self.trend.curved
+        return self._optimise(starts(d, curved, n_starts, rng), max_iterations)
 
     def refit(
         self,
@@ -343,11 +336,11 @@ class GaussianProcess:
         self.y_scale = spread if spread > 1e-12 * (1.0 + abs(self.y_mean)) else 1.0
         self.trend = Trend.of(self.mean_name, self.x)
 
-    def _optimise(self, starts: list[Array], max_iterations: int) -> GaussianProcess:
+    def _optimise(self, from_: list[Array], max_iterations: int) -> GaussianProcess:
         box = bounds(self.x.shape[1], self.trend.curved, self.noise_floor)
         low, high = np.array(box).T
         best, best_value = None, np.inf
-        for start in starts:
+        for start in from_:
             found = optimize.minimize(
                 self.objective(),
                 np.clip(start, low, high),

@@ -68,6 +68,21 @@ def default_start(n_parameters: int, curved: bool) -> Array:
     return np.array(start + [0.0] * curved)
 
 
+def starts(
+    n_parameters: int, curved: bool, n_starts: int, rng: np.random.Generator
+) -> list[Array]:
+    """Several such starts: the default one, and others about it at random."""
+    d = n_parameters
+    found = [default_start(d, curved)]
+    for _ in range(n_starts - 1):
+        start = found[0].copy()
+        start[:d] = np.log(0.7) + rng.uniform(-1.5, 1.5, d)
+        start[d] = rng.uniform(-2.0, 2.0)
+        start[d + 1] = rng.uniform(np.log(1e-6), np.log(1e-2))
+        found.append(start)
+    return found
+
+
 def bounds(
     n_parameters: int, curved: bool, noise_floor: float
 ) -> list[tuple[float, float]]:
