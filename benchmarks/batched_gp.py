@@ -2,7 +2,7 @@
 
     python -m benchmarks.batched_gp [--sizes 50 100 200] [--batches 1 8 32]
 
-For each number of runs n and of processes b it prints CPU seconds to fit b processes (ten
+For each number of runs n and of processes b it prints seconds to fit b processes (ten
 parameters, two starts), to predict 64 points with each (what a lock-step of 64 chains
 asks for) and the largest difference of the predicted means in predicted standard
 deviations; once on the CPU, with one thread, and once more on a GPU if there is one.
