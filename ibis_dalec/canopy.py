@@ -40,11 +40,15 @@ RADIATIVE = 4.0 * EMISSIVITY * STEF
 
 @equation
 def implicit_weight(weight, t, capacity, liquid, frozen):
-    """Implicit weight that keeps an element near the melting point ([impexp])."""
+    """Implicit weight that keeps an element near the melting point ([impexp]).
+
+    It stays within 0 and 1: what a puddle owes (its store may be a little negative)
+    cannot freeze, and a weight above 1 makes the balance unstable.
+    """
     heat = capacity * (t - TMELT)
     size = max(abs(heat), EPS)
-    warm = 1.0 - min(1.0, HFUS * frozen / size)
-    cold = 1.0 - min(1.0, HFUS * liquid / size)
+    warm = 1.0 - clip(HFUS * frozen / size, 0.0, 1.0)
+    cold = 1.0 - clip(HFUS * liquid / size, 0.0, 1.0)
     new = warm if heat > EPS else (cold if heat < -EPS else 1.0)
     return 0.5 * (weight + new)
 
