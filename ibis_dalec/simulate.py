@@ -252,6 +252,9 @@ def _dataset(
 ) -> xr.Dataset:
     """Label the arrays; say which canopies collapsed."""
     dataset = task.recording.dataset(out, lead, time)
+    if "time" in dataset.coords:
+        named = dataset["time"].assign_attrs(standard_name="time", long_name="day")
+        dataset = dataset.assign_coords(time=named)
     if task.recording.final_state:
         dataset["final_state"] = (
             (lead, "state"), final,

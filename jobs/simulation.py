@@ -90,7 +90,7 @@ def simulate(
 def save_simulation(simulated: xr.Dataset, path: Path, source: str) -> None:
     """Write the daily outputs that are kept, compressed."""
     kept = simulated[list(SAVED)]
-    kept.attrs = {"title": source}
+    kept.attrs = {"Conventions": "CF-1.11", "title": source}
     packing = {name: {"zlib": True, "complevel": 4} for name in kept.data_vars}
     with replacing(path) as aside:
         kept.to_netcdf(aside, engine="h5netcdf", encoding=packing)

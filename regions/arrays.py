@@ -117,7 +117,8 @@ def create_arrays(path: Path, layout: Layout, plan: dict[str, Any]) -> None:
             units=list(layout.true_streams.values()),
             long_name="what the model gives at the true parameters, without noise",
         )  # fmt: skip
-    by_shard("state", dims=("pixel",), flag_values=list(range(len(STATES))),
+    by_shard("state", dims=("pixel",), long_name="whether the pixel can be calibrated",
+             flag_values=list(range(len(STATES))),
              flag_meanings=" ".join(STATES))  # fmt: skip
     by_shard("filled", len(DRIVERS), dims=("pixel", "driver"),
              long_name="days filled or set to a limit")  # fmt: skip

@@ -23,8 +23,16 @@ from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import DAILY, SITE
 from ibis_dalec.inputs.variables import FLUXES
 from regions.files import reading, sha256
-from regions.grid import CRS, GRID_MAPPING, Cells, Grid
+from regions.grid import CRS, Cells, Grid
 from regions.layout import DRIVERS, STATES
+from regions.views import (
+    CONVENTIONS,
+    DAY_ATTRS,
+    WINDOW_ATTRS,
+    map_dataset,
+    series_coords,
+    squared,
+)
 
 CHECKSUMS = "checksums.json"
 BUILDING = "building"
@@ -134,22 +142,16 @@ class Cube:
         data = {
             name: ("pixel", self._values(name), self._cf_attrs(name)) for name in names
         }
-        return xr.Dataset(data, coords=self.cells.coords(), attrs=self.attrs)
+        return xr.Dataset(data, coords=self.cells.coords(), attrs=self._label())
 
     @cached_property
     def maps(self) -> xr.Dataset:
         """Over the whole rectangle (lat, lon): mask and forest_fraction_map."""
         data = {
-            name: (("lat", "lon"), self._values(name), self._cf_attrs(name))
+            name: (self._values(name), self._cf_attrs(name))
             for name in self._group.attrs["maps"]
         }
-        grid = self.grid
-        coords = {
-            "lat": ("lat", grid.lat, {"units": "degrees_north"}),
-            "lon": ("lon", grid.lon, {"units": "degrees_east"}),
-            "crs": ((), 0, GRID_MAPPING),
-        }
-        return xr.Dataset(data, coords=coords, attrs={**self.attrs, "crs": CRS})
+        return map_dataset(data, self.grid, {**self._label(), "crs": CRS})
 
     def pixel(self, pixel_id: int) -> PixelData:
         """One pixel's weather and observations.
@@ -202,7 +204,7 @@ class Cube:
         data["lat"] = ("pixel", self.cells.lat[positions], SITE["lat"].attrs)
         return xr.Dataset(
             data,
-            coords={"pixel": self.cells.ids[positions], "time": self.time},
+            coords=series_coords(self.cells.ids[positions], self.time, DAY_ATTRS),
             attrs=self._label(),
         )
 
@@ -220,14 +222,16 @@ class Cube:
                 ("pixel", "time"),
                 variances[:, index],
                 {
-                    "units": _squared(attrs["units"]),
+                    "units": squared(attrs["units"]),
                     "long_name": f"error variance of {name}",
                     "rule": rules.get(name, ""),
                 },
             )
         return xr.Dataset(
             data,
-            coords={"pixel": self.cells.ids[positions], "time": self.observed_time},
+            coords=series_coords(
+                self.cells.ids[positions], self.observed_time, WINDOW_ATTRS
+            ),
             attrs=self._label(),
         )
 
@@ -270,7 +274,8 @@ class Cube:
         if "true_series" not in self._group:
             raise self._no_truth()
         array: Any = self._group["true_series"]
-        values = self._read(array, [self._position(one) for one in pixel_ids])
+        positions = [self._position(one) for one in pixel_ids]
+        values = self._read(array, positions)
         data = {
             str(name): (
                 ("pixel", "time"),
@@ -281,10 +286,9 @@ class Cube:
         }
         return xr.Dataset(
             data,
-            coords={
-                "pixel": self.cells.ids[[self._position(one) for one in pixel_ids]],
-                "time": self.observed_time,
-            },
+            coords=series_coords(
+                self.cells.ids[positions], self.observed_time, WINDOW_ATTRS
+            ),
             attrs=self._label(),
         )
 
@@ -330,6 +334,7 @@ class Cube:
 
     def _label(self) -> dict[str, Any]:
         return {
+            "Conventions": CONVENTIONS,
             "title": self.attrs.get("title", ""),
             "source": self.attrs.get("source", ""),
             "synthetic": int(self.synthetic),
@@ -358,7 +363,12 @@ class Cube:
         return np.asarray(self._group[name][...])
 
     def _cf_attrs(self, name: str) -> dict[str, Any]:
-        return dict(self._group[name].attrs)
+        attrs = dict(self._group[name].attrs)
+        if "flag_values" in attrs:  # JSON has forgotten their type
+            attrs["flag_values"] = np.asarray(
+                attrs["flag_values"], dtype=self._group[name].dtype
+            )
+        return attrs
 
 
 def open_cube(path: str | Path, *, verify: bool = False) -> Cube:
@@ -408,15 +418,3 @@ def _text(path: Path) -> str:
 
 def _dates(days: NDArray) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(days.astype("datetime64[D]").astype("datetime64[ns]"))
-
-
-def _squared(units: str) -> str:
-    """Write the square of a unit: g m-2 d-1 becomes g2 m-4 d-2."""
-    if units == "1":
-        return "1"
-    parts = []
-    for part in units.split():
-        name = part.rstrip("-0123456789")
-        power = int(part[len(name) :] or 1)
-        parts.append(f"{name}{2 * power}")
-    return " ".join(parts)

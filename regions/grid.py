@@ -37,6 +37,7 @@ LON_ATTRS = {
     "long_name": "longitude of the middle of the cell",
 }
 GRID_MAPPING = {
+    "long_name": "WGS 84, EPSG:4326",
     "grid_mapping_name": "latitude_longitude",
     "semi_major_axis": 6378137.0,
     "inverse_flattening": 298.257223563,
@@ -148,6 +149,15 @@ class Grid:
         columns = np.arange(self.column, self.column + self.n_columns, dtype=np.int64)
         return Cells((rows[:, None] * N_COLUMNS + columns).ravel())
 
+    def coords(self) -> dict[str, xr.Variable]:
+        """Coordinates ``lat``, ``lon`` and ``crs`` of maps; no fill value for them."""
+        bare = {"_FillValue": None}
+        return {
+            "lat": xr.Variable("lat", self.lat, LAT_ATTRS, bare),
+            "lon": xr.Variable("lon", self.lon, LON_ATTRS, bare),
+            "crs": xr.Variable((), np.int32(0), GRID_MAPPING),
+        }
+
     def lay_out(self, dataset: xr.Dataset) -> xr.Dataset:
         """A Dataset over all cells (``pixel``) as one over ``lat`` and ``lon``.
 
@@ -172,11 +182,7 @@ class Grid:
             for name, coord in dataset.coords.items()
             if "pixel" not in coord.dims
         }
-        coords |= {
-            "lat": xr.DataArray(self.lat, dims="lat", attrs=LAT_ATTRS),
-            "lon": xr.DataArray(self.lon, dims="lon", attrs=LON_ATTRS),
-            "crs": xr.DataArray(np.int32(0), attrs=GRID_MAPPING),
-        }
+        coords |= self.coords()
         return xr.Dataset(data, coords=coords, attrs=dataset.attrs)
 
 

@@ -31,6 +31,7 @@ BLOCK_BYTES = 32 * 2**20
 _LAT = ("lat", "latitude")
 _LON = ("lon", "longitude")
 _TIME = ("time", "day")
+TIME_ATTRS = {"standard_name": "time", "long_name": "day", "axis": "T"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -454,6 +455,8 @@ def target(where: Grid | Cells) -> Cells:
 def delivered(dataset: xr.Dataset, where: Grid | Cells, **attrs: object) -> xr.Dataset:
     """What a reader returns: over lat and lon for a grid, over pixel for cells."""
     dataset = dataset.assign_attrs({"Conventions": "CF-1.11", **attrs})
+    if "time" in dataset.coords:
+        dataset = dataset.assign_coords(time=dataset["time"].assign_attrs(TIME_ATTRS))
     return where.lay_out(dataset) if isinstance(where, Grid) else dataset
 
 

@@ -18,6 +18,7 @@ from ibis_dalec.parameters import parameter_table
 from regions.fields import make_waves
 from regions.grid import Cells, Grid
 from regions.site_normals import COLDER_NORTHWARD, LAPSE_RATE
+from regions.units import udunits
 
 Floats = NDArray[np.float64]
 
@@ -159,9 +160,9 @@ def make_truth(
         truth[name] = (
             values,
             {
-                "units": str(table.loc[name, "unit"]),
+                "units": udunits(str(table.loc[name, "unit"])),
                 "long_name": f"true {name} of the synthetic region: "
-                f"{table.loc[name, 'description']}",
+                f"{table.loc[name, 'description']} [{table.loc[name, 'unit']}]",
                 "comment": SYNTHETIC,
             },
         )

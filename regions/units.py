@@ -78,6 +78,31 @@ CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
     },
 }
 
+# The parameter table's units name what they are of; UDUNITS knows only how much.
+_TABLE = {
+    "-": "1",
+    "unit": "1",
+    "C": "degC",
+    "C-1": "degC-1",
+    "C d": "degC d",
+    "day of year": "d",
+    "gC m-2": "g m-2",
+    "gC m-2 leaf": "g m-2",
+    "mol CO2 m-2 s-1": "mol m-2 s-1",
+    "mol CO2 mol-1 quanta": "mol mol-1",
+}
+
+
+def udunits(units: str) -> str:
+    """A unit of the parameter table as UDUNITS, and so CF, spells it.
+
+    Examples
+    --------
+    >>> udunits("gC m-2 leaf")
+    'g m-2'
+    """
+    return _TABLE.get(units, units)
+
 
 def conversion(units: str, wanted: str, where: str) -> tuple[float, float]:
     """Factor and offset from a file's unit to the one wanted, or a refusal.

@@ -23,6 +23,7 @@ from regions.synthetic import (
 )
 from regions.synthetic_products import observe
 from regions.synthetic_weather import make_regional_weather
+from regions.units import udunits
 from regions.windows import window_length, window_of, window_starts
 
 SMALL = Grid.from_bounds(-72.3, 42.4, -72.15, 42.5)  # six cells
@@ -139,7 +140,7 @@ def test_true_parameters_lie_within_their_priors_and_follow_their_covariates():
     table = parameter_table()
     assert set(truth) == set(table.index[table["calibrated"] == "yes"])
     for name, (values, attrs) in truth.items():
-        assert attrs["units"] == table.loc[name, "unit"]
+        assert attrs["units"] == udunits(table.loc[name, "unit"])
         assert (values > table.loc[name, "min"]).all()
         assert (values < table.loc[name, "max"]).all()
         assert values.std() > 0.0
