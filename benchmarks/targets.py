@@ -38,7 +38,10 @@ class Target:
         Exact posterior draws in the unit cube, unfiltered for the bounds.
     model : callable or None
         (n_samples, n_parameters) -> mapping of stream name to (n_samples, n_days).
-    observed : mapping of stream name to (values, error sd), daily, or None
+    observed : mapping of stream name to (values, error sd), 8-day means, or None
+    slow : bool
+        The model takes so long that its reference chains are made piece by piece
+        (`benchmarks.reference`).
     """
 
     name: str
@@ -46,7 +49,8 @@ class Target:
     cost: Callable[[Array], Array]
     exact: Draw | None = None
     model: Callable[[Array], dict[str, Array]] | None = None
-    observed: dict[str, tuple[Array, float]] | None = None
+    observed: dict[str, tuple[Array, float | Array]] | None = None
+    slow: bool = False
 
     @property
     def n_parameters(self) -> int:
@@ -70,6 +74,10 @@ class Target:
         path = folder / f"{self.name}-{n}.npy"
         if path.exists():
             return np.load(path)
+        if self.slow:
+            from benchmarks.reference import reference_draws
+
+            return reference_draws(self)
         rng = np.random.default_rng(TRUTH_SEED)
         u = self._inside(n, rng) if self.exact else self._long_chains(n, rng)
         draws = self.physical(u)
@@ -87,13 +95,15 @@ class Target:
         if self.observed is None:
             raise TypeError(f"{self.name} has no series")
         starts = np.arange(0, 365, WINDOW)
-        days = np.concatenate([starts + 365 * year for year in range(N_YEARS)])
-        time = pd.date_range("2001-01-01", periods=365 * N_YEARS, freq="D")[days]
+        n_years = next(iter(self.observed.values()))[0].size // len(starts)
+        days = np.concatenate([starts + 365 * year for year in range(n_years)])
+        # 2001-2003 has no leap year.
+        time = pd.date_range("2001-01-01", periods=365 * n_years, freq="D")[days]
         data = {}
         for name, (values, sd) in self.observed.items():
             units = {"units": UNITS[name]}
             data[name] = ("time", values, units)
-            data[f"{name}_sd"] = ("time", np.full(values.size, sd), units)
+            data[f"{name}_sd"] = ("time", np.zeros(values.size) + sd, units)
         return xr.Dataset(data, coords={"time": time})
 
     def _inside(self, n: int, rng: np.random.Generator) -> Array:
@@ -370,6 +380,21 @@ def dalec10(variant: int = 0) -> Target:
     return _carbon("dalec10", 10, variant)
 
 
+def ibis10(variant: int = 0) -> Target:
+    """Ten parameters of the process model itself, as in the demo."""
+    from benchmarks import twin
+
+    problem = twin.twin(variant)
+    return Target(
+        f"ibis10-{variant}",
+        twin.priors(),
+        problem.cost,
+        model=problem.daily,
+        observed=problem.observed,
+        slow=True,
+    )
+
+
 TARGETS: dict[str, Callable[[int], Target]] = {
     "gauss4": gauss4,
     "bimodal4": bimodal4,
@@ -377,6 +402,7 @@ TARGETS: dict[str, Callable[[int], Target]] = {
     "dalec6": dalec6,
     "corr10": corr10,
     "dalec10": dalec10,
+    "ibis10": ibis10,
 }
 
 

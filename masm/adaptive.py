@@ -29,6 +29,7 @@ from masm.diagnostics import gelman_rubin
 from masm.emulator import SeriesEmulator
 from masm.errors import CalibrationFailed, InputError
 from masm.exploration import Explorer
+from masm.hamiltonian import hamiltonian_chains
 from masm.problem import Outcome, Problem, Runs, seed_sequence
 
 Array = NDArray[np.float64]
@@ -51,6 +52,7 @@ SUSPECT_ERROR = 0.10
 _AGREE, _DISAGREE = 1.03, 1.1
 # Steps for each kept draw of the longer chains that are then tried.
 _LONGER = (2, 6)
+_N_BURN = 100
 # Stop before the budget when so many batches in a row changed this little; most of
 # their runs have looked for other modes.
 _N_STABLE = 6
@@ -96,7 +98,7 @@ def sample(
     max_runs: int | None = None,
     batch_size: int | None = None,
     n_chains: int = 80,
-    n_draws: int = 1000,
+    n_draws: int | None = None,
 ) -> Outcome:
     """Calibrate a problem on a surrogate refined where the posterior is.
 
@@ -111,8 +113,9 @@ def sample(
     batch_size : int, optional
         Runs in each batch after the first, which is of 5 for each parameter; by
         default so that there are eleven batches in all.
-    n_chains, n_draws : int
-        Chains of the posterior, and kept draws of each.
+    n_chains, n_draws : int, optional
+        Chains of the posterior, and kept draws of each: by default 250 on emulated
+        series and 1000 on an emulated cost, whose chains are of a simpler kind.
 
     Returns
     -------
@@ -132,6 +135,8 @@ def sample(
     n_initial = min(max(5 * d, 32), max_runs // 2)
     if batch_size is None:
         batch_size = math.ceil((max_runs - n_initial) / (_N_BATCHES - 1))
+    if n_draws is None:
+        n_draws = 1000 if problem.likelihood is None else 250
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}", wanted="1 or more")
     # Many small matrices: threads would only wait for each other.
@@ -232,7 +237,7 @@ def _sample(
     )
     if isinstance(surrogate, SeriesEmulator):
         surrogate.ignore_certain(population)
-    chains = _final_chains(density, population[:n_chains], n_draws, rng)
+    chains = _final_chains(surrogate, density, population, n_chains, n_draws, rng)
     verdict = Verdict.of(surrogate, chains.u, error, share, before, rng=rng)
     return Outcome(
         u=chains.u,
@@ -255,16 +260,49 @@ def _sample(
 
 
 def _final_chains(
+    surrogate: Surrogate,
     density: Callable[[Array], Array],
     starts: Array,
+    n_chains: int,
     n_draws: int,
     rng: np.random.Generator,
 ) -> Chains:
     """Chains on the final surrogate, longer ones where short ones still disagree.
 
-    Longer ones start where the short ones ended, with proposals learnt from there,
-    and keep as many draws of more steps.
+    Longer ones start where the short ones ended, with proposals learnt from there.
     """
+    if not isinstance(surrogate, SeriesEmulator):
+        return _ensemble(density, starts[:n_chains], n_draws, rng)
+    surrogate.lead(starts)
+    chains = hamiltonian_chains(
+        density,
+        surrogate,
+        starts,
+        rng=rng,
+        n_chains=n_chains,
+        n_steps=n_draws,
+        n_burn=_N_BURN,
+    )
+    if split_gelman_rubin(chains.u) > _DISAGREE:
+        known = chains.pooled[rng.choice(len(chains.pooled), 2000)]
+        chains = hamiltonian_chains(
+            density,
+            surrogate,
+            np.concatenate([chains.u[:, -1], known]),
+            rng=rng,
+            n_chains=n_chains,
+            n_steps=2 * n_draws,
+            n_burn=_N_BURN,
+        )
+    return chains
+
+
+def _ensemble(
+    density: Callable[[Array], Array],
+    starts: Array,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> Chains:
     chains = ensemble_chains(density, starts, rng=rng, n_steps=n_draws, n_burn=150)
     for thin in _LONGER:
         if split_gelman_rubin(chains.u) < _AGREE:

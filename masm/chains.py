@@ -32,12 +32,16 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from scipy import linalg
 
 from masm.errors import InputError
 from masm.gp import GaussianProcess
 
 Array = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]
+
+# Degrees of freedom of a mixture's proposals.
+_TAIL = 8.0
 
 _RANDOM_WALK, _DIFFERENCE, _JUMP = 0, 1, 2
 
@@ -354,7 +358,8 @@ class _Mixture:
     """Mixture of normals fitted to states by expectation maximisation.
 
     It follows a bent or two-humped posterior, where one normal proposes little that
-    is accepted.
+    is accepted. It proposes Student's t in place of each normal: a chain at the thin
+    end of a ridge, seldom proposed by normals, would be stuck there.
     """
 
     def __init__(self, states: Array, rng: np.random.Generator, n_parts: int = 12):
@@ -366,7 +371,7 @@ class _Mixture:
         self.factors = np.linalg.cholesky(np.tile(whole / n_parts, (n_parts, 1, 1)))
         self.shares = np.full(n_parts, 1.0 / n_parts)
         for _ in range(20):
-            parts = self._parts(states)
+            parts = self._normal_parts(states)
             belongs = np.exp(parts - _log_sum(parts)[:, None])
             size = belongs.sum(axis=0) + 1e-6
             self.shares = size / size.sum()
@@ -378,19 +383,32 @@ class _Mixture:
                 covariance = covariance / (size[k] + 2 * d) + ridge
                 self.factors[k] = np.linalg.cholesky(1.1 * covariance)
 
+    def _squared(self, x: Array) -> Array:
+        """Squared distance from each part in its own standard deviations."""
+        squared = np.empty((len(x), len(self.shares)))
+        for k, factor in enumerate(self.factors):
+            inverse, _ = linalg.lapack.dtrtri(factor, lower=1)
+            squared[:, k] = np.sum(((x - self.means[k]) @ inverse.T) ** 2, axis=1)
+        return squared
+
+    def _scaled(self, parts: Array) -> Array:
+        """Add to logs of densities the log of each part's share over its volume."""
+        volume = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
+        return np.asarray(parts + np.log(self.shares) - volume)
+
+    def _normal_parts(self, x: Array) -> Array:
+        return self._scaled(-0.5 * self._squared(x))
+
     def _parts(self, x: Array) -> Array:
         """Log of share times density of each part, up to a constant, (n, n_parts)."""
-        parts = np.empty((len(x), len(self.shares)))
-        for k, factor in enumerate(self.factors):
-            z = np.linalg.solve(factor, (x - self.means[k]).T)
-            parts[:, k] = -0.5 * np.sum(z**2, axis=0)
-            parts[:, k] += np.log(self.shares[k]) - np.log(np.diag(factor)).sum()
-        return parts
+        d = x.shape[1]
+        return self._scaled(-0.5 * (_TAIL + d) * np.log1p(self._squared(x) / _TAIL))
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Draw n points, (n, n_parameters)."""
         k = rng.choice(len(self.shares), size=n, p=self.shares)
         z = rng.standard_normal((n, self.means.shape[1]))
+        z /= np.sqrt(rng.chisquare(_TAIL, (n, 1)) / _TAIL)
         return self.means[k] + np.einsum("nij,nj->ni", self.factors[k], z)
 
     def log_density(self, x: Array) -> Array:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masm.acquisition import Information
+from masm.compiled import CompiledProcesses
 from masm.gp import GaussianProcess
 from masm.likelihood import GaussianLikelihood
 from masm.problem import Runs
@@ -92,6 +93,7 @@ class SeriesEmulator:
         self.n_fitted = 0
         self.n_afresh = 0
         self.certain: set[int] = set()
+        self._fast: CompiledProcesses | None = None
 
     # -- training -----------------------------------------------------------
 
@@ -141,6 +143,7 @@ class SeriesEmulator:
             processes.append(gp)
         self.processes = processes
         self.certain = set()
+        self._fast = None
         self.n_fitted = len(u)
 
     def _append(self, u: Array, cost: Array, whitened: Array) -> None:
@@ -148,6 +151,7 @@ class SeriesEmulator:
         extra = self._far_variance(cost)
         for j, gp in enumerate(self.processes):
             gp.append(u, outputs[:, j], extra_variance=extra)
+        self._fast = None
 
     def _outputs(self, cost: Array, whitened: Array) -> Array:
         """Scores and, last, the square root of the cost they leave out."""
@@ -164,15 +168,14 @@ class SeriesEmulator:
     # The variance of the left-out part is taken as zero here: it is a large number
     # (every observation's noise) with a small error, and would only be rewarded.
     def _predict(self, u: Array) -> tuple[Array, Array]:
-        mean = np.empty((len(self.processes), len(u)))
-        variance = np.zeros_like(mean)
-        last = len(self.processes) - 1
-        for j, gp in enumerate(self.processes):
-            if j == last or j in self.certain:
-                mean[j] = gp.predict_mean(u)
-            else:
-                mean[j], variance[j] = gp.predict(u)
-        return mean, variance
+        return self._compiled.predict(u)
+
+    @property
+    def _compiled(self) -> CompiledProcesses:
+        if self._fast is None:
+            last = len(self.processes) - 1
+            self._fast = CompiledProcesses(self.processes, {*self.certain, last})
+        return self._fast
 
     def ignore_certain(self, draws: Array) -> None:
         """Save the variance of components that are certain at these draws.
@@ -180,11 +183,10 @@ class SeriesEmulator:
         Until the next fit it counts as zero there and elsewhere, which is on the
         side of caution: variance only ever makes a place likelier.
         """
-        self.certain = {
-            j
-            for j, gp in enumerate(self.processes[:-1])
-            if np.quantile(gp.predict(draws)[1], 0.95) < _CERTAIN
-        }
+        _, variance = self._predict(draws)
+        certain = np.quantile(variance, 0.95, axis=1) < _CERTAIN
+        self.certain = set(np.flatnonzero(certain).tolist())
+        self._fast = None
 
     def log_density(self, u: Array) -> Array:
         """Log likelihood with the emulator's variance included, (n_points,)."""
@@ -193,14 +195,28 @@ class SeriesEmulator:
         cost = np.sum(mean**2 / (1.0 + variance) + np.log1p(variance), axis=0)
         return -0.5 * cost
 
+    def rough(self, u: Array) -> Array:
+        """Approximate log density, cheap: the variance as `lead` found it, (n,)."""
+        mean = self._compiled.mean(u)
+        return np.asarray(-0.5 * self._weight @ mean**2)
+
+    def slope(self, u: Array) -> Array:
+        """Gradient of `rough`, (n_points, n_parameters)."""
+        mean, change = self._compiled.gradient(u)
+        return -np.einsum("kn,knj->nj", self._weight[:, None] * mean, change)
+
+    def lead(self, draws: Array) -> None:
+        """Prepare `rough` and `slope` for the surroundings of these draws."""
+        _, variance = self._predict(draws)
+        self._weight = 1.0 / (1.0 + np.median(variance, axis=1))
+
     def hopeful(self, u: Array) -> Array:
         """Log density in which runs are sought: the same."""
         return self.log_density(u)
 
     def cost(self, u: Array) -> Array:
         """Best guess of -2 log likelihood, (n_points,)."""
-        mean = np.array([gp.predict_mean(u) for gp in self.processes])
-        return np.asarray(np.sum(mean**2, axis=0))
+        return np.asarray(np.sum(self._compiled.mean(u) ** 2, axis=0))
 
     def sample_cost(self, u: Array, n_draws: int, rng: np.random.Generator) -> Array:
         """Costs by functions drawn from the emulator, (n_draws, n_points)."""

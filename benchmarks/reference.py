@@ -1,0 +1,188 @@
+"""Reference posteriors of slow models: importance sampling on the model itself.
+
+    python -m benchmarks.reference --target ibis10 --variant 0 --runs 12000
+
+Proposals come from a calibration with many runs, its posterior flattened (its log
+density times 0.7) so that they cover the true one; each is run through the model and
+weighted. Runs are kept in the user's cache, so that a call goes on from the last.
+Printed are the effective sample size of the weights and the Pareto k of their tail
+(Vehtari et al. 2024; below 0.7 the weights can be used, below 0.5 easily so).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.targets import TARGETS, Target, as_dataset, cache_folder, make
+
+Array = NDArray[np.float64]
+
+START_RUNS = 600
+# The exponent of the proposals.
+FLATTER = 0.7
+PIECE = 2000
+# Less than this makes no reference.
+LEAST_ESS = 1500.0
+_SEED = 20223
+
+
+def reference_draws(target: Target) -> Array:
+    """Draws by the weights of all runs, (100_000, n_parameters), in their units."""
+    u, log_weight = _runs(target)
+    if not len(u) or effective(log_weight) < LEAST_ESS:
+        name, variant = target.name.rsplit("-", 1)
+        raise SystemExit(
+            f"{target.name} has no reference posterior yet: run python -m "
+            f"benchmarks.reference --target {name} --variant {variant}"
+        )
+    weight = np.exp(log_weight - log_weight.max())
+    rng = np.random.default_rng(_SEED)
+    return target.physical(u[rng.choice(len(u), 100_000, p=weight / weight.sum())])
+
+
+def effective(log_weight: Array) -> float:
+    """Effective sample size of importance weights."""
+    weight = np.exp(log_weight - log_weight.max())
+    return float(weight.sum() ** 2 / np.sum(weight**2))
+
+
+def pareto_k(log_weight: Array) -> float:
+    """Shape of the weights' tail."""
+    import arviz
+
+    _, k = arviz.psislw(log_weight)
+    return float(k)
+
+
+def proposals(target: Target) -> tuple[Array, Array]:
+    """Proposals in the cube, and their log density up to a constant; kept."""
+    path = cache_folder() / f"{target.name}-proposals.npz"
+    if path.exists():
+        with np.load(path) as found:
+            return found["u"], found["log_density"]
+    u, log_density = _propose(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(f".{os.getpid()}.npz")
+    np.savez(aside, u=u, log_density=log_density)
+    os.replace(aside, path)
+    return u, log_density
+
+
+def _propose(target: Target) -> tuple[Array, Array]:
+    """Sample the flattened posterior of an emulator that has seen many runs."""
+    from masm.chains import tempered_population
+    from masm.hamiltonian import hamiltonian_chains
+
+    rng = np.random.default_rng(_SEED)
+    emulator, runs = _emulator(target)
+    emulator.refit(runs, rng)
+
+    class Flat:
+        def rough(self, u: Array) -> Array:
+            return FLATTER * emulator.rough(u)
+
+        def slope(self, u: Array) -> Array:
+            return FLATTER * emulator.slope(u)
+
+    def density(u: Array) -> Array:
+        return FLATTER * emulator.log_density(u)
+
+    starts = tempered_population(density, emulator.d, rng=rng, n_particles=1000)
+    emulator.ignore_certain(starts)
+    emulator.lead(starts)
+    chains = hamiltonian_chains(
+        density, Flat(), starts, rng=rng, n_chains=100, n_steps=400, n_burn=200
+    )
+    mixed = rng.permutation(len(chains.pooled))
+    return chains.pooled[mixed], chains.log_density.ravel()[mixed]
+
+
+def _emulator(target: Target):  # type: ignore[no-untyped-def]
+    """Emulator and runs of a long calibration, its last batch included."""
+    import masm.adaptive as adaptive
+    from masm.likelihood import GaussianLikelihood
+    from masm.model import ModelRunner
+    from masm.observations import as_streams
+    from masm.priors import as_priors
+    from masm.problem import Problem, seed_sequence
+
+    streams = as_streams(target.observations())
+    observed = tuple(stream.aggregate() for stream in streams.values())
+    priors = as_priors(target.priors)
+    model = target.model
+    assert model is not None
+    problem = Problem(
+        priors,
+        priors.names,
+        ModelRunner(lambda theta: as_dataset(model(theta)), observed),
+        GaussianLikelihood(observed),
+    )
+    outcome = adaptive.sample(
+        problem,
+        seed_sequence(_SEED),
+        max_runs=START_RUNS,
+        batch_size=50,
+        n_draws=50,
+    )
+    assert problem.likelihood is not None
+    emulator = adaptive.SeriesEmulator(problem.likelihood, problem.n_parameters)
+    return emulator, outcome.runs
+
+
+def _path(target: Target, piece: int) -> Path:
+    return cache_folder() / f"{target.name}-costs-{piece:02d}.npy"
+
+
+def _runs(target: Target) -> tuple[Array, Array]:
+    """Proposals that have been run, and their log weights."""
+    costs = []
+    while (path := _path(target, len(costs))).exists():
+        costs.append(np.load(path))
+    if not costs:
+        return np.empty((0, target.n_parameters)), np.empty(0)
+    cost = np.concatenate(costs)
+    u, log_density = proposals(target)
+    log_weight = -0.5 * cost - log_density[: len(cost)]
+    good = np.isfinite(log_weight)
+    return u[: len(cost)][good], log_weight[good]
+
+
+def extend(target: Target) -> None:
+    """Run the model at the next piece of the proposals."""
+    u, _ = proposals(target)
+    piece = 0
+    while _path(target, piece).exists():
+        piece += 1
+    at = slice(piece * PIECE, (piece + 1) * PIECE)
+    cost = target.cost(target.physical(u[at]))
+    path = _path(target, piece)
+    aside = path.with_suffix(f".{os.getpid()}.npy")
+    np.save(aside, cost)
+    os.replace(aside, path)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", default="ibis10", choices=TARGETS)
+    parser.add_argument("--variant", type=int, default=0)
+    parser.add_argument("--runs", type=int, default=12_000, help="at least so many")
+    asked = parser.parse_args()
+    target = make(asked.target, asked.variant)
+    while len(_runs(target)[0]) < asked.runs:
+        extend(target)
+        _, log_weight = _runs(target)
+        print(
+            f"{target.name}: {len(log_weight)} runs, "
+            f"ESS {effective(log_weight):.0f}, Pareto k {pareto_k(log_weight):.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""Compiled predictions of many Gaussian processes that share their points.
+
+Chains ask for the emulator at a few points, thousands of times: array expressions
+spend most of that on passing arrays about. Here all processes are evaluated point by
+point in one compiled loop, the mean and its gradient, or the mean and the variance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy import linalg
+
+from masm.gp import GaussianProcess
+
+Array = NDArray[np.float64]
+
+_FAST = {"reassoc", "nsz", "contract"}
+# Points in one matrix product.
+_BLOCK = 256
+
+
+class CompiledProcesses:
+    """Processes of a linear or constant mean at the same points, for fast use.
+
+    Parameters
+    ----------
+    processes : fitted to the same ``x``
+    certain : those whose variance is not wanted and given as zero
+    """
+
+    def __init__(self, processes: Sequence[GaussianProcess], certain: Collection[int]):
+        first = processes[0]
+        n, d = first.x.shape
+        k = len(processes)
+        self._x = np.empty((k, d, n))
+        self._inverse_length = np.empty((k, d))
+        self._alpha = np.empty((k, n))
+        self._signal = np.empty(k)
+        self._gaussian = np.array([gp.kernel_name == "gaussian" for gp in processes])
+        self._coefficients = np.zeros((k, 1 + d))
+        self._coefficient_variance = np.zeros((k, 1 + d))
+        self._trend = np.zeros((k, 1 + d, n))
+        self._scale = np.array([[gp.y_mean, gp.y_scale] for gp in processes])
+        self._inverse = np.zeros((k, n, n))
+        self._uncertain = np.array([j not in certain for j in range(k)])
+        self._middle = np.stack([first.mean_center, first.mean_spread])
+        for j, gp in enumerate(processes):
+            self._inverse_length[j] = 1.0 / gp.hyper.length_scales
+            self._x[j] = (gp.x * self._inverse_length[j]).T
+            self._alpha[j] = gp.alpha
+            self._signal[j] = gp.hyper.signal_variance
+            m = len(gp.coefficients)
+            self._coefficients[j, :m] = gp.coefficients
+            self._coefficient_variance[j, :m] = gp._coefficient_variance
+            self._trend[j, :m] = (gp._basis(gp.x) * gp._coefficient_variance).T
+            if self._uncertain[j]:
+                inverse, _ = linalg.lapack.dtrtri(gp._factor, lower=1)
+                self._inverse[j] = np.tril(inverse).T
+
+    def predict(self, u: Array) -> tuple[Array, Array]:
+        """Means and variances of the noise-free outputs, (n_processes, n_points)."""
+        mean = np.empty((len(self._x), len(u)))
+        variance = np.zeros_like(mean)
+        for start in range(0, len(u), _BLOCK):
+            at = slice(start, start + _BLOCK)
+            self._predict(u[at], mean[:, at], variance[:, at])
+        return mean, variance
+
+    def _predict(self, u: Array, mean: Array, variance: Array) -> None:
+        cross = np.empty((len(self._x), len(u), self._x.shape[2]))
+        own = np.empty_like(mean)
+        part = np.empty_like(mean)
+        _cross(
+            *self._arguments(
+                u,
+                self._trend,
+                self._coefficient_variance,
+                self._uncertain,
+                part,
+                own,
+                cross,
+            )
+        )
+        mean[:] = part
+        for k in np.flatnonzero(self._uncertain):
+            # The bulk of the work, and a matrix product: not for a compiled loop.
+            solved = cross[k] @ self._inverse[k]
+            left = own[k] - np.einsum("ij,ij->i", solved, solved)
+            variance[k] = np.maximum(left, 0.0) * self._scale[k, 1] ** 2
+
+    def mean(self, u: Array) -> Array:
+        """Means alone, (n_processes, n_points)."""
+        mean = np.empty((len(self._x), len(u)))
+        _mean(*self._arguments(u, mean))
+        return mean
+
+    def gradient(self, u: Array) -> tuple[Array, Array]:
+        """Means (n_processes, n_points) and gradients, with (n_parameters,) last."""
+        mean = np.empty((len(self._x), len(u)))
+        gradient = np.empty((*mean.shape, u.shape[1]))
+        _gradient(*self._arguments(u, mean, gradient))
+        return mean, gradient
+
+    def _arguments(self, u: Array, *more: Array) -> Any:
+        return (
+            np.ascontiguousarray(u, dtype=float),
+            self._x,
+            self._inverse_length,
+            self._alpha,
+            self._signal,
+            self._gaussian,
+            self._coefficients,
+            self._middle,
+            self._scale,
+            *more,
+        )
+
+
+@njit(cache=True, fastmath=_FAST)
+def _exp_minus(y):  # pragma: no cover - compiled
+    """exp(-y) for y >= 0, to 1e-12 where it matters; vectorises, as libm's does not.
+
+    (exp(-y / 1024))^1024, the root by its series.
+    """
+    r = -min(y, 600.0) / 1024.0
+    p = 1.0 + r / 9.0
+    p = 1.0 + r / 8.0 * p
+    p = 1.0 + r / 7.0 * p
+    p = 1.0 + r / 6.0 * p
+    p = 1.0 + r / 5.0 * p
+    p = 1.0 + r / 4.0 * p
+    p = 1.0 + r / 3.0 * p
+    p = 1.0 + r / 2.0 * p
+    p = 1.0 + r * p
+    for _ in range(10):
+        p = p * p
+    return p
+
+
+@njit(cache=True, fastmath=_FAST)
+def _squared(point, x, inverse_length, squared):  # pragma: no cover - compiled
+    d, n = x.shape
+    for i in range(n):
+        squared[i] = 0.0
+    for j in range(d):
+        at = point[j] * inverse_length[j]
+        for i in range(n):
+            step = x[j, i] - at
+            squared[i] += step * step
+
+
+@njit(cache=True, fastmath=_FAST)
+def _mean_of_trend(
+    point, coefficients, middle, y_mean, y_scale, inner
+):  # pragma: no cover - compiled
+    total = inner + coefficients[0]
+    for j in range(point.size):
+        total += coefficients[1 + j] * (point[j] - middle[0, j]) / middle[1, j]
+    return y_mean + y_scale * total
+
+
+@njit(cache=True, fastmath=_FAST)
+def _kernel(
+    point, x, inverse_length, signal, gaussian, kernel
+):  # pragma: no cover - compiled
+    _squared(point, x, inverse_length, kernel)
+    if gaussian:
+        for i in range(kernel.size):
+            kernel[i] = signal * _exp_minus(0.5 * kernel[i])
+    else:
+        for i in range(kernel.size):
+            root = math.sqrt(5.0 * kernel[i])
+            kernel[i] = signal * (1.0 + root + root * root / 3.0) * _exp_minus(root)
+
+
+@njit(cache=True, fastmath=_FAST)
+def _mean(
+    u, x, inverse_length, alpha, signal, gaussian, coefficients, middle, scale, mean
+):  # pragma: no cover - compiled
+    n_processes, _, n = x.shape
+    kernel = np.empty(n)
+    for point in range(u.shape[0]):
+        for k in range(n_processes):
+            _kernel(u[point], x[k], inverse_length[k], signal[k], gaussian[k], kernel)
+            inner = 0.0
+            for i in range(n):
+                inner += kernel[i] * alpha[k, i]
+            mean[k, point] = _mean_of_trend(
+                u[point], coefficients[k], middle, scale[k, 0], scale[k, 1], inner
+            )
+
+
+@njit(cache=True, fastmath=_FAST)
+def _cross(
+    u, x, inverse_length, alpha, signal, gaussian, coefficients, middle, scale,
+    trend, coefficient_variance, uncertain, mean, own, cross,
+):  # fmt: skip # pragma: no cover - compiled
+    n_processes, d, n = x.shape
+    for point in range(u.shape[0]):
+        for k in range(n_processes):
+            kernel = cross[k, point]
+            _kernel(u[point], x[k], inverse_length[k], signal[k], gaussian[k], kernel)
+            inner = 0.0
+            for i in range(n):
+                inner += kernel[i] * alpha[k, i]
+            mean[k, point] = _mean_of_trend(
+                u[point], coefficients[k], middle, scale[k, 0], scale[k, 1], inner
+            )
+            if not uncertain[k]:
+                continue
+            own[k, point] = signal[k] + coefficient_variance[k, 0]
+            for i in range(n):
+                kernel[i] += trend[k, 0, i]
+            for j in range(d):
+                z = (u[point, j] - middle[0, j]) / middle[1, j]
+                own[k, point] += coefficient_variance[k, 1 + j] * z * z
+                for i in range(n):
+                    kernel[i] += trend[k, 1 + j, i] * z
+
+
+@njit(cache=True, fastmath=_FAST)
+def _gradient(
+    u, x, inverse_length, alpha, signal, gaussian, coefficients, middle, scale,
+    mean, gradient,
+):  # fmt: skip # pragma: no cover - compiled
+    n_processes, d, n = x.shape
+    pull = np.empty(n)
+    for point in range(u.shape[0]):
+        for k in range(n_processes):
+            _squared(u[point], x[k], inverse_length[k], pull)
+            inner = 0.0
+            if gaussian[k]:
+                for i in range(n):
+                    pull[i] = signal[k] * alpha[k, i] * _exp_minus(0.5 * pull[i])
+                    inner += pull[i]
+            else:
+                for i in range(n):
+                    root = math.sqrt(5.0 * pull[i])
+                    decay = signal[k] * alpha[k, i] * _exp_minus(root)
+                    inner += decay * (1.0 + root + root * root / 3.0)
+                    pull[i] = decay * (5.0 / 3.0) * (1.0 + root)
+            mean[k, point] = _mean_of_trend(
+                u[point], coefficients[k], middle, scale[k, 0], scale[k, 1], inner
+            )
+            for j in range(d):
+                at = u[point, j] * inverse_length[k, j]
+                total = 0.0
+                for i in range(n):
+                    total += pull[i] * (x[k, j, i] - at)
+                total = total * inverse_length[k, j]
+                total += coefficients[k, 1 + j] / middle[1, j]
+                gradient[k, point, j] = scale[k, 1] * total
