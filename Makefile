@@ -10,7 +10,7 @@ RUN ?= demo
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint format
+.PHONY: install demo test lint docs format
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
@@ -32,6 +32,11 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation, into ./site; a broken link or reference is an error.
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

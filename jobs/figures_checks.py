@@ -60,7 +60,7 @@ def draw_chains(posterior: xr.Dataset, target: Path, *, title: str) -> None:
         scale = 10.0 ** -power_of_ten(float(np.max(np.abs(draws))))
         for chain in draws[np.linspace(0, len(draws) - 1, _N_TRACED).astype(int)]:
             trace.plot(chain * scale, lw=0.3)
-        power = f" (10^{-int(np.log10(scale))})" if scale != 1 else ""
+        power = f" ($10^{{{-round(np.log10(scale))}}}$)" if scale != 1 else ""
         trace.set_ylabel(name + power, fontsize=8)
         trace.margins(x=0)
         share = rank_shares(draws)
@@ -131,7 +131,8 @@ def draw_surrogate(runs: xr.Dataset, target: Path, *, title: str) -> None:
     cost = runs["cost"].to_numpy()
     left, right = axes[0]
     left.plot(np.arange(1, cost.size + 1), cost, ".", color=SKY, label="each run")
-    best = np.fmin.accumulate(cost)
+    # Each block has a cost of its own.
+    best = pd.Series(cost).groupby(runs["block"].to_numpy()).cummin().to_numpy()
     left.plot(np.arange(1, cost.size + 1), best, color=BLUE, label="best so far")
     left.set(xlabel="model run", ylabel="cost, $-2\\log L$ (1)", yscale="log")
     left.legend(fontsize=8)
