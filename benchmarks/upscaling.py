@@ -161,11 +161,13 @@ def measure_speed(n: int, n_training: int, n_jobs: int) -> dict[str, float]:
     return report
 
 
-def measure_coverage(n_regions: int, n_training: int = 1500) -> pd.DataFrame:
+def measure_coverage(
+    n_regions: int, first: int = 100, n_training: int = 1500
+) -> pd.DataFrame:
     """Coverage of intervals on blocks that no part of the training has seen."""
     rows = []
     rules = upscale.TrainingRules(n_candidates=2, max_trees=200)
-    for seed in range(100, 100 + n_regions):
+    for seed in range(first, first + n_regions):
         region = make_region(20_000, seed)
         rng = np.random.default_rng(seed)
         lat, lon = (region.covariates[name].to_numpy() for name in
@@ -255,10 +257,11 @@ def main() -> None:
     parser.add_argument("--training", type=int, default=2_000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--coverage", type=int, metavar="REGIONS")
+    parser.add_argument("--first", type=int, default=100, help="seed of the first")
     parser.add_argument("--camels", type=Path, nargs="?", const=SHARED / "data/camels")
     options = parser.parse_args()
     if options.coverage:
-        table = measure_coverage(options.coverage)
+        table = measure_coverage(options.coverage, options.first)
         print(table.round(3).to_string())
         print(table.mean().round(3).to_string())
     elif options.camels:
