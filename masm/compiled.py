@@ -49,7 +49,7 @@ class CompiledProcesses:
         self._scale = np.array([[gp.y_mean, gp.y_scale] for gp in processes])
         self._inverse = np.zeros((k, n, n))
         self._uncertain = np.array([j not in certain for j in range(k)])
-        self._middle = np.stack([first.mean_center, first.mean_spread])
+        self._middle = np.stack([first.trend.center, first.trend.spread])
         for j, gp in enumerate(processes):
             self._inverse_length[j] = 1.0 / gp.hyper.length_scales
             self._x[j] = (gp.x * self._inverse_length[j]).T
@@ -58,7 +58,7 @@ class CompiledProcesses:
             m = len(gp.coefficients)
             self._coefficients[j, :m] = gp.coefficients
             self._coefficient_variance[j, :m] = gp._coefficient_variance
-            self._trend[j, :m] = (gp._basis(gp.x) * gp._coefficient_variance).T
+            self._trend[j, :m] = (gp.trend.basis(gp.x) * gp._coefficient_variance).T
             if self._uncertain[j]:
                 inverse, _ = linalg.lapack.dtrtri(gp._factor, lower=1)
                 self._inverse[j] = np.tril(inverse).T
