@@ -173,7 +173,7 @@ class Upscaler:
             for name, values in _predict_one(model, x[known]).items():
                 data[name][row, known] = values
         data["quality"][:, ~known] = 4.0
-        return self._label(data, covariates.index)
+        return self._label(data, covariates.index.rename("pixel"))
 
     def draw(
         self,
@@ -218,7 +218,9 @@ class Upscaler:
         xyz = sphere(places["latitude"].to_numpy(), places["longitude"].to_numpy())
         pixels = covariates.index[known]
         scores = self.copula.scores(xyz[known], pixels, n, [int(seed)])
-        dataset = xr.Dataset(coords={"draw": np.arange(n), "pixel": covariates.index})
+        dataset = xr.Dataset(
+            coords={"draw": np.arange(n), "pixel": covariates.index.rename("pixel")}
+        )
         for row, model in enumerate(self.models):
             drawn = np.full((n, len(x)), np.nan)
             drawn[:, known] = _draw_one(model, x[known], scores[:, row])
@@ -254,7 +256,7 @@ class Upscaler:
             dims=("parameter", "pixel", "covariate"),
             coords={
                 "parameter": list(self.names),
-                "pixel": covariates.index,
+                "pixel": covariates.index.rename("pixel"),
                 "covariate": list(self.covariates),
                 "base": ("parameter", base),
                 "unit": ("parameter", self._units()),

@@ -210,3 +210,14 @@ def test_a_statement_says_when_a_simpler_map_does_better():
     summary = train(land).summary()
     assert summary.loc["p20", "best_baseline"] == "kriging"
     assert "kriging does better there" in summary.loc["p20", "statement"]
+
+
+def test_pixels_may_have_names_and_their_index_too(land, upscaler):
+    named = land.covariates.iloc[:5].set_axis(list("abcde")).rename_axis("site")
+    maps = upscaler.predict(named)
+    assert maps["mean"].dims == ("parameter", "pixel")
+    one = maps["mean"].sel(parameter="vmax", pixel="c")
+    wanted = upscaler.predict(land.covariates)["mean"].sel(parameter="vmax")[2]
+    assert float(one) == float(wanted)
+    assert upscaler.draw(named, 2, 1)["vmax"].sel(pixel="e").shape == (2,)
+    assert upscaler.shap(named).sel(pixel="a").shape == (3, 6)
