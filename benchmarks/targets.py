@@ -241,8 +241,34 @@ def bimodal4(variant: int = 0) -> Target:
     centers = centers + rng.uniform(-0.05, 0.05, centers.shape)
     sd = rng.uniform(0.05, 0.08, (2, 4))
     share = rng.uniform(0.3, 0.5)
-    weight = np.array([share, 1.0 - share])
     priors = {"a": (0.0, 2e-3), "b": (-50.0, 50.0), "c": (1.0, 7.0), "d": (0.0, 1.0)}
+    return _two_normals(f"bimodal4-{variant}", priors, centers, sd, share)
+
+
+def modes(variant: int = 0) -> Target:
+    """Two normals anywhere in 2 to 6 dimensions, of unequal weight and widths."""
+    rng = _rng(variant, "modes")
+    d = 2 + variant % 5
+    while True:
+        centers = rng.uniform(0.2, 0.8, (2, d))
+        sd = rng.uniform(0.05, 0.1, (2, d))
+        apart = np.linalg.norm((centers[0] - centers[1]) / sd.max(axis=0))
+        if apart > 5.0:
+            break
+    priors = {f"m{i}": (-(10.0 ** (i - 3)), 10.0 ** (i - 3)) for i in range(d)}
+    share = rng.uniform(0.15, 0.5)
+    return _two_normals(f"modes-{variant}", priors, centers, sd, share)
+
+
+def _two_normals(
+    name: str,
+    priors: dict[str, tuple[float, float]],
+    centers: Array,
+    sd: Array,
+    share: float,
+) -> Target:
+    """Mixture of two normals with diagonal covariance; the first has this share."""
+    weight = np.array([share, 1.0 - share])
     low, high = np.array(list(priors.values())).T
 
     def cost(theta: Array) -> Array:
@@ -255,9 +281,9 @@ def bimodal4(variant: int = 0) -> Target:
 
     def draw(n: int, rng: np.random.Generator) -> Array:
         which = (rng.random(n) < weight[1]).astype(int)
-        return centers[which] + sd[which] * rng.standard_normal((n, 4))
+        return centers[which] + sd[which] * rng.standard_normal((n, len(low)))
 
-    return Target(f"bimodal4-{variant}", priors, cost, exact=draw)
+    return Target(name, priors, cost, exact=draw)
 
 
 # -- a small carbon model ------------------------------------------------------
@@ -398,6 +424,7 @@ def ibis10(variant: int = 0) -> Target:
 TARGETS: dict[str, Callable[[int], Target]] = {
     "gauss4": gauss4,
     "bimodal4": bimodal4,
+    "modes": modes,
     "banana_edge6": banana_edge6,
     "dalec6": dalec6,
     "corr10": corr10,

@@ -1,9 +1,10 @@
 """Surrogate of a bare cost, for models that return no series.
 
 A Gaussian process of the cost itself with a quadratic mean, so that a normal
-posterior is learned exactly from as many runs as it has coefficients. Far runs, whose
-cost is large and of a different shape, are believed less the worse they are (noise
-shaping, as in variational Bayesian Monte Carlo; Acerbi 2020). How much less, the
+posterior is learned exactly from as many runs as it has coefficients; each axis is
+bent so that others become nearly normal (`masm.coordinates`). Far runs, whose cost is
+large and of a different shape, are believed less the worse they are (noise shaping,
+as in variational Bayesian Monte Carlo; Acerbi 2020). How much less, the bends, the
 smoothness of the kernel, and whether it is set along the posterior's own axes, are
 chosen by the marginal likelihood.
 
@@ -16,12 +17,18 @@ in Neural Information Processing Systems 33, 8211-8222.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masm.acquisition import Information
+from masm.coordinates import (
+    Axes,
+    Coordinates,
+    Warp,
+    bend_further,
+    straightening,
+)
 from masm.gp import GaussianProcess, KernelName
 from masm.problem import Runs
 
@@ -35,35 +42,47 @@ class View:
     Attributes
     ----------
     bend : float
-        Times the number of parameters: from here on the logarithm of the cost is
-        seen, so that a far run says "bad" but not how bad. Infinite for never.
+        Times the scale (the number of parameters, times the temperature): from here
+        on the logarithm of the cost is seen, so that a far run says "bad" but not
+        how bad. Infinite for never.
     start, share : float
-        Noise is added to what is seen beyond ``start`` times the number of
-        parameters, with this share of it as standard deviation.
+        Noise is added to what is seen beyond ``start`` times the scale, with this
+        share of it as standard deviation.
     """
 
     bend: float
     start: float
     share: float
 
-    def seen(self, excess: Array, d: int) -> Array:
+    def seen(self, excess: Array, scale: float) -> Array:
         """Costs as the process sees them, (n,); straight and then bent."""
-        bend = self.bend * d
+        bend = self.bend * scale
         if not np.isfinite(bend):
             return excess
         beyond = np.maximum(excess / bend, 1.0)
         return np.where(excess < bend, excess, bend * (1.0 + np.log(beyond)))
 
-    def variance(self, seen: Array, d: int) -> Array:
+    def variance(self, seen: Array, scale: float) -> Array:
         """Noise variance of what is seen, (n,)."""
-        return (self.share * np.maximum(seen - self.start * d, 0.0)) ** 2
+        return (self.share * np.maximum(seen - self.start * scale, 0.0)) ** 2
 
-    def log_slope(self, excess: Array, d: int) -> float:
+    def log_slope(self, excess: Array, scale: float) -> float:
         """Sum of log d(seen)/d(excess), to compare evidences of different views."""
-        return -float(np.sum(np.log(np.maximum(excess / (self.bend * d), 1.0))))
+        return -float(np.sum(np.log(np.maximum(excess / (self.bend * scale), 1.0))))
 
 
-_VIEWS = (View(np.inf, 5.0, 0.1), View(10.0, 2.0, 0.3), View(3.0, 2.0, 0.3))
+def temperature(excess: Array, d: int) -> float:
+    """How many times the posterior's width in cost the good runs still span.
+
+    1 once there are more runs within the posterior's reach (an excess of twice the
+    number of parameters) than parameters; before that, what is to be learned is the
+    bowl that the good runs lie in, and all that is measured in costs is scaled up.
+    """
+    nth = np.partition(excess, min(d + 1, len(excess) - 1))[min(d + 1, len(excess) - 1)]
+    return max(1.0, float(nth) / (2.0 * d))
+
+
+_VIEWS = (View(np.inf, 5.0, 0.1), View(10.0, 2.0, 0.1), View(3.0, 2.0, 0.1))
 _KERNELS: tuple[KernelName, ...] = ("gaussian", "matern52")
 _REFIT_GROWTH = 1.1
 _AFRESH_GROWTH = 1.5
@@ -73,42 +92,17 @@ _MOST_BONUS = 1.0
 
 
 @dataclass(frozen=True)
-class Axes:
-    """Straight coordinates for the process: those of the cube, or the posterior's.
+class _Fit:
+    """One way of looking at the runs, fitted."""
 
-    Attributes
-    ----------
-    center : (n_parameters,)
-    matrix : (n_parameters, n_parameters)
-    """
+    evidence: float
+    gp: GaussianProcess
+    coordinates: Coordinates
+    view: View
 
-    center: Array
-    matrix: Array
 
-    def __call__(self, u: Array) -> Array:
-        """Coordinates of points of the cube, (n_points, n_parameters)."""
-        return (u - self.center) @ self.matrix + 0.5
-
-    @classmethod
-    def of_cube(cls, d: int) -> Axes:
-        """Coordinates of the cube itself."""
-        return cls(np.full(d, 0.5), np.eye(d))
-
-    @classmethod
-    def of_posterior(cls, u: Array, excess: Array) -> Axes:
-        """Principal axes of the plausible runs, in units of four deviations."""
-        d = u.shape[1]
-        temperature = 1.0 * d
-        while True:
-            weight = np.exp(-0.5 * excess / temperature)
-            weight /= weight.sum()
-            if 1.0 / np.sum(weight**2) >= min(3 * d, 0.5 * len(u)):
-                break
-            temperature *= 1.5
-        center = weight @ u
-        centered = (u - center) * np.sqrt(weight)[:, None]
-        value, vector = np.linalg.eigh(centered.T @ centered + 1e-5 * np.eye(d))
-        return cls(center, 0.25 * vector / np.sqrt(value))
+def _evidence(fit: _Fit) -> float:
+    return fit.evidence
 
 
 class CostSurrogate:
@@ -122,9 +116,10 @@ class CostSurrogate:
     def __init__(self, n_parameters: int):
         self.d = n_parameters
         self.gp = GaussianProcess(mean="quadratic")
-        self.axes = Axes.of_cube(n_parameters)
+        self.coordinates = Coordinates(Warp.none(self.d), Axes.of_cube(self.d))
         self.view = _VIEWS[0]
         self.best = np.inf
+        self.temperature = 1.0
         self.n_fitted = 0
         self.n_afresh = 0
 
@@ -140,72 +135,113 @@ class CostSurrogate:
         elif len(u) > len(self.gp.x):
             new = slice(len(self.gp.x), None)
             seen, variance = self._seen(cost[new] - self.best)
-            self.gp.append(self.axes(u[new]), seen, extra_variance=variance)
+            self.gp.append(self.coordinates(u[new]), seen, extra_variance=variance)
 
     def refit(self, runs: Runs, rng: np.random.Generator) -> None:
         """Choose and fit afresh on all runs."""
         self._choose(runs.u[runs.ok], runs.cost[runs.ok], rng)
 
     def _choose(self, u: Array, cost: Array, rng: np.random.Generator) -> None:
-        self.best = float(cost.min())
-        excess = cost - self.best
-        both = (Axes.of_cube(self.d), Axes.of_posterior(u, excess))
-        most = -np.inf
-        for axes, view, kernel in product(both, _VIEWS, _KERNELS):
-            seen = view.seen(excess, self.d)
-            gp = GaussianProcess(mean="quadratic", kernel=kernel).fit(
-                axes(u),
-                seen,
-                rng=rng,
-                extra_variance=view.variance(seen, self.d),
-                n_starts=1,
-                max_iterations=60,
-            )
-            # The density of the costs themselves, whatever the scale and the view.
-            likelihood = gp.log_posterior - len(u) * np.log(gp.y_scale)
-            likelihood += view.log_slope(excess, self.d)
-            if likelihood > most:
-                most = likelihood
-                self.gp, self.axes, self.view = gp, axes, view
+        """Choose coordinates, then the view, then the kernel; then fit the bends."""
+        excess = self._excess(cost)
+        d = self.d
+        noise = 0.5 * self.temperature + 0.3 * excess
+        warps = Warp.none(d), straightening(u, excess, noise)
+        options = [
+            (Coordinates(warp, axes), _VIEWS[1], _KERNELS[0])
+            for warp in warps
+            for axes in (Axes.of_cube(d), Axes.of_posterior(warp(u), excess))
+        ]
+        chosen = max((self._fit(u, excess, *o, rng) for o in options), key=_evidence)
+        where, view = chosen.coordinates, chosen.view
+        others = [(where, v, _KERNELS[0]) for v in _VIEWS if v is not view]
+        fits = [chosen, *(self._fit(u, excess, *o, rng) for o in others)]
+        chosen = max(fits, key=_evidence)
+        other = self._fit(u, excess, where, chosen.view, _KERNELS[1], rng)
+        chosen = max([chosen, other], key=_evidence)
+        self.gp, self.view, self.coordinates = chosen.gp, chosen.view, where
+        if np.any(where.warp.bend):
+            self.coordinates = bend_further(self.gp, u, where, 40)
         self.n_fitted = self.n_afresh = len(u)
 
-    def _refit(self, u: Array, cost: Array) -> None:
+    def _excess(self, cost: Array) -> Array:
         self.best = float(cost.min())
-        seen, variance = self._seen(cost - self.best)
-        self.gp.refit(
-            x=self.axes(u), y=seen, extra_variance=variance, max_iterations=30
+        excess = cost - self.best
+        self.temperature = temperature(excess, self.d)
+        return excess
+
+    @property
+    def _scale(self) -> float:
+        return self.temperature * self.d
+
+    def _fit(
+        self,
+        u: Array,
+        excess: Array,
+        coordinates: Coordinates,
+        view: View,
+        kernel: KernelName,
+        rng: np.random.Generator,
+    ) -> _Fit:
+        seen = view.seen(excess, self._scale)
+        gp = GaussianProcess(mean="quadratic", kernel=kernel).fit(
+            coordinates(u),
+            seen,
+            rng=rng,
+            extra_variance=view.variance(seen, self._scale),
+            n_starts=1,
+            max_iterations=60,
         )
+        # The density of the costs themselves, whatever the scale and the view.
+        evidence = gp.log_posterior - len(u) * np.log(gp.y_scale)
+        evidence += view.log_slope(excess, self._scale) + coordinates.log_prior()
+        return _Fit(evidence, gp, coordinates, view)
+
+    def _refit(self, u: Array, cost: Array) -> None:
+        seen, variance = self._seen(self._excess(cost))
+        self.gp.refit(
+            x=self.coordinates(u), y=seen, extra_variance=variance, max_iterations=30
+        )
+        if np.any(self.coordinates.warp.bend):
+            self.coordinates = bend_further(self.gp, u, self.coordinates, 15)
         self.n_fitted = len(u)
 
     def _seen(self, excess: Array) -> tuple[Array, Array]:
-        seen = self.view.seen(excess, self.d)
-        return seen, self.view.variance(seen, self.d)
+        seen = self.view.seen(excess, self._scale)
+        return seen, self.view.variance(seen, self._scale)
 
     # -- use ------------------------------------------------------------------
 
     def log_density(self, u: Array) -> Array:
         """Log likelihood, a little flattened by the surrogate's uncertainty."""
-        mean, variance = self.gp.predict(self.axes(u))
+        mean, variance = self.gp.predict(self.coordinates(u))
         bonus = variance / (4.0 + variance / _MOST_BONUS)
         return -0.5 * (self.best + mean - bonus)
 
     def hopeful(self, u: Array) -> Array:
-        """Log likelihood if the cost were one standard deviation lower."""
-        mean, variance = self.gp.predict(self.axes(u))
-        return -0.5 * (self.best + mean - np.sqrt(variance))
+        """Log likelihood in which new runs are sought, tempered until it is known.
+
+        Once the posterior is reached, as if the cost were one standard deviation
+        lower, so that its unknown parts are run; before, as if it were higher, so
+        that the search goes down from good runs and not into the unknown, where a
+        quadratic may fall without end.
+        """
+        mean, variance = self.gp.predict(self.coordinates(u))
+        sign = 1.0 if self.temperature > 1.0 else -1.0
+        return -0.5 * (mean + sign * np.sqrt(variance)) / self.temperature
 
     def cost(self, u: Array) -> Array:
         """Best guess of -2 log likelihood, (n_points,)."""
-        return self.best + self.gp.predict_mean(self.axes(u))
+        return self.best + self.gp.predict_mean(self.coordinates(u))
 
     def sample_cost(self, u: Array, n_draws: int, rng: np.random.Generator) -> Array:
         """Costs by functions drawn from the surrogate, (n_draws, n_points)."""
-        return self.best + self.gp.sample(self.axes(u), n_draws, rng)
+        return self.best + self.gp.sample(self.coordinates(u), n_draws, rng)
 
     def information(self, pool: Array, reference: Array) -> list[Information]:
         """Covariances that say what a run at a pool point tells of the reference."""
         gp = self.gp
-        both = self.axes(np.vstack([pool, reference]))
+        both = self.coordinates(np.vstack([pool, reference]))
         _, covariance = gp.predict_covariance(both)
         weight = np.ones(len(reference))
         return [Information(covariance[: len(pool)], weight, gp.noise_sd**2)]

@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.spatial.distance import cdist
 
 from masm.acquisition import Information, most_informative
 from masm.gp import GaussianProcess
@@ -26,8 +27,10 @@ _N_POOL = 600
 _LONGEST = 0.3
 _FLAT = 3.0
 # A run outside the posterior within so many times d of the best cost may lie on the
-# slope of another mode.
-_PROMISING = 12.0
+# slope of another mode. Runs nearer than the reach (times the cube's diagonal) that
+# led to nothing make it less promising.
+_PROMISING = 30.0
+_REACH = 0.12
 _OUTSIDE = 0.999
 
 
@@ -111,8 +114,9 @@ class Explorer:
         promising &= self.excess < _PROMISING * self.d
         if not promising.any():
             return np.empty((0, self.d))
-        ratio = np.where(promising, self.excess / distance, np.inf)
-        start = self.sorted[np.argmin(ratio)]
+        near = cdist(self.sorted, self.sorted) < _REACH * math.sqrt(self.d)
+        ratio = self.excess / distance * near.sum(axis=1)
+        start = self.sorted[np.argmin(np.where(promising, ratio, np.inf))]
         around = start + 0.12 * rng.standard_normal((400, self.d))
         around = np.clip(around, 0.0, 1.0)
         mean, variance = self.gp.predict(around)

@@ -131,11 +131,15 @@ class GaussianProcess:
         x: ArrayLike | None = None,
         y: ArrayLike | None = None,
         extra_variance: ArrayLike | None = None,
+        start: Array | None = None,
         max_iterations: int = 50,
     ) -> GaussianProcess:
-        """Fit again from the present hyper-parameters, on new data if given."""
+        """Fit again from the present hyper-parameters, on new data if given.
+
+        ``start`` holds other logarithms of hyper-parameters to begin from.
+        """
         self._require_fitted()
-        start = self._log_parameters
+        start = self._log_parameters if start is None else start
         if x is not None and y is not None:
             old_scale, d = self.y_scale, self.x.shape[1]
             self._set_data(x, y, extra_variance)
@@ -306,10 +310,28 @@ class GaussianProcess:
         gp._condition(a["log_parameters"])
         return gp
 
-    def objective(self) -> Objective:
-        """Negative log posterior of the hyper-parameters for the present data."""
-        extra = self.extra_variance / self.y_scale**2
-        return Objective(self.x, self._scaled_y(), extra, self.trend, self.kernel_name)
+    @property
+    def log_parameters(self) -> Array:
+        """Logarithms of the hyper-parameters, as `objective` takes them."""
+        self._require_fitted()
+        return self._log_parameters
+
+    def bounds(self) -> list[tuple[float, float]]:
+        """Bounds of those logarithms."""
+        return bounds(self.x.shape[1], self.trend.curved, self.noise_floor)
+
+    def objective(self, x: Array | None = None) -> Objective:
+        """Negative log posterior of the hyper-parameters for the present outputs.
+
+        ``x`` (n_samples, n_parameters) puts the same outputs at other inputs.
+        """
+        return Objective(
+            self.x if x is None else x,
+            self._scaled_y(),
+            self.extra_variance / self.y_scale**2,
+            self.trend,
+            self.kernel_name,
+        )
 
     # -- inside ---------------------------------------------------------------
 
@@ -337,7 +359,7 @@ class GaussianProcess:
         self.trend = Trend.of(self.mean_name, self.x)
 
     def _optimise(self, from_: list[Array], max_iterations: int) -> GaussianProcess:
-        box = bounds(self.x.shape[1], self.trend.curved, self.noise_floor)
+        box = self.bounds()
         low, high = np.array(box).T
         best, best_value = None, np.inf
         for start in from_:
