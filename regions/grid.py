@@ -182,8 +182,7 @@ class Grid:
             for name, coord in dataset.coords.items()
             if "pixel" not in coord.dims
         }
-        coords |= self.coords()
-        return xr.Dataset(data, coords=coords, attrs=dataset.attrs)
+        return xr.Dataset(data, coords={**coords, **self.coords()}, attrs=dataset.attrs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from ibis_dalec.errors import InputError
 from regions.files import existing_file, reading
 from regions.grid import CRS as MODEL_CRS
 from regions.grid import N_COLUMNS, Cells
+from regions.tiff_blocks import BlockChecks
 
 BLOCK_CELLS = 10
 _MAX_PIXELS = 2**26
@@ -52,9 +53,12 @@ def cell_means(
     mean, share = np.full(len(cells), np.nan), np.zeros(len(cells))
     with reading(path, "a GeoTIFF with a projection"), rasterio.open(path) as raster:
         _check(raster, path)
+        checks = BlockChecks(raster, path)
         for chosen in _blocks(cells):
             part = Cells(cells.ids[chosen])
-            mean[chosen], share[chosen] = _block_means(raster, part, values, path)
+            mean[chosen], share[chosen] = _block_means(
+                raster, part, values, path, checks
+            )
     if must_cover and not (share > 0.0).any():
         left, bottom, right, top = raster.bounds
         raise InputError(
@@ -89,7 +93,7 @@ def _blocks(cells: Cells) -> list[NDArray[np.int64]]:
 
 
 def _block_means(
-    raster, cells: Cells, values, path: Path
+    raster, cells: Cells, values, path: Path, checks: BlockChecks
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from exactextract import exact_extract
     from exactextract.raster import NumPyRasterSource
@@ -118,6 +122,7 @@ def _block_means(
             "cells",
             wanted="pixels of a metre or more",
         )
+    checks.hold(first_row, last_row, first_column, last_column)
     raw = raster.read(1, window=Window(first_column, first_row, n_columns, n_rows))
     content = values(raw, raster.nodata)
     left = transform.c + first_column * transform.a

@@ -153,7 +153,8 @@ def _preamble(path: Path) -> tuple[dict[str, float], int]:
         "lon": r"Longitude:\s*(-?[\d.]+)",
         "elevation": r"Elevation:\s*(-?[\d.]+)\s*meters",
     }
-    with path.open(encoding="utf-8") as lines:
+    # Damaged bytes further down are the table's business.
+    with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines):
             if line.startswith("year,yday"):
                 missing = [name for name in patterns if name not in text]
