@@ -115,6 +115,8 @@ def rank_shares(draws: np.ndarray) -> np.ndarray:
 def draw_surrogate(runs: xr.Dataset, target: Path, *, title: str) -> None:
     """Draw the cost of every model run, and the surrogate's error as they came in.
 
+    A method that works on the model itself has no surrogate, and no second panel.
+
     Parameters
     ----------
     runs : xarray.Dataset
@@ -127,26 +129,18 @@ def draw_surrogate(runs: xr.Dataset, target: Path, *, title: str) -> None:
     import pandas as pd
 
     histories = _histories(runs)
-    figure, axes = new_figure(1, 2, height=2.9)
+    predicted = "rmse" in histories
+    figure, axes = new_figure(1, 1 + predicted, height=2.9)
     cost = runs["cost"].to_numpy()
-    left, right = axes[0]
+    left = axes[0][0]
     left.plot(np.arange(1, cost.size + 1), cost, ".", color=SKY, label="each run")
     # Each block has a cost of its own.
     best = pd.Series(cost).groupby(runs["block"].to_numpy()).cummin().to_numpy()
     left.plot(np.arange(1, cost.size + 1), best, color=BLUE, label="best so far")
     left.set(xlabel="model run", ylabel="cost, $-2\\log L$ (1)", yscale="log")
     left.legend(fontsize=8)
-    for (label, part), style in zip(
-        histories.groupby("block", sort=False), ("-o", "--s", ":^"), strict=False
-    ):
-        right.plot(part["n_runs"], part["rmse"], style, ms=3, color=BLUE, label=label)
-    right.set(
-        xlabel="model runs",
-        ylabel="error of predictions before the run",
-        yscale="log",
-    )
-    if histories["block"].nunique() > 1:
-        right.legend(fontsize=8)
+    if predicted:
+        _draw_errors(axes[0][1], histories)
     put_title(figure, title)
     table = pd.concat(
         [
@@ -157,6 +151,20 @@ def draw_surrogate(runs: xr.Dataset, target: Path, *, title: str) -> None:
         ]
     )
     save_figure(figure, target, table)
+
+
+def _draw_errors(axis: Any, histories: Any) -> None:
+    for (label, part), style in zip(
+        histories.groupby("block", sort=False), ("-o", "--s", ":^"), strict=False
+    ):
+        axis.plot(part["n_runs"], part["rmse"], style, ms=3, color=BLUE, label=label)
+    axis.set(
+        xlabel="model runs",
+        ylabel="error of predictions before the run",
+        yscale="log",
+    )
+    if histories["block"].nunique() > 1:
+        axis.legend(fontsize=8)
 
 
 def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) -> None:
@@ -332,4 +340,4 @@ def _histories(runs: xr.Dataset) -> Any:
             if stem + key in runs
         }
         parts.append(pd.DataFrame(part).assign(block=block))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

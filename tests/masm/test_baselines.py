@@ -256,6 +256,28 @@ def test_what_history_matching_leaves_holds_the_posterior_and_little_else():
     assert np.all(np.diff(result.groups["runs"]["history_share_left"]) <= 0)
 
 
+def test_a_line_through_the_origin_is_left_three_standard_errors_of_its_slope():
+    """One exact component: what is left is known, at the slope by least squares."""
+    x = np.linspace(0.5, 2.0, 30)
+    y = 3.0 * x + np.random.default_rng(0).normal(0.0, 0.4, 30)
+    result = masm.calibrate(
+        lambda theta: {"y": theta["slope"][:, None] * x},
+        {"y": masm.Stream("y", np.arange(30), y, variance=masm.GivenVariance(0.16))},
+        {"slope": (0.0, 10.0)},
+        seed=1,
+        method="history_matching",
+        max_runs=80,
+        n_waves=3,
+    )
+    slope, error = x @ y / (x @ x), 0.4 / np.sqrt(x @ x)
+    draws = result.posterior["slope"].to_numpy().ravel()
+    assert draws.min() == pytest.approx(slope - 3 * error, abs=0.05 * error)
+    assert draws.max() == pytest.approx(slope + 3 * error, abs=0.05 * error)
+    assert result.attrs["share_left"] == pytest.approx(6 * error / 10.0, rel=0.1)
+    # Spread evenly: the sd of a uniform distribution.
+    assert draws.std() == pytest.approx(6 * error / np.sqrt(12), rel=0.05)
+
+
 @pytest.fixture
 def budgets():
     return {
