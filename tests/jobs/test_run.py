@@ -55,6 +55,31 @@ def test_a_twin_is_calibrated_to_parameters_near_its_truth(run_path, masm_comman
         assert "synthetic" in saved.attrs["title"]
 
 
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("lbfgsb", "{max_runs: 200, n_starts: 3}"),
+        ("demc", "{max_runs: 2500, n_chains: 20}"),
+    ],
+)
+def test_a_baseline_runs_from_the_configuration(
+    run_path, masm_command, edit, method, options
+):
+    edit(run_path, "method: published", f"method: {method}")
+    edit(
+        run_path,
+        "{n_iterations: 6, n_draws: 4000, n_steps: 1000, n_initial_per_parameter: 15}",
+        options,
+    )
+    done = masm_command("run", run_path)
+    assert done.exit_code == 0, done.output
+    summary = json.loads(RunFolder(run_path).pixel(0).summary.read_text())
+    assert summary["parameters"]["p18"]["mean"] == pytest.approx(90.0, rel=0.05)
+    is_point = method == "lbfgsb"
+    assert (summary["reason"] == "no_posterior") == is_point
+    assert np.isnan(summary["parameters"]["p18"]["sd"]) == is_point
+
+
 def test_the_same_seed_gives_the_same_draws_in_another_folder(
     run_path, tmp_path, masm_command
 ):
