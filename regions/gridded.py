@@ -220,11 +220,15 @@ def times_of(dataset: xr.Dataset, name: str, path: str | Path) -> NDArray:
         )
     time = dataset[name].to_numpy()
     if not np.issubdtype(time.dtype, np.datetime64) or np.isnat(time).any():
+        calendar = dataset[name].encoding.get("calendar", "unknown")
         raise InputError(
             f"{path}  {name}",
-            found=f"values of type {time.dtype}, such as {time[:1]}",
-            wanted="dates of the real calendar",
-            hint="Is the unit written as 'days since 1950-01-01'?",
+            found=f"calendar {calendar!r}, values such as {time[:1]}",
+            wanted="dates of the real calendar (standard or proleptic_gregorian)",
+            hint="Dates of a calendar without leap days cannot be told from real ones: "
+            "from 1 March they may be a day off. Get the provider's own file."
+            if calendar in ("noleap", "365_day", "all_leap", "366_day", "360_day")
+            else "Is the unit written as 'days since 1950-01-01'?",
         )
     time = time.astype("datetime64[s]")
     steps = np.diff(time).astype(int)

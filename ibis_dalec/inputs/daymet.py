@@ -113,7 +113,9 @@ def read_daymet_table(
     xarray.Dataset
         tmin, tmax, prec, vapour_pressure, daylength over ``time``; only days of the
         years that the site has. Attributes lat, lon, day_shift, n_repeated,
-        n_inverted.
+        n_inverted, ``same_pixel`` (other sites with the same weather: their pixel
+        is the same, and they are no second witness) and ``dates`` (whether they
+        were held against a station).
     """
     names = ["site", "lat", "lon", "year", "doy", *(c.column for c in _TABLE_COLUMNS)]
     table = read_text_table(path, required=names)
@@ -141,8 +143,25 @@ def read_daymet_table(
         day_shift=shift,
         n_repeated=n_repeated,
         n_inverted=n_inverted,
+        same_pixel=", ".join(_same_weather(table, rows)),
+        dates="held against the station there"
+        if site in KNOWN_DAY_SHIFTS
+        else "never held against a station: single days may be one off",
         calendar_rule="the day that a leap year lacks repeats the day before",
     )
+
+
+def _same_weather(table: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """Other sites of a table whose days, where they overlap, are all the same."""
+    keys, values = ["year", "doy"], ["tmin", "tmax", "prec"]
+    joined = rows.merge(table, on=keys, suffixes=("", "_other"))
+    joined = joined[joined["site_other"].str.strip() != rows["site"].iloc[0].strip()]
+    same = np.ones(len(joined), dtype=bool)
+    for name in values:
+        same &= (joined[name] == joined[f"{name}_other"]).to_numpy()
+    every = pd.Series(same, index=joined["site_other"].str.strip())
+    return sorted(str(site) for site, all_ in every.groupby(level=0).all().items()
+                  if all_)  # fmt: skip
 
 
 def _preamble(path: Path) -> tuple[dict[str, float], int]:

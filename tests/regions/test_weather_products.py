@@ -235,9 +235,15 @@ def _calendar(dataset):
     return dataset
 
 
+def _noleap(dataset):
+    dataset["time"].attrs["calendar"] = "noleap"
+    return dataset
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        (_noleap, "calendar 'noleap'"),
         (_units, "furlongs"),
         (_no_projection, "grid_mapping"),
         (_other_projection, "misses the file's own latitudes"),
