@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_N_CHAINS = 4  # that keep_draws is meant for
 _LITTLE_SPACE = 200_000  # bytes: less than a posterior takes
 
 OnRuns = Callable[[int], None]
@@ -139,14 +140,16 @@ def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
 
 
 def thin(result: masm.Result, n_draws: int) -> masm.Result:
-    """Return a result with at most so many draws of each chain, evenly spaced.
+    """Return a result with at most so many draws of four chains, evenly spaced.
 
-    Diagnostics were computed before and stay as they are.
+    From a sampler with more chains each gives fewer draws. Diagnostics were computed
+    before and stay as they are.
     """
-    size = result.posterior.sizes["draw"]
-    if size <= n_draws:
+    size, n_chains = (result.posterior.sizes[dim] for dim in ("draw", "chain"))
+    n_kept = max(1, min(n_draws, _N_CHAINS * n_draws // n_chains))
+    if size <= n_kept:
         return result
-    kept = np.linspace(0, size - 1, n_draws).round().astype(int)
+    kept = np.linspace(0, size - 1, n_kept).round().astype(int)
     groups = {
         name: group.isel(draw=kept) if group.sizes.get("draw") == size else group
         for name, group in result.groups.items()

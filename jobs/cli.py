@@ -13,7 +13,7 @@ import typer
 
 from jobs.console import show
 from jobs.cube_cli import region_app
-from jobs.exits import Exit, guarded
+from jobs.exits import Exit, guarded, requeued_before_walltime
 from jobs.initialise import Template
 
 app = typer.Typer(
@@ -125,13 +125,16 @@ def calibrate(
 ) -> None:
     """Calibrate the pixels of the run."""
     with guarded(run, "calibrate"):
-        from jobs.verbs import calibrate_run, calibrate_task, describe_run
+        if tasks is not None:
+            with requeued_before_walltime():
+                from jobs.verbs import calibrate_task
+
+                raise typer.Exit(calibrate_task(run, tasks, task))
+        from jobs.verbs import calibrate_run, describe_run
 
         if dry_run:
             describe_run(run, executor, pixel or [])
             return
-        if tasks is not None:
-            raise typer.Exit(calibrate_task(run, tasks, task))
         code = calibrate_run(run, executor, pixel or [], resume=resume)
     raise typer.Exit(code)
 
@@ -236,10 +239,11 @@ def warm_up() -> None:
     Arrays of tasks and local workers do this for themselves before they start. Run
     it by hand on another kind of machine, or after an update.
     """
-    from jobs.simulation import compile_model
+    with guarded(Path(), "warm-up", again="masm warm-up"):
+        from jobs.simulation import compile_model
 
-    compile_model()
-    show("the model is compiled")
+        compile_model()
+        show("the model is compiled")
 
 
 @app.command("run")

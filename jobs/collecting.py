@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PIXELS_PER_CHUNK = 64
+_CHUNKS_AT_ONCE = 8  # each write costs some ms, however little is written
+_BLOCK = _PIXELS_PER_CHUNK * _CHUNKS_AT_ONCE
 _N_CHAINS = 4
 _NUMBERS = ("mean", "sd", "q05", "q50", "q95", "r_hat", "ess_bulk", "ess_tail")
 _COUNTS = ("minutes", "n_model_runs", "n_failed_runs", "surrogate_rmse")
@@ -62,25 +65,26 @@ def collect(run: Run) -> int:
                 stamp = _stamp(run.folder.pixel(pixel.id).posterior)
                 if stamp != marks[row]:
                     new.append((row, pixel, stamp))
-        for chunk in _by_chunk(new):
-            _write_chunk(store, run, chunk)
+        for block in _by_block(new):
+            _write_block(store, run, block)
         codes = np.array([_STATES.index(state.state) for state in states], "i1")
         _array(store, "state")[:] = codes
         _consolidate(store)
     return len(new)
 
 
-def _write_chunk(
+def _write_block(
     store: zarr.Group, run: Run, items: Sequence[tuple[int, Pixel, int]]
 ) -> None:
-    """Write pixels of one chunk: read the chunk once, fill in rows, write it once."""
+    """Write pixels of some chunks: read these once, fill in rows, write them once."""
     names = list(prior_bounds(run.config))
-    first = items[0][0] // _PIXELS_PER_CHUNK * _PIXELS_PER_CHUNK
-    rows = slice(first, min(first + _PIXELS_PER_CHUNK, len(run.pixels)))
-    arrays: dict[str, Any] = {
-        name: np.asarray(_array(store, name)[rows])
+    first = items[0][0] // _BLOCK * _BLOCK
+    rows = slice(first, min(first + _BLOCK, len(run.pixels)))
+    targets = {
+        name: _array(store, name)
         for name in (*_NUMBERS, *names, "at_bound", *_COUNTS, "collected_mtime")
     }
+    arrays = {name: np.asarray(array[rows]) for name, array in targets.items()}
     for row, pixel, stamp in items:
         folder = run.folder.pixel(pixel.id)
         at = row - first
@@ -92,8 +96,8 @@ def _write_chunk(
         arrays["collected_mtime"][at] = stamp
     marks = arrays.pop("collected_mtime")
     for name, array in arrays.items():
-        _array(store, name)[rows] = array
-    _array(store, "collected_mtime")[rows] = marks
+        targets[name][rows] = array
+    targets["collected_mtime"][rows] = marks
 
 
 def _read_pixel(
@@ -103,29 +107,48 @@ def _read_pixel(
     rows: dict[str, np.ndarray],
 ) -> None:
     """Fill a pixel's rows: summaries (parameter,), draws (chain, draw) each."""
-    import h5py  # h5netcdf reads a file's every attribute first: ten times slower
+    # Reading a netCDF file's every attribute first takes thirty times as long.
+    from h5py import h5d, h5f, h5s, h5t
 
     for j, name in enumerate(names):
         entry = summary["parameters"][name]
         for number in _NUMBERS:
             rows[number][j] = np.nan if entry[number] is None else entry[number]
         rows["at_bound"][j] = {"low": -1, "high": 1}.get(entry["at_bound"], 0)
-    with h5py.File(folder.posterior, "r") as opened:
-        group = opened["posterior"]
+    opened = h5f.open(os.fsencode(folder.posterior), h5f.ACC_RDONLY)
+    try:
         for name in names:
-            draws = np.asarray(group[name][...], "f4")
-            n_chains = min(draws.shape[0], rows[name].shape[0])
-            n_draws = min(draws.shape[1], rows[name].shape[1])
-            rows[name][:n_chains, :n_draws] = draws[:n_chains, -n_draws:]
+            stored = h5d.open(opened, f"posterior/{name}".encode())
+            draws = np.empty(stored.shape, "f4")
+            stored.read(h5s.ALL, h5s.ALL, draws, h5t.NATIVE_FLOAT)
+            del stored  # or the file would stay open
+            _lay_out(draws, rows[name])
+    finally:
+        opened.close()
 
 
-def _by_chunk(
+def _lay_out(draws: np.ndarray, row: np.ndarray) -> None:
+    """Put draws (chain, draw) into a row of four chains, whole ones as far as may be.
+
+    A sampler with more and shorter chains has them strung together; diagnostics were
+    computed before.
+    """
+    row[:] = np.nan
+    if len(draws) > len(row):
+        flat = draws.reshape(-1)[: row.size]
+        row.reshape(-1)[: flat.size] = flat
+    else:
+        n_draws = min(draws.shape[1], row.shape[1])
+        row[: len(draws), :n_draws] = draws[:, -n_draws:]
+
+
+def _by_block(
     items: Sequence[tuple[int, Pixel, int]],
 ) -> Iterator[list[tuple[int, Pixel, int]]]:
-    chunks: dict[int, list[tuple[int, Pixel, int]]] = {}
+    blocks: dict[int, list[tuple[int, Pixel, int]]] = {}
     for item in items:
-        chunks.setdefault(item[0] // _PIXELS_PER_CHUNK, []).append(item)
-    yield from chunks.values()
+        blocks.setdefault(item[0] // _BLOCK, []).append(item)
+    yield from blocks.values()
 
 
 def _open(path: Path, run: Run) -> zarr.Group:
@@ -142,6 +165,9 @@ def _open(path: Path, run: Run) -> zarr.Group:
 
 
 def _create(store: zarr.Group, run: Run) -> None:
+    from zarr.codecs import BloscCodec
+
+    packed = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
     bounds, table = prior_bounds(run.config), parameters()
     pixels, names = run.pixels, list(bounds)
     n, n_draws = len(pixels), run.config.calibration.keep_draws
@@ -164,6 +190,7 @@ def _create(store: zarr.Group, run: Run) -> None:
             chunks=tuple(chunks),
             dtype=dtype,
             fill_value=fill,
+            compressors=packed,
             dimension_names=list(dims),
             attributes=attrs,
         )

@@ -176,7 +176,8 @@ class Calibration(Section):
     )
     blocks: list[Block] = Field(min_length=1, description="in order")
     keep_draws: PositiveInt = Field(
-        default=1000, description="draws of each chain kept in posterior.nc, thinned"
+        default=1000,
+        description="draws of each of four chains kept in posterior.nc, thinned",
     )
     bounds: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="priors that differ from the parameter table"

@@ -21,6 +21,9 @@ from jobs.errors import ConfigError, DiskFull, Stopped
 logger = logging.getLogger(__name__)
 
 
+_STOPS = (signal.SIGTERM, signal.SIGUSR1)
+
+
 class Exit(IntEnum):
     """What the command line returns."""
 
@@ -43,6 +46,8 @@ def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
     """
     with _signals():
         try:
+            # What came during imports, see jobs.__main__, is heard now.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
             yield
         except typer.Exit:
             raise
@@ -65,6 +70,19 @@ def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
             place = _write_traceback(run, verb)
             say(f"{verb}: a bug: {type(exc).__name__}: {exc}\n  traceback {place}")
             raise typer.Exit(Exit.BUG) from exc
+
+
+@contextmanager
+def requeued_before_walltime() -> Iterator[None]:
+    """Put a Slurm task back into the queue when it is warned of its walltime."""
+    try:
+        yield
+    except Stopped as stop:
+        if str(stop) == signal.SIGUSR1.name:
+            from jobs.slurm import requeue_this_task
+
+            requeue_this_task()
+        raise
 
 
 def say(text: str) -> None:
@@ -103,7 +121,7 @@ def _signals() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise Stopped(signal.Signals(number).name)
 
-    before = {n: signal.signal(n, stop) for n in (signal.SIGTERM, signal.SIGUSR1)}
+    before = {n: signal.signal(n, stop) for n in _STOPS}
     try:
         yield
     finally:

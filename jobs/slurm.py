@@ -130,11 +130,13 @@ def script(
         options.append(f"--account={s.account}")
     options += s.extra
     tasks = shlex.quote(str(folder / "tasks.json"))
-    # exec: the signal before walltime goes to the program and not to a shell.
+    # exec: the signal before walltime goes to the program and not to a shell. Until
+    # the program can take it, it shall not kill.
     return "\n".join(
         [
             "#!/bin/bash",
             *(f"#SBATCH {option}" for option in options),
+            "trap '' USR1",
             "export OMP_NUM_THREADS=1",
             f"exec {shlex.quote(sys.executable)} -m jobs {shlex.join(verb)} "
             f"{shlex.quote(str(run))} \\",

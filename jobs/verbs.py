@@ -19,7 +19,7 @@ from jobs.campaign import (
 )
 from jobs.collecting import collect
 from jobs.console import logged, progress, show
-from jobs.errors import ConfigError, Problem, Stopped, did_you_mean
+from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.evaluation import (
     evaluate_pixel,
     median_scores,
@@ -153,14 +153,7 @@ def calibrate_task(path: Path, tasks: Path, number: int) -> Exit:
         return Exit.OVER_BUDGET
     elsewhere = failed - status_of(run.folder, pixels).states["failed"]
     with logged(path, f"task-{number}"):
-        try:
-            tally = calibrate_pixels(
-                run, pixels, "serial", max_failed=allowed - elsewhere
-            )
-        except Stopped as stop:
-            if str(stop) == "SIGUSR1":  # the warning before walltime
-                slurm.requeue_this_task()
-            raise
+        tally = calibrate_pixels(run, pixels, "serial", max_failed=allowed - elsewhere)
     _show_tally(run, pixels, tally)
     return tally.exit
 

@@ -182,6 +182,8 @@ class Result:
         always whole.
         """
         tree = self.to_datatree()
+        # Not the draws: they hardly shrink, and reading them would take four times
+        # as long.
         encoding = {
             f"/{group}": {
                 name: {"zlib": True, "complevel": 1}
@@ -189,6 +191,7 @@ class Result:
                 if variable.ndim > 0 and variable.dtype.kind == "f"
             }
             for group, dataset in self.groups.items()
+            if group != "posterior"
         }
         with replacing(path) as aside:
             tree.to_netcdf(aside, engine="h5netcdf", encoding=encoding)

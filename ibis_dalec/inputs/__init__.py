@@ -20,7 +20,9 @@ from ibis_dalec.inputs.site import assemble_forcing, read_site
 from ibis_dalec.inputs.soil import SoilTexture, read_soil_texture
 from ibis_dalec.inputs.station import read_station
 from ibis_dalec.inputs.tower import read_tower
+from ibis_dalec.inputs.transmissivity import with_estimated_shortwave
 from ibis_dalec.inputs.weather import generate_weather
+from ibis_dalec.inputs.wind import usual_wind
 
 __all__ = [
     "Normals",
@@ -45,5 +47,7 @@ __all__ = [
     "read_station",
     "read_tower",
     "site_observations",
+    "usual_wind",
+    "with_estimated_shortwave",
     "write_normals",
 ]

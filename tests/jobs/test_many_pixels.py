@@ -11,9 +11,10 @@ import shutil
 import numpy as np
 import pytest
 import xarray as xr
+from few_pixels import N_PIXELS, assert_same_draws, make_run
 
 import masm
-from ibis_dalec.inputs import generate_weather, harvard_normals
+from jobs.collecting import _lay_out
 from jobs.run import open_run
 from jobs.run_folder import RunFolder
 from jobs.states import state_of
@@ -21,66 +22,22 @@ from jobs.twin import truth_of
 
 pytestmark = pytest.mark.usefixtures("small_process_model")
 
-N_PIXELS = 4
-
-TABLE = """\
-name: a few pixels
-seed: 11
-pixels: {source: table, table: places.csv, forcing: "forcing/{id}.nc"}
-periods: {spinup: 2001, calibration: 2002, validation: 2003}
-streams: {gpp: {variance: given}, lai: {variance: given}}
-twin:
-  truth: random
-  noise: {gpp: {fraction: 0.05, floor: 0.2}, lai: {fraction: 0.05, floor: 0.1}}
-calibration:
-  method: published
-  options: {n_iterations: 2, n_draws: 2000, n_steps: 400, n_initial_per_parameter: 10}
-  keep_draws: 100
-  blocks: [{streams: [gpp, lai], parameters: [vmax, p18]}]
-execution: {executor: serial, workers: 2, max_failed_fraction: 0.5}
-"""
+EXECUTION = "execution: {executor: serial, workers: 2, max_failed_fraction: 0.5}\n"
 
 
 @pytest.fixture(scope="module")
-def weather(tmp_path_factory):
-    """Forcing of a few pixels, one netCDF file each."""
-    folder = tmp_path_factory.mktemp("forcing")
-    for pixel_id in range(1, N_PIXELS + 1):
-        rng = np.random.default_rng(pixel_id)
-        forcing = generate_weather(harvard_normals(), (2001, 2003), rng)
-        forcing.to_netcdf(folder / f"{pixel_id}.nc", engine="h5netcdf")
-    return folder
+def prepared(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("prepared") / "run", EXECUTION)
 
 
 @pytest.fixture
-def run_path(tmp_path, weather):
-    path = tmp_path / "run"
-    path.mkdir()
-    (path / "config.yaml").write_text(TABLE)
-    shutil.copytree(weather, path / "forcing")
-    rows = ["id,name,latitude,longitude,elevation,sand,clay"]
-    rows += [f"{i},place {i},{40 + i},-75,300,60,10" for i in range(1, N_PIXELS + 1)]
-    (path / "places.csv").write_text("\n".join(rows) + "\n")
-    return path
+def run_path(tmp_path, prepared):
+    return shutil.copytree(prepared, tmp_path / "run")
 
 
 def copy(path, to):
     shutil.copytree(path, to)
     return to
-
-
-def all_draws(path):
-    folder = RunFolder(path)
-    return {
-        i: masm.open_result(folder.pixel(i).posterior).posterior
-        for i in range(1, N_PIXELS + 1)
-    }
-
-
-def assert_same_draws(one, other):
-    expected = all_draws(other)
-    for pixel_id, draws in all_draws(one).items():
-        xr.testing.assert_identical(draws, expected[pixel_id])
 
 
 def status(masm_command, path):
@@ -220,6 +177,15 @@ def test_collect_takes_what_is_there_and_later_only_what_is_new(run_path, masm_c
         assert got["mean"].sel(pixel=pixel_id, parameter="p18") == pytest.approx(
             summary["parameters"]["p18"]["mean"], rel=1e-6
         )
+
+
+def test_many_short_chains_are_collected_without_losing_a_draw():
+    draws = np.random.default_rng(1).random((80, 50)).astype("f4")
+    row = np.empty((4, 1000), "f4")
+    _lay_out(draws, row)
+    np.testing.assert_array_equal(np.sort(row.ravel()), np.sort(draws.ravel()))
+    _lay_out(draws[:30], row)
+    assert np.isfinite(row).sum() == 30 * 50
 
 
 def test_a_collector_that_was_killed_is_made_good_by_the_next(

@@ -14,35 +14,17 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-import xarray as xr
 from cluster import Cluster, missing_programs, program
+from few_pixels import assert_same_draws, make_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-import masm
-from ibis_dalec.inputs import generate_weather, harvard_normals
 from jobs.config import Slurm
 from jobs.run_folder import RunFolder
 from jobs.slurm import make_plan, script
 
-N_PIXELS = 4
-
-CONFIG = """\
-name: a few pixels
-seed: 11
-pixels: {source: table, table: places.csv, forcing: "forcing/{id}.nc"}
-periods: {spinup: 2001, calibration: 2002, validation: 2003}
-streams: {gpp: {variance: given}, lai: {variance: given}}
-twin:
-  truth: random
-  noise: {gpp: {fraction: 0.05, floor: 0.2}, lai: {fraction: 0.05, floor: 0.1}}
-calibration:
-  method: published
-  options: {n_iterations: 2, n_draws: 2000, n_steps: 400, n_initial_per_parameter: 10}
-  keep_draws: 100
-  blocks: [{streams: [gpp, lai], parameters: [vmax, p18]}]
+EXECUTION = """\
 execution:
   executor: slurm
   max_failed_fraction: 0.5
@@ -103,16 +85,7 @@ def cluster(tmp_path_factory):
 def prepared(tmp_path_factory):
     """A run folder with inputs, and beside it the same run, done serially."""
     base = tmp_path_factory.mktemp("prepared")
-    path = base / "run"
-    (path / "forcing").mkdir(parents=True)
-    for i in range(1, N_PIXELS + 1):
-        rng = np.random.default_rng(i)
-        forcing = generate_weather(harvard_normals(), (2001, 2003), rng)
-        forcing.to_netcdf(path / "forcing" / f"{i}.nc", engine="h5netcdf")
-    (path / "config.yaml").write_text(CONFIG)
-    rows = ["id,name,latitude,longitude,elevation,sand,clay"]
-    rows += [f"{i},place {i},{40 + i},-75,300,60,10" for i in range(1, N_PIXELS + 1)]
-    (path / "places.csv").write_text("\n".join(rows) + "\n")
+    path = make_run(base / "run", EXECUTION)
     done = shutil.copytree(path, base / "done")
     answer = masm_process("calibrate", done, "--executor", "serial")
     assert answer.wait() == 0
@@ -158,10 +131,7 @@ def finish(cluster, path):
 
 
 def assert_done_once_with_the_same_numbers(path, prepared):
-    for i in range(1, N_PIXELS + 1):
-        got = masm.open_result(RunFolder(path).pixel(i).posterior)
-        want = masm.open_result(RunFolder(prepared.parent / "done").pixel(i).posterior)
-        xr.testing.assert_identical(got.posterior, want.posterior)
+    assert_same_draws(path, prepared.parent / "done")
     stray = [file for file in (path / "pixels").rglob(".*") if file.is_file()]
     assert stray == []
 
