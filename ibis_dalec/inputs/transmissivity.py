@@ -94,8 +94,8 @@ def cloud_transmissivity(tmin: ArrayLike, tmax: ArrayLike, prec: ArrayLike) -> A
     """
     spread = np.asarray(tmax, np.float64) - np.asarray(tmin, np.float64)
     # Of the days before; those at the beginning have none and take the first mean.
-    usual = pd.Series(spread).rolling(_SMOOTHING_DAYS, _SMOOTHING_DAYS // 2).mean()
-    usual = usual.bfill().to_numpy()
+    means = pd.Series(spread).rolling(_SMOOTHING_DAYS, _SMOOTHING_DAYS // 2).mean()
+    usual = means.bfill().to_numpy()
     steepness = _B0 + _B1 * np.exp(-_B2 * usual)
     share = 1.0 - (1.0 - _DARKEST) * np.exp(-steepness * np.maximum(spread, 0.0) ** _C)
     return np.where(np.asarray(prec) > 0.0, _RAIN_FACTOR * share, share)
