@@ -1,0 +1,201 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Posteriors of many pixels with ArviZ
+#
+# Four pixels are calibrated from the command line, as a run of any size would be, and
+# their posteriors are looked at: convergence, prior against posterior, edges, pairs,
+# more than one mode. Everything is **synthetic**: generated weather, and observations
+# that the model made at known parameters, others in each pixel.
+
+# %%
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from tempfile import mkdtemp
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ibis_dalec.inputs import generate_weather, harvard_normals
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)
+    import arviz as az
+
+# %% [markdown]
+# ## A run of four pixels
+#
+# A table of places, a netCDF file of weather for each, and a configuration.
+
+# %%
+run = Path(mkdtemp()) / "four"
+(run / "forcing").mkdir(parents=True)
+places = pd.DataFrame(
+    {
+        "id": [1, 2, 3, 4],
+        "name": ["south", "middle", "north", "far north"],
+        "latitude": [36.0, 39.0, 42.0, 45.0],
+        "longitude": -76.0,
+        "elevation": 300,
+        "sand": 50,
+        "clay": 15,
+    }
+)
+places.to_csv(run / "places.csv", index=False)
+for pixel in places["id"]:
+    rng = np.random.default_rng([5, pixel])
+    weather = generate_weather(harvard_normals(), (2001, 2003), rng)
+    weather.to_netcdf(run / "forcing" / f"{pixel}.nc", engine="h5netcdf")
+
+(run / "config.yaml").write_text("""\
+name: four synthetic pixels
+seed: 5
+pixels: {source: table, table: places.csv, forcing: "forcing/{id}.nc"}
+periods: {spinup: 2001, calibration: 2002, validation: 2003}
+model: {spinup_cycles: 3}
+streams: {gpp: {variance: given}, lai: {variance: given}}
+twin:
+  truth: random
+  noise: {gpp: {fraction: 0.1, floor: 0.5}, lai: {fraction: 0.1, floor: 0.3}}
+calibration:
+  method: emulator
+  options: {max_runs: 70}
+  blocks: [{streams: [gpp, lai], parameters: [vmax, p5, p18]}]
+""")
+
+
+def masm(*words):
+    """Run the command line, and show what it says."""
+    command = [sys.executable, "-m", "jobs", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(done.stdout + done.stderr)
+    done.check_returncode()
+
+
+masm("calibrate", run)
+masm("collect", run)
+
+# %% [markdown]
+# ## All pixels at once
+#
+# `posteriors.zarr` holds summaries and thinned draws of every finished pixel. It opens
+# lazily, so a run of thousands opens as fast.
+
+# %%
+store = xr.open_zarr(run / "posteriors.zarr")
+store["mean"].to_dataframe()["mean"].unstack("parameter")
+
+# %% [markdown]
+# ### Convergence first
+#
+# R-hat under 1.01 and an effective sample size above 400, for each parameter of each
+# pixel. They say that the chains agree about the surrogate; that the surrogate agrees
+# with the model is another question, which `status` and `reason` answer.
+
+# %%
+diagnosis = store[["r_hat", "ess_bulk", "at_bound"]].to_dataframe()
+diagnosis
+
+# %% [markdown]
+# ### What was learnt
+#
+# One minus the posterior's standard deviation over the prior's: 0 says that the
+# observations taught nothing.
+
+# %%
+names = [str(name) for name in store["parameter"].values]
+width = xr.DataArray(
+    [
+        store[name].attrs["prior_high"] - store[name].attrs["prior_low"]
+        for name in names
+    ],
+    {"parameter": names},
+)
+learnt = 1 - store["sd"] / (width / np.sqrt(12))
+learnt.to_dataframe("learnt")["learnt"].unstack("parameter").round(2)
+
+# %% [markdown]
+# ## One pixel in ArviZ
+#
+# `posterior.nc` has ArviZ's groups: posterior, prior, sample_stats, observed_data and
+# posterior_predictive, and one of our own with every model run.
+
+# %%
+folder = run / "pixels" / "000"
+posteriors = {
+    i: az.from_netcdf(folder / f"{i:05d}" / "posterior.nc") for i in range(1, 5)
+}
+az.summary(posteriors[1], var_names=names)
+
+# %%
+# Rank plots: even bars say that every chain visits every part. A few chains of many.
+few = posteriors[1].isel(chain=slice(4))
+az.plot_rank(few, var_names=names)
+
+# %%
+# Prior against posterior.
+az.plot_dist_comparison(posteriors[1], var_names=names)
+
+# %%
+# Pairs show what a table cannot: parameters that pay for each other.
+az.plot_pair(few, var_names=names, kind="kde", marginals=True)
+
+# %% [markdown]
+# ## Edges and modes
+#
+# A posterior against its bound says that the prior, the model or the data are wrong,
+# not that the bound is the answer. `at_bound` marks it: the outermost 5 % of the prior
+# hold 15 % or more of the draws. A second mode shows as a second peak; count those that
+# stand out of a smooth density.
+
+
+# %%
+def n_modes(draws, share=0.1):
+    """Peaks of a smooth density that reach a share of the highest."""
+    _, density = az.kde(np.ravel(draws))
+    inner = density[1:-1]
+    peaks = (inner > density[:-2]) & (inner > density[2:])
+    return int(np.sum(peaks & (inner > share * density.max())))
+
+
+pd.DataFrame(
+    {
+        name: [n_modes(posteriors[i].posterior[name].values) for i in posteriors]
+        for name in names
+    },
+    index=list(posteriors),
+)
+
+# %% [markdown]
+# ## Pixels side by side
+
+# %%
+figure, axes = plt.subplots(1, len(names), figsize=(4 * len(names), 3))
+for name, axis in zip(names, axes, strict=True):
+    attrs = store[name].attrs
+    for i, data in posteriors.items():
+        grid, density = az.kde(data.posterior[name].values.ravel())
+        axis.plot(grid, density, label=places["name"][i - 1])
+    axis.axvline(attrs["default"], color="0.4", ls="--", label="default")
+    axis.set_xlim(attrs["prior_low"], attrs["prior_high"])
+    axis.set_xlabel(f"{name} ({attrs['units']})")
+    axis.set_yticks([])
+axes[0].legend(fontsize=7)
+figure.tight_layout()
+
+# %% [markdown]
+# `masm report` puts all of this, for every pixel, on one page.
