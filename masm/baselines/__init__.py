@@ -5,17 +5,25 @@ Each module has ``sample(problem, seed, **options) -> Outcome`` and is reached b
 All of them run the model itself: runs are batched through the same runner, counted in
 the same way, kept to the bounds and constraints, and failed ones are survived.
 
-========================= ================= ============================================
-method                    gives             as in
-========================= ================= ============================================
-``metropolis``            posterior draws   adaptive Metropolis chains
-``demc``                  posterior draws   DE-MC(Z) with snooker moves
-``importance``            posterior draws   adaptive multiple importance sampling
-``nelder_mead``           the best point    multi-start simplex search
-``lbfgsb``                the best point    multi-start quasi-Newton, finite differences
-``differential_evolution`` the best point   a genetic search of a population
-``history_matching``      what is left over waves of implausibility
-========================= ================= ============================================
+These give posterior draws:
+
+`metropolis`
+    Adaptive Metropolis chains.
+`demc`
+    DE-MC(Z): differential evolution Markov chains with snooker moves.
+`importance`
+    Adaptive multiple importance sampling.
+
+These do not:
+
+`nelder_mead`
+    Simplex searches from several starts: the best point.
+`lbfgsb`
+    Quasi-Newton searches with finite differences from several starts: the best point.
+`differential_evolution`
+    A genetic search of a population: the best point.
+`history_matching`
+    Waves of implausibility: what the observations do not rule out.
 
 The methods that give no posterior do not pretend to: their results have the status
 ``"suspect"`` with the reason ``"no_posterior"`` whatever they found. The draws of an
