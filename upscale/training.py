@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from upscale import baselines, trees
 from upscale.checks import check_training
 from upscale.copula import fit_copula
+from upscale.errors import InputError
 from upscale.fitting import HeldOut, Training, UnitModel, fit_unit_model
 from upscale.rules import TrainingRules
 from upscale.scores import point_table, score_rows
@@ -115,6 +116,8 @@ def train(
         If the tables do not fit together, or are too few to be split.
     """
     rules = rules or TrainingRules()
+    if seed < 0:
+        raise InputError("training: seed", str(seed), "0 or more")
     table = check_training(parameters, covariates, bounds, sd, coordinates)
     shared = _share(table.covariates, table.coordinates, rules, seed)
     priors = [
