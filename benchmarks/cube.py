@@ -25,7 +25,8 @@ from regions import build_cube, open_cube
 from regions.catalogue import read_catalogue
 from regions.grid import Cells, Grid
 from regions.layout import DRIVERS, Layout, Runner, Shard, days_of
-from regions.products import ProductSource, read_observed, read_weather
+from regions.product_files import read_observed, read_weather
+from regions.products import ProductSource
 from regions.provider_files import (
     write_daymet,
     write_glass,

@@ -16,11 +16,12 @@ pixel by pixel.
 
 from regions.build import build_cube
 from regions.catalogue import Catalogue, read_catalogue
-from regions.check import CubeReport, SourceReport, check_cube, check_sources
+from regions.check import CubeReport, check_cube
 from regions.cube import Cube, PixelData, open_cube
 from regions.files import write_checksums
 from regions.grid import Cells, Grid, cell_at
 from regions.products import ProductSource
+from regions.source_report import SourceReport, check_sources
 from regions.synthetic import SyntheticSource, synthetic_block
 
 __all__ = [

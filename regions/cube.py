@@ -7,9 +7,7 @@ build.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,9 +20,11 @@ from numpy.typing import NDArray
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import DAILY, SITE
 from ibis_dalec.inputs.variables import FLUXES
-from regions.files import reading, sha256
+from regions.files import reading
 from regions.grid import CRS, Cells, Grid
 from regions.layout import DRIVERS, STATES
+from regions.pixel import PixelData
+from regions.verify import CHECKSUMS, verify_files
 from regions.views import (
     CONVENTIONS,
     DAY_ATTRS,
@@ -34,39 +34,8 @@ from regions.views import (
     squared,
 )
 
-CHECKSUMS = "checksums.json"
 BUILDING = "building"
 FORMAT = 1
-
-
-@dataclass(frozen=True, eq=False)
-class PixelData:
-    """One pixel of a cube.
-
-    Attributes
-    ----------
-    id : int
-        Of the cell on the global grid.
-    lat, lon, elevation, area, forest_fraction : float
-        degrees north and east, m, m2, 1.
-    state : str
-        "ok", or why it is to be skipped: "no_forcing", "no_observations".
-    forcing : xarray.Dataset (time,)
-        Valid input of ``ibis_dalec.simulate``.
-    observations : xarray.Dataset (time,)
-        Each stream and ``<stream>_variance``, NaN where nothing was observed; time
-        is the first day of each 8-day window.
-    """
-
-    id: int
-    lat: float
-    lon: float
-    elevation: float
-    area: float
-    forest_fraction: float
-    state: str
-    forcing: xr.Dataset
-    observations: xr.Dataset
 
 
 class Cube:
@@ -311,26 +280,7 @@ class Cube:
         InputError
             At the first file that differs, is missing or is too much.
         """
-        wanted = _checksums(self.path)
-        found = {
-            str(p.relative_to(self.path))
-            for p in self.path.rglob("*")
-            if p.is_file() and p.name != CHECKSUMS
-        }
-        for name in sorted(found ^ set(wanted)):
-            raise InputError(
-                str(self.path / name),
-                found="missing" if name in wanted else "a file that is not the cube's",
-                wanted=f"the files of {CHECKSUMS}",
-            )
-        for name, digest in wanted.items():
-            if sha256(self.path / name) != digest:
-                raise InputError(
-                    str(self.path / name),
-                    found="another content than when the cube was built",
-                    wanted=f"SHA-256 {digest[:16]}...",
-                    hint="Copy it again, or build the cube again.",
-                )
+        verify_files(self.path)
 
     def _label(self) -> dict[str, Any]:
         return {
@@ -405,15 +355,6 @@ def open_cube(path: str | Path, *, verify: bool = False) -> Cube:
     if verify:
         cube.verify()
     return cube
-
-
-def _checksums(path: Path) -> dict[str, str]:
-    with reading(path / CHECKSUMS, "the list of checksums of the build"):
-        return {str(k): str(v) for k, v in json.loads(_text(path / CHECKSUMS)).items()}
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
 
 
 def _dates(days: NDArray) -> pd.DatetimeIndex:

@@ -21,9 +21,10 @@ from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import Driver
 from ibis_dalec.inputs.radiation import shortwave_from_daylight_mean
 from ibis_dalec.inputs.variables import RAW
+from regions.daily import read_daily
 from regions.files import matching_files
 from regions.grid import Cells, Grid
-from regions.gridded import Field, delivered, read_daily, target
+from regions.gridded import Field, delivered, target
 
 _DAYLIGHT_MEAN = Driver(
     "daylight_mean", "W m-2", 0.0, 1000.0, "shortwave, mean over daylight"

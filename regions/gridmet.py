@@ -15,9 +15,10 @@ import xarray as xr
 
 from ibis_dalec.forcing import DAILY
 from ibis_dalec.inputs.variables import RAW
+from regions.daily import read_daily
 from regions.files import matching_files
 from regions.grid import Cells, Grid
-from regions.gridded import Field, delivered, read_daily, target
+from regions.gridded import Field, delivered, target
 
 # The variable inside does not tell tmmn from tmmx: the file's name does.
 _BY_FILE = {

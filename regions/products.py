@@ -9,15 +9,12 @@ again when a build goes on.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from ibis_dalec.errors import InputError
@@ -26,30 +23,22 @@ from ibis_dalec.inputs.variables import FLUXES
 from regions import catalogue as entries
 from regions.assemble import choose_rules, describe_rules, make_drivers
 from regions.catalogue import Catalogue
-from regions.files import matching_files, write_text
+from regions.files import matching_files
 from regions.grid import Cells, Grid
-from regions.gridded import Field, read_daily
 from regions.layout import STATIC_ATTRS, Layout, Runner, Shard, days_of
+from regions.product_files import (
+    LAND_VARIABLES,
+    land_file,
+    land_part,
+    observed_file,
+    observed_slab,
+    offers,
+    slab_file,
+    weather_slab,
+)
 from regions.variance import relative_variance, triple_collocation
 
-# What the readers can give, before a file is opened.
-GIVES: dict[str, tuple[str, ...]] = {
-    "daymet": ("tmin", "tmax", "prec", "vapour_pressure", "shortwave"),
-    "gridmet": (
-        "tmin", "tmax", "prec", "wind", "specific_humidity", "vpd", "shortwave",
-    ),
-    "nldas": (
-        "tmin", "tmax", "prec", "specific_humidity", "pressure", "wind", "shortwave",
-    ),
-    "narr": ("cloud_cover",),
-}  # fmt: skip
 _LAND_CELLS = 2000
-_LOCAL_DAYS = ("nldas", "narr")
-_LAND_VARIABLES = {
-    "gsde": ("sand", "clay"),
-    "nlcd": ("forest_fraction",),
-    "elevation": ("elevation",),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +137,10 @@ class ProductSource:
         tasks: list[tuple[str, int]] = [
             (name, year) for name in self.weather() for year in self._years
         ]
-        run(partial(_slab, self, folder, cells), tasks)
+        run(partial(weather_slab, self, folder, cells), tasks)
         needed = _observed_products(self.catalogue, self.streams())
         run(
-            partial(_observed_slab, self, folder, cells),
+            partial(observed_slab, self, folder, cells),
             [(name, year) for name in needed for year in self._years],
         )
         observed = _observed_days(folder, needed, self._years)
@@ -179,10 +168,10 @@ class ProductSource:
                 tasks.append((product[0], 0, len(every)))
             else:
                 tasks += [(product[0], first, first + _LAND_CELLS) for first in parts]
-        run(partial(_land_part, self, folder), tasks)
+        run(partial(land_part, self, folder), tasks)
         for name, first, _ in tasks:
-            content = np.load(_land_file(folder, name, first), allow_pickle=False)
-            keys = _LAND_VARIABLES[self.catalogue.products[name].format]
+            content = np.load(land_file(folder, name, first), allow_pickle=False)
+            keys = LAND_VARIABLES[self.catalogue.products[name].format]
             for key, values in zip(keys, content, strict=True):
                 whole = found.setdefault(key, np.full(len(every), np.nan))
                 whole[first : first + values.size] = values
@@ -238,7 +227,7 @@ class ProductSource:
             for variable in variables:
                 whole = np.full((last - first, days.size), np.nan, dtype=np.float32)
                 for year in self._years:
-                    file = _slab_file(folder, name, year, variable)
+                    file = slab_file(folder, name, year, variable)
                     if not file.is_file():
                         continue
                     part = np.load(file, mmap_mode="r", allow_pickle=False)
@@ -284,7 +273,7 @@ class ProductSource:
         values = np.full((last - first, observed.size), np.nan)
         errors = values.copy()
         for year in self._years:
-            file = _observed_file(folder, name, year)
+            file = observed_file(folder, name, year)
             content = np.load(file, mmap_mode="r", allow_pickle=False)
             days = np.array(
                 json.loads(file.with_suffix(".json").read_text("utf-8")),
@@ -294,203 +283,6 @@ class ProductSource:
             values[:, at] = content[0, first:last]
             errors[:, at] = content[1, first:last]
         return values, errors
-
-
-def offers(entry: Any, where: str) -> tuple[str, ...]:
-    """The variables that an entry of the catalogue gives."""
-    if isinstance(entry, entries.UserWeather):
-        return tuple(entry.variables)
-    possible = GIVES[entry.format]
-    if entry.gives is None:
-        return possible
-    for name in entry.gives:
-        if name not in possible:
-            raise InputError(
-                f"{where}.gives",
-                found=repr(name),
-                wanted=f"some of {', '.join(possible)}",
-            )
-    return entry.gives
-
-
-def read_weather(
-    source: ProductSource, name: str, year: int, cells: Cells
-) -> xr.Dataset:
-    """One product's year on some cells, the variables that are taken from it."""
-    entry = source.catalogue.products[name]
-    patterns = source.catalogue.patterns(name, [year])
-    wanted = source.weather()[name]
-    if entry.format in _LOCAL_DAYS:
-        # The last local evening of the year lies in the next year's first file.
-        patterns = list(
-            dict.fromkeys(
-                [*patterns, *_present(source.catalogue.patterns(name, [year + 1]))]
-            )
-        )
-    files: list[str | Path] = [*patterns]
-    years = (year, year)
-    if entry.format == "daymet":
-        from regions.daymet import read_daymet_grid
-
-        dataset = read_daymet_grid(files, cells, years=years)
-    elif entry.format == "gridmet":
-        from regions.gridmet import read_gridmet
-
-        dataset = read_gridmet(files, cells, years=years)
-    elif entry.format == "nldas":
-        from regions.nldas import read_nldas
-
-        dataset = read_nldas(files, cells, years=years, variables=wanted)
-    elif entry.format == "narr":
-        from regions.narr import read_narr_cloud
-
-        dataset = read_narr_cloud(files, cells, years=years)
-    else:
-        from regions.user_grid import read_user_grid
-
-        dataset = read_user_grid(
-            files,
-            cells,
-            {ours: (v.name, v.units) for ours, v in entry.variables.items()},
-            years=years,
-            method=entry.method,
-        )
-    lacking = [one for one in wanted if one not in dataset]
-    if lacking and (entry.format == "netcdf" or entry.gives is not None):
-        raise InputError(
-            f"{source.catalogue.path}  products.{name}, {year}",
-            found=f"no file with {', '.join(lacking)}",
-            wanted="files of all that it is said to give",
-            hint=f"The pattern found {', '.join(map(str, dataset.data_vars))}.",
-        )
-    return dataset[[one for one in wanted if one in dataset]]
-
-
-def _present(patterns: Iterable[str]) -> list[str]:
-    """Patterns that match something."""
-    from glob import glob
-
-    return [pattern for pattern in patterns if glob(pattern)]
-
-
-def read_observed(
-    source: ProductSource, name: str, year: int, cells: Cells
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Days, values and standard errors (pixel, day) of a product's year."""
-    entry = source.catalogue.products[name]
-    files: list[str | Path] = [*source.catalogue.patterns(name, [year])]
-    years = (year, year)
-    if isinstance(entry, entries.Glass):
-        from regions.glass import read_glass
-
-        dataset = read_glass(
-            files, cells, stream=entry.stream, field=entry.field, units=entry.units,
-            years=years,
-        )  # fmt: skip
-    else:
-        driver = FLUXES[entry.stream]
-        fields = {entry.variable: Field(entry.variable, driver, entry.units)}
-        dataset = read_daily(matching_files(files), cells, fields, years=years)
-        if isinstance(entry.variance, entries.Given):
-            from dataclasses import replace
-
-            error = replace(driver, name="error", low=0.0, standard_name="")
-            spread = Field(entry.variance.standard_error, error, entry.units)
-            dataset = dataset.merge(
-                read_daily(
-                    matching_files(files), cells, {spread.name: spread}, years=years
-                )
-            )
-    values = dataset[entry.stream].transpose("pixel", "time").to_numpy()
-    errors = np.full_like(values, np.nan)
-    if "error" in dataset:
-        errors = dataset["error"].transpose("pixel", "time").to_numpy()
-    days = dataset["time"].to_numpy().astype("datetime64[D]")
-    return days, values, errors
-
-
-def _slab(source: ProductSource, folder: Path, cells: Cells, task: tuple[str, int]):
-    """Leave one product's year as arrays (pixel, day) in the folder."""
-    name, year = task
-    marker = folder / f"slab-{name}-{year}.json"
-    if marker.is_file():
-        return
-    dataset = read_weather(source, name, year, cells)
-    days = days_of((year, year)).astype("datetime64[ns]")
-    whole = dataset.reindex(time=days).transpose("pixel", "time")
-    for variable in whole.data_vars:
-        _save(
-            _slab_file(folder, name, year, str(variable)),
-            np.ascontiguousarray(whole[variable].to_numpy(), dtype=np.float32),
-        )
-    write_text(marker, json.dumps([str(v) for v in whole.data_vars]))
-
-
-def _observed_slab(
-    source: ProductSource, folder: Path, cells: Cells, task: tuple[str, int]
-) -> None:
-    name, year = task
-    file = _observed_file(folder, name, year)
-    if file.with_suffix(".json").is_file():
-        return
-    days, values, errors = read_observed(source, name, year, cells)
-    _save(file, np.stack([values, errors]).astype(np.float32))
-    write_text(file.with_suffix(".json"), json.dumps([str(day) for day in days]))
-
-
-def _land_part(source: ProductSource, folder: Path, task: tuple[str, int, int]):
-    name, first, last = task
-    file = _land_file(folder, name, first)
-    if file.is_file():
-        return
-    cells = Cells(source.grid.cells.ids[first:last])
-    entry = source.catalogue.products[name]
-    files = matching_files(source.catalogue.patterns(name))
-    if isinstance(entry, entries.Soil):
-        from regions.soil import read_gsde
-
-        dataset = read_gsde(
-            files, cells, depth=entry.depth,
-            variables={"sand": entry.sand, "clay": entry.clay},
-        )  # fmt: skip
-    elif len(files) != 1:
-        raise InputError(
-            f"{source.catalogue.path}  products.{name}.files",
-            found=f"{len(files)} files, such as {files[0]}",
-            wanted="one raster",
-        )
-    elif isinstance(entry, entries.LandCover):
-        from regions.nlcd import read_nlcd_fraction
-
-        dataset = read_nlcd_fraction(
-            files[0], cells, classes=entry.classes, must_cover=False
-        )
-    else:
-        from regions.elevation import read_elevation
-
-        dataset = read_elevation(files[0], cells, must_cover=False)
-    names = _LAND_VARIABLES[entry.format]
-    _save(file, np.stack([dataset[one].to_numpy() for one in names]).astype("f8"))
-
-
-def _land_file(folder: Path, name: str, first: int) -> Path:
-    return folder / f"land-{name}-{first}.npy"
-
-
-def _slab_file(folder: Path, name: str, year: int, variable: str) -> Path:
-    return folder / f"slab-{name}-{year}-{variable}.npy"
-
-
-def _observed_file(folder: Path, name: str, year: int) -> Path:
-    return folder / f"seen-{name}-{year}.npy"
-
-
-def _save(file: Path, values: NDArray) -> None:
-    """Write an array beside its target, then put it in its place."""
-    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    with aside.open("wb") as stream:
-        np.save(stream, values, allow_pickle=False)
-    os.replace(aside, file)
 
 
 def _observed_products(catalogue: Catalogue, streams: dict[str, str]) -> list[str]:
@@ -506,7 +298,7 @@ def _observed_days(folder: Path, names: list[str], years: range) -> NDArray:
     days: set[str] = set()
     for name in names:
         for year in years:
-            marker = _observed_file(folder, name, year).with_suffix(".json")
+            marker = observed_file(folder, name, year).with_suffix(".json")
             days.update(json.loads(marker.read_text("utf-8")))
     return np.array(sorted(days), dtype="datetime64[D]")
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import SITE
+from regions.axes import axes_of
 from regions.files import matching_files, open_netcdf
 from regions.grid import Cells, Grid
 from regions.gridded import (
     Field,
     RegridderCache,
-    axes_of,
     delivered,
     target,
     wanted_variable,

@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import Driver
+from regions.axes import axes_of
 from regions.files import open_netcdf
 from regions.grid import Cells
 from regions.gridded import (
     Field,
     RegridderCache,
-    axes_of,
     blocks,
     time_name,
     times_of,

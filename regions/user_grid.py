@@ -14,9 +14,10 @@ import xarray as xr
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import DAILY
 from ibis_dalec.inputs.variables import RAW
+from regions.daily import read_daily
 from regions.files import matching_files
 from regions.grid import Cells, Grid
-from regions.gridded import Field, delivered, read_daily, target
+from regions.gridded import Field, delivered, target
 
 KNOWN = {**RAW, **DAILY}
 

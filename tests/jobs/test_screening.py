@@ -1,6 +1,5 @@
 """``masm screen`` with the linear model: resumable, of files, with a stated choice."""
 
-import json
 
 import numpy as np
 import pandas as pd
@@ -8,7 +7,7 @@ import pytest
 import xarray as xr
 
 from jobs.run import open_run
-from jobs.screening import gather, screening_pixels, selection_of
+from jobs.screening import selection_of
 
 pytestmark = pytest.mark.usefixtures("small_process_model")
 

@@ -9,7 +9,7 @@ from ibis_dalec.inputs.humidity import specific_humidity_from_vapour_pressure
 from ibis_dalec.inputs.pressure import pressure_from_elevation
 from regions.build import build_cube
 from regions.catalogue import read_catalogue
-from regions.check import check_cube, check_sources
+from regions.check import check_cube
 from regions.products import ProductSource
 from regions.provider_files import (
     write_daymet,
@@ -19,6 +19,7 @@ from regions.provider_files import (
     write_narr,
     write_raster,
 )
+from regions.source_report import check_sources
 from regions.windows import window_starts
 
 from .conftest import at_cells, plane
@@ -151,7 +152,7 @@ def test_the_check_of_the_files_names_the_years_without(source, folder):
 def test_a_resumed_build_does_not_read_what_it_has_read(source, tmp_path, monkeypatch):
     path = tmp_path / "c.zarr"
     calls = []
-    import regions.products as products
+    import regions.product_files as products
 
     real = products.read_weather
 
