@@ -23,6 +23,7 @@ MEANINGS = {
     "model_nan": "the model gave no finite numbers where it was tried",
     "surrogate_not_fitted": "the surrogate is wrong where the posterior is",
     "not_converged": "chains on the surrogate disagree",
+    "no_posterior": "the method chosen gives a best point or what is not ruled out",
     "timed_out": "took longer than execution.pixel_minutes",
     "out_of_memory": "the machine had too little memory",
     "bug": "an error of the program; the failure file has its traceback",
