@@ -61,6 +61,11 @@ class Parameters(StrEnum):
 
     DEFAULT = "default"
     CALIBRATED = "calibrated"
+    UPSCALED = "upscaled"
+    ENSEMBLE = "ensemble"
+
+
+REGION_ONLY = (Parameters.UPSCALED, Parameters.ENSEMBLE)
 
 
 @app.command()
@@ -140,28 +145,76 @@ def calibrate(
 
 
 @app.command()
-def simulate(
-    run: RunPath,
-    parameters: Annotated[
-        Parameters | None, typer.Option(help="one of the two; both by default")
-    ] = None,
-    pixel: PixelIds = None,
-) -> None:
-    """Run the model with default and with calibrated parameters."""
-    with guarded(run, "simulate"):
-        from jobs.verbs import simulate_run
+def upscale(run: RunPath) -> None:
+    """Train, validate and map the parameters of a whole region, with uncertainty."""
+    with guarded(run, "upscale"):
+        from jobs.regional_verbs import upscale_verb
 
-        sets = [parameters] if parameters else list(Parameters)
-        simulate_run(run, [str(name) for name in sets], pixel or [])
+        upscale_verb(run)
 
 
 @app.command()
-def evaluate(run: RunPath, pixel: PixelIds = None) -> None:
+def simulate(
+    run: RunPath,
+    parameters: Annotated[
+        Parameters | None,
+        typer.Option(help="one of them; upscaled and ensemble need a region"),
+    ] = None,
+    pixel: PixelIds = None,
+    executor: Executors = None,
+    tasks: Tasks = None,
+    task: Task = 0,
+) -> None:
+    """Run the model with default and with calibrated parameters.
+
+    Of a region all pixels are run: with default, calibrated (the sample), upscaled
+    parameters, and the ensemble of upscaled maps.
+    """
+    with guarded(run, "simulate"):
+        from jobs.regional_verbs import is_region, simulate_task, simulate_verb
+
+        if tasks is not None:
+            simulate_task(run, str(parameters), tasks, task)
+        elif (is_region(run) and not pixel) or parameters in REGION_ONLY:
+            sets = [str(parameters)] if parameters else []
+            simulate_verb(run, sets, executor)
+        else:
+            from jobs.verbs import simulate_run
+
+            sets = [parameters] if parameters else [*Parameters][:2]
+            simulate_run(run, [str(name) for name in sets], pixel or [])
+
+
+@app.command()
+def evaluate(
+    run: RunPath,
+    pixel: PixelIds = None,
+    flux_sites: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="towers of a region: sites.csv and their files"
+        ),
+    ] = None,
+) -> None:
     """Score LAI and GPP in both periods, and draw the figures."""
     with guarded(run, "evaluate"):
-        from jobs.verbs import evaluate_run
+        from jobs.regional_verbs import evaluate_verb, is_region
 
-        evaluate_run(run, pixel or [])
+        if (is_region(run) and not pixel) or flux_sites is not None:
+            evaluate_verb(run, flux_sites)
+        else:
+            from jobs.verbs import evaluate_run
+
+            evaluate_run(run, pixel or [])
+
+
+@app.command()
+def export(run: RunPath) -> None:
+    """Write a region's maps (GeoTIFF, STAC), fluxes (CF netCDF) and samples."""
+    with guarded(run, "export"):
+        from jobs.regional_verbs import export_verb
+
+        export_verb(run)
 
 
 @app.command()
@@ -253,16 +306,17 @@ def run_all(
         Executor | None, typer.Option(help="in place of execution.executor")
     ] = None,
 ) -> None:
-    """Calibrate, simulate, evaluate, report: from whatever is done already."""
+    """Every stage in order, then the report, going on from what is done already.
+
+    Calibrate, simulate, evaluate; of a region screen, calibrate, upscale, simulate,
+    evaluate and export.
+    """
     with guarded(run, "run"):
         from jobs.report import write_report
         from jobs.run import open_run
-        from jobs.verbs import calibrate_run, evaluate_run, simulate_run
+        from jobs.run_all import run_everything
 
-        code = calibrate_run(run, executor, [], resume=True)
-        if code != Exit.OVER_BUDGET:
-            simulate_run(run, [str(name) for name in Parameters], [])
-            evaluate_run(run, [])
+        code = run_everything(run, executor)
         write_report(open_run(run))
         show(f"report   {run / 'report.html'}")
     raise typer.Exit(code)

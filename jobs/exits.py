@@ -97,7 +97,7 @@ def _resume(verb: str) -> str:
 def _user_errors() -> tuple[type[Exception], ...]:
     # Only a package that is loaded can have raised its error.
     errors: list[type[Exception]] = [ConfigError]
-    for package in ("ibis_dalec", "masm"):
+    for package in ("ibis_dalec", "masm", "upscale"):
         module = sys.modules.get(f"{package}.errors")
         if module is not None:
             errors.append(module.InputError)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.console import logged, show, table
-from jobs.exits import Exit
 from jobs.figures_screening import draw_screening, importance_table
 from jobs.parameters import parameters
 from jobs.pixels import Pixel
@@ -32,8 +31,14 @@ if TYPE_CHECKING:
 _N_RANKED = 10  # parameters shown of each output, by either method
 
 
-def screen_run(path: Path, executor: str | None) -> Exit:
-    """Screen what is left of a run's screening pixels, and show the selection."""
+def screen_run(path: Path, executor: str | None) -> bool:
+    """Screen what is left of a run's screening pixels, and show the selection.
+
+    Returns
+    -------
+    bool
+        Whether it is done; False when it was submitted to Slurm.
+    """
     run = open_run(path)
     check_screening(run.config.screening)
     start(run)
@@ -51,7 +56,7 @@ def screen_run(path: Path, executor: str | None) -> Exit:
         )
         if whole:
             _show(run, pixels)
-    return Exit.DONE
+    return whole
 
 
 def screen_task(path: Path, tasks: Path, number: int) -> None:

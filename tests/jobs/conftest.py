@@ -92,6 +92,7 @@ def small_process_model(monkeypatch):
 
     monkeypatch.setattr(ibis_dalec, "simulate_batch", linear_model.simulate_batch)
     monkeypatch.setattr(ibis_dalec, "simulate", linear_model.simulate)
+    monkeypatch.setattr(ibis_dalec, "iterate_pixels", linear_model.iterate_pixels)
     monkeypatch.setenv("PYTHONPATH", str(WORKERS))
     # Workers that joblib keeps from an earlier test have that test's environment.
     get_reusable_executor().shutdown(wait=True, kill_workers=True)

@@ -1,6 +1,5 @@
 """``masm screen`` with the linear model: resumable, of files, with a stated choice."""
 
-
 import numpy as np
 import pandas as pd
 import pytest

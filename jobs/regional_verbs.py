@@ -1,0 +1,218 @@
+"""The verbs of a region: upscale, simulate, evaluate, export, and what each shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.console import logged, progress, show, table
+from jobs.errors import ConfigError, Problem
+from jobs.figures_region import draw_diso, draw_totals
+from jobs.flux_sites import score_sites
+from jobs.regional_evaluation import score_region, simulated_sets, summarise_scores
+from jobs.regional_export import export_region
+from jobs.regional_parameters import REGIONAL, region_ids, upscaled_file
+from jobs.regional_run import simulate_block, simulate_region
+from jobs.regional_store import store_path
+from jobs.regional_totals import region_totals, whole_sets
+from jobs.run import Run, open_run, start
+from jobs.sources import synthetic_parts
+from jobs.units import do_task
+from jobs.upscaling import upscale_region
+from jobs.verbs import evaluate_run, simulate_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def is_region(path: Path) -> bool:
+    """Tell whether a run is of a region cube."""
+    return open_run(path).config.pixels.source == "region"
+
+
+def upscale_verb(path: Path) -> None:
+    """Train, validate and map, and show how well it went."""
+    import pandas as pd
+
+    run = _open_region_run(path, "upscale")
+    start(run)
+    with logged(path, "upscale"):
+        n = len(region_ids(run))
+        with progress("covariates", n, "pixels") as on_pixels:
+            found = upscale_region(run, on_pixels)
+    folder = path / "upscaling"
+    show(table(found.counts, "quality control of calibrated pixels", _whole("n_pixels",
+         "n_only")))  # fmt: skip
+    skill = pd.read_csv(folder / "skill.csv")
+    skill["upscaled"] = skill["upscaled"].map({True: "yes", False: "no: mean"})
+    numbers = {str(name): ".2f" for name in skill if skill[name].dtype.kind == "f"}
+    meta = found.upscaler.meta
+    label = (
+        f"{_label(run)}: {meta['n_training']} training pixels, {meta['n_blocks']} "
+        f"blocks of {meta['rules']['block_km']:g} km; R2, coverage of 90 % intervals"
+    )
+    show(table(skill, label, numbers))
+    not_mapped = skill.loc[skill["upscaled"] != "yes", "parameter"]
+    if len(not_mapped):
+        show(
+            f"cannot be upscaled (no skill above the mean): {', '.join(not_mapped)}; "
+            "their maps are the region's mean"
+        )
+    show(
+        f"skill    {folder / 'skill.csv'}\nall      {folder / 'validation.csv'}\n"
+        f"maps     {folder / 'parameters.nc'}\ndraws    {folder / 'draws.nc'}\n"
+        f"model    {folder / 'model'}"
+    )
+
+
+def simulate_verb(path: Path, sets: Sequence[str], executor: str | None) -> bool:
+    """Run the region with parameter sets; tell whether all of them are whole now.
+
+    Without a set: with all that can be run by now, and the calibrated pixels day by
+    day, where that has not been done since their calibration.
+    """
+    run = _open_region_run(path, "simulate")
+    if not sets:
+        upscaled = all(upscaled_file(run, k).exists() for k in ("parameters", "draws"))
+        sets = REGIONAL if upscaled else REGIONAL[:2]
+        stale = _pixels_to_simulate(run)
+        if stale:
+            simulate_run(path, ["default", "calibrated"], stale)
+    start(run)
+    whole = True
+    with logged(path, "simulate"):
+        for name in sets:
+            whole &= simulate_region(run, name, executor)
+    if whole:
+        show("\n".join(f"{name:<10} {store_path(run, name)}" for name in sets))
+    return whole
+
+
+def simulate_task(path: Path, parameter_set: str, tasks: Path, number: int) -> None:
+    """Run the blocks of one Slurm task, in this process."""
+    run = _open_region_run(path, "simulate")
+    work = partial(simulate_block, parameter_set=parameter_set)
+    with logged(path, f"simulate-task-{number}"):
+        do_task(run, work, tasks, number)
+
+
+def evaluate_verb(path: Path, flux_sites: Path | None) -> None:
+    """Score the region before and after, sum it up, and show both."""
+    run = _open_region_run(path, "evaluate")
+    evaluate_run(path, [])
+    sets = simulated_sets(run)
+    if "default" not in sets or len(sets) < 2:
+        raise ConfigError(
+            Problem(
+                str(path / "simulations" / "region"),
+                "nothing to compare",
+                found=f"finished runs: {', '.join(sets) or 'none'}",
+                wanted="default, and calibrated or upscaled",
+                hint=f"masm simulate {path}",
+            )
+        )
+    scores = score_region(run, sets)
+    summary = summarise_scores(scores)
+    _write(run, summary, "region_summary")
+    shown = summary.drop(columns=["r_mean", "rmse_mean", "ae_mean"])
+    formats = dict.fromkeys(("diso_mean", "diso_median", "lowered"), ".3f")
+    formats |= dict.fromkeys(("below_0.3", "better"), ".1%") | {"n_pixels": "d"}
+    show(table(shown, f"{_label(run)}: DISO of 8-day means", formats))
+    draw_diso(scores, run.folder.figures / "region_diso.png", title=_label(run))
+    totals = region_totals(run, whole_sets(run))
+    _show_totals(run, totals)
+    draw_totals(totals, run.folder.figures / "region_totals.png", title=_label(run))
+    if flux_sites is not None:
+        _show_sites(run, flux_sites, [name for name in sets if name != "calibrated"])
+    show(f"scores   {run.folder.evaluation}\nfigures  {run.folder.figures}")
+
+
+def export_verb(path: Path) -> None:
+    """Write maps, fluxes and samples."""
+    run = _open_region_run(path, "export")
+    with logged(path, "export"):
+        files = list(export_region(run))
+    for file in files:
+        show(str(file))
+
+
+def run_region(path: Path, executor: str | None) -> bool:
+    """Do what follows the calibration, in order; tell whether all of it is done.
+
+    With Slurm a stage that was submitted ends the call: the next one goes on.
+    """
+    upscale_verb(path)
+    if not simulate_verb(path, [], executor):
+        return False
+    evaluate_verb(path, None)
+    export_verb(path)
+    return True
+
+
+def _open_region_run(path: Path, verb: str) -> Run:
+    run = open_run(path)
+    if run.config.pixels.source != "region":
+        raise ConfigError(
+            Problem(
+                "config.yaml",
+                "pixels.source",
+                found=run.config.pixels.source,
+                wanted=f"region, for masm {verb} of a whole region",
+                hint="masm init RUN --template region",
+            )
+        )
+    return run
+
+
+def _show_totals(run: Run, totals: pd.DataFrame) -> None:
+    means = totals[totals["year"] == "mean"].drop(columns="year")
+    order = ["flux", "parameters", "total", "low", "high", "unit", "change"]
+    formats = dict.fromkeys(("total", "low", "high"), ".4g") | {"change": "+.1%"}
+    label = f"{_label(run)}: regional totals of carbon, {run.config.periods.observed}"
+    show(table(means[order], label, formats))
+
+
+def _show_sites(run: Run, folder: Path, sets: Sequence[str]) -> None:
+    sites = score_sites(run, folder, sets)
+    if sites.empty:
+        show("no tower of --flux-sites lies in a simulated pixel of the region")
+        return
+    every = sites[sites["year"] == "all"].drop(columns=["year", "pixel"])
+    formats = {
+        str(name): ".3f" if str(name).startswith("diso") else "+.1%"
+        for name in every
+        if str(name).startswith(("diso", "improved"))
+    }
+    show(table(every, f"{_label(run)}: towers, all years", formats | {"n": "d"}))
+
+
+def _pixels_to_simulate(run: Run) -> list[int]:
+    """Return calibrated pixels without a simulation of their own, or an old one."""
+    stale = []
+    for pixel in run.pixels:
+        posterior = run.folder.pixel(pixel.id).posterior
+        made = [run.folder.simulation(pixel.id, name) for name in REGIONAL[:2]]
+        if posterior.exists() and not all(
+            path.exists() and path.stat().st_mtime_ns > posterior.stat().st_mtime_ns
+            for path in made
+        ):
+            stale.append(pixel.id)
+    return stale
+
+
+def _write(run: Run, found: pd.DataFrame, name: str) -> None:
+    from jobs.files import replacing
+
+    with replacing(run.folder.evaluation / f"{name}.csv") as aside:
+        found.to_csv(aside, index=False, float_format="%.6g")
+
+
+def _label(run: Run) -> str:
+    parts = synthetic_parts(run)
+    return run.config.name + (f" ({parts})" if parts else "")
+
+
+def _whole(*names: str) -> dict[str, str]:
+    return dict.fromkeys(names, "d")
