@@ -1,4 +1,4 @@
-"""``masm run`` on a region, with the linear model: every stage, once, then questions."""
+"""``masm run`` on a region, with the linear model: every stage, then questions."""
 
 import json
 
@@ -62,11 +62,11 @@ def chain(tmp_path_factory):
         (path / "config.yaml").write_text(CONFIG)
         done = masm("run", path)
         assert done.exit_code in (0, 3), done.output + str(done.exception)
-        yield path, done.output, patch
+        yield path, done.output
 
 
 def test_every_pixel_of_the_mask_with_weather_is_mapped_and_run(chain):
-    path, _, _ = chain
+    path, _ = chain
     wanted = np.delete(GRID.cells.ids, [NO_WEATHER, BARE])
     with xr.open_dataset(path / "upscaling" / "parameters.nc") as maps:
         np.testing.assert_array_equal(np.sort(maps["pixel"]), wanted)
@@ -78,7 +78,7 @@ def test_every_pixel_of_the_mask_with_weather_is_mapped_and_run(chain):
 
 
 def test_maps_come_near_the_truth_and_the_region_run_with_them_too(chain):
-    path, _, _ = chain
+    path, _ = chain
     true, _ = truth()
     with xr.open_dataset(path / "upscaling" / "parameters.nc") as opened:
         maps = opened.load()
@@ -95,7 +95,7 @@ def test_maps_come_near_the_truth_and_the_region_run_with_them_too(chain):
 
 
 def test_means_of_the_store_are_those_of_the_model(chain):
-    path, _, _ = chain
+    path, _ = chain
     run = open_run(path)
     stored = {g: open_group(run, "default", g).load() for g in ("8day", "monthly")}
     pixel = int(stored["8day"]["pixel"][5])
@@ -116,7 +116,7 @@ def test_means_of_the_store_are_those_of_the_model(chain):
 
 
 def test_totals_add_up_area_forest_and_days(chain):
-    path, _, _ = chain
+    path, _ = chain
     run = open_run(path)
     totals = pd.read_csv(path / "evaluation" / "totals.csv")
     annual = open_group(run, "default", "annual").load()
@@ -130,7 +130,7 @@ def test_totals_add_up_area_forest_and_days(chain):
 
 
 def test_everything_that_was_promised_is_there(chain):
-    path, shown, _ = chain
+    path, shown = chain
     for name in (
         "screening/morris.nc", "screening/selection.csv", "figures/screening.png",
         "upscaling/skill.csv", "upscaling/validation.csv", "upscaling/covariates.nc",
@@ -146,7 +146,7 @@ def test_everything_that_was_promised_is_there(chain):
 
 
 def test_flux_maps_lie_where_their_pixels_are(chain):
-    path, _, _ = chain
+    path, _ = chain
     run = open_run(path)
     with xr.open_dataset(path / "maps" / "fluxes_upscaled_monthly.nc") as opened:
         maps = opened.load()
@@ -162,7 +162,7 @@ def test_flux_maps_lie_where_their_pixels_are(chain):
 
 
 def test_a_second_run_does_nothing_twice(chain):
-    path, _, patch = chain
+    path, _ = chain
     kept = [
         next((path / "screening" / "pixels").glob("*/*.nc")),
         path / "upscaling" / "parameters.nc",
@@ -183,7 +183,7 @@ def test_a_second_run_does_nothing_twice(chain):
 
 
 def test_a_block_that_was_broken_off_is_done_again_to_the_same_numbers(chain):
-    path, _, _ = chain
+    path, _ = chain
     run = open_run(path)
     before = open_group(run, "upscaled", "annual").load()
     mark = path / "simulations" / "region" / "upscaled.done" / "00000"
@@ -196,7 +196,7 @@ def test_a_block_that_was_broken_off_is_done_again_to_the_same_numbers(chain):
 
 
 def test_other_settings_of_the_upscaling_make_other_maps_and_runs(chain):
-    path, _, _ = chain
+    path, _ = chain
     run = open_run(path)
     before = open_group(run, "ensemble", "annual").sizes["draw"]
     text = (path / "config.yaml").read_text()
@@ -208,7 +208,7 @@ def test_other_settings_of_the_upscaling_make_other_maps_and_runs(chain):
 
 
 def test_towers_are_scored_before_and_after_with_the_product_beside(chain, tmp_path):
-    path, _, _ = chain
+    path, _ = chain
     run = open_run(path)
     from jobs.region import open_region
 
@@ -240,7 +240,7 @@ def test_towers_are_scored_before_and_after_with_the_product_beside(chain, tmp_p
 
 
 def test_towers_without_a_list_are_refused(chain, tmp_path):
-    path, _, _ = chain
+    path, _ = chain
     refused = masm("evaluate", path, "--flux-sites", tmp_path)
     assert refused.exit_code == 2
     assert "sites.csv" in refused.stderr
@@ -284,6 +284,6 @@ def test_interval_of_few_draws_holds_the_next_one_nine_times_in_ten():
 
 
 def test_status_of_the_stores_is_readable(chain):
-    path, _, _ = chain
+    path, _ = chain
     plan = json.loads((path / "simulations/region/default.json").read_text())
     assert plan["years"] == "2002-2003"
