@@ -41,7 +41,7 @@ def check(run: Run) -> Iterator[str]:
             f"cost: about {runs} model runs of {cycled} years (spin-up included) a "
             f"pixel, {runs * len(run.pixels)} in all"
         )
-    draws = int(config.calibration.options.get("n_draws", 100_000))
+    draws = int(config.calibration.options.get("n_draws") or 100_000)
     n_parameters = len({p for b in config.calibration.blocks for p in b.parameters})
     size = draws * n_parameters * _BYTES_PER_DRAW / 1e6 * len(run.pixels)
     yield f"disk: at most {size:.0f} MB of posteriors"
