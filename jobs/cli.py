@@ -13,7 +13,7 @@ import typer
 
 from jobs.console import show
 from jobs.cube_cli import region_app
-from jobs.exits import Exit, guarded, requeued_before_walltime
+from jobs.exits import guarded, requeued_before_walltime
 from jobs.initialise import Template
 
 app = typer.Typer(

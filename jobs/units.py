@@ -14,7 +14,8 @@ from pathlib import Path
 
 from jobs import slurm
 from jobs.console import progress, show
-from jobs.errors import ConfigError, Problem, Stopped
+from jobs.errors import ConfigError, Problem
+from jobs.exits import requeued_before_walltime
 from jobs.run import Run
 from jobs.simulation import compile_model
 
@@ -83,13 +84,9 @@ def minutes_for(run: Run, n_runs: int, n_years: int) -> float:
 
 def do_task(run: Run, work: Work, tasks: Path, number: int) -> None:
     """Do the units of one Slurm task here; go back into the queue in time."""
-    try:
+    with requeued_before_walltime():
         for one in slurm.read_task(tasks, number):
             _one(run.folder.path, work, one)
-    except Stopped as stop:
-        if str(stop) == "SIGUSR1":  # the warning before walltime
-            slurm.requeue_this_task()
-        raise
 
 
 def _serial(path: Path, work: Work, left: Sequence[int]) -> Generator[int]:
