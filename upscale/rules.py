@@ -29,7 +29,9 @@ class TrainingRules:
     intervals_for : {"calibrated", "parameter"}
         What p05 to p95 hold in nine of ten pixels: the value that a calibration of the
         pixel would give (its posterior mean), or the parameter itself as such a
-        posterior describes it, which is wider by the posterior's spread.
+        posterior describes it, which is wider by the posterior's spread. They hold
+        nine of ten on blocks without a calibrated pixel; between calibrated neighbours,
+        and of a truth that the calibration itself misses a little, they hold more.
     skill_margin : float
         Standard errors over blocks by which trees have to beat the mean: 1.645 is a
         one-sided test at 5 %.

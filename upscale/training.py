@@ -9,6 +9,7 @@ not beat the mean on held-out blocks is mapped by its mean, and said so.
 from __future__ import annotations
 
 import logging
+import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -308,10 +309,14 @@ def _side_by_side(
     run: Callable[[Parameter], _Outcome], priors: Sequence[Parameter], n_jobs: int
 ) -> list[_Outcome]:
     from joblib import Parallel, delayed
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    # Threads: XGBoost leaves the interpreter while it fits.
-    with threadpool_limits(1):
+    # Threads: XGBoost leaves the interpreter while it fits. Filters of warnings belong
+    # to all threads, so they are set here. A length scale of the kriging baseline at
+    # its limit is an answer: no correlation, or nothing but.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         return Parallel(n_jobs=n_jobs, backend="threading")(
             delayed(run)(prior) for prior in priors
         )
