@@ -1,6 +1,6 @@
 """Reference posteriors of slow models: importance sampling on the model itself.
 
-    python -m benchmarks.reference --target ibis10 --variant 0 --runs 12000
+    python -m benchmarks.reference --target ibis10 --variant 0 --runs 6000
 
 Proposals come from a calibration with many runs, its posterior flattened (its log
 density times 0.7) so that they cover the true one; each is run through the model and
@@ -22,7 +22,7 @@ from benchmarks.targets import TARGETS, Target, as_dataset, cache_folder, make
 
 Array = NDArray[np.float64]
 
-START_RUNS = 600
+START_RUNS = 360
 # The exponent of the proposals.
 FLATTER = 0.7
 PIECE = 2000
@@ -126,7 +126,7 @@ def _emulator(target: Target):  # type: ignore[no-untyped-def]
         problem,
         seed_sequence(_SEED),
         max_runs=START_RUNS,
-        batch_size=50,
+        batch_size=40,
         n_draws=50,
     )
     assert problem.likelihood is not None
@@ -171,7 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--target", default="ibis10", choices=TARGETS)
     parser.add_argument("--variant", type=int, default=0)
-    parser.add_argument("--runs", type=int, default=12_000, help="at least so many")
+    parser.add_argument("--runs", type=int, default=6000, help="at least so many")
     asked = parser.parse_args()
     target = make(asked.target, asked.variant)
     while len(_runs(target)[0]) < asked.runs:

@@ -50,7 +50,8 @@ def priors() -> dict[str, tuple[float, float]]:
 
 
 @cache
-def _weather(variant: int) -> xr.Dataset:
+def weather(variant: int) -> xr.Dataset:
+    """Forcing of a variant: generated from the normals of Harvard Forest."""
     from ibis_dalec.inputs import generate_weather, harvard_normals
 
     rng = np.random.default_rng([20221, variant])
@@ -129,4 +130,4 @@ def twin(variant: int = 0) -> Twin:
     """Return a variant of the problem."""
     rng = np.random.default_rng([variant, 10])
     truth = np.array(list(TRUTH.values())) if variant == 0 else random_truth(rng, 0.2)
-    return Twin.of(_weather(variant), truth, rng)
+    return Twin.of(weather(variant), truth, rng)

@@ -52,13 +52,17 @@ SUSPECT_ERROR = 0.10
 _AGREE, _DISAGREE = 1.03, 1.1
 # Steps for each kept draw of the longer chains that are then tried.
 _LONGER = (2, 6)
-_N_BURN = 100
+_N_BURN = 80
 # Stop before the budget when so many batches in a row changed this little; most of
 # their runs have looked for other modes.
 _N_STABLE = 6
 _STABLE_SHIFT = 0.10
 _STABLE_ERROR = 0.15
 _N_BINS = 8
+# Functions drawn to expect errors by.
+_N_EXPECTED = 200
+# Errors of a dozen draws are so much larger than expected by chance alone.
+_CHANCE = 1.5
 
 
 class Surrogate(Protocol):
@@ -199,6 +203,10 @@ def _sample(
                 settled=n_stable > 0,
             )
         predicted = surrogate.cost(points)
+        expected = earlier = None
+        if last and isinstance(surrogate, SeriesEmulator):
+            expected = surrogate.expected_error(points, _N_EXPECTED, rng)
+            earlier = surrogate.frozen()
         new = problem.run(points)
         runs = runs.append(new)
         error = predicted - new.cost
@@ -238,7 +246,16 @@ def _sample(
     if isinstance(surrogate, SeriesEmulator):
         surrogate.ignore_certain(population)
     chains = _final_chains(surrogate, density, population, n_chains, n_draws, rng)
-    verdict = Verdict.of(surrogate, chains.u, error, share, before, rng=rng)
+    verdict = Verdict.of(
+        surrogate,
+        chains.u,
+        error,
+        share,
+        before,
+        earlier=earlier,
+        expected=expected,
+        rng=rng,
+    )
     return Outcome(
         u=chains.u,
         cost=-2.0 * chains.log_density,
@@ -255,6 +272,7 @@ def _sample(
             "error_check": verdict.check,
             "error_spread": verdict.spread,
             "error_shift": verdict.shift,
+            "error_surprise": verdict.surprise,
         },
     )
 
@@ -467,6 +485,9 @@ def choose_batch(
         if lost:
             chosen.extend(explorer.best(candidates, max(1, size // 3)))
         share = 0.6 if settled else 0.25
+        # A series tells of its surroundings what a bare cost cannot.
+        if isinstance(surrogate, SeriesEmulator):
+            share *= 0.5
         n_far = max(1, round(share * size))
         chosen.extend(explorer.elsewhere(candidates, population, n_far, rng))
     start = np.array(chosen)[:size]
@@ -505,6 +526,8 @@ class Verdict:
     check : from the last batch, predicted before it was run
     spread : between posteriors by functions drawn from the surrogate
     shift : between the posteriors before and after the last batch
+    surprise : size of the errors of the last batch over what the surrogate itself
+        expected; NaN where it has no expectation
     failed : failed runs among the last batch, as a share
     r_hat : split Gelman-Rubin factor of the worst parameter
     """
@@ -514,6 +537,7 @@ class Verdict:
     shift: float
     failed: float
     r_hat: float
+    surprise: float = math.nan
 
     @classmethod
     def of(
@@ -524,26 +548,44 @@ class Verdict:
         share: Array,
         before: Array,
         *,
+        earlier: Callable[[Array], Array] | None = None,
+        expected: Array | None = None,
         rng: np.random.Generator,
     ) -> Verdict:
         """Judge posterior draws (chain, draw, parameter)."""
         pooled = draws.reshape(-1, draws.shape[-1])
         some = pooled[rng.choice(len(pooled), 300, replace=False)]
-        functions = surrogate.sample_cost(some, 40, rng)
-        spread = function_spread(some, -2.0 * surrogate.log_density(some), functions)
+        cost = -2.0 * surrogate.log_density(some)
+        spread = function_spread(some, cost, surrogate.sample_cost(some, 40, rng))
+        if earlier is None:
+            shift = moment_shift(pooled, before)
+        else:
+            # The same draws, reweighted: free of the noise of two samples.
+            shift = function_spread(some, cost, -2.0 * earlier(some)[None])
         good = error[np.isfinite(error)]
         return cls(
             check=weight_error(error, share),
             spread=spread,
-            shift=moment_shift(pooled, before),
+            shift=shift,
             failed=1.0 - len(good) / len(error),
             r_hat=split_gelman_rubin(draws),
+            surprise=(
+                math.nan if expected is None else surprise(error, share, expected)
+            ),
         )
 
     @property
     def error(self) -> float:
-        """Estimated total variation of the marginals."""
-        return max(0.5 * self.check, self.spread, 0.5 * self.shift)
+        """Estimated total variation of the marginals.
+
+        An emulator that knows how wrong it is tells by its spread, which averages
+        over errors as marginals do; one that was surprised is taken to be as much
+        more wrong. Without an expectation the errors themselves must do.
+        """
+        if math.isnan(self.surprise):
+            return max(0.5 * self.check, self.spread, 0.5 * self.shift)
+        more = max(1.0, self.surprise / _CHANCE)
+        return max(self.spread * more, 0.5 * self.shift)
 
     @property
     def status(self) -> str:
@@ -558,6 +600,28 @@ class Verdict:
         if self.error > SUSPECT_ERROR:
             return "surrogate_not_fitted"
         return "not_converged" if self.r_hat > _DISAGREE else ""
+
+
+def surprise(error: Array, share: Array, expected: Array) -> float:
+    """Size of errors over that of expected ones, common offsets left out.
+
+    Parameters
+    ----------
+    error : (n_draws,), predicted minus true cost; NaN where a run failed
+    share : (n_draws,), of the posterior that each draw stands for
+    expected : (n_functions, n_draws), errors that would be no surprise
+    """
+    ok = np.isfinite(error)
+    if ok.sum() < 2:
+        return math.inf
+    part = share[ok] / share[ok].sum()
+
+    def size(errors: Array) -> Array:
+        middle = errors @ part
+        return np.asarray(((errors - middle[:, None]) ** 2) @ part)
+
+    seen = float(size(error[ok][None])[0])
+    return math.sqrt(seen / (float(np.mean(size(expected[:, ok]))) + 1e-12))
 
 
 def strata(population: Array, n: int) -> tuple[Array, Array]:

@@ -17,6 +17,7 @@ Association 103, 570-583.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -190,10 +191,20 @@ class SeriesEmulator:
 
     def log_density(self, u: Array) -> Array:
         """Log likelihood with the emulator's variance included, (n_points,)."""
-        mean, variance = self._predict(u)
-        variance = variance / (1.0 + variance / _MOST_VARIANCE)
-        cost = np.sum(mean**2 / (1.0 + variance) + np.log1p(variance), axis=0)
-        return -0.5 * cost
+        return self.frozen()(u)
+
+    def frozen(self) -> Callable[[Array], Array]:
+        """`log_density` as it is now, whatever is learnt later."""
+        compiled, jagged = self._compiled, self.jagged[:, None]
+
+        def log_density(u: Array) -> Array:
+            mean, variance = compiled.predict(u)
+            variance += jagged
+            variance = variance / (1.0 + variance / _MOST_VARIANCE)
+            cost = np.sum(mean**2 / (1.0 + variance) + np.log1p(variance), axis=0)
+            return np.asarray(-0.5 * cost)
+
+        return log_density
 
     def rough(self, u: Array) -> Array:
         """Approximate log density, cheap: the variance as `lead` found it, (n,)."""
@@ -208,7 +219,7 @@ class SeriesEmulator:
     def lead(self, draws: Array) -> None:
         """Prepare `rough` and `slope` for the surroundings of these draws."""
         _, variance = self._predict(draws)
-        self._weight = 1.0 / (1.0 + np.median(variance, axis=1))
+        self._weight = 1.0 / (1.0 + np.median(variance, axis=1) + self.jagged)
 
     def hopeful(self, u: Array) -> Array:
         """Log density in which runs are sought: the same."""
@@ -217,6 +228,30 @@ class SeriesEmulator:
     def cost(self, u: Array) -> Array:
         """Best guess of -2 log likelihood, (n_points,)."""
         return np.asarray(np.sum(self._compiled.mean(u) ** 2, axis=0))
+
+    @property
+    def jagged(self) -> Array:
+        """Variance of each score about any smooth function, (n_processes,).
+
+        Thresholds in a model (a day on which something begins) make it jump by a
+        little from one parameter set to the next. A marginal of the posterior is an
+        average over such jumps, as over an error of the series.
+        """
+        variance = np.array([gp.noise_sd**2 for gp in self.processes])
+        variance[-1] = 0.0
+        return variance
+
+    def expected_error(self, u: Array, n_draws: int, rng: np.random.Generator) -> Array:
+        """Errors of `cost` at runs to be made that would be no surprise.
+
+        Returns (n_draws, n_points), with the jumps of a jagged model.
+        """
+        total = -self.cost(u) * np.ones((n_draws, 1))
+        for gp, jagged in zip(self.processes, self.jagged, strict=True):
+            drawn = gp.sample(u, n_draws, rng)
+            drawn += np.sqrt(jagged) * rng.standard_normal(drawn.shape)
+            total += drawn**2
+        return -total
 
     def sample_cost(self, u: Array, n_draws: int, rng: np.random.Generator) -> Array:
         """Costs by functions drawn from the emulator, (n_draws, n_points)."""
@@ -249,7 +284,7 @@ def _smoothest(
     """
     fits = [
         GaussianProcess(kernel=kernel).fit(
-            u, y, rng=rng, extra_variance=extra, n_starts=2
+            u, y, rng=rng, extra_variance=extra, n_starts=1, max_iterations=80
         )
         for kernel in ("gaussian", "matern52")
     ]

@@ -16,6 +16,7 @@ from masm.adaptive import (
     split_gelman_rubin,
     spread_points,
     strata,
+    surprise,
     weight_error,
 )
 from masm.exploration import Explorer
@@ -121,6 +122,26 @@ def test_a_surrogate_wrong_at_the_posterior_is_not_believed():
     assert failed.reason == "model_nan"
     apart = Verdict(check=0.0, spread=0.0, shift=0.0, failed=0.0, r_hat=1.3)
     assert (apart.status, apart.reason) == ("suspect", "not_converged")
+
+
+def test_errors_as_large_as_expected_are_no_surprise():
+    rng = np.random.default_rng(6)
+    share = np.full(400, 1 / 400)
+    expected = 2.0 * rng.standard_normal((100, 400))
+    same = 2.0 * rng.standard_normal(400)
+    assert surprise(same, share, expected) == pytest.approx(1.0, abs=0.1)
+    # A common offset does not matter to a posterior; failed runs say nothing.
+    offset = np.where(np.arange(400) < 40, np.nan, 3.0 * same + 50.0)
+    assert surprise(offset, share, expected) == pytest.approx(3.0, abs=0.3)
+
+
+def test_an_emulator_that_was_surprised_is_believed_less():
+    parts = {"check": 0.6, "spread": 0.04, "shift": 0.05, "failed": 0.0, "r_hat": 1.0}
+    assert Verdict(**parts, surprise=0.9).status == "done"
+    assert Verdict(**parts, surprise=0.9).error == pytest.approx(0.04)
+    assert Verdict(**parts, surprise=4.0).reason == "surrogate_not_fitted"
+    # Without an expectation the errors themselves count.
+    assert Verdict(**parts).reason == "surrogate_not_fitted"
 
 
 def test_chains_that_drift_disagree_and_chains_of_one_law_agree():

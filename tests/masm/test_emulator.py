@@ -119,3 +119,37 @@ def test_the_carbon_models_posterior_is_found_from_its_series():
     assert found.mmtv < 0.06
     assert found.largest_tv < 0.1
     assert found.gskl < 0.1
+
+
+def test_jumps_of_a_model_are_noise_that_the_likelihood_counts():
+    """A series that jumps by 0.5 sd from run to run, whatever the smooth part does."""
+    rng = np.random.default_rng(3)
+    shape = np.sin(np.linspace(0.0, 6.0, 50))
+    shape /= np.linalg.norm(shape)
+
+    def model(u):
+        jump = 0.5 * np.sin(1e5 * u[:, :1]) * np.sqrt(2.0)
+        return (8.0 * (u[:, :1] - 0.5) + 2.0 * u[:, 1:] + jump) * shape
+
+    emulator = SeriesEmulator(White(), 2)
+    emulator.update(runs_of(model, latin_hypercube(80, 2, rng)), rng)
+    assert emulator.jagged[0] == pytest.approx(0.25, rel=0.4)
+    u = np.array([[0.5, 0.9]])
+    # The score's square counts as that of an error with variance 1 + v, v capped.
+    variance = emulator.jagged[0] / (1.0 + emulator.jagged[0])
+    cost = emulator.cost(u)[0]
+    expected = -0.5 * (cost / (1.0 + variance) + np.log1p(variance))
+    assert emulator.log_density(u)[0] == pytest.approx(expected, abs=0.1)
+    assert emulator.log_density(u)[0] > -0.5 * cost + 0.1
+
+
+def test_a_frozen_density_stays_as_it_was(decay):
+    rng = np.random.default_rng(0)
+    emulator = SeriesEmulator(White(), 3)
+    runs = runs_of(decay, latin_hypercube(30, 3, rng))
+    emulator.update(runs, rng)
+    u = rng.random((20, 3))
+    frozen, before = emulator.frozen(), emulator.log_density(u)
+    emulator.refit(runs.append(runs_of(decay, rng.random((20, 3)))), rng)
+    assert not np.allclose(emulator.log_density(u), before, rtol=1e-3)
+    assert_allclose(frozen(u), before, rtol=1e-10)
