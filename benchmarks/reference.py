@@ -104,7 +104,8 @@ def _propose(target: Target) -> tuple[Array, Array]:
 
 def _emulator(target: Target):  # type: ignore[no-untyped-def]
     """Emulator and runs of a long calibration, its last batch included."""
-    import masm.adaptive as adaptive
+    from masm.adaptive import sample
+    from masm.emulator import SeriesEmulator
     from masm.likelihood import GaussianLikelihood
     from masm.model import ModelRunner
     from masm.observations import as_streams
@@ -122,7 +123,7 @@ def _emulator(target: Target):  # type: ignore[no-untyped-def]
         ModelRunner(lambda theta: as_dataset(model(theta)), observed),
         GaussianLikelihood(observed),
     )
-    outcome = adaptive.sample(
+    outcome = sample(
         problem,
         seed_sequence(_SEED),
         max_runs=START_RUNS,
@@ -130,7 +131,7 @@ def _emulator(target: Target):  # type: ignore[no-untyped-def]
         n_draws=50,
     )
     assert problem.likelihood is not None
-    emulator = adaptive.SeriesEmulator(problem.likelihood, problem.n_parameters)
+    emulator = SeriesEmulator(problem.likelihood, problem.n_parameters)
     return emulator, outcome.runs
 
 

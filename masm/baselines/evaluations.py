@@ -137,6 +137,6 @@ def check_counts(**options: tuple[object, int]) -> None:
 
 def spread_starts(problem: Problem, n: int, rng: np.random.Generator) -> Array:
     """Latin hypercube sample kept to the constraints, (n, n_parameters)."""
-    from masm.adaptive import spread_points
+    from masm.batches import spread_points
 
     return spread_points(problem, n, rng)

@@ -7,21 +7,19 @@ from numpy.testing import assert_allclose
 
 import masm
 from masm.acquisition import Information, most_informative
-from masm.adaptive import (
-    Verdict,
-    failure_penalty,
-    function_spread,
-    moment_shift,
-    sample,
-    split_gelman_rubin,
-    spread_points,
-    strata,
-    surprise,
-    weight_error,
-)
+from masm.adaptive import sample
+from masm.batches import failure_penalty, spread_points, strata
 from masm.exploration import Explorer
 from masm.priors import as_priors
 from masm.problem import Problem, Runs, seed_sequence
+from masm.verdict import (
+    Verdict,
+    function_spread,
+    moment_shift,
+    split_gelman_rubin,
+    surprise,
+    weight_error,
+)
 
 
 def cost_problem(cost, priors, constraints=()):

@@ -1,0 +1,189 @@
+"""Where the next model runs are made, and where none are.
+
+A batch holds the best point, some posterior draws, points that may lie on another
+mode, and those that tell most of the cost over the posterior (`masm.acquisition`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from masm.acquisition import most_informative
+from masm.chains import latin_hypercube, tempered_population
+from masm.emulator import SeriesEmulator
+from masm.errors import InputError
+from masm.exploration import Explorer
+from masm.problem import Problem, Runs
+from masm.surrogates import Surrogate
+
+Array = NDArray[np.float64]
+
+_N_POOL = 150
+# Runs nearer than this (times the cube's diagonal) to another tell nothing new.
+_NEAR = 1e-3
+
+
+def density_of(
+    problem: Problem, log_density: Callable[[Array], Array], runs: Runs
+) -> Callable[[Array], Array]:
+    """Density kept to the constraints and out of places where the model fails."""
+    failed = runs.u[~runs.ok]
+    if not problem.priors.constraints and len(failed) < 2:
+        return log_density
+    good = runs.u[runs.ok]
+
+    def density(u: Array) -> Array:
+        value = np.full(len(u), -np.inf)
+        ok = problem.allowed(u)
+        if ok.any():
+            value[ok] = log_density(u[ok])
+        if len(failed) >= 2:
+            value += failure_penalty(u, good, failed)
+        return value
+
+    return density
+
+
+def failure_penalty(u: Array, good: Array, failed: Array) -> Array:
+    """Log of how much to avoid places where nearly all runs failed, (n_points,).
+
+    A failure amid good runs is an accident and costs nothing; where failures
+    clearly outnumber the good runs nearby, the model does not work.
+    """
+    reach = 0.12 * math.sqrt(u.shape[1])
+    near_failed = np.exp(-0.5 * (cdist(u, failed) / reach) ** 2).sum(axis=1)
+    near_good = np.exp(-0.5 * (cdist(u, good) / reach) ** 2).sum(axis=1)
+    excess = near_failed - 1.5 - near_good
+    return -20.0 * np.maximum(excess, 0.0)
+
+
+def allowed_start(problem: Problem, rng: np.random.Generator, n: int) -> Array | None:
+    """Uniform points that keep the constraints; None where there are none to keep."""
+    if not problem.priors.constraints:
+        return None
+    return _uniform_allowed(problem, rng, n)
+
+
+def _uniform_allowed(problem: Problem, rng: np.random.Generator, n: int) -> Array:
+    kept: list[Array] = []
+    for _ in range(200):
+        u = rng.random((4 * n, problem.n_parameters))
+        kept.append(u[problem.allowed(u)])
+        if sum(map(len, kept)) >= n:
+            return np.concatenate(kept)[:n]
+    raise InputError(
+        "constraints leave less than a thousandth of the prior",
+        hint="narrow the bounds to the allowed region",
+    )
+
+
+def spread_points(problem: Problem, n: int, rng: np.random.Generator) -> Array:
+    """Latin hypercube sample whose closest points are farthest apart, of twenty."""
+    if problem.priors.constraints:
+        return _uniform_allowed(problem, rng, n)
+    best, widest = np.empty((0, 0)), -1.0
+    for _ in range(20):
+        points = latin_hypercube(n, problem.n_parameters, rng)
+        gap = cdist(points, points)
+        np.fill_diagonal(gap, np.inf)
+        if gap.min() > widest:
+            best, widest = points, float(gap.min())
+    return best
+
+
+def n_drawn(size: int) -> int:
+    """How many points of a batch are plain posterior draws."""
+    return max(2, size // 6)
+
+
+def choose_batch(
+    problem: Problem,
+    surrogate: Surrogate,
+    runs: Runs,
+    population: Array,
+    size: int,
+    rng: np.random.Generator,
+    *,
+    lost: bool = False,
+    settled: bool = False,
+) -> Array:
+    """Next points: the best, a far one, some draws, and the most informative.
+
+    Parameters
+    ----------
+    problem, surrogate, runs
+        So far.
+    population : (n_particles, n_parameters), draws of the present posterior
+    size : number of points
+    rng : numpy.random.Generator
+    lost : whether the surrogate has just been wrong where it put the posterior
+    settled : whether the known posterior needs no more runs, only the unknown
+
+    Returns
+    -------
+    points : (size, n_parameters)
+    """
+    chosen = [population[np.argmin(surrogate.cost(population))]]
+    explorer = Explorer(runs, rng)
+    free = density_of(problem, lambda u: np.zeros(len(u)), runs)
+    candidates = explorer.candidates(rng)
+    candidates = candidates[free(candidates) > -1.0]
+    chosen.extend(population[rng.choice(len(population), n_drawn(size), False)])
+    if len(candidates) > size:
+        if lost:
+            chosen.extend(explorer.best(candidates, max(1, size // 3)))
+        share = 0.6 if settled else 0.25
+        # A series tells of its surroundings what a bare cost cannot.
+        if isinstance(surrogate, SeriesEmulator):
+            share *= 0.5
+        n_far = max(1, round(share * size))
+        chosen.extend(explorer.elsewhere(candidates, population, n_far, rng))
+    start = np.array(chosen)[:size]
+    if len(start) == size:
+        return start
+
+    density = density_of(problem, surrogate.hopeful, runs)
+    wide = tempered_population(
+        lambda u: 0.4 * density(u),
+        problem.n_parameters,
+        rng=rng,
+        n_particles=_N_POOL,
+        n_moves=2,
+        start=allowed_start(problem, rng, _N_POOL),
+    )
+    pool = np.vstack([population[:_N_POOL], wide])
+    near = _NEAR * math.sqrt(problem.n_parameters)
+    pool = pool[cdist(pool, np.vstack([runs.u, start])).min(axis=1) > near]
+    reference = population[rng.choice(len(population), _N_POOL, replace=False)]
+    information = surrogate.information(np.vstack([start, pool]), reference)
+    picked = most_informative(information, len(start), size - len(start))
+    points = np.vstack([start, np.vstack([start, pool])[picked]])
+    short = size - len(points)
+    return points if short == 0 else np.vstack([points, candidates[:short]])
+
+
+def strata(population: Array, n: int) -> tuple[Array, Array]:
+    """Draws that stand for parts of a posterior, small modes included.
+
+    Farthest-first, in standard deviations, from the draw nearest to the middle; each
+    stands for the draws that are nearest to it.
+
+    Returns
+    -------
+    points : (n, n_parameters)
+    share : (n,), of the population, sums to one
+    """
+    scaled = population / (population.std(axis=0) + 1e-12)
+    gap = cdist(scaled, [np.median(scaled, axis=0)])[:, 0]
+    picked = [int(np.argmin(gap))]
+    distance = cdist(scaled, scaled[picked])
+    while len(picked) < n:
+        picked.append(int(np.argmax(distance.min(axis=1))))
+        distance = np.hstack([distance, cdist(scaled, scaled[picked[-1:]])])
+    nearest = np.argmin(distance, axis=1)
+    return population[picked], np.bincount(nearest, minlength=n) / len(population)
