@@ -83,7 +83,7 @@ def calibrate_pixel(
     with _claimed(folder.claim):
         try:
             with _time_limit(run.config.execution.pixel_minutes):
-                result = _calibrate(run, pixel, folder.checkpoint, on_runs)
+                result = _calibrate_whole(run, pixel, folder.checkpoint, on_runs)
         except KeyboardInterrupt as stop:
             ledger.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
             raise
@@ -155,6 +155,21 @@ def thin(result: masm.Result, n_draws: int) -> masm.Result:
         for name, group in result.groups.items()
     }
     return replace(result, groups=groups, attrs={**result.attrs, "n_draws_made": size})
+
+
+def _calibrate_whole(
+    run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
+) -> masm.Result:
+    """Calibrate; a checkpoint that cannot be read is put aside, and costs its runs."""
+    from masm import DamagedCheckpoint
+
+    try:
+        return _calibrate(run, pixel, checkpoint, on_runs)
+    except DamagedCheckpoint as exc:
+        aside = checkpoint.with_suffix(".nc.damaged")
+        os.replace(checkpoint, aside)
+        logger.warning("%s\n  It is now %s; starting afresh.", exc, aside)
+        return _calibrate(run, pixel, checkpoint, on_runs)
 
 
 def _calibrate(

@@ -47,7 +47,8 @@ def collect(run: Run) -> int:
 
     The store has, over ``pixel``: place, ``state`` (a code, see its attributes), cost
     and minutes; over (pixel, parameter): summaries; over (pixel, chain, draw) the
-    draws of each parameter. What is not there is NaN, and its state says why.
+    draws of each parameter. What is not there is NaN, and its state says why. A
+    posterior that cannot be read is put aside, with a warning: its pixel waits again.
 
     Raises
     ------
@@ -65,18 +66,21 @@ def collect(run: Run) -> int:
                 stamp = _stamp(run.folder.pixel(pixel.id).posterior)
                 if stamp != marks[row]:
                     new.append((row, pixel, stamp))
-        for block in _by_block(new):
-            _write_block(store, run, block)
         codes = np.array([_STATES.index(state.state) for state in states], "i1")
+        damaged = [row for block in _by_block(new) for row in _write(store, run, block)]
+        codes[damaged] = _STATES.index("waiting")
         _array(store, "state")[:] = codes
         _consolidate(store)
-    return len(new)
+    return len(new) - len(damaged)
 
 
-def _write_block(
+def _write(
     store: zarr.Group, run: Run, items: Sequence[tuple[int, Pixel, int]]
-) -> None:
-    """Write pixels of some chunks: read these once, fill in rows, write them once."""
+) -> list[int]:
+    """Write pixels of some chunks: read these once, fill in rows, write them once.
+
+    Returns the rows whose result is damaged.
+    """
     names = list(prior_bounds(run.config))
     first = items[0][0] // _BLOCK * _BLOCK
     rows = slice(first, min(first + _BLOCK, len(run.pixels)))
@@ -85,36 +89,60 @@ def _write_block(
         for name in (*_NUMBERS, *names, "at_bound", *_COUNTS, "collected_mtime")
     }
     arrays = {name: np.asarray(array[rows]) for name, array in targets.items()}
+    damaged = []
     for row, pixel, stamp in items:
         folder = run.folder.pixel(pixel.id)
-        at = row - first
-        summary = json.loads(folder.summary.read_text(encoding="utf-8"))
-        here = {name: array[at] for name, array in arrays.items()}
-        _read_pixel(folder, summary, names, here)
-        for count in _COUNTS:
-            arrays[count][at] = summary[count]
-        arrays["collected_mtime"][at] = stamp
+        here = {name: array[row - first] for name, array in arrays.items()}
+        try:
+            summary = json.loads(folder.summary.read_text(encoding="utf-8"))
+            read = _read_pixel(folder, summary, names, here)
+        except PermissionError:
+            raise
+        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as exc:
+            _put_aside(folder, pixel, exc)
+            damaged.append(row)
+            continue
+        for name, value in read.items():
+            arrays[name][row - first] = value
+        arrays["collected_mtime"][row - first] = stamp
     marks = arrays.pop("collected_mtime")
     for name, array in arrays.items():
         targets[name][rows] = array
     targets["collected_mtime"][rows] = marks
+    return damaged
+
+
+def _put_aside(folder: PixelFolder, pixel: Pixel, exc: Exception) -> None:
+    """Keep a damaged posterior under another name, so that the pixel runs again."""
+    aside = folder.posterior.with_suffix(".nc.damaged")
+    os.replace(folder.posterior, aside)
+    logger.warning(
+        "pixel %d: its result cannot be read (%s); it is now %s, and "
+        "`masm calibrate --resume` runs the pixel again",
+        pixel.id,
+        exc,
+        aside,
+    )
 
 
 def _read_pixel(
     folder: PixelFolder,
     summary: dict[str, Any],
     names: Sequence[str],
-    rows: dict[str, np.ndarray],
-) -> None:
-    """Fill a pixel's rows: summaries (parameter,), draws (chain, draw) each."""
+    rows: dict[str, Any],
+) -> dict[str, Any]:
+    """Read a pixel's rows: summaries (parameter,), draws (chain, draw), counts."""
     # Reading a netCDF file's every attribute first takes thirty times as long.
     from h5py import h5d, h5f, h5s, h5t
 
+    read = {name: np.array(row) for name, row in rows.items()}
     for j, name in enumerate(names):
         entry = summary["parameters"][name]
         for number in _NUMBERS:
-            rows[number][j] = np.nan if entry[number] is None else entry[number]
-        rows["at_bound"][j] = {"low": -1, "high": 1}.get(entry["at_bound"], 0)
+            read[number][j] = np.nan if entry[number] is None else entry[number]
+        read["at_bound"][j] = {"low": -1, "high": 1}.get(entry["at_bound"], 0)
+    for count in _COUNTS:
+        read[count] = summary[count]
     opened = h5f.open(os.fsencode(folder.posterior), h5f.ACC_RDONLY)
     try:
         for name in names:
@@ -122,9 +150,10 @@ def _read_pixel(
             draws = np.empty(stored.shape, "f4")
             stored.read(h5s.ALL, h5s.ALL, draws, h5t.NATIVE_FLOAT)
             del stored  # or the file would stay open
-            _lay_out(draws, rows[name])
+            _lay_out(draws, read[name])
     finally:
         opened.close()
+    return read
 
 
 def _lay_out(draws: np.ndarray, row: np.ndarray) -> None:

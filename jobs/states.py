@@ -64,9 +64,12 @@ class PixelState:
 
 
 def state_of(folder: PixelFolder) -> PixelState:
-    """Read the state of a pixel from its folder."""
-    if folder.posterior.exists():
-        summary = _read(folder.summary)
+    """Read the state of a pixel from its folder.
+
+    A posterior without a readable summary, which is written before it, is damage: the
+    pixel waits to be calibrated again.
+    """
+    if folder.posterior.exists() and (summary := _read(folder.summary)):
         state: State = "suspect" if summary.get("status") == "suspect" else "done"
         return PixelState(state, summary.get("reason", ""), summary.get("minutes"))
     if folder.failure.exists():
@@ -110,6 +113,7 @@ def _alive(pid: int) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # no JSON, or no text at all
         return {}
+    return content if isinstance(content, dict) else {}

@@ -6,7 +6,7 @@
 """
 
 from masm.calibrate import Block, calibrate
-from masm.errors import CalibrationFailed, InputError
+from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
 from masm.observations import (
     Errors,
     GivenVariance,
@@ -39,6 +39,7 @@ __all__ = [
     "Block",
     "CalibrationFailed",
     "Constraint",
+    "DamagedCheckpoint",
     "Errors",
     "GivenVariance",
     "InputError",

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masm.errors import InputError
+from masm.errors import DamagedCheckpoint, InputError
 from masm.problem import Runs
 
 logger = logging.getLogger(__name__)
@@ -104,36 +104,40 @@ class Checkpoint:
         import h5netcdf
 
         try:
-            file = h5netcdf.File(self.path, "r")
-        except OSError as exc:
-            raise InputError(
+            with h5netcdf.File(self.path, "r") as file:
+                self._refuse_other(file.attrs.get("format"))
+                recorded = json.loads(str(file.attrs["fingerprint"]))
+                blocks = {n: _read_batches(group) for n, group in file.groups.items()}
+        except InputError:
+            raise
+        except (OSError, KeyError, ValueError, RuntimeError) as exc:
+            raise DamagedCheckpoint(
                 f"checkpoint {self.path} cannot be read",
                 found=str(exc),
                 wanted="a file written by masm.calibrate",
                 hint="Remove it to start afresh.",
             ) from exc
-        with file:
-            if file.attrs.get("format") != _FORMAT:
-                raise InputError(
-                    f"checkpoint {self.path} is not one of ours",
-                    found=repr(file.attrs.get("format")),
-                    wanted=repr(_FORMAT),
-                )
-            recorded = json.loads(str(file.attrs["fingerprint"]))
-            changed = [
-                part
-                for part in sorted({*recorded, *self.fingerprint})
-                if recorded.get(part) != self.fingerprint.get(part)
-            ]
-            if changed:
-                raise InputError(
-                    f"checkpoint {self.path} belongs to another calibration",
-                    found=f"{', '.join(changed)} changed since it was written",
-                    wanted="the same priors, observations, seed, blocks and options",
-                    hint="Remove the file, or give another path, to start afresh.",
-                )
-            for name, group in file.groups.items():
-                self._blocks[name] = _read_batches(group)
+        changed = [
+            part
+            for part in sorted({*recorded, *self.fingerprint})
+            if recorded.get(part) != self.fingerprint.get(part)
+        ]
+        if changed:
+            raise InputError(
+                f"checkpoint {self.path} belongs to another calibration",
+                found=f"{', '.join(changed)} changed since it was written",
+                wanted="the same priors, observations, seed, blocks and options",
+                hint="Remove the file, or give another path, to start afresh.",
+            )
+        self._blocks.update(blocks)
+
+    def _refuse_other(self, found: object) -> None:
+        if found != _FORMAT:
+            raise InputError(
+                f"checkpoint {self.path} is not one of ours",
+                found=repr(found),
+                wanted=repr(_FORMAT),
+            )
 
     def write(self) -> None:
         """Write all runs on record, replacing the file at once."""

@@ -30,6 +30,13 @@ class InputError(ValueError):
         super().__init__("\n".join(lines))
 
 
+class DamagedCheckpoint(InputError):
+    """A checkpoint that cannot be read, or is no checkpoint; nothing was lost with it.
+
+    Model runs are made again from the seed, to the same posterior.
+    """
+
+
 class CalibrationFailed(RuntimeError):
     """A calibration that started and cannot give a posterior.
 

@@ -11,6 +11,8 @@ import pickle
 
 import numpy as np
 import pytest
+import xarray as xr
+import zarr
 
 from jobs.slurm import script
 
@@ -96,20 +98,44 @@ def test_collecting_over_a_pickled_store_does_not_read_it(masm_command, run_path
     assert not (run_path / "posteriors.zarr" / "pixel" / ".zarray").exists()
 
 
+def damage(path, how, mark):
+    """Spoil a file: a pickle in its place, its first half, or nothing at all."""
+    content = path.read_bytes()
+    spoilt = {
+        "pickle": pickle.dumps(Bomb(mark)),
+        "truncated": content[: len(content) // 2],
+        "empty": b"",
+    }
+    path.write_bytes(spoilt[how])
+
+
 @pytest.mark.usefixtures("small_process_model")
-@pytest.mark.parametrize("name", ["checkpoint.nc"])
-def test_a_pickle_in_the_place_of_a_result_is_not_loaded(
-    masm_command, run_path, mark, name
+@pytest.mark.parametrize("how", ["pickle", "truncated", "empty"])
+@pytest.mark.parametrize("name", ["posterior.nc", "checkpoint.nc", "summary.json"])
+def test_a_damaged_result_is_put_aside_and_made_again(
+    masm_command, run_path, mark, name, how
 ):
     folder = run_path / "pixels" / "000" / "00000"
     assert masm_command("calibrate", run_path).exit_code == 0
+    whole = read_draws(folder)
     if name == "checkpoint.nc":
-        (folder / "posterior.nc").unlink()
-    (folder / name).write_bytes(pickle.dumps(Bomb(mark)))
-    for verb in ("status", "collect"):
-        answer = masm_command(verb, run_path)
-        assert answer.exit_code in (0, 2, 3, 4), (verb, answer.output)
-    masm_command("calibrate", run_path, "--resume")
+        (folder / "posterior.nc").rename(folder / "checkpoint.nc")
+    damage(folder / name, how, mark)
+    assert masm_command("status", run_path).exit_code == 0
+    answer = masm_command("collect", run_path)
+    assert answer.exit_code == 0, answer.output
+    store = zarr.open_group(run_path / "posteriors.zarr", mode="r")
+    assert np.isnan(store["vmax"][:]).all()
+    assert store["state"][0] == 0  # waiting
+    assert masm_command("calibrate", run_path, "--resume").exit_code == 0
+    np.testing.assert_array_equal(read_draws(folder), whole)
+    assert masm_command("collect", run_path).exit_code == 0
+    assert np.isfinite(store["vmax"][:]).any()
+
+
+def read_draws(folder):
+    with xr.open_dataset(folder / "posterior.nc", group="posterior") as opened:
+        return opened["vmax"].to_numpy()
 
 
 @pytest.mark.parametrize("key", ["partition", "account"])
@@ -128,5 +154,5 @@ def test_the_name_of_a_run_stays_on_its_line(tmp_path):
     text = script(tmp_path / "a run; mkdir z", name, tmp_path, 0, 1, Slurm())
     assert "rm -rf" not in text.replace("rm-rf", "")
     commands = [row for row in text.splitlines() if not row.startswith("#")]
-    assert len(commands) == 3  # export, exec and its second line
-    assert "'" + str(tmp_path / "a run; mkdir z") + "'" in commands[1]
+    assert [row.split()[0] for row in commands] == ["trap", "export", "exec", "--tasks"]
+    assert "'" + str(tmp_path / "a run; mkdir z") + "'" in commands[2]
