@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -213,6 +214,7 @@ def _line(label: str, part: pd.DataFrame) -> str:
 def efficiency(path: Path, n_pixels: int, rounds: int = 1) -> None:
     """Time the same pixels with two workers and with one."""
     seconds: dict[int, list[float]] = {1: [], 2: []}
+    busy: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
         for workers in (2, 1):
             fresh = path.with_name(f"{path.name}-{workers}-workers")
@@ -221,13 +223,33 @@ def efficiency(path: Path, n_pixels: int, rounds: int = 1) -> None:
             ids = [pixel.id for pixel in run.pixels]
             # Workers are kept from one call to the next: the first one starts them.
             list(run_local(fresh, ids[-workers:], workers))
-            begin = time.perf_counter()
+            begin, spent = time.perf_counter(), _core_seconds()
             list(run_local(fresh, ids[:n_pixels], workers))
             seconds[workers].append(time.perf_counter() - begin)
-            print(f"{workers} workers: {seconds[workers][-1]:.1f} s", flush=True)
+            busy[workers].append(_core_seconds() - spent)
+            print(
+                f"{workers} workers: {seconds[workers][-1]:.1f} s, "
+                f"{busy[workers][-1]:.1f} s of cores",
+                flush=True,
+            )
     one, two = min(seconds[1]), min(seconds[2])
     print(json.dumps({"one_worker_s": one, "two_workers_s": two}))
     print(f"efficiency of two workers: {one / (2.0 * two):.3f}")
+    share = min(busy[1]) / min(busy[2])
+    print(f"core seconds of one worker over those of two: {share:.3f}")
+
+
+def _core_seconds() -> float:
+    """Return the core seconds of this process and its living children so far."""
+    me, total = str(os.getpid()), 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            facts = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if me in (facts[1], stat.parent.name):
+            total += int(facts[11]) + int(facts[12])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def _copy(path: Path, fresh: Path) -> Run:

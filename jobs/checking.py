@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from jobs.config_checks import STREAMS
 from jobs.methods import expected_runs
 from jobs.observed import make_streams
+from jobs.parameters import calibrated_parameters
 from jobs.pixels import Pixel
 from jobs.provenance import checksums
 from jobs.run import Run
 from jobs.sources import forcing_of, observations_of
+from jobs.status import status_of
 
 _BYTES_PER_DRAW = 8
+_N_CHAINS = 4  # that keep_draws is meant for
+_BYTES_BESIDE = 200_000  # model runs, fit and attributes in a posterior.nc
 
 
 def check(run: Run) -> Iterator[str]:
@@ -41,10 +45,24 @@ def check(run: Run) -> Iterator[str]:
             f"cost: about {runs} model runs of {cycled} years (spin-up included) a "
             f"pixel, {runs * len(run.pixels)} in all"
         )
-    draws = int(config.calibration.options.get("n_draws") or 100_000)
-    n_parameters = len({p for b in config.calibration.blocks for p in b.parameters})
-    size = draws * n_parameters * _BYTES_PER_DRAW / 1e6 * len(run.pixels)
-    yield f"disk: at most {size:.0f} MB of posteriors"
+    yield _time(run)
+    n_columns = len(calibrated_parameters(config)) + 1  # and the log density
+    draws = _N_CHAINS * config.calibration.keep_draws * n_columns * _BYTES_PER_DRAW
+    size = (draws + _BYTES_BESIDE) * len(run.pixels) / 1e6
+    yield f"disk: about {size:.3g} MB of posteriors, half as much again when collected"
+
+
+def _time(run: Run) -> str:
+    started = run.folder.lock.exists()
+    median = status_of(run.folder, run.pixels).median_minutes if started else None
+    pace = median or run.config.execution.slurm.pixel_minutes_guess
+    source = (
+        "the median of those finished"
+        if median
+        else "a guess, execution.slurm.pixel_minutes_guess; calibrate a few to measure"
+    )
+    hours = pace * len(run.pixels) / 60.0
+    return f"time: about {hours:.2g} core-hours at {pace:.2g} min a pixel ({source})"
 
 
 def _unit(stream: str) -> str:

@@ -54,7 +54,8 @@ def check_lock(config: Config, document: Document, path: Path) -> None:
         problems.append(
             document.problem(
                 key,
-                found=str(asked.get(key, "nothing")),
+                found=str(asked.get(key, "nothing"))
+                + ("" if document.holds(key) else ", the default of this version"),
                 wanted=f"{locked.get(key, 'nothing')} (in {path.name})",
                 hint="What this run computed rests on it. Put it back, "
                 "or start a new run folder.",

@@ -15,6 +15,7 @@ def check_region(run: Run) -> Iterator[str]:
     rule = region_of(run.config).sample
     sample = draw_sample(run.config, run.folder.path)
     cube = open_region(run.cube)
+    yield f"reading {len(cube)} pixels of {cube.path}"
     yield from check_cube(cube).holdings()
     yield (
         f"mask: {sample.masked.size} of {len(cube)} pixels with more than "

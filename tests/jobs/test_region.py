@@ -321,6 +321,8 @@ def test_check_reports_the_cube_the_mask_and_the_sample_and_computes_nothing(
         "3 to calibrate",
         "g m-2 d-1",
         "cost: about",
+        "core-hours at 10 min a pixel",
+        "disk: about",
     ):
         assert wanted in told.output
     assert sorted(path.name for path in run_path.iterdir()) == ["config.yaml"]
