@@ -1,9 +1,9 @@
 """What a calibration gives: the posterior, how it was made, how far to trust it.
 
 A `Result` is a handful of labelled datasets with the names ArviZ knows (posterior,
-prior, sample_stats, posterior_predictive, observed_data) and two of its own: runs,
-every model run made, and fit, the scores of default and calibrated parameters. On
-disk each is a group of one netCDF-4 file.
+prior, sample_stats, posterior_predictive, prior_predictive, observed_data) and two
+of its own: runs, every model run made, and fit, the scores of default and calibrated
+parameters. On disk each is a group of one netCDF-4 file.
 """
 
 from __future__ import annotations
@@ -277,8 +277,11 @@ def assemble(
         groups["observed_data"] = _observed(likelihood)
         if predictive is not None and predictive.series is not None:
             groups["posterior_predictive"] = _predictive(
-                likelihood, predictive.series[predictive.ok]
+                likelihood, predictive.series[predictive.ok], "posterior"
             )
+        first = _first_runs(parts)
+        if first is not None:
+            groups["prior_predictive"] = _predictive(likelihood, first, "prior")
     if fit is not None:
         groups["fit"] = fit
     outcomes = [outcome for _, outcome in parts]
@@ -442,7 +445,20 @@ def _times(likelihood: GaussianLikelihood) -> dict[str, Any]:
     }
 
 
-def _predictive(likelihood: GaussianLikelihood, series: Array) -> xr.Dataset:
+def _first_runs(parts: Sequence[tuple[Problem, Outcome]]) -> Array | None:
+    """Series of the runs made before anything was known, (run, n_obs).
+
+    Their points are spread evenly over the prior. None where a calibration has blocks
+    (no run of the first spans the prior of all parameters) or does not say.
+    """
+    _, outcome = parts[0]
+    n = int(outcome.attrs.get("n_initial", 0))
+    if len(parts) > 1 or n == 0 or outcome.runs.series is None:
+        return None
+    return np.asarray(outcome.runs.series[:n][outcome.runs.ok[:n]])
+
+
+def _predictive(likelihood: GaussianLikelihood, series: Array, of: str) -> xr.Dataset:
     import xarray as xr
 
     variables = {
@@ -456,5 +472,5 @@ def _predictive(likelihood: GaussianLikelihood, series: Array) -> xr.Dataset:
     return xr.Dataset(
         variables,
         coords={**_chain_draw(1, len(series)), **_times(likelihood)},
-        attrs={"note": "model runs at posterior draws, without observation error"},
+        attrs={"note": f"model runs at {of} draws, without observation error"},
     )

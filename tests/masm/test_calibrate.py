@@ -280,6 +280,22 @@ def test_the_result_survives_the_disk_and_arviz_opens_it(twin, quick, tmp_path):
     assert predicted.sizes["gpp_time"] == data.observed_data["gpp"].size == 138
 
 
+def test_the_prior_predictive_is_the_first_runs_spread_over_the_prior(
+    twin_streams, tmp_path
+):
+    result = masm.calibrate(
+        twin_streams.model, twin_streams.targets, twin_streams.priors, seed=2,
+        max_runs=45, n_draws=40,
+    )  # fmt: skip
+    predicted = result.groups["prior_predictive"]["gpp"]
+    n = predicted.sizes["draw"]
+    assert n == result.attrs["n_initial"]
+    first = result.groups["runs"].isel(run=slice(0, n))
+    # The season's peak follows the parameter of that name, one run for each draw.
+    assert np.corrcoef(predicted.max("gpp_time")[0], first["peak"])[0, 1] > 0.95
+    assert predicted.max() > result.groups["posterior_predictive"]["gpp"].max()
+
+
 def test_the_summary_flags_a_parameter_at_its_bound(twin, quick):
     priors = {**twin.priors, "peak": (9.5, 20.0)}  # the truth is 9
     result = masm.calibrate(twin.model, twin.targets, priors, seed=7, **quick)
