@@ -207,7 +207,12 @@ def draw_fit_of_samples(
 
 
 def draw_score_distributions(
-    scores: pd.DataFrame, target: Path, *, title: str, units: dict[str, str]
+    scores: pd.DataFrame,
+    target: Path,
+    *,
+    title: str,
+    units: dict[str, str],
+    after: str = "calibrated",
 ) -> None:
     """Draw R², RMSE, AE and DISO of all pixels, before and after (Figure 8).
 
@@ -221,6 +226,8 @@ def draw_score_distributions(
         Says where the data come from.
     units : dict
         Unit of each stream.
+    after : str
+        The parameter set that is laid beside the default.
     """
     streams = list(dict.fromkeys(scores["stream"]))
     figure, axes = new_figure(len(streams), len(_SCORES), height=2.2)
@@ -228,7 +235,7 @@ def draw_score_distributions(
         part = scores[scores["stream"] == stream]
         for j, (score, label) in enumerate(_SCORES.items()):
             axis = axes[i, j]
-            _before_and_after(axis, part, score)
+            _before_and_after(axis, part, score, after)
             unit = f" ({units[stream]})" if score in ("rmse", "ae") else ""
             axis.set_xlabel(label + unit, fontsize=8)
             if score == "ae":
@@ -238,8 +245,10 @@ def draw_score_distributions(
     save_figure(figure, target, scores)
 
 
-def _before_and_after(axis: Any, scores: pd.DataFrame, column: str) -> None:
-    """Draw histograms of a score with default and calibrated parameters."""
+def _before_and_after(
+    axis: Any, scores: pd.DataFrame, column: str, after: str = "calibrated"
+) -> None:
+    """Draw histograms of a score with default parameters and with others."""
     values = scores[column].to_numpy(float)
     values = values[np.isfinite(values)]
     if not values.size:
@@ -248,7 +257,7 @@ def _before_and_after(axis: Any, scores: pd.DataFrame, column: str) -> None:
     edges = np.linspace(low, high if high > low else low + 1e-6, 21)
     for parameters, colour, hatch in (
         ("default", ORANGE, "////"),
-        ("calibrated", BLUE, None),
+        (after, BLUE, None),
     ):
         part = scores.loc[scores["parameters"] == parameters, column].to_numpy(float)
         # What lies beyond the 98th percentile counts in the last bin.

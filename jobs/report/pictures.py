@@ -12,7 +12,9 @@ from jobs import figures_checks, figures_many
 from jobs.config_checks import STREAMS
 from jobs.parameters import prior_bounds
 from jobs.pixels import Pixel
+from jobs.report.regional import draw_regional
 from jobs.report.results import Results
+from jobs.sources import synthetic_parts
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +25,11 @@ def draw_all(results: Results) -> None:
     """Draw the figures of many pixels, and those of belief for a few of them."""
     run, folder = results.run, results.run.folder.figures
     title = run.config.name
-    if run.config.twin is not None:
-        title += ", synthetic"
+    parts = synthetic_parts(run)
+    if parts:
+        title += f", {parts}"
+    if run.config.pixels.source == "region":
+        draw_regional(results, title)
     if not results.finished:
         return
     for pixel in _checked(results):

@@ -13,6 +13,7 @@ from jobs.provenance import read_record
 from jobs.report.parts import Fact, Link, Section, link, picture, table_of
 from jobs.report.pictures import draw_all
 from jobs.report.results import Results
+from jobs.sources import synthetic_parts
 
 if TYPE_CHECKING:
     pass
@@ -79,10 +80,12 @@ def what_ran(results: Results) -> Section:
         Fact("commit", commit or "–", facts_file),
     ]
     section = Section("What ran, and what it cost", "what", facts=facts)
-    if config.twin is not None:
+    parts = synthetic_parts(run)
+    if parts:
         section.notes.append(
-            "Observations are synthetic: the model's own output at known parameters, "
-            "with noise. This tests the calibration and says nothing of a real place."
+            f"This run is not of real observations: {parts}, the model's own output at "
+            "known parameters with noise. It tests the calibration and says nothing of "
+            "a real place."
         )
     return section
 
@@ -133,7 +136,7 @@ def screening(results: Results) -> Section:
     _add_pictures(
         results,
         section,
-        "fig01*.png",
+        "screening.png",
         "Box plots of each parameter's share of the Morris index, by stream",
         "Morris screening (Figure 1 of the paper): share of the summed effects.",
     )
@@ -327,12 +330,18 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
                 "Where the upscaling may be applied.",
             ),
         ],
-        [("upscaling/*.csv", "Skill")],
+        [
+            (
+                "upscaling/skill.csv",
+                "Skill at random pixels and on held-out blocks; coverage of intervals (1)",
+            ),
+            ("upscaling/quality_control.csv", "Pixels that quality control dropped"),
+        ],
     ),
     (
         "Flux sites",
         "sites",
-        "evaluate",
+        "evaluate --flux-sites DIR",
         [
             (
                 "fig10*.png",
@@ -340,7 +349,7 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
                 "Fluxes at towers, before and after (Figure 10).",
             )
         ],
-        [("evaluation/*sites*.csv", "Scores at flux sites")],
+        [("evaluation/flux_sites.csv", "Scores at flux sites")],
     ),
     (
         "Maps",
@@ -364,15 +373,15 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
     (
         "Regional totals",
         "totals",
-        "simulate",
+        "evaluate",
         [
             (
                 "fig12*.png",
                 "Annual regional totals of fluxes",
-                "Totals by year (Figure 12).",
+                "Totals by year, and change by season (Figure 12).",
             )
         ],
-        [("evaluation/*totals*.csv", "Totals over the region, with intervals")],
+        [("evaluation/totals.csv", "Totals over the region, with 90 % intervals")],
     ),
 ]
 

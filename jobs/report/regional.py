@@ -1,0 +1,143 @@
+"""Draw what only a region has, from the files that its verbs have left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs import figures_fluxes, figures_many, figures_maps, figures_upscaling
+from jobs.config_checks import STREAMS
+from jobs.errors import ConfigError
+from jobs.report.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from jobs.run import Run
+
+_DAYS_PER_YEAR = 365.2425
+
+
+def draw_regional(results: Results, title: str) -> None:
+    """Draw Figures 5 to 12 and the map of applicability, as far as files are there.
+
+    Parameters
+    ----------
+    results : Results
+        Of a run on a region.
+    title : str
+        Says where the data come from.
+    """
+    folder = results.run.folder.path
+    figures = results.run.folder.figures
+    scores = _table(folder / "evaluation" / "region_scores.csv")
+    points = _table(folder / "upscaling" / "model" / "points.csv")
+    sites = _table(folder / "evaluation" / "flux_sites.csv")
+    if points is not None:
+        figures_upscaling.draw_upscaled(
+            points, figures / "fig05_upscaled.png", title=title
+        )
+    if scores is not None:
+        _draw_scores(scores, figures, title)
+    _draw_upscaled_maps(results.run, figures, title)
+    if sites is not None and any(n.startswith("improved_") for n in sites.columns):
+        figures_fluxes.draw_sites(sites, figures / "fig10_sites.png", title=title)
+    _draw_fluxes(results.run, figures, title)
+
+
+def _draw_scores(scores: pd.DataFrame, figures: Path, title: str) -> None:
+    sets = set(scores["parameters"])
+    if {"calibrated", "upscaled"} <= sets:
+        figures_upscaling.draw_upscaled_scores(
+            scores, figures / "fig06_upscaled_scores.png", title=title
+        )
+    if {"default", "upscaled"} <= sets:
+        both = scores[scores["parameters"].isin(["default", "upscaled"])]
+        figures_many.draw_score_distributions(
+            both[both["period"] == "all"],
+            figures / "fig08_region_scores.png",
+            title=f"{title}, region, all years",
+            units=STREAMS,
+            after="upscaled",
+        )
+        figures_maps.draw_error_maps(
+            scores, figures / "fig09_error_maps.png", title=title
+        )
+
+
+def _draw_upscaled_maps(run: Run, figures: Path, title: str) -> None:
+    import xarray as xr
+
+    path = run.folder.path / "upscaling" / "parameters.nc"
+    if not path.exists():
+        return
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        maps = opened.load()
+    places = _places(run)
+    figures_maps.draw_parameter_maps(
+        maps, places, figures / "fig07_parameter_maps.png", title=title
+    )
+    figures_maps.draw_applicability(
+        maps, places, figures / "applicability.png", title=title
+    )
+
+
+def _draw_fluxes(run: Run, figures: Path, title: str) -> None:
+    import pandas as pd
+
+    means, monthly = [], {}
+    for name in ("default", "upscaled"):
+        annual, monthly[name] = (
+            _store(run, name, "annual"),
+            _store(run, name, "monthly"),
+        )
+        if annual is not None:
+            means.append(_mean_annual(annual).assign(parameters=name))
+    if means:
+        figures_maps.draw_flux_maps(
+            pd.concat(means), figures / "fig11_flux_maps.png", title=title
+        )
+    totals = _table(run.folder.evaluation / "totals.csv")
+    before, after = monthly["default"], monthly["upscaled"]
+    if totals is not None and before is not None and after is not None:
+        weight = before["area"] * before["forest_fraction"].fillna(1.0)
+        seasons = figures_fluxes.season_changes(before, after, weight)
+        figures_fluxes.draw_years(
+            totals, seasons, figures / "fig12_years.png", title=title
+        )
+
+
+def _mean_annual(annual: xr.Dataset) -> pd.DataFrame:
+    """Return each pixel's mean over years, in g m-2 yr-1."""
+    means = (annual[["gpp", "er", "nee"]].mean("time") * _DAYS_PER_YEAR).to_dataframe()
+    renamed = means.reset_index().rename(
+        columns={"lat": "latitude", "lon": "longitude"}
+    )
+    return renamed[["pixel", "latitude", "longitude", "gpp", "er", "nee"]]
+
+
+def _places(run: Run) -> pd.DataFrame:
+    """Return latitude and longitude of every pixel of the region's cube."""
+    import pandas as pd
+
+    from jobs.region import open_region
+
+    cells = open_region(run.cube).cells
+    columns = {"latitude": cells.lat, "longitude": cells.lon}
+    return pd.DataFrame(columns, index=pd.Index(cells.ids, name="pixel"))
+
+
+def _store(run: Run, parameter_set: str, group: str) -> xr.Dataset | None:
+    from jobs.regional_store import open_group
+
+    try:
+        return open_group(run, parameter_set, group).load()
+    except ConfigError:
+        return None
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    import pandas as pd
+
+    return pd.read_csv(path) if path.exists() else None
