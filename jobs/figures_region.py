@@ -14,6 +14,7 @@ from jobs.drawing import (
     ORANGE,
     STREAM_LABELS,
     new_figure,
+    put_title,
     save_figure,
 )
 
@@ -62,7 +63,7 @@ def draw_diso(scores: pd.DataFrame, target: Path, *, title: str) -> None:
             axis.set_title(f"{stream_label}, {period} years", fontsize=9)
             axis.set_xlabel("DISO of 8-day means (1)", fontsize=8)
             axis.set_ylabel("share of pixels", fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    put_title(figure, title)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     save_figure(figure, target, scores)
@@ -99,7 +100,7 @@ def draw_totals(totals: pd.DataFrame, target: Path, *, title: str) -> None:
         axis.set_title(_FLUX_LABELS[flux], fontsize=10)
         axis.set_ylabel("Pg of carbon a year", fontsize=8)
         axis.xaxis.get_major_locator().set_params(integer=True)
-    figure.suptitle(title, fontsize=10)
+    put_title(figure, title)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     save_figure(figure, target, totals)

@@ -333,7 +333,7 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
         [
             (
                 "upscaling/skill.csv",
-                "Skill at random pixels and on held-out blocks; coverage of intervals (1)",
+                "Skill at random pixels and held-out blocks; coverage of intervals (1)",
             ),
             ("upscaling/quality_control.csv", "Pixels that quality control dropped"),
         ],

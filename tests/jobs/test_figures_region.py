@@ -1,4 +1,4 @@
-"""Figures of a region from small tables: a PNG each, beside the CSV it was drawn from."""
+"""Figures of a region from small tables: a PNG each, and the CSV it was drawn from."""
 
 import numpy as np
 import pandas as pd
