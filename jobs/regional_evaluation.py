@@ -84,7 +84,8 @@ def summarise_scores(table: pd.DataFrame) -> pd.DataFrame:
     for (stream, period, name), part in table.groupby(grouping, sort=False):
         before = default.reindex(pd.MultiIndex.from_frame(part[keys])).to_numpy()
         after = part["diso"].to_numpy()
-        both = np.isfinite(before) & np.isfinite(after)
+        # Against itself the default is neither better nor worse.
+        both = np.isfinite(before) & np.isfinite(after) & (name != "default")
         change = before[both] - after[both]
         known = after[np.isfinite(after)]
         rows.append(

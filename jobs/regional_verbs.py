@@ -26,6 +26,20 @@ from jobs.verbs import evaluate_run, simulate_run
 if TYPE_CHECKING:
     import pandas as pd
 
+_SHORT = {
+    "upscaled": "mapped",
+    "r2_random": "R2",
+    "r2_blocked": "blocked",
+    "r2_default": "default",
+    "r2_region_mean": "mean",
+    "r2_nearest_pixel": "nearest",
+    "r2_kriging": "kriging",
+    "coverage_random": "within",
+    "coverage_blocked": "on blocks",
+    "coverage_posterior": "draws",
+}
+"""Columns of ``skill.csv`` as the screen has room for them."""
+
 
 def is_region(path: Path) -> bool:
     """Tell whether a run is of a region cube."""
@@ -47,20 +61,23 @@ def upscale_verb(path: Path) -> None:
          "n_only")))  # fmt: skip
     skill = pd.read_csv(folder / "skill.csv")
     skill["upscaled"] = skill["upscaled"].map({True: "yes", False: "no: mean"})
-    numbers = {str(name): ".2f" for name in skill if skill[name].dtype.kind == "f"}
+    skill = skill.rename(columns=_SHORT)
+    numbers = dict.fromkeys(list(_SHORT.values())[1:], ".2f")
     meta = found.upscaler.meta
     label = (
         f"{_label(run)}: {meta['n_training']} training pixels, {meta['n_blocks']} "
-        f"blocks of {meta['rules']['block_km']:g} km; R2, coverage of 90 % intervals"
+        f"blocks of {meta['rules']['block_km']:g} km; R2, and shares within 90 %"
     )
     show(table(skill, label, numbers))
-    not_mapped = skill.loc[skill["upscaled"] != "yes", "parameter"]
+    not_mapped = skill.loc[skill["mapped"] != "yes", "parameter"]
     if len(not_mapped):
         show(
             f"cannot be upscaled (no skill above the mean): {', '.join(not_mapped)}; "
             "their maps are the region's mean"
         )
     show(
+        "R2 on random test pixels; blocked to kriging: R2 on held-out blocks; within: "
+        "share of calibrated values in the interval\n"
         f"skill    {folder / 'skill.csv'}\nall      {folder / 'validation.csv'}\n"
         f"maps     {folder / 'parameters.nc'}\ndraws    {folder / 'draws.nc'}\n"
         f"model    {folder / 'model'}"

@@ -102,7 +102,11 @@ def gather(run: Run, pixels: Sequence[Pixel]) -> xr.Dataset:
         )
     together = xr.concat(parts, "pixel", coords="minimal", compat="override")
     together = together.assign_coords(
-        pixel=("pixel", [pixel.id for pixel in places]),
+        pixel=(
+            "pixel",
+            [pixel.id for pixel in places],
+            {"long_name": "id of the pixel"},
+        ),
         latitude=(
             "pixel",
             [pixel.latitude for pixel in places],

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_PIXEL = {"long_name": "id of the cell on the global grid"}
 _DRAWS = 5  # which stream of a run's chance draws maps
 
 
@@ -286,6 +287,7 @@ def _train(
 def _write_maps(run: Run, upscaler: upscale.Upscaler, covariates: pd.DataFrame) -> None:
     prediction = upscaler.predict(covariates)
     prediction.attrs["title"] = f"{run.config.name}: upscaled parameters"
+    prediction["pixel"].attrs = dict(_PIXEL)
     _write(prediction, upscaled_file(run, "parameters"))
     seed = int(np.random.default_rng([run.config.seed, _DRAWS]).integers(2**31))
     drawn = upscaler.draw(covariates, run.config.upscaling.draws, seed)
@@ -378,7 +380,7 @@ def _write_covariates(table: pd.DataFrame, path: Path, digest: str) -> None:
             )
             for name in table
         },
-        {"pixel": ("pixel", table.index.to_numpy())},
+        {"pixel": ("pixel", table.index.to_numpy(), _PIXEL)},
         {"digest": digest},
     )
     _write(data, path)
