@@ -6,7 +6,7 @@ the model's lanes are widest at 64. Here ``k`` pixels ask for ``b`` runs each: f
 run is a pixel of its own. Seconds are of the core, so that other work on the machine
 counts for nothing; results are held against each other.
 
-    python -m benchmarks.lockstep [--years 6]
+    python -m benchmarks.lockstep [--years 6] [--repeats 3]
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STREAMS = ("gpp", "lai")
 SPINUP = 10
 
 
-def busy(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
+def busy(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
     """Return the fewest core seconds of some repeats, and the answer."""
     seconds = []
     for _ in range(repeats):
@@ -40,7 +40,9 @@ def main() -> None:
     """Print a table of ratios."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--years", type=int, default=6)
-    years = parser.parse_args().years
+    parser.add_argument("--repeats", type=int, default=3)
+    asked = parser.parse_args()
+    years = asked.years
     print("pixels  runs each  one by one (s)  together (s)  ratio  same numbers")
     for n_pixels, n_runs in ((4, 5), (12, 5), (4, 16), (4, 64)):
         weather = [
@@ -76,8 +78,8 @@ def main() -> None:
                 outputs=STREAMS,
             )
 
-        apart, answers = busy(one_by_one)
-        joint, answer = busy(together)
+        apart, answers = busy(one_by_one, asked.repeats)
+        joint, answer = busy(together, asked.repeats)
         lone = np.concatenate([a["gpp"].to_numpy() for a in answers])
         same = np.array_equal(lone, answer["gpp"].to_numpy())
         print(

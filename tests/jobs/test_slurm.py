@@ -64,6 +64,8 @@ def test_the_script_asks_for_what_the_configuration_says():
         "--job-name=masm-Eastern-US",
     ):
         assert f"#SBATCH {line}\n" in text
+    # A warning that comes before the program can take it does not kill.
+    assert text.index("trap '' USR1") < text.index("exec ")
     assert "'/data/my run'" in text
     assert "$((1000 + SLURM_ARRAY_TASK_ID))" in text
 
