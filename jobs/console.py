@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+_BAR_WIDTH = 50
+
 
 def show(item: Any) -> None:
     """Print a text or a table to standard output."""
@@ -23,6 +26,52 @@ def show(item: Any) -> None:
     width = None if sys.stdout.isatty() else 120
     console = Console(highlight=False, markup=False, width=width)
     console.print(item, soft_wrap=isinstance(item, str))
+
+
+def follow(
+    read: Callable[[], tuple[str, float, bool]], seconds: float, *, in_place: bool
+) -> None:
+    """Show a text again every few seconds until there is nothing to wait for.
+
+    On a terminal it stays in its place, under a bar; elsewhere it is printed again.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the text, the share that is finished, and whether to go on.
+    seconds : float
+        Between two readings.
+    in_place : bool
+        Whether a terminal may be drawn on.
+    """
+    if not (in_place and sys.stdout.isatty()):
+        text, _, busy = read()
+        show(text)
+        while busy:
+            time.sleep(seconds)
+            text, _, busy = read()
+            show(text)
+        return
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    def drawn(text: str, share: float, busy: bool) -> Group:
+        now = datetime.now().astimezone().strftime("%H:%M:%S")
+        foot = f"{now}, again every {seconds:g} s; Ctrl-C ends the watching only"
+        n_full = int(_BAR_WIDTH * share)
+        bar = Text("━" * n_full, "green") + Text("━" * (_BAR_WIDTH - n_full), "dim")
+        bar.append(f" {share:.0%}")
+        return Group(bar, Text(text), Text(foot if busy else now, style="dim"))
+
+    first = read()
+    with Live(drawn(*first), auto_refresh=False) as live:
+        busy = first[2]
+        while busy:
+            time.sleep(seconds)
+            latest = read()
+            busy = latest[2]
+            live.update(drawn(*latest), refresh=True)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from jobs.campaign import (
     refuse_overwriting,
 )
 from jobs.collecting import collect
-from jobs.console import logged, progress, show
+from jobs.console import follow, logged, progress, show
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.evaluation import (
     evaluate_pixel,
@@ -67,16 +66,19 @@ def calibrate_run(
 def show_status(path: Path, *, watch: bool, as_json: bool) -> None:
     """Show where a run stands."""
     run = open_run(path)
-    while True:
+
+    def read() -> tuple[str, float, bool]:
         status = status_of(run.folder, run.pixels)
+        left = status.states["running"] + status.states["waiting"]
+        text = "\n".join(lines(status, path))
         if as_json:
-            show(json.dumps(status.as_dict()))
-        else:
-            show("\n".join(lines(status, path)))
-        busy = status.states["running"] + status.states["waiting"]
-        if not watch or not busy:
-            return
-        time.sleep(_WATCH_SECONDS)
+            text = json.dumps(status.as_dict())
+        return text, 1 - left / status.n_pixels, left > 0
+
+    if watch:
+        follow(read, _WATCH_SECONDS, in_place=not as_json)
+    else:
+        show(read()[0])
 
 
 def retry_run(
@@ -214,9 +216,11 @@ def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int]) -> None:
     if "calibrated" in sets:
         posterior_means(run, pixels[0])  # says what is missing, before anything runs
     start(run)
-    for pixel in pixels:
-        for parameters in sets:
-            simulate_pixel(run, pixel, parameters)
+    with progress("simulate", len(pixels), "pixels") as on_pixels:
+        for pixel in pixels:
+            for parameters in sets:
+                simulate_pixel(run, pixel, parameters)
+            on_pixels(1)
     show(f"simulations in {path / 'simulations'}")
 
 
@@ -226,17 +230,22 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
 
     run = open_run(path)
     pixels = _with_posterior(run, choose(run.pixels, ids), ["calibrated"])
-    every = []
-    for position, pixel in enumerate(pixels):
-        comparison, scores = evaluate_pixel(run, pixel)
-        every.append(scores)
-        if position >= _N_SHOWN and not ids:
+    found = []
+    with progress("evaluate", len(pixels), "pixels") as on_pixels:
+        for position, pixel in enumerate(pixels):
+            comparison, scores = evaluate_pixel(run, pixel)
+            kept = comparison if position < _N_SHOWN or ids else None
+            found.append((pixel, kept, scores))
+            on_pixels(1)
+    every = [scores for _, _, scores in found]
+    for pixel, shown_comparison, scores in found:
+        if shown_comparison is None:
             continue
         label = pixel.name
         if parts := synthetic_parts(run):
             label += f", {parts}"
         figures = run.folder.figures
-        draw_fit(comparison, figures / f"fit_{pixel.slug}.png", title=label)
+        draw_fit(shown_comparison, figures / f"fit_{pixel.slug}.png", title=label)
         result = masm.open_result(run.folder.pixel(pixel.id).posterior)
         truth = known_truth(run, pixel) or None
         draw_posterior(

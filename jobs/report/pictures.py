@@ -42,7 +42,7 @@ def draw_all(results: Results) -> None:
         figures_many.draw_best_parameters(
             store, folder / "fig03_best_parameters.png", title=title
         )
-    if len(results.finished) > 1 and results.truths:
+    if len(results.finished) > 1 and len(results.truths) == len(results.finished):
         figures_checks.draw_coverage(
             store,
             {

@@ -11,9 +11,9 @@ import numpy as np
 from jobs.parameters import parameters, prior_bounds
 from jobs.pixels import Pixel
 from jobs.run import Run
+from jobs.sources import known_truth
 from jobs.states import FINISHED, PixelState, state_of
 from jobs.summaries import read_summary
-from jobs.twin import truth_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,14 +134,10 @@ class Results:
 
     @cached_property
     def truths(self) -> dict[int, dict[str, float]]:
-        """True parameters of each finished pixel of a twin; empty without a twin."""
-        if self.run.config.twin is None:
-            return {}
+        """True parameters of each finished pixel, where they are known; else empty."""
         known = {name: row.default for name, row in parameters().items()}
-        return {
-            pixel.id: known | truth_of(self.run.config, pixel)
-            for pixel in self.finished
-        }
+        found = {pixel.id: known_truth(self.run, pixel) for pixel in self.finished}
+        return {i: known | truth for i, truth in found.items() if truth}
 
     def store(self) -> xr.Dataset:
         """Return the collected posteriors of finished pixels, opened lazily."""

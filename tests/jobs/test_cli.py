@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from jobs.console import follow
+
 
 def test_the_command_line_loads_nothing_heavy():
     program = (
@@ -22,6 +24,7 @@ def test_help_names_every_verb_with_a_sentence(masm_command):
     told = masm_command("--help").output
     for verb in (
         "init",
+        "report",
         "check",
         "calibrate",
         "status",
@@ -34,3 +37,9 @@ def test_help_names_every_verb_with_a_sentence(masm_command):
     ):
         assert f"│ {verb} " in told
         assert "Usage" in masm_command(verb, "--help").output
+
+
+def test_watching_ends_when_nothing_is_left_to_wait_for(capsys):
+    readings = iter([("half", 0.5, True), ("whole", 1.0, False), ("more", 1.0, True)])
+    follow(lambda: next(readings), 0.0, in_place=True)
+    assert capsys.readouterr().out.split() == ["half", "whole"]
