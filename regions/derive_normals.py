@@ -63,15 +63,15 @@ RECIPES = {
     ),
     "US-UMB": Recipe(
         45.5598, "FLX_US-UMB_*", "umichbiological",
-        "C. Gough, G. Bohrer, P. Curtis, doi:10.18140/FLX/1440093",
+        "C. Gough, G. Bohrer, P. Curtis, Pastorello et al. 2020, doi:10.1038/s41597-020-0534-3",
     ),
     "US-Oho": Recipe(
         41.5545, "FLX_US-Oho_*", "turkeypointdbf",
-        "J. Chen, H. Chu, A. Noormets, doi:10.18140/FLX/1440088",
+        "J. Chen, H. Chu, A. Noormets, Pastorello et al. 2020, doi:10.1038/s41597-020-0534-3",
     ),
     "US-Wi3": Recipe(
         46.6347, "FLX_US-Wi3_*", "boundarywaters",
-        "J. Chen, doi:10.18140/FLX/1440057",
+        "J. Chen, Pastorello et al. 2020, doi:10.1038/s41597-020-0534-3",
     ),
 }  # fmt: skip
 
