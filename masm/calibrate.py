@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from masm.assembly import assemble, draws_of
 from masm.checkpoint import Checkpoint, digest
 from masm.errors import InputError
 from masm.likelihood import GaussianLikelihood
@@ -18,7 +19,7 @@ from masm.model import Map, Model, ModelRunner
 from masm.observations import ObservedSeries, Stream, as_streams
 from masm.priors import Priors, as_priors
 from masm.problem import Outcome, Problem, Seed, seed_sequence
-from masm.result import Result, assemble, draws_of
+from masm.result import Result
 from masm.scores import scores
 
 if TYPE_CHECKING:

@@ -284,7 +284,7 @@ def _smoothest(
     """
     fits = [
         GaussianProcess(kernel=kernel).fit(
-            u, y, rng=rng, extra_variance=extra, n_starts=1, max_iterations=80
+            u, y, rng=rng, extra_variance=extra, n_starts=2
         )
         for kernel in ("gaussian", "matern52")
     ]

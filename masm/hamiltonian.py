@@ -30,7 +30,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from masm.chains import Chains, LogDensity, _clean, _Mixture
+from masm.chains import Chains, LogDensity, clean
+from masm.mixture import Mixture
 
 Array = NDArray[np.float64]
 
@@ -85,7 +86,7 @@ def hamiltonian_chains(
     x = _probit(np.asarray(starts, float))
     space = _Space(log_density, guide, x)
     z = space.inward(x)
-    mixture = _Mixture(z, rng)
+    mixture = Mixture(z, rng)
     walk = _Walk(space, z[:n_chains])
     u = np.empty((n_chains, n_steps, z.shape[1]))
     kept = np.empty((n_chains, n_steps))
@@ -99,7 +100,7 @@ def hamiltonian_chains(
             late = late[:: 1 + len(late) // _N_FITTED]
             x = space.outward(walk.z)
             space = _Space(log_density, guide, late)
-            mixture = _Mixture(space.inward(late), rng)
+            mixture = Mixture(space.inward(late), rng)
             walk = _Walk(space, space.inward(x))
         if rng.random() < _SHARE_MIXTURE:
             share = walk.jump(mixture, rng)
@@ -140,10 +141,10 @@ class _Walk:
         new, pushed = _leapfrog(self.space, self.z, push, size, n)
         rough = self.space.rough(new)
         gain = 0.5 * np.sum(push**2 - pushed**2, axis=1) + rough - self.rough
-        even = float(np.mean(np.exp(np.minimum(_clean(gain), 0.0))))
+        even = float(np.mean(np.exp(np.minimum(clean(gain), 0.0))))
         return self._second(new, rough, gain, rng), even
 
-    def jump(self, mixture: _Mixture, rng: np.random.Generator) -> float:
+    def jump(self, mixture: Mixture, rng: np.random.Generator) -> float:
         """Draw from the mixture, in two stages; returns the share accepted."""
         new = mixture.draw(len(self.z), rng)
         rough = self.space.rough(new)
@@ -173,7 +174,7 @@ class _Walk:
 
 
 def _accept(log_chance: Array, rng: np.random.Generator) -> NDArray[np.bool_]:
-    return np.asarray(np.log1p(-rng.random(len(log_chance))) < _clean(log_chance))
+    return np.asarray(np.log1p(-rng.random(len(log_chance))) < clean(log_chance))
 
 
 def _leapfrog(
@@ -212,7 +213,7 @@ class _Space:
     def value(self, z: Array) -> tuple[Array, Array]:
         """Logs of the flat prior in these coordinates and of the density, (n,)."""
         x = self.outward(z)
-        return -0.5 * np.sum(x**2, axis=1), _clean(self._log_density(special.ndtr(x)))
+        return -0.5 * np.sum(x**2, axis=1), clean(self._log_density(special.ndtr(x)))
 
     def rough(self, z: Array) -> Array:
         """Approximate log density in these coordinates, (n_points,)."""

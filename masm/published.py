@@ -42,11 +42,12 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from masm.chains import Chains, ensemble_chains, latin_hypercube, surrogate_chains
+from masm.chains import Chains, ensemble_chains, latin_hypercube
 from masm.design import initial_points
 from masm.diagnostics import GELMAN_RUBIN_LIMIT, convergence, has_converged
 from masm.errors import CalibrationFailed, InputError
 from masm.gp import GaussianProcess
+from masm.metropolis import surrogate_chains
 from masm.problem import Outcome, Problem, Runs, seed_sequence
 
 Array = NDArray[np.float64]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masm.assembly import assemble
 from masm.errors import InputError
 from masm.methods import DEFAULT_METHOD, method_of
 from masm.priors import as_priors
 from masm.problem import Problem, Seed, seed_sequence
-from masm.result import Result, assemble
+from masm.result import Result
 from masm.samples import Samples
 
 Array = NDArray[np.float64]

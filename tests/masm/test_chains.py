@@ -8,11 +8,11 @@ from scipy import stats
 from masm.chains import (
     ensemble_chains,
     latin_hypercube,
-    surrogate_chains,
     tempered_population,
 )
 from masm.errors import InputError
 from masm.gp import GaussianProcess
+from masm.metropolis import surrogate_chains
 
 MEAN = np.array([0.4, 0.6, 0.5])
 SD = np.array([0.05, 0.08, 0.04])

@@ -2,10 +2,10 @@ import h5netcdf
 import pytest
 
 import masm
+from masm.assembly import assemble
 from masm.model import CostRunner
 from masm.problem import Problem, seed_sequence
 from masm.published import sample
-from masm.result import assemble
 
 
 def test_a_cost_alone_makes_a_result_without_observations(tmp_path):

@@ -1,0 +1,119 @@
+"""What each ingredient of the series emulator buys: the same run without it.
+
+    python -m benchmarks.ablation --target dalec6 --seeds 1 2
+
+One line for each ingredient left out: MMTV, largest TV, gsKL, CPU seconds, verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.surrogate import run
+from benchmarks.targets import TARGETS
+
+Array = NDArray[np.float64]
+
+
+def _no_variance(stack: ExitStack) -> None:
+    stack.enter_context(mock.patch("masm.emulator._MOST_VARIANCE", 1e-9))
+
+
+def _no_jumps(stack: ExitStack) -> None:
+    stack.enter_context(
+        mock.patch(
+            "masm.emulator.SeriesEmulator.jagged",
+            property(lambda self: np.zeros(len(self.processes))),
+        )
+    )
+
+
+def _no_weighting(stack: ExitStack) -> None:
+    from masm.emulator import Basis
+
+    weighted = Basis.of
+
+    def plain(whitened: Array, weight: Array, most: int) -> Basis:
+        return weighted(whitened, np.ones_like(weight), most)
+
+    stack.enter_context(mock.patch("masm.emulator.Basis.of", plain))
+
+
+def _no_information(stack: ExitStack) -> None:
+    def anything(information: Any, n_given: int, size: int) -> list[int]:
+        # The pool's first rows are draws of the posterior, in no order.
+        return list(range(n_given, n_given + size))
+
+    stack.enter_context(mock.patch("masm.batches.most_informative", anything))
+
+
+def _no_search(stack: ExitStack) -> None:
+    def nowhere(self: Any, candidates: Array, *more: Any) -> Array:
+        return candidates[:0]
+
+    stack.enter_context(mock.patch("masm.batches.Explorer.elsewhere", nowhere))
+
+
+def _no_smooth_kernel(stack: ExitStack) -> None:
+    from masm.gp import GaussianProcess
+
+    def matern(u: Array, y: Array, extra: Array, rng: np.random.Generator) -> Any:
+        return GaussianProcess().fit(u, y, rng=rng, extra_variance=extra, n_starts=2)
+
+    stack.enter_context(mock.patch("masm.emulator._smoothest", matern))
+
+
+def _no_slope(stack: ExitStack) -> None:
+    from masm.chains import ensemble_chains
+
+    def blind(
+        density: Any, guide: Any, starts: Array, *, n_chains: int, **options: Any
+    ) -> Any:
+        return ensemble_chains(density, starts[:n_chains], **options)
+
+    stack.enter_context(mock.patch("masm.adaptive.hamiltonian_chains", blind))
+
+
+WITHOUT: dict[str, Callable[[ExitStack], None]] = {
+    "nothing": lambda stack: None,
+    "predictive variance": _no_variance,
+    "noise of jumps": _no_jumps,
+    "weighted components": _no_weighting,
+    "informative runs": _no_information,
+    "search elsewhere": _no_search,
+    "choice of kernel": _no_smooth_kernel,
+    "gradient in the chains": _no_slope,
+}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--target", default="dalec6", choices=TARGETS)
+    parser.add_argument("--variant", type=int, default=0)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--without", nargs="+", default=list(WITHOUT), choices=WITHOUT)
+    asked = parser.parse_args()
+    print("| without | seed | MMTV | largest TV | gsKL | CPU s | flagged | error |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name in asked.without:
+        for seed in asked.seeds:
+            with ExitStack() as stack:
+                WITHOUT[name](stack)
+                row = run(asked.target, asked.variant, "series", seed)
+            print(
+                f"| {name} | {seed} | {row.mmtv:.3f} | {row.largest_tv:.3f} "
+                f"| {row.gskl:.3f} | {row.cpu:.1f} | {row.flagged} | {row.error:.3f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
