@@ -57,21 +57,23 @@ class Recipe:
     credit: str
 
 
+FLUXNET = "Pastorello et al. 2020, doi:10.1038/s41597-020-0534-3"
+
 RECIPES = {
     "US-Ha1": Recipe(
         42.5378, "FLX_US-Ha1_*", None, "J. W. Munger, doi:10.18140/FLX/1440071"
     ),
     "US-UMB": Recipe(
         45.5598, "FLX_US-UMB_*", "umichbiological",
-        "C. Gough, G. Bohrer, P. Curtis, Pastorello et al. 2020, doi:10.1038/s41597-020-0534-3",
+        f"C. Gough, G. Bohrer, P. Curtis, {FLUXNET}",
     ),
     "US-Oho": Recipe(
         41.5545, "FLX_US-Oho_*", "turkeypointdbf",
-        "J. Chen, H. Chu, A. Noormets, Pastorello et al. 2020, doi:10.1038/s41597-020-0534-3",
+        f"J. Chen, H. Chu, A. Noormets, {FLUXNET}",
     ),
     "US-Wi3": Recipe(
         46.6347, "FLX_US-Wi3_*", "boundarywaters",
-        "J. Chen, Pastorello et al. 2020, doi:10.1038/s41597-020-0534-3",
+        f"J. Chen, {FLUXNET}",
     ),
 }  # fmt: skip
 
