@@ -89,6 +89,12 @@ _AFRESH_GROWTH = 1.5
 # What the surrogate's own uncertainty may add to a log density: it flattens the
 # posterior where little is known, without making the unknown likely.
 _MOST_BONUS = 1.0
+# Where its standard deviation is larger than this it says nothing of the posterior,
+# however low its mean; finding other modes is the explorer's work. A smaller limit
+# cuts the tails off a wide posterior.
+_KNOWN = 15.0
+# The best run lies within so many times the scale of the best there is.
+_BEST_MISSED = 2.0
 
 
 @dataclass(frozen=True)
@@ -214,9 +220,9 @@ class CostSurrogate:
 
     def log_density(self, u: Array) -> Array:
         """Log likelihood, a little flattened by the surrogate's uncertainty."""
-        mean, variance = self.gp.predict(self.coordinates(u))
-        bonus = variance / (4.0 + variance / _MOST_BONUS)
-        return -0.5 * (self.best + mean - bonus)
+        mean, sd = self._known(u)
+        bonus = sd**2 / (4.0 + sd**2 / _MOST_BONUS)
+        return -0.5 * (self.best + mean - bonus + np.maximum(sd - _KNOWN, 0.0))
 
     def hopeful(self, u: Array) -> Array:
         """Log likelihood in which new runs are sought, tempered until it is known.
@@ -226,9 +232,15 @@ class CostSurrogate:
         that the search goes down from good runs and not into the unknown, where a
         quadratic may fall without end.
         """
+        mean, sd = self._known(u)
+        if self.temperature > 1.0:
+            return -0.5 * (mean + sd) / self.temperature
+        return -0.5 * (mean - np.minimum(sd, _KNOWN) + np.maximum(sd - _KNOWN, 0.0))
+
+    def _known(self, u: Array) -> tuple[Array, Array]:
+        """Mean excess and its standard deviation, no better than runs make likely."""
         mean, variance = self.gp.predict(self.coordinates(u))
-        sign = 1.0 if self.temperature > 1.0 else -1.0
-        return -0.5 * (mean + sign * np.sqrt(variance)) / self.temperature
+        return np.maximum(mean, -_BEST_MISSED * self._scale), np.sqrt(variance)
 
     def cost(self, u: Array) -> Array:
         """Best guess of -2 log likelihood, (n_points,)."""

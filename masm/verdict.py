@@ -22,6 +22,10 @@ SUSPECT_ERROR = 0.10
 # Split Gelman-Rubin factor over which the longest chains are suspect.
 DISAGREE = 1.1
 _N_BINS = 8
+# How much of check, spread and shift counts as error where there is no expectation,
+# on a bare cost. Right posteriors had spreads of at most 0.05, checks of 0.31 and
+# shifts of 0.15; wrong ones had spreads from 0.08 (`benchmarks.verdict`).
+_COST_WEIGHTS = (0.25, 2.0, 0.5)
 # Errors of a dozen draws are so much larger than expected by chance alone.
 _CHANCE = 1.5
 
@@ -89,10 +93,12 @@ class Verdict:
 
         An emulator that knows how wrong it is tells by its spread, which averages
         over errors as marginals do; one that was surprised is taken to be as much
-        more wrong. Without an expectation the errors themselves must do.
+        more wrong. Without an expectation, on a bare cost, the errors of the last
+        batch count for less: it has since been learned from.
         """
         if math.isnan(self.surprise):
-            return max(0.5 * self.check, self.spread, 0.5 * self.shift)
+            parts = self.check, self.spread, self.shift
+            return max(w * part for w, part in zip(_COST_WEIGHTS, parts, strict=True))
         more = max(1.0, self.surprise / _CHANCE)
         return max(self.spread * more, 0.5 * self.shift)
 

@@ -142,6 +142,12 @@ def test_an_emulator_that_was_surprised_is_believed_less():
     assert Verdict(**parts).reason == "surrogate_not_fitted"
 
 
+def test_on_a_bare_cost_the_spread_of_functions_weighs_most():
+    parts = {"check": 0.3, "spread": 0.04, "shift": 0.1, "failed": 0.0, "r_hat": 1.0}
+    assert Verdict(**parts).status == "done"
+    assert Verdict(**{**parts, "spread": 0.06}).reason == "surrogate_not_fitted"
+
+
 def test_chains_that_drift_disagree_and_chains_of_one_law_agree():
     rng = np.random.default_rng(4)
     noise = rng.standard_normal((8, 1000, 2))

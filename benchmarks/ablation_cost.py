@@ -1,0 +1,69 @@
+"""What each ingredient of `masm.sample_cost` buys: the same problems without it.
+
+Run ``python -m benchmarks.ablation_cost --targets dalec6 --variants 1 --seeds 2``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from benchmarks.targets import TARGETS
+from benchmarks.verdict import judge
+from masm.coordinates import Warp
+
+
+def _straight(u: Any, cost: Any, noise: Any) -> Warp:
+    return Warp.none(u.shape[1])
+
+
+def _cold(excess: Any, d: int) -> float:
+    return 1.0
+
+
+# What replaces an ingredient, by the name it has in its module.
+_SURROGATE, _EXPLORATION = "masm.cost_surrogate.", "masm.exploration."
+WITHOUT: dict[str, dict[str, Callable[..., Any] | float]] = {
+    "nothing": {},
+    "bent axes": {_SURROGATE + "straightening": _straight},
+    "temperature": {_SURROGATE + "temperature": _cold},
+    "distrust of the unknown": {
+        _SURROGATE + "_KNOWN": np.inf,
+        _SURROGATE + "_BEST_MISSED": np.inf,
+    },
+    "leads from afar": {_EXPLORATION + "_PROMISING": 0.0},
+}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--targets", nargs="+", default=["dalec6"], choices=TARGETS)
+    parser.add_argument("--variants", nargs="+", type=int, default=[0])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--without", nargs="+", default=list(WITHOUT), choices=WITHOUT)
+    parser.add_argument("--max-runs", type=int, help="in place of the usual budget")
+    asked = parser.parse_args()
+    for name in asked.targets:
+        for variant in asked.variants:
+            for without in asked.without:
+                for seed in asked.seeds:
+                    with ExitStack() as stack:
+                        for what, instead in WITHOUT[without].items():
+                            stack.enter_context(patch(what, instead))
+                        row = judge(name, variant, seed, asked.max_runs)
+                    print(
+                        f"without {without}: {row.target} seed {seed} runs {row.runs} "
+                        f"mmtv {row.mmtv:.3f} largest tv {row.largest_tv:.3f} "
+                        f"{row.status} error {row.error:.2f}",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""How far the verdict of `masm.sample_cost` can be trusted, with its weights' source.
+
+    python -m benchmarks.verdict --targets modes dalec6 --variants 0 1 2 --seeds 1 2 \
+        --csv verdict.csv
+
+Runs targets of known posterior, keeps the parts of each verdict beside the true
+distance (a stopped study goes on from its file), and prints, for several thresholds
+of the self-assessed error, how many right posteriors would be flagged and how many
+wrong ones would not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.metrics import distance
+from benchmarks.targets import TARGETS, make
+
+RIGHT, WRONG = 0.06, 0.15
+THRESHOLDS = (0.06, 0.08, 0.10, 0.12, 0.15)
+BUDGET = {2: 70, 3: 85, 4: 100, 5: 110, 6: 120, 10: 180}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One calibration: what it says of itself, and what is true."""
+
+    target: str
+    seed: int
+    max_runs: int
+    runs: int
+    status: str
+    error: float
+    error_check: float
+    error_spread: float
+    error_shift: float
+    mmtv: float
+    largest_tv: float
+    gskl: float
+
+
+def judge(name: str, variant: int, seed: int, max_runs: int | None) -> Judged:
+    """Calibrate one target and measure it."""
+    import masm
+
+    target = make(name, variant)
+    budget = max_runs or BUDGET[target.n_parameters]
+    result = masm.sample_cost(target.cost, target.priors, seed=seed, max_runs=budget)
+    columns = [result.posterior[name].to_numpy().ravel() for name in target.priors]
+    measured = distance(np.stack(columns, axis=1), target.truth())
+    parts = {
+        f.name: float(result.attrs[f.name])
+        for f in fields(Judged)
+        if f.name.startswith("error")
+    }
+    return Judged(
+        target=target.name,
+        seed=seed,
+        max_runs=budget,
+        runs=result.n_model_runs,
+        status=result.status,
+        mmtv=measured.mmtv,
+        largest_tv=measured.largest_tv,
+        gskl=measured.gskl,
+        **parts,
+    )
+
+
+def read(path: Path) -> list[Judged]:
+    """Read the rows of a file; none where there is no file yet."""
+    if not path.exists():
+        return []
+    makers = {"str": str, "int": int, "float": float}
+    with path.open(newline="") as file:
+        return [
+            Judged(**{f.name: makers[str(f.type)](row[f.name]) for f in fields(Judged)})
+            for row in csv.DictReader(file)
+        ]
+
+
+def table(rows: Iterable[Judged]) -> str:
+    """What would be flagged at each threshold of the self-assessed error."""
+    error, mmtv = np.array([(row.error, row.mmtv) for row in rows]).T
+    lines = [
+        f"| threshold | right (<= {RIGHT}) flagged | wrong (> {WRONG}) unflagged "
+        "| worst unflagged MMTV |",
+        "|---|---|---|---|",
+    ]
+    for threshold in THRESHOLDS:
+        passed = error <= threshold
+        right, wrong = mmtv <= RIGHT, mmtv > WRONG
+        lines.append(
+            f"| {threshold:.2f} | {np.sum(right & ~passed)} of {right.sum()} "
+            f"| {np.sum(wrong & passed)} of {wrong.sum()} "
+            f"| {mmtv[passed].max(initial=0.0):.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--targets", nargs="+", default=["modes"], choices=TARGETS)
+    parser.add_argument("--variants", nargs="+", type=int, default=[0])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--max-runs", type=int, help="in place of the usual budget")
+    parser.add_argument("--csv", type=Path, required=True, help="rows are added here")
+    asked = parser.parse_args()
+    rows = read(asked.csv)
+    done = {(row.target, row.seed, row.max_runs) for row in rows}
+    for name in asked.targets:
+        for variant in asked.variants:
+            target = make(name, variant)
+            budget = asked.max_runs or BUDGET[target.n_parameters]
+            for seed in asked.seeds:
+                if (target.name, seed, budget) in done:
+                    continue
+                row = judge(name, variant, seed, budget)
+                print(row, flush=True)
+                new = not asked.csv.exists()
+                with asked.csv.open("a", newline="") as file:
+                    writer = csv.DictWriter(file, list(asdict(row)))
+                    if new:
+                        writer.writeheader()
+                    writer.writerow(asdict(row))
+                rows.append(row)
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
