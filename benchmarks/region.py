@@ -193,7 +193,7 @@ def _masm(*words: object, unless: Path) -> None:
 def _configure(path: Path, asked: argparse.Namespace) -> None:
     """Set sample, years and size of the ensemble, once."""
     text = path.read_text(encoding="utf-8")
-    if "upscaling:" in text:
+    if "# of the benchmark" in text:
         return
     first, last = (int(year) for year in asked.years.split("-"))
     middle = first + max(1, round(0.6 * (last - first)))
@@ -205,7 +205,9 @@ def _configure(path: Path, asked: argparse.Namespace) -> None:
         text = re.sub(rf"(?m)^(  {key}:) \d{{4}}(-\d{{4}})?", rf"\1 {value}", text)
     text = re.sub(r"(?m)^(    calibration:) [\d.]+", rf"\1 {asked.calibration}", text)
     text = re.sub(r"(?m)^(    screening:) [\d.]+", rf"\1 {asked.screening}", text)
-    text += f"\nupscaling: {{draws: {asked.draws}, folds: {asked.folds}}}\n"
+    text = text.replace("\nupscaling:", f"\nupscaling:\n  folds: {asked.folds}")
+    text = re.sub(r"(?m)^(  draws:) \d+", rf"\1 {asked.draws}", text)
+    text += "# of the benchmark\n"
     path.write_text(text, encoding="utf-8")
 
 

@@ -293,7 +293,8 @@ def _write_maps(run: Run, upscaler: upscale.Upscaler, covariates: pd.DataFrame) 
     drawn = upscaler.draw(covariates, run.config.upscaling.draws, seed)
     stacked = drawn.to_dataarray("parameter", name="draw_value").to_dataset()
     stacked.attrs = drawn.attrs
-    _write(stacked.astype("f4"), upscaled_file(run, "draws"))
+    # Not in single precision: a draw at its bound would be rounded across it.
+    _write(stacked, upscaled_file(run, "draws"))
 
 
 def _write(data: xr.Dataset, path: Path) -> None:

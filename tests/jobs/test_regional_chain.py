@@ -23,6 +23,7 @@ import masm as masm_package
 from jobs.cli import app
 from jobs.errors import ConfigError
 from jobs.flux_sites import score_sites
+from jobs.parameters import prior_bounds
 from jobs.regional_evaluation import simulated_sets
 from jobs.regional_store import Store, open_group, window_bounds
 from jobs.regional_totals import next_draw
@@ -95,6 +96,17 @@ def test_maps_come_near_the_truth_and_the_region_run_with_them_too(chain):
     for stream in ("gpp", "lai"):
         diso = chosen.sort_index().loc[(stream, "validation"), "diso_mean"]
         assert diso["calibrated"] < diso["upscaled"] < diso["default"]
+
+
+def test_draws_keep_to_the_prior_to_the_last_bit(chain):
+    path, _ = chain
+    bounds = prior_bounds(open_run(path).config)
+    with xr.open_dataset(path / "upscaling" / "draws.nc") as opened:
+        drawn = opened["draw_value"].load()
+    for name, (low, high) in bounds.items():
+        values = drawn.sel(parameter=name).to_numpy().astype(float)
+        assert low <= values.min()
+        assert values.max() <= high
 
 
 def test_means_of_the_store_are_those_of_the_model(chain):
