@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PIXEL = {"long_name": "id of the cell on the global grid"}
+_ENDS = {
+    "default": "default of the parameter",
+    "low": "lower bound of the prior",
+    "high": "upper bound of the prior",
+    "dissimilarity_limit": "dissimilarity where the area of applicability ends",
+    "quality": "where the value comes from",
+}
 _DRAWS = 5  # which stream of a run's chance draws maps
 
 
@@ -288,6 +295,8 @@ def _write_maps(run: Run, upscaler: upscale.Upscaler, covariates: pd.DataFrame) 
     prediction = upscaler.predict(covariates)
     prediction.attrs["title"] = f"{run.config.name}: upscaled parameters"
     prediction["pixel"].attrs = dict(_PIXEL)
+    for name, meaning in _ENDS.items():
+        prediction[name].attrs.setdefault("long_name", meaning)
     _write(prediction, upscaled_file(run, "parameters"))
     seed = int(np.random.default_rng([run.config.seed, _DRAWS]).integers(2**31))
     drawn = upscaler.draw(covariates, run.config.upscaling.draws, seed)
