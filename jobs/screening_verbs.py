@@ -28,6 +28,7 @@ from jobs.units import do_task, do_units, minutes_for
 if TYPE_CHECKING:
     import xarray as xr
 
+_MUCH = 0.02  # share of variance that should not be left out unseen
 _N_RANKED = 10  # parameters shown of each output, by either method
 
 
@@ -116,12 +117,14 @@ def _show(run: Run, pixels: Sequence[Pixel]) -> None:
             f"selected and adds {', '.join(less) or 'none'}; the blocks decide"
         )
     if run.config.screening.sobol_pixels:
-        _show_sobol(run, pixels, effects)
+        _show_sobol(run, pixels, effects, selected.parameters)
     folder = run.folder.path / "screening"
     show(f"effects  {folder / 'morris.nc'}\nshares   {written}\nfigure   {figure}")
 
 
-def _show_sobol(run: Run, pixels: Sequence[Pixel], effects: xr.Dataset) -> None:
+def _show_sobol(
+    run: Run, pixels: Sequence[Pixel], effects: xr.Dataset, selected: Sequence[str]
+) -> None:
     found = confirm(run, pixels, effects)
     found = found[found["statistic"].isin(["annual", "cost"])]
     means = found.groupby(["stream", "statistic", "parameter"])[
@@ -137,3 +140,11 @@ def _show_sobol(run: Run, pixels: Sequence[Pixel], effects: xr.Dataset) -> None:
     formats |= {"bent": ".2f", "rank_morris": ".0f", "rank_sobol": ".0f"}
     n = found["pixel"].nunique()
     show(table(shown, f"Morris beside Sobol, mean of {n} pixels", formats))
+    # Where the interval reaches zero the index has not been told from nothing.
+    certain = means["total"] - means["total_conf"] > _MUCH
+    left_out = ~means.index.get_level_values("parameter").isin(selected)
+    missed = means[certain & left_out].index.get_level_values("parameter").unique()
+    show(
+        f"left out by Morris though they hold more than {_MUCH:.0%} of the variance of "
+        f"an output (bends, interactions): {', '.join(missed) or 'none'}"
+    )
