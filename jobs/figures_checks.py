@@ -29,7 +29,7 @@ from jobs.drawing import (
 if TYPE_CHECKING:
     import xarray as xr
 
-_N_RANK_BINS, _N_TRACED, _MAX_CHAINS = 20, 4, 20
+_N_RANK_BINS, _N_TRACED, _MAX_CHAINS = 10, 4, 10
 LEVELS = np.linspace(0.05, 0.95, 19)
 """Nominal levels of the coverage figure, 1."""
 
@@ -98,7 +98,7 @@ def rank_shares(draws: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray (at most 20 chains, 20)
+    ndarray (at most 10 chains, 10)
         Relative to an even share.
     """
     from scipy.stats import rankdata
