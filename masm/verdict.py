@@ -23,8 +23,8 @@ SUSPECT_ERROR = 0.10
 DISAGREE = 1.1
 _N_BINS = 8
 # How much of check, spread and shift counts as error where there is no expectation,
-# on a bare cost. Right posteriors had spreads of at most 0.03, checks of 0.40 and
-# shifts of 0.19; wrong ones had spreads from 0.07 (`benchmarks.verdict`).
+# on a bare cost. Right posteriors had spreads of at most 0.055, checks of 0.59 and
+# shifts of 0.19; wrong ones had spreads from 0.075 (`benchmarks.verdict`).
 _COST_WEIGHTS = (0.2, 2.0, 0.5)
 # Errors of a dozen draws are so much larger than expected by chance alone.
 _CHANCE = 1.5
