@@ -1,12 +1,14 @@
 """``masm run`` on a region, with the linear model: every stage, then questions."""
 
 import json
+from pathlib import Path
 
 import linear_region
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from joblib.externals.loky import get_reusable_executor
 from linear_model import iterate_pixels
 from linear_region import (
     BARE,
@@ -207,6 +209,20 @@ def test_a_block_that_was_broken_off_is_done_again_to_the_same_numbers(chain):
     assert masm("simulate", path, "--parameters", "upscaled").exit_code == 0
     assert mark.exists()
     xr.testing.assert_identical(open_group(run, "upscaled", "annual").load(), before)
+
+
+def test_worker_processes_write_the_same_numbers(chain, monkeypatch):
+    path, _ = chain
+    monkeypatch.setenv("PYTHONPATH", str(Path(linear_region.__file__).parent))
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    run = open_run(path)
+    before = open_group(run, "ensemble", "annual").load()
+    for mark in (path / "simulations" / "region" / "ensemble.done").iterdir():
+        mark.unlink()
+    words = ("simulate", path, "--parameters", "ensemble", "--executor", "local")
+    done = masm(*words)
+    assert done.exit_code == 0, done.output
+    xr.testing.assert_identical(open_group(run, "ensemble", "annual").load(), before)
 
 
 def test_other_settings_of_the_upscaling_make_other_maps_and_runs(chain):
