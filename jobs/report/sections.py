@@ -29,7 +29,7 @@ MEANINGS = {
     "out_of_memory": "the machine had too little memory",
     "bug": "an error of the program; the failure file has its traceback",
 }
-_MAX_ROWS = 60  # of a table read from a file
+_MAX_ROWS = 25  # of a table read from a file
 
 
 def sections(results: Results) -> list[Section]:
@@ -212,24 +212,21 @@ def fit(results: Results) -> Section:
         diso = part.pivot(index="pixel", columns="parameters", values="diso")
         row: dict[str, Any] = {"stream": stream, "unit": STREAMS[stream]}
         row["period"] = period
-        for score, label in (("r", "R"), ("rmse", "RMSE"), ("ae", "AE")):
-            row[f"{label} default"] = by.loc["default", score]
-            row[f"{label} calibrated"] = by.loc["calibrated", score]
-        row["DISO default"] = by.loc["default", "diso"]
-        row["DISO calibrated"] = by.loc["calibrated", "diso"]
+        for score in ("r", "rmse", "ae", "diso"):
+            before, after = by.loc["default", score], by.loc["calibrated", score]
+            row[score.upper()] = f"{before:.3f} → {after:.3f}"
         row["DISO better in"] = (diso["calibrated"] < diso["default"]).mean()
         rows.append(row)
     n = scores["pixel"].nunique()
     over = f"Medians over {n} pixels" if n > 1 else "Scores"
     frame = pd.DataFrame(rows)
-    formats = {name: ".3f" for name in frame.columns[3:]}
-    formats["DISO better in"] = ".0%"
+    formats = {"DISO better in": ".0%"}
     source = [link(run, run.folder.path / "report" / "scores.csv")]
     section.tables.append(
         table_of(
             frame,
-            f"{over} of 8-day means. RMSE and AE (mean of model minus observed) have "
-            "the stream's unit. DISO is 0 for a perfect fit.",
+            f"{over} of 8-day means, default → calibrated. RMSE and AE (mean of model "
+            "minus observed) have the stream's unit. DISO is 0 for a perfect fit.",
             source,
             formats,
         )
