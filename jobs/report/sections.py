@@ -213,7 +213,10 @@ def fit(results: Results) -> Section:
         row: dict[str, Any] = {"stream": stream, "unit": STREAMS[stream]}
         row["period"] = period
         for score in ("r", "rmse", "ae", "diso"):
-            before, after = by.loc["default", score], by.loc["calibrated", score]
+            before, after = (
+                float(by[score]["default"]),
+                float(by[score]["calibrated"]),
+            )
             row[score.upper()] = f"{before:.3f} → {after:.3f}"
         row["DISO better in"] = (diso["calibrated"] < diso["default"]).mean()
         rows.append(row)
