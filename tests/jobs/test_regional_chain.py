@@ -1,6 +1,9 @@
 """``masm run`` on a region, with the linear model: every stage, then questions."""
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import linear_region
@@ -176,6 +179,17 @@ def test_flux_maps_lie_where_their_pixels_are(chain):
     assert maps["gpp"].attrs["units"] == "g m-2 d-1"
     assert maps["time"].attrs["bounds"] == "time_bounds"
     np.testing.assert_allclose(np.diff(maps["lat_bounds"], axis=1), 0.05)
+
+
+def test_flux_maps_pass_the_cf_checker(chain):
+    path, _ = chain
+    checker = shutil.which("compliance-checker", path=str(Path(sys.executable).parent))
+    if checker is None:
+        pytest.skip("compliance-checker is not installed: it comes with masm[test]")
+    file = path / "maps" / "fluxes_upscaled_annual.nc"
+    words = [checker, "--test", "cf:1.11", "--criteria", "lenient", str(file)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout
 
 
 def test_a_second_run_does_nothing_twice(chain):
