@@ -23,7 +23,7 @@ import numpy as np
 
 from jobs.config import Config
 from jobs.errors import DiskFull, OutOfTime
-from jobs.files import write_text
+from jobs.files import put_aside, write_text
 from jobs.ledger import Ledger
 from jobs.observed import make_streams
 from jobs.parameters import parameters, prior_bounds
@@ -166,9 +166,9 @@ def _calibrate_whole(
     try:
         return _calibrate(run, pixel, checkpoint, on_runs)
     except DamagedCheckpoint as exc:
-        aside = checkpoint.with_suffix(".nc.damaged")
-        os.replace(checkpoint, aside)
-        logger.warning("%s\n  It is now %s; starting afresh.", exc, aside)
+        logger.warning(
+            "%s\n  It is now %s; starting afresh.", exc, put_aside(checkpoint)
+        )
         return _calibrate(run, pixel, checkpoint, on_runs)
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.errors import ConfigError, Problem
+from jobs.files import put_aside
 from jobs.parameters import parameters, prior_bounds
 from jobs.pixels import Pixel
 from jobs.run import Run
@@ -99,7 +100,13 @@ def _write(
         except PermissionError:
             raise
         except (OSError, KeyError, ValueError, RuntimeError, TypeError) as exc:
-            _put_aside(folder, pixel, exc)
+            logger.warning(
+                "pixel %d: its result cannot be read (%s); it is now %s, and "
+                "`masm calibrate --resume` runs the pixel again",
+                pixel.id,
+                exc,
+                put_aside(folder.posterior),
+            )
             damaged.append(row)
             continue
         for name, value in read.items():
@@ -110,19 +117,6 @@ def _write(
         targets[name][rows] = array
     targets["collected_mtime"][rows] = marks
     return damaged
-
-
-def _put_aside(folder: PixelFolder, pixel: Pixel, exc: Exception) -> None:
-    """Keep a damaged posterior under another name, so that the pixel runs again."""
-    aside = folder.posterior.with_suffix(".nc.damaged")
-    os.replace(folder.posterior, aside)
-    logger.warning(
-        "pixel %d: its result cannot be read (%s); it is now %s, and "
-        "`masm calibrate --resume` runs the pixel again",
-        pixel.id,
-        exc,
-        aside,
-    )
 
 
 def _read_pixel(

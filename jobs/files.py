@@ -34,6 +34,13 @@ def write_text(target: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
 
 
+def put_aside(path: Path) -> Path:
+    """Keep a damaged file under the name returned, out of the way of a whole one."""
+    aside = path.with_name(f"{path.name}.damaged")
+    os.replace(path, aside)
+    return aside
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content."""
     with path.open("rb") as opened:
