@@ -16,11 +16,12 @@ from masm.errors import InputError
 from masm.likelihood import GaussianLikelihood
 from masm.methods import DEFAULT_METHOD, WITHOUT_CHECK, method_of
 from masm.model import Map, Model, ModelRunner
-from masm.observations import ObservedSeries, Stream, as_streams
+from masm.observations import as_streams
 from masm.priors import Priors, as_priors
 from masm.problem import Outcome, Problem, Seed, seed_sequence
 from masm.result import Result
 from masm.scores import scores
+from masm.stream import ObservedSeries, Stream
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from masm.observations import ObservedSeries
+from masm.stream import ObservedSeries
 
 Array = NDArray[np.float64]
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from masm.aggregate import Aggregation, is_calendar, plan_aggregation
 from masm.errors import InputError
-from masm.observations import ObservedSeries
 from masm.samples import Samples
+from masm.stream import ObservedSeries
 
 Array = NDArray[np.float64]
 Model = Callable[[Samples], Any]

@@ -19,8 +19,9 @@ from masm.errors import InputError
 from masm.likelihood import GaussianLikelihood
 from masm.model import Model, ModelRunner
 from masm.model import _Call as Call
-from masm.observations import ObservedSeries, as_streams
+from masm.observations import as_streams
 from masm.samples import Samples
+from masm.stream import ObservedSeries
 
 Array = NDArray[np.float64]
 
