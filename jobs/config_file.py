@@ -131,17 +131,18 @@ def read_config(path: Path) -> tuple[Config, Document]:
     """
     document = read_document(path)
     try:
-        return Config.model_validate(_plain(document.tree)), document
+        return Config.model_validate(plain(document.tree)), document
     except ValidationError as exc:
         problems = [_problem(document, dict(error)) for error in exc.errors()]
         raise ConfigError(problems) from exc
 
 
-def _plain(node: Any) -> Any:
+def plain(node: Any) -> Any:
+    """Return a parsed tree as plain mappings, lists and values."""
     if isinstance(node, CommentedMap):
-        return {key: _plain(value) for key, value in node.items()}
+        return {key: plain(value) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
-        return [_plain(value) for value in node]
+        return [plain(value) for value in node]
     return node
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from jobs.config import Config
 from jobs.config_file import Document, read_config
-from jobs.lock import check_inputs, check_lock, write_lock
+from jobs.lock import apply_lock, check_inputs, keys_set, refuse_lost, write_lock
 from jobs.pixels import Pixel, pixels_of, read_pixels, write_pixels
 from jobs.provenance import checksums, read_record, record, write_record
 from jobs.run_folder import RunFolder
@@ -16,11 +16,24 @@ from jobs.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder with its validated configuration."""
+    """A run folder with its validated configuration.
+
+    Attributes
+    ----------
+    folder : RunFolder
+        Where everything stands.
+    config : Config
+        Of a started run with the locked value of every key that the user left out.
+    document : Document
+        What the user wrote.
+    lost : list of str
+        Locked keys that this version of the software cannot use.
+    """
 
     folder: RunFolder
     config: Config
     document: Document
+    lost: list[str] = field(default_factory=list)
 
     @cached_property
     def pixels(self) -> list[Pixel]:
@@ -79,18 +92,20 @@ def open_run(path: Path) -> Run:
     Raises
     ------
     ConfigError
-        If the configuration is wrong in itself or changed since the run started.
+        If the configuration is wrong in itself, or the user changed what the run
+        started with. Defaults of the software may have changed: the locked ones hold.
     """
     from jobs.config_checks import check_meaning
     from jobs.methods import with_defaults
 
     folder = RunFolder(path)
     config, document = read_config(folder.config)
-    check_meaning(config, document)
-    config = with_defaults(config)
-    if folder.lock.exists():
-        check_lock(config, document, folder.lock)
-    return Run(folder, config, document)
+    if not folder.lock.exists():
+        check_meaning(config, document)
+        return Run(folder, with_defaults(config), document)
+    were_set = read_record(folder.record).get("keys_set", ())
+    config, lost = apply_lock(config, document, folder.lock, were_set)
+    return Run(folder, config, document, lost)
 
 
 def start(run: Run) -> None:
@@ -99,13 +114,16 @@ def start(run: Run) -> None:
     Raises
     ------
     ConfigError
-        If an input is missing, or changed since the first start.
+        If an input is missing, or changed since the first start; if the run rests on
+        keys that this version of the software cannot use.
     """
     folder = run.folder
     folder.require_writable()
     inputs = dict(run.inputs)
     recorded = read_record(folder.record)
     if recorded:
+        version = recorded.get("versions", {}).get("masm", "of its start")
+        refuse_lost(run.lost, folder.lock, version)
         if folder.pixel_table.name in recorded["inputs"]:
             inputs[folder.pixel_table.name] = folder.pixel_table
         check_inputs(recorded["inputs"], checksums(inputs))
@@ -114,4 +132,5 @@ def start(run: Run) -> None:
     write_lock(run.config, folder.lock)
     if run.config.pixels.source == "region":
         inputs[folder.pixel_table.name] = folder.pixel_table  # read from now on
-    write_record(folder.record, record(run.config.seed, checksums(inputs)))
+    facts = record(run.config.seed, checksums(inputs))
+    write_record(folder.record, {**facts, "keys_set": keys_set(run.document)})
