@@ -1,12 +1,15 @@
-"""How far the verdict of `masm.sample_cost` can be trusted, with its weights' source.
+"""How far the verdict of a calibration can be trusted, with its weights' source.
 
     python -m benchmarks.verdict --targets modes dalec6 --variants 0 1 2 --seeds 1 2 \
         --csv verdict.csv
+    python -m benchmarks.verdict --series --targets dalec6 dalec10 ibis10 \
+        --csv series.csv
 
-Runs targets of known posterior, keeps the parts of each verdict beside the true
-distance (a stopped study goes on from its file), and prints, for several thresholds
-of the self-assessed error, how many right posteriors would be flagged and how many
-wrong ones would not.
+With ``--series`` `masm.calibrate` sees the model's series, else `masm.sample_cost`
+the cost alone. Runs targets of known posterior, keeps the parts of each verdict beside
+the true distance (a stopped study goes on from its file), and prints, for several
+thresholds of the self-assessed error, how many right posteriors would be flagged and
+how many wrong ones would not.
 """
 
 from __future__ import annotations
@@ -16,11 +19,12 @@ import csv
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.metrics import distance
-from benchmarks.targets import TARGETS, make
+from benchmarks.targets import TARGETS, Target, as_dataset, make
 
 RIGHT, WRONG = 0.06, 0.15
 THRESHOLDS = (0.06, 0.08, 0.10, 0.12, 0.15)
@@ -40,18 +44,36 @@ class Judged:
     error_check: float
     error_spread: float
     error_shift: float
+    error_surprise: float
     mmtv: float
     largest_tv: float
     gskl: float
 
 
-def judge(name: str, variant: int, seed: int, max_runs: int | None) -> Judged:
-    """Calibrate one target and measure it."""
+def calibrate(target: Target, seed: int, max_runs: int, *, series: bool) -> Any:
+    """Calibrate in the default mode, on the series or on the cost alone."""
     import masm
 
-    target = make(name, variant)
-    budget = max_runs or BUDGET[target.n_parameters]
-    result = masm.sample_cost(target.cost, target.priors, seed=seed, max_runs=budget)
+    if not series:
+        return masm.sample_cost(
+            target.cost, target.priors, seed=seed, max_runs=max_runs
+        )
+    model = target.model
+    if model is None:
+        raise SystemExit(f"{target.name} has no series; leave --series out")
+    return masm.calibrate(
+        lambda theta: as_dataset(model(theta)),
+        target.observations(),
+        target.priors,
+        seed=seed,
+        max_runs=max_runs,
+        n_predictive=0,
+    )
+
+
+def judge(target: Target, seed: int, budget: int, *, series: bool) -> Judged:
+    """Calibrate one target and measure it."""
+    result = calibrate(target, seed, budget, series=series)
     columns = [result.posterior[name].to_numpy().ravel() for name in target.priors]
     measured = distance(np.stack(columns, axis=1), target.truth())
     parts = {
@@ -110,6 +132,7 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", type=int, default=[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--max-runs", type=int, help="in place of the usual budget")
+    parser.add_argument("--series", action="store_true", help="emulate the series")
     parser.add_argument("--csv", type=Path, required=True, help="rows are added here")
     asked = parser.parse_args()
     rows = read(asked.csv)
@@ -121,7 +144,7 @@ def main() -> None:
             for seed in asked.seeds:
                 if (target.name, seed, budget) in done:
                     continue
-                row = judge(name, variant, seed, budget)
+                row = judge(target, seed, budget, series=asked.series)
                 print(row, flush=True)
                 new = not asked.csv.exists()
                 with asked.csv.open("a", newline="") as file:

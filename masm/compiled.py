@@ -16,11 +16,11 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import linalg
 
+from masm.exponential import FAST, exp_minus
 from masm.gp import GaussianProcess
 
 Array = NDArray[np.float64]
 
-_FAST = {"reassoc", "nsz", "contract"}
 # Points in one matrix product.
 _BLOCK = 256
 
@@ -122,28 +122,7 @@ class CompiledProcesses:
         )
 
 
-@njit(cache=True, fastmath=_FAST)
-def _exp_minus(y):  # pragma: no cover - compiled
-    """exp(-y) for y >= 0, to 1e-12 where it matters; vectorises, as libm's does not.
-
-    (exp(-y / 1024))^1024, the root by its series.
-    """
-    r = -min(y, 600.0) / 1024.0
-    p = 1.0 + r / 9.0
-    p = 1.0 + r / 8.0 * p
-    p = 1.0 + r / 7.0 * p
-    p = 1.0 + r / 6.0 * p
-    p = 1.0 + r / 5.0 * p
-    p = 1.0 + r / 4.0 * p
-    p = 1.0 + r / 3.0 * p
-    p = 1.0 + r / 2.0 * p
-    p = 1.0 + r * p
-    for _ in range(10):
-        p = p * p
-    return p
-
-
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True, fastmath=FAST)
 def _squared(point, x, inverse_length, squared):  # pragma: no cover - compiled
     d, n = x.shape
     for i in range(n):
@@ -155,7 +134,7 @@ def _squared(point, x, inverse_length, squared):  # pragma: no cover - compiled
             squared[i] += step * step
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True, fastmath=FAST)
 def _mean_of_trend(
     point, coefficients, middle, y_mean, y_scale, inner
 ):  # pragma: no cover - compiled
@@ -165,21 +144,21 @@ def _mean_of_trend(
     return y_mean + y_scale * total
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True, fastmath=FAST)
 def _kernel(
     point, x, inverse_length, signal, gaussian, kernel
 ):  # pragma: no cover - compiled
     _squared(point, x, inverse_length, kernel)
     if gaussian:
         for i in range(kernel.size):
-            kernel[i] = signal * _exp_minus(0.5 * kernel[i])
+            kernel[i] = signal * exp_minus(0.5 * kernel[i])
     else:
         for i in range(kernel.size):
             root = math.sqrt(5.0 * kernel[i])
-            kernel[i] = signal * (1.0 + root + root * root / 3.0) * _exp_minus(root)
+            kernel[i] = signal * (1.0 + root + root * root / 3.0) * exp_minus(root)
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True, fastmath=FAST)
 def _mean(
     u, x, inverse_length, alpha, signal, gaussian, coefficients, middle, scale, mean
 ):  # pragma: no cover - compiled
@@ -196,7 +175,7 @@ def _mean(
             )
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True, fastmath=FAST)
 def _cross(
     u, x, inverse_length, alpha, signal, gaussian, coefficients, middle, scale,
     trend, coefficient_variance, uncertain, mean, own, cross,
@@ -224,7 +203,7 @@ def _cross(
                     kernel[i] += trend[k, 1 + j, i] * z
 
 
-@njit(cache=True, fastmath=_FAST)
+@njit(cache=True, fastmath=FAST)
 def _gradient(
     u, x, inverse_length, alpha, signal, gaussian, coefficients, middle, scale,
     mean, gradient,
@@ -237,12 +216,12 @@ def _gradient(
             inner = 0.0
             if gaussian[k]:
                 for i in range(n):
-                    pull[i] = signal[k] * alpha[k, i] * _exp_minus(0.5 * pull[i])
+                    pull[i] = signal[k] * alpha[k, i] * exp_minus(0.5 * pull[i])
                     inner += pull[i]
             else:
                 for i in range(n):
                     root = math.sqrt(5.0 * pull[i])
-                    decay = signal[k] * alpha[k, i] * _exp_minus(root)
+                    decay = signal[k] * alpha[k, i] * exp_minus(root)
                     inner += decay * (1.0 + root + root * root / 3.0)
                     pull[i] = decay * (5.0 / 3.0) * (1.0 + root)
             mean[k, point] = _mean_of_trend(

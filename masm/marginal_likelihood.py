@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from masm.compiled_covariance import Triangles, fill, mirrored, sums
 from masm.errors import SurrogateNotFitted
-from masm.kernels import KERNELS, KernelName, squared_distance
-from masm.matrices import cholesky, inverse
+from masm.kernels import KernelName
+from masm.matrices import cholesky, inverse_triangle
 from masm.trend import Trend
 
 Array = NDArray[np.float64]
@@ -115,13 +116,15 @@ class Objective:
         self.x, self.y, self.extra = x, y, extra_variance
         self.d = x.shape[1]
         self.centered = x - x.mean(axis=0)
-        self.trend, self.kernel = trend, KERNELS[kernel]
+        self.trend, self.gaussian = trend, kernel == "gaussian"
+        self.triangles = Triangles.of(len(x))
         self.basis = trend.basis(x)
         first = self.basis[:, : trend.n_first]
         variance = trend.prior_variance(0.0)[: trend.n_first]
-        self.first = (first * variance) @ first.T
+        # Symmetric: read along the memory of either order.
+        self.first = np.asfortranarray((first * variance) @ first.T)
         second = self.basis[:, trend.n_first :]
-        self.second = second @ second.T if trend.curved else None
+        self.second = np.asfortranarray(second @ second.T)
         prior = [_LENGTH_PRIOR] * self.d + [_SIGNAL_PRIOR, _NOISE_PRIOR]
         prior += [_CURVATURE_PRIOR] * trend.curved
         self.prior_mean, self.prior_sd = np.array(prior).T
@@ -137,53 +140,50 @@ class Objective:
 
     def _evaluate(self, logs: Array, inputs: bool) -> tuple[float, Array, Array]:
         hyper = Hyperparameters.from_logs(logs, self.d, self.trend.curved)
-        scaled = self.centered / hyper.length_scales
-        shape, slope = self.kernel(squared_distance(scaled, scaled, 1.0), True)
-        signal = hyper.signal_variance * shape
-        covariance = signal + self.first
-        if self.second is not None:
-            covariance += hyper.curvature_variance * self.second
-        covariance[np.diag_indices_from(covariance)] += (
-            hyper.noise_variance + self.extra
+        scaled = np.ascontiguousarray((self.centered / hyper.length_scales).T)
+        made = self.triangles
+        fill(
+            scaled,
+            self.gaussian,
+            hyper.signal_variance,
+            self.first,
+            hyper.curvature_variance,
+            self.second,
+            hyper.noise_variance + self.extra,
+            made.shape,
+            made.slope,
+            made.covariance,
         )
         try:
-            factor, _ = cholesky(covariance)
+            factor, _ = cholesky(made.covariance, lower=False)
         except SurrogateNotFitted:
             return 1e25, np.zeros_like(logs), np.zeros_like(self.x)
-        alpha = linalg.cho_solve((factor, True), self.y, check_finite=False)
+        alpha = linalg.cho_solve((factor, False), self.y, check_finite=False)
         misfit = 0.5 * float(self.y @ alpha) + float(np.log(np.diag(factor)).sum())
 
         # d(-log L)/dp = tr((K^-1 - alpha alpha') dK/dp) / 2
-        inner = inverse(factor) - np.outer(alpha, alpha)
-        weight = hyper.signal_variance * inner * slope
-        gradient = self._gradient(hyper, inner, signal, weight, scaled)
+        triangle = inverse_triangle(factor, lower=False)
+        gradient = np.empty(self.d + 3)
+        sums(
+            scaled,
+            hyper.signal_variance,
+            hyper.curvature_variance,
+            self.second,
+            made.shape,
+            made.slope,
+            triangle,
+            alpha,
+            gradient,
+        )
+        gradient[self.d + 1] *= hyper.noise_variance
         z = (logs - self.prior_mean) / self.prior_sd
         moved = np.empty(0)
         if inputs:
-            moved = self._inputs_gradient(hyper, inner, weight, scaled)
-        return misfit + 0.5 * float(z @ z), gradient + z / self.prior_sd, moved
-
-    def _gradient(
-        self,
-        hyper: Hyperparameters,
-        inner: Array,
-        signal: Array,
-        weight: Array,
-        scaled: Array,
-    ) -> Array:
-        d = self.d
-        gradient = np.empty(len(self.prior_mean))
-        # sum_ij w_ij (a_i - a_j)^2 = 2 (sum_i w_i. a_i^2 - a' w a)
-        gradient[:d] = weight.sum(axis=1) @ scaled**2 - np.einsum(
-            "ij,ij->j", scaled, weight @ scaled
-        )
-        gradient[d] = 0.5 * np.sum(inner * signal)
-        gradient[d + 1] = 0.5 * hyper.noise_variance * np.trace(inner)
-        if self.second is not None:
-            gradient[d + 2] = (
-                0.5 * hyper.curvature_variance * np.sum(inner * self.second)
-            )
-        return gradient
+            inner = mirrored(triangle) - np.outer(alpha, alpha)
+            weight = hyper.signal_variance * inner * mirrored(made.slope)
+            moved = self._inputs_gradient(hyper, inner, weight, scaled.T)
+        value = misfit + 0.5 * float(z @ z)
+        return value, gradient[: len(z)] + z / self.prior_sd, moved
 
     def _inputs_gradient(
         self, hyper: Hyperparameters, inner: Array, weight: Array, scaled: Array
