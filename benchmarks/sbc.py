@@ -37,6 +37,8 @@ Array = NDArray[np.float64]
 GPP_BLOCK = ("alpha3", "theta3", "beta3", "vmax", "p5", "p14", "p20")
 LAI_BLOCK = ("p5", "p14", "p15", "p17", "p18", "p20")
 MODES = ("joint", "stepwise")
+# Of the verdict; a result of several blocks has none as a whole.
+PARTS = ("error", "error_check", "error_spread", "error_shift", "error_surprise")
 N_BINS = 10
 _SEED = 1804
 
@@ -71,6 +73,7 @@ def calibrate_truth(mode: str, number: int) -> dict[str, Any]:
         "reason": result.reason,
         "runs": result.n_model_runs,
     }
+    row |= {part: round(float(result.attrs.get(part, math.nan)), 4) for part in PARTS}
     for name, value in zip(twin.TRUTH, problem.truth, strict=True):
         draws = result.posterior[name].to_numpy()
         row[name] = round(float(np.mean(draws < value)), 5)

@@ -27,19 +27,13 @@ from masm.batches import (
     spread_points,
     strata,
 )
-from masm.chains import Chains, ensemble_chains, tempered_population
+from masm.chains import Chains, LogDensity, tempered_population
 from masm.emulator import SeriesEmulator
 from masm.errors import CalibrationFailed, InputError
-from masm.hamiltonian import hamiltonian_chains
+from masm.final_chains import final_chains
 from masm.problem import Outcome, Problem, Runs, seed_sequence
-from masm.surrogates import Surrogate, surrogate_for
-from masm.verdict import (
-    DISAGREE,
-    Verdict,
-    moment_shift,
-    split_gelman_rubin,
-    weight_error,
-)
+from masm.surrogates import surrogate_for
+from masm.verdict import Verdict, moment_shift, weight_error
 
 Array = NDArray[np.float64]
 
@@ -51,11 +45,8 @@ _DESIGN, _BATCH, _FINAL = range(3)
 # Of the loop; `calibrate` makes one more call, for the scores of default and result.
 _N_BATCHES = 11
 _N_POPULATION = 300
-# Chains on a cost agree when the split Gelman-Rubin factor is below this; else
-# longer ones are tried, of so many steps for each kept draw.
-_AGREE = 1.03
-_LONGER = (2, 6)
-_N_BURN = 80
+# Batches that are added where the error is too large, before it is estimated anew.
+_MORE_BATCHES = 4
 # Stop before the budget when so many batches in a row changed this little; most of
 # their runs have looked for other modes.
 _N_STABLE = 6
@@ -75,6 +66,7 @@ def sample(
     seed: np.random.SeedSequence,
     *,
     max_runs: int | None = None,
+    more_runs: int = 0,
     batch_size: int | None = None,
     n_chains: int = 80,
     n_draws: int | None = None,
@@ -89,6 +81,9 @@ def sample(
         Most model runs; fewer are made when the posterior has settled. By default
         15 for each parameter and 27. A joint `calibrate` makes three more, to score
         defaults, mean and best run; they count towards a ``max_runs`` given there.
+    more_runs : int
+        Runs that may be added to those, four batches at a time, as long as the
+        estimated error is too large to be believed.
     batch_size : int, optional
         Runs in each batch after the first, which is of 5 for each parameter; by
         default so that there are eleven batches in all.
@@ -111,6 +106,8 @@ def sample(
             f"max_runs is {max_runs}",
             wanted=f"at least {4 * d + 8} for {d} parameters",
         )
+    if more_runs < 0:
+        raise InputError(f"more_runs is {more_runs}", wanted="0 or more")
     n_initial = min(max(5 * d, 32), max_runs // 2)
     if batch_size is None:
         batch_size = math.ceil((max_runs - n_initial) / (_N_BATCHES - 1))
@@ -118,192 +115,192 @@ def sample(
         n_draws = 1000 if problem.likelihood is None else 250
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}", wanted="1 or more")
+    most = max_runs + more_runs
     # Many small matrices: threads would only wait for each other.
     with threadpool_limits(1, user_api="blas"):
-        return _sample(
-            problem, seed, max_runs, n_initial, batch_size, n_chains, n_draws
-        )
+        search = _Search(problem, seed, batch_size, n_initial)
+        search.explore(max_runs)
+        chains, verdict = search.conclude(n_chains, n_draws)
+        while verdict.reason == "surrogate_not_fitted" and search.runs.n < most:
+            search.explore(min(search.runs.n + _MORE_BATCHES * batch_size, most))
+            chains, verdict = search.conclude(n_chains, n_draws)
+    return search.outcome(chains, verdict)
 
 
-def _sample(
-    problem: Problem,
-    seed: np.random.SeedSequence,
-    max_runs: int,
-    n_initial: int,
-    batch_size: int,
-    n_chains: int,
-    n_draws: int,
-) -> Outcome:
-    rng = np.random.default_rng(seed_sequence(seed, _DESIGN))
-    runs = problem.run(spread_points(problem, n_initial, rng))
-    surrogate = surrogate_for(problem)
-    history: dict[str, list[float]] = {"n_runs": [], "best_cost": [], "shift": []}
-    history["rmse"] = []
-    before: Array | None = None
-    n_stable = batch = 0
-    lost = False
-    share = np.empty(0)
-    while True:
-        rng = np.random.default_rng(seed_sequence(seed, _BATCH, batch))
-        _require_enough(problem, runs)
-        size = min(batch_size, max_runs - runs.n)
-        # The last batch is the check; a stable posterior goes straight to it.
-        check_size = min(size, max(6, batch_size))
-        last = max_runs - runs.n <= size or n_stable >= _N_STABLE
-        (surrogate.refit if last else surrogate.update)(runs, rng)
-        hopeful = density_of(
-            problem, surrogate.log_density if last else surrogate.hopeful, runs
-        )
-        population = tempered_population(
-            hopeful,
-            problem.n_parameters,
-            rng=rng,
-            n_particles=_N_POPULATION,
-            n_moves=3,
-            start=allowed_start(problem, rng, _N_POPULATION),
-        )
-        shift = np.inf if before is None else moment_shift(population, before)
-        before = population
-        if last:
-            points, share = strata(population, check_size)
-        else:
-            points = choose_batch(
-                problem,
-                surrogate,
-                runs,
-                population,
-                size,
-                rng,
-                lost=lost,
-                settled=n_stable > 0,
+class _Search:
+    """The loop: what is known, the batches, and the posterior at their end."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: np.random.SeedSequence,
+        batch_size: int,
+        n_initial: int,
+    ):
+        self.problem, self.seed = problem, seed
+        self.batch_size, self.n_initial = batch_size, n_initial
+        rng = np.random.default_rng(seed_sequence(seed, _DESIGN))
+        self.runs = problem.run(spread_points(problem, n_initial, rng))
+        self.surrogate = surrogate_for(problem)
+        self.history: dict[str, list[float]] = {
+            name: [] for name in ("n_runs", "best_cost", "shift", "rmse")
+        }
+        self.before: Array = np.empty((0, problem.n_parameters))
+        self.lost = False
+        self.n_batches = self.n_stable = self.n_concluded = 0
+
+    def explore(self, max_runs: int) -> None:
+        """Batches until the posterior has settled or so many runs are made.
+
+        The last of them is the check, with the draws that it stands for.
+        """
+        self.n_stable = 0
+        last = False
+        while not last:
+            rng = np.random.default_rng(
+                seed_sequence(self.seed, _BATCH, self.n_batches)
             )
-        predicted = surrogate.cost(points)
-        expected = earlier = None
-        if last and isinstance(surrogate, SeriesEmulator):
-            expected = surrogate.expected_error(points, _N_EXPECTED, rng)
-            earlier = surrogate.frozen()
-        new = problem.run(points)
-        runs = runs.append(new)
+            _require_enough(self.problem, self.runs)
+            size = min(self.batch_size, max_runs - self.runs.n)
+            # A stable posterior goes straight to the check.
+            last = max_runs - self.runs.n <= size or self.n_stable >= _N_STABLE
+            (self.surrogate.refit if last else self.surrogate.update)(self.runs, rng)
+            population = self._population(_N_POPULATION, 3, rng, hopeful=not last)
+            shift = np.inf
+            if len(self.before):
+                shift = moment_shift(population, self.before)
+            self.before = population
+            if last:
+                self._check(population, min(size, max(6, self.batch_size)), shift, rng)
+            else:
+                self._improve(population, size, shift, rng)
+
+    def _population(
+        self, n: int, n_moves: int, rng: np.random.Generator, *, hopeful: bool = False
+    ) -> Array:
+        """Draws of the present posterior, (n, n_parameters)."""
+        surrogate = self.surrogate
+        return tempered_population(
+            self._density(surrogate.hopeful if hopeful else surrogate.log_density),
+            self.problem.n_parameters,
+            rng=rng,
+            n_particles=n,
+            n_moves=n_moves,
+            start=allowed_start(self.problem, rng, n),
+        )
+
+    def _density(self, log_density: Callable[[Array], Array]) -> LogDensity:
+        return density_of(self.problem, log_density, self.runs)
+
+    def _improve(
+        self, population: Array, size: int, shift: float, rng: np.random.Generator
+    ) -> None:
+        """Make the runs that tell most."""
+        points = choose_batch(
+            self.problem,
+            self.surrogate,
+            self.runs,
+            population,
+            size,
+            rng,
+            lost=self.lost,
+            settled=self.n_stable > 0,
+        )
+        error = self._run(points, shift)
+        # The draws among the points stand for the posterior.
+        drawn = slice(1, 1 + n_drawn(size))
+        cost = self.runs.cost[-len(points) :]
+        self.lost = _implausible(
+            cost[drawn] - self.history["best_cost"][-1], self.problem
+        )
+        settled = shift < _STABLE_SHIFT and weight_error(error[drawn]) < _STABLE_ERROR
+        self.n_stable = self.n_stable + 1 if settled else 0
+
+    def _check(
+        self, population: Array, size: int, shift: float, rng: np.random.Generator
+    ) -> None:
+        """Predict draws of the posterior before they are run."""
+        points, self.share = strata(population, size)
+        self.expected: Array | None = None
+        self.earlier: LogDensity | None = None
+        if isinstance(self.surrogate, SeriesEmulator):
+            self.expected = self.surrogate.expected_error(points, _N_EXPECTED, rng)
+            self.earlier = self.surrogate.frozen()
+        self.error = self._run(points, shift)
+        self.checked = self.runs.latest(len(points))
+
+    def _run(self, points: Array, shift: float) -> Array:
+        """Run a batch and book it; returns predicted less true cost, (n_points,)."""
+        predicted = self.surrogate.cost(points)
+        new = self.problem.run(points)
+        self.runs = self.runs.append(new)
         error = predicted - new.cost
-        batch += 1
-        history["n_runs"].append(runs.n)
-        history["best_cost"].append(float(np.nanmin(runs.cost)))
+        self.n_batches += 1
+        history = self.history
+        history["n_runs"].append(self.runs.n)
+        history["best_cost"].append(float(np.nanmin(self.runs.cost)))
         history["shift"].append(shift)
         history["rmse"].append(_rms(error))
         logger.info(
             "batch %d: %d runs, best cost %.5g, posterior moved %.3f, error %.3g",
-            batch,
-            runs.n,
+            self.n_batches,
+            self.runs.n,
             history["best_cost"][-1],
             shift,
             history["rmse"][-1],
         )
-        if last:
-            break
-        # The draws among the points stand for the posterior.
-        drawn = slice(1, 1 + n_drawn(size))
-        wrong = weight_error(error[drawn])
-        lost = _implausible(new.cost[drawn] - history["best_cost"][-1], problem)
-        settled = shift < _STABLE_SHIFT and wrong < _STABLE_ERROR
-        n_stable = n_stable + 1 if settled else 0
+        return error
 
-    rng = np.random.default_rng(seed_sequence(seed, _FINAL))
-    surrogate.refit(runs, rng)
-    density = density_of(problem, surrogate.log_density, runs)
-    population = tempered_population(
-        density,
-        problem.n_parameters,
-        rng=rng,
-        n_particles=max(512, n_chains),
-        n_moves=4,
-        start=allowed_start(problem, rng, max(512, n_chains)),
-    )
-    if isinstance(surrogate, SeriesEmulator):
-        surrogate.ignore_certain(population)
-    chains = _final_chains(surrogate, density, population, n_chains, n_draws, rng)
-    verdict = Verdict.of(
-        surrogate,
-        chains.u,
-        error,
-        share,
-        before,
-        earlier=earlier,
-        expected=expected,
-        rng=rng,
-    )
-    return Outcome(
-        u=chains.u,
-        cost=-2.0 * chains.log_density,
-        runs=runs,
-        surrogate_rmse=_rms(error),
-        status=verdict.status,
-        reason=verdict.reason,
-        check=new,
-        history={name: np.array(values) for name, values in history.items()},
-        attrs={
-            "n_initial": n_initial,
-            "n_batches": batch + 1,
-            "error": verdict.error,
-            "error_check": verdict.check,
-            "error_spread": verdict.spread,
-            "error_shift": verdict.shift,
-            "error_surprise": verdict.surprise,
-        },
-    )
-
-
-def _final_chains(
-    surrogate: Surrogate,
-    density: Callable[[Array], Array],
-    starts: Array,
-    n_chains: int,
-    n_draws: int,
-    rng: np.random.Generator,
-) -> Chains:
-    """Chains on the final surrogate, longer ones where short ones still disagree.
-
-    Longer ones start where the short ones ended, with proposals learnt from there.
-    """
-    if not isinstance(surrogate, SeriesEmulator):
-        return _ensemble(density, starts[:n_chains], n_draws, rng)
-    surrogate.lead(starts)
-    chains = hamiltonian_chains(
-        density,
-        surrogate,
-        starts,
-        rng=rng,
-        n_chains=n_chains,
-        n_steps=n_draws,
-        n_burn=_N_BURN,
-    )
-    if split_gelman_rubin(chains.u) > DISAGREE:
-        known = chains.pooled[rng.choice(len(chains.pooled), 2000)]
-        chains = hamiltonian_chains(
-            density,
-            surrogate,
-            np.concatenate([chains.u[:, -1], known]),
+    def conclude(self, n_chains: int, n_draws: int) -> tuple[Chains, Verdict]:
+        """Posterior on all runs, and whether to believe it."""
+        key = (_FINAL, self.n_concluded) if self.n_concluded else (_FINAL,)
+        self.n_concluded += 1
+        rng = np.random.default_rng(seed_sequence(self.seed, *key))
+        self.surrogate.refit(self.runs, rng)
+        population = self._population(max(512, n_chains), 4, rng)
+        if isinstance(self.surrogate, SeriesEmulator):
+            self.surrogate.ignore_certain(population)
+        chains = final_chains(
+            self.surrogate,
+            self._density(self.surrogate.log_density),
+            population,
+            n_chains,
+            n_draws,
+            rng,
+        )
+        verdict = Verdict.of(
+            self.surrogate,
+            chains.u,
+            self.error,
+            self.share,
+            self.before,
+            earlier=self.earlier,
+            expected=self.expected,
             rng=rng,
-            n_chains=n_chains,
-            n_steps=2 * n_draws,
-            n_burn=_N_BURN,
         )
-    return chains
+        return chains, verdict
 
-
-def _ensemble(
-    density: Callable[[Array], Array],
-    starts: Array,
-    n_draws: int,
-    rng: np.random.Generator,
-) -> Chains:
-    chains = ensemble_chains(density, starts, rng=rng, n_steps=n_draws, n_burn=150)
-    for thin in _LONGER:
-        if split_gelman_rubin(chains.u) < _AGREE:
-            break
-        chains = ensemble_chains(
-            density, chains.u[:, -1], rng=rng, n_steps=n_draws, n_burn=150, thin=thin
+    def outcome(self, chains: Chains, verdict: Verdict) -> Outcome:
+        """Put together what a calibration gives back."""
+        return Outcome(
+            u=chains.u,
+            cost=-2.0 * chains.log_density,
+            runs=self.runs,
+            surrogate_rmse=_rms(self.error),
+            status=verdict.status,
+            reason=verdict.reason,
+            check=self.checked,
+            history={name: np.array(values) for name, values in self.history.items()},
+            attrs={
+                "n_initial": self.n_initial,
+                "n_batches": self.n_batches + 1,
+                "error": verdict.error,
+                "error_check": verdict.check,
+                "error_spread": verdict.spread,
+                "error_shift": verdict.shift,
+                "error_surprise": verdict.surprise,
+            },
         )
-    return chains
 
 
 def _require_enough(problem: Problem, runs: Runs) -> None:

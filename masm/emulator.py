@@ -100,6 +100,8 @@ class SeriesEmulator:
 
     def update(self, runs: Runs, rng: np.random.Generator) -> None:
         """Take in all runs: append the new ones, or refit when there are many."""
+        if self.certain:
+            self.certain, self._fast = set(), None
         u, cost, whitened = self._good(runs)
         n_known = self.processes[0].x.shape[0] if self.processes else 0
         if self.processes and len(u) < _REFIT_GROWTH * self.n_fitted:

@@ -59,6 +59,11 @@ class Runs:
         """Number of failed runs."""
         return int(np.count_nonzero(~self.ok))
 
+    def latest(self, n: int) -> Runs:
+        """The last n of them."""
+        series = None if self.series is None else self.series[-n:]
+        return Runs(self.u[-n:], self.cost[-n:], series)
+
     def append(self, other: Runs) -> Runs:
         """These runs followed by others of the same problem."""
         series = None

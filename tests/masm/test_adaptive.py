@@ -215,6 +215,28 @@ def test_the_explorer_follows_a_run_too_good_for_where_it_is():
     assert np.linalg.norm(lead - 0.25) > 0.4
 
 
+def wavy(theta):
+    u = np.asarray(theta)
+    return ((u - 0.5) ** 2 / 0.02).sum(axis=1) + 2.0 * np.sin(18.0 * u).sum(axis=1)
+
+
+def test_runs_are_added_only_while_the_error_is_too_large():
+    priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    short = masm.sample_cost(wavy, priors, seed=4, max_runs=30)
+    assert (short.status, short.reason) == ("suspect", "surrogate_not_fitted")
+    longer = masm.sample_cost(wavy, priors, seed=4, max_runs=30, more_runs=70)
+    assert longer.status == "done"
+    assert 30 < longer.n_model_runs <= 100
+    # The first runs are the same ones: nothing is thrown away.
+    first, all_runs = (result.groups["runs"] for result in (short, longer))
+    for name in priors:
+        assert_allclose(all_runs[name].to_numpy()[:30], first[name].to_numpy())
+    enough = masm.sample_cost(bowl, priors, seed=4, max_runs=60, more_runs=40)
+    assert enough.n_model_runs <= 60
+    with pytest.raises(masm.InputError, match="more_runs is -1"):
+        masm.sample_cost(bowl, priors, seed=4, more_runs=-1)
+
+
 def test_the_budget_of_a_calibration_is_for_the_whole_call():
     time = np.arange(30.0)
     calls = []

@@ -1,0 +1,74 @@
+"""The chains at the end of a calibration, of the kind that its surrogate allows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masm.chains import Chains, LogDensity, ensemble_chains
+from masm.emulator import SeriesEmulator
+from masm.hamiltonian import hamiltonian_chains
+from masm.surrogates import Surrogate
+from masm.verdict import DISAGREE, split_gelman_rubin
+
+Array = NDArray[np.float64]
+
+# Chains on a cost agree when the split Gelman-Rubin factor is below this; else
+# longer ones are tried, of so many steps for each kept draw.
+_AGREE = 1.03
+_LONGER = (2, 6)
+_N_BURN = 80
+
+
+def final_chains(
+    surrogate: Surrogate,
+    density: LogDensity,
+    starts: Array,
+    n_chains: int,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> Chains:
+    """Chains on the final surrogate, longer ones where short ones still disagree.
+
+    Longer ones start where the short ones ended, with proposals learnt from there.
+    """
+    if not isinstance(surrogate, SeriesEmulator):
+        return _ensemble(density, starts[:n_chains], n_draws, rng)
+    surrogate.lead(starts)
+    chains = hamiltonian_chains(
+        density,
+        surrogate,
+        starts,
+        rng=rng,
+        n_chains=n_chains,
+        n_steps=n_draws,
+        n_burn=_N_BURN,
+    )
+    if split_gelman_rubin(chains.u) > DISAGREE:
+        known = chains.pooled[rng.choice(len(chains.pooled), 2000)]
+        chains = hamiltonian_chains(
+            density,
+            surrogate,
+            np.concatenate([chains.u[:, -1], known]),
+            rng=rng,
+            n_chains=n_chains,
+            n_steps=2 * n_draws,
+            n_burn=_N_BURN,
+        )
+    return chains
+
+
+def _ensemble(
+    density: LogDensity,
+    starts: Array,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> Chains:
+    chains = ensemble_chains(density, starts, rng=rng, n_steps=n_draws, n_burn=150)
+    for thin in _LONGER:
+        if split_gelman_rubin(chains.u) < _AGREE:
+            break
+        chains = ensemble_chains(
+            density, chains.u[:, -1], rng=rng, n_steps=n_draws, n_burn=150, thin=thin
+        )
+    return chains
