@@ -69,8 +69,8 @@ def make_region(
     row, column = np.divmod(np.arange(n), side)
     lat, lon = 45.0 - 0.05 * (row + 0.5), -84.0 + 0.05 * (column + 0.5)
     places, pixels = sphere(lat, lon), np.arange(n)
-    fields = ErrorCopula(np.eye(N_FIELDS), 150.0, 0.05)
-    own = ErrorCopula(np.eye(len(NAMES)), own_km, 0.2)
+    fields = ErrorCopula.intrinsic(np.eye(N_FIELDS), 150.0, 0.05)
+    own = ErrorCopula.intrinsic(np.eye(len(NAMES)), own_km, 0.2)
     z = fields.scores(places, pixels, 1, [seed, 1])[0]
     rest = own.scores(places, pixels, 1, [seed, 2])[0]
     warm = -(lat - lat.mean()) / max(lat.std(), 1e-9) - 0.5 * z[0]

@@ -36,9 +36,12 @@ _SHORT = {
     "r2_kriging": "kriging",
     "coverage_random": "within",
     "coverage_blocked": "on blocks",
-    "coverage_posterior": "draws",
+    "coverage_calibrated": "of means",
+    "coverage_posterior": "of draws",
 }
 """Columns of ``skill.csv`` as the screen has room for them."""
+
+_AIMS = {"calibrated": "posterior means", "parameter": "posterior draws"}
 
 
 def is_region(path: Path) -> bool:
@@ -77,7 +80,8 @@ def upscale_verb(path: Path) -> None:
         )
     show(
         "R2 on random test pixels; blocked to kriging: R2 on held-out blocks; within: "
-        "share of calibrated values in the interval\n"
+        f"share of {_AIMS[meta['rules']['intervals_for']]} in the interval, then on "
+        "blocks: of the same, of posterior means, and of posterior draws\n"
         f"skill    {folder / 'skill.csv'}\nall      {folder / 'validation.csv'}\n"
         f"maps     {folder / 'parameters.nc'}\ndraws    {folder / 'draws.nc'}\n"
         f"model    {folder / 'model'}"

@@ -9,6 +9,8 @@ from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
 
 from upscale.errors import InputError
 
@@ -27,6 +29,8 @@ class TrainingTables:
         Of the pixels that have all covariates.
     sd : pandas.DataFrame or None
         As ``parameters``.
+    draws : numpy.ndarray (pixel, draw, parameter) or None
+        Of posteriors, in the same order.
     n_left_out : int
         Pixels without all covariates.
     """
@@ -35,6 +39,7 @@ class TrainingTables:
     covariates: pd.DataFrame
     coordinates: pd.DataFrame
     sd: pd.DataFrame | None
+    draws: NDArray[np.float64] | None
     n_left_out: int
 
 
@@ -43,6 +48,7 @@ def check_training(
     covariates: pd.DataFrame,
     bounds: Mapping[str, tuple[float, float]],
     sd: pd.DataFrame | None,
+    draws: xr.DataArray | None,
     coordinates: pd.DataFrame | None,
 ) -> TrainingTables:
     """Bring the tables to the same pixels.
@@ -96,6 +102,7 @@ def check_training(
         covariates=covariates[known].astype(np.float64),
         coordinates=places[known].astype(np.float64),
         sd=sd,
+        draws=None if draws is None else _draws(draws, parameters[known], bounds),
         n_left_out=int((~known).sum()),
     )
 
@@ -148,6 +155,40 @@ def _check_sd(parameters: pd.DataFrame, sd: pd.DataFrame) -> None:
             raise InputError(
                 f"sd: {name}, pixel {pixel}", str(sd.loc[pixel, name]), "0 or more"
             )
+
+
+def _draws(
+    draws: xr.DataArray,
+    parameters: pd.DataFrame,
+    bounds: Mapping[str, tuple[float, float]],
+) -> NDArray[np.float64]:
+    """Draws (pixel, draw, parameter) in the order of the parameters' table."""
+    dims = ("pixel", "draw", "parameter")
+    if set(draws.dims) != set(dims):
+        found = ", ".join(map(str, draws.dims))
+        raise InputError("draws: dimensions", found, ", ".join(dims))
+    for dim, wanted in (("pixel", parameters.index), ("parameter", parameters.columns)):
+        missing = wanted.difference(draws.indexes[dim])
+        if len(missing):
+            raise InputError(
+                f"draws: {dim} {missing[0]}", "none", f"one for each {dim}"
+            )
+    chosen = draws.sel(pixel=parameters.index, parameter=parameters.columns)
+    values = chosen.transpose(*dims).to_numpy().astype(np.float64)
+    for column, name in enumerate(parameters.columns):
+        low, high = bounds[name]
+        slack = 1e-6 * (high - low)
+        inside = (values[..., column] >= low - slack) & (
+            values[..., column] <= high + slack
+        )
+        if not inside.all():
+            pixel = parameters.index[int(np.argmin(inside.all(axis=1)))]
+            raise InputError(
+                f"draws: {name}, pixel {pixel}",
+                "a draw that is not a number, or outside the bounds",
+                f"{low:g} to {high:g}, the bounds of its prior",
+            )
+    return values
 
 
 def _check_bounds(

@@ -1,10 +1,11 @@
 """How errors of a map hang together: between parameters, and from pixel to pixel.
 
 A sum over a region is wrong by much more than independent errors suggest, because
-neighbours err alike. Errors become normal scores; their correlation between parameters
-is a matrix, and in space an exponential of distance with a nugget, the same for all
-(an intrinsic model of coregionalisation, Wackernagel 2003, ch. 22). Fields of that
-correlation are sums of random waves (Shinozuka and Jan 1972).
+neighbours err alike, and because some errors are the same everywhere. Errors become
+normal scores of three parts (a linear model of coregionalisation, Wackernagel 2003, ch.
+26), each with its covariance between parameters: one that the whole region shares, one
+that fades exponentially with distance, and one of each pixel's own. Fields of the
+second are sums of random waves (Shinozuka and Jan 1972).
 """
 
 from __future__ import annotations
@@ -25,21 +26,45 @@ _MOST_PLACES = 2000  # two million pairs
 
 @dataclass(frozen=True, eq=False)
 class ErrorCopula:
-    """Correlation of errors.
+    """Covariance of the normal scores of errors; the three parts sum to variance one.
 
     Attributes
     ----------
-    correlation : numpy.ndarray (parameter, parameter)
-        Between parameters, at one pixel.
+    common : numpy.ndarray (parameter, parameter)
+        Of the part that all pixels share.
+    near : numpy.ndarray (parameter, parameter)
+        Of the part that neighbours share.
+    own : numpy.ndarray (parameter, parameter)
+        Of the part that no other pixel shares.
     length_km : float
-        Distance over which the correlated part falls to 1/e.
-    nugget : float
-        Share of the variance that no neighbour shares, 0 to 1.
+        Distance over which the part of neighbours falls to 1/e.
     """
 
-    correlation: Floats
+    common: Floats
+    near: Floats
+    own: Floats
     length_km: float
-    nugget: float
+
+    @classmethod
+    def intrinsic(
+        cls, correlation: Floats, length_km: float, nugget: float
+    ) -> ErrorCopula:
+        """Nothing common, and one correlation of parameters at any distance.
+
+        Parameters
+        ----------
+        correlation : numpy.ndarray (parameter, parameter)
+        length_km : float
+        nugget : float
+            Share of the variance that no neighbour shares, 0 to 1.
+        """
+        near, own = (1.0 - nugget) * correlation, nugget * correlation
+        return cls(np.zeros_like(correlation), near, own, length_km)
+
+    @property
+    def correlation(self) -> Floats:
+        """Between parameters, at one pixel."""
+        return self.common + self.near + self.own
 
     def scores(
         self, places: Floats, pixels: ArrayLike, n: int, seed: list[int]
@@ -58,7 +83,7 @@ class ErrorCopula:
         seed : list of int
             Fixes everything.
         """
-        n_parameters = len(self.correlation)
+        n_parameters = len(self.own)
         rng = np.random.default_rng([*seed, 0])
         # The spectral density of an exponential in space is a multivariate Cauchy.
         vectors = rng.standard_normal((_N_WAVES, 3)) / np.abs(
@@ -74,8 +99,12 @@ class ErrorCopula:
         for position, pixel in enumerate(ids.tolist()):
             chance = np.random.default_rng([*seed, 1, pixel_key(pixel)])
             own[:, :, position] = chance.standard_normal((n, n_parameters))
-        mixed = np.sqrt(1.0 - self.nugget) * shared + np.sqrt(self.nugget) * own
-        return np.einsum("pq,dqi->dpi", _root(self.correlation), mixed)
+        everywhere = np.random.default_rng([*seed, 2]).standard_normal(
+            (n, n_parameters)
+        )
+        found = (everywhere @ _root(self.common))[:, :, None]
+        found = found + np.einsum("pq,dqi->dpi", _root(self.near), shared)
+        return found + np.einsum("pq,dqi->dpi", _root(self.own), own)
 
 
 def pixel_key(pixel: object) -> int:
@@ -103,8 +132,14 @@ def normal_scores(values: Floats) -> Floats:
     return found
 
 
-def fit_copula(errors: Floats, places: Floats) -> ErrorCopula:
-    """Fit the correlation of errors of held-out pixels.
+def fit_copula(
+    errors: Floats,
+    places: Floats,
+    blocks: NDArray[np.int64],
+    shared: Floats | None = None,
+    own: Floats | None = None,
+) -> ErrorCopula:
+    """Fit how errors of held-out pixels hang together.
 
     Parameters
     ----------
@@ -112,10 +147,46 @@ def fit_copula(errors: Floats, places: Floats) -> ErrorCopula:
         Residual over local scale; NaN where a pixel has none.
     places : numpy.ndarray (pixel, 3)
         km.
+    blocks : numpy.ndarray (pixel,)
+        Of land: what is taken to be independent when the error of the mean is told.
+    shared, own : numpy.ndarray (parameter, parameter), optional
+        Covariance, over the same scales, of what posteriors leave open: errors that all
+        pixels share, and each pixel's own (`upscale.posteriors.split_covariance`).
     """
     scores = np.stack([normal_scores(column) for column in errors.T], axis=1)
     length, nugget = _fit_distance(scores, places)
-    return ErrorCopula(_correlation(scores), length, nugget)
+    size = np.sqrt(np.nanmean(np.square(errors), axis=0))
+    between = _correlation(scores) * np.outer(size, size)
+    common = mean_error(errors, blocks)
+    near, alone = (1.0 - nugget) * between, nugget * between
+    if shared is not None and own is not None:
+        common, alone = common + shared, alone + own
+    parts = [_positive(part) for part in (common, near, alone)]
+    sd = np.sqrt(np.maximum(np.diag(sum(parts)), 1e-30))
+    common, near, alone = (part / np.outer(sd, sd) for part in parts)
+    return ErrorCopula(common, near, alone, length)
+
+
+def mean_error(errors: Floats, blocks: NDArray[np.int64]) -> Floats:
+    """Covariance of the error of the mean over pixels (parameter, parameter).
+
+    Whole blocks are the sample, not pixels: the sum over blocks of the outer products
+    of their sums (Liang and Zeger 1986), times B / (B - 1).
+
+    Parameters
+    ----------
+    errors : numpy.ndarray (pixel, parameter)
+        NaN where a pixel has none.
+    blocks : numpy.ndarray (pixel,)
+        Numbers from 0.
+    """
+    known = np.isfinite(errors)
+    from_mean = np.where(known, errors - np.nanmean(errors, axis=0), 0.0)
+    from_mean = from_mean / known.sum(axis=0)
+    sums = np.zeros((int(blocks.max()) + 1, errors.shape[1]))
+    np.add.at(sums, blocks, from_mean)
+    n_blocks = np.unique(blocks).size
+    return sums.T @ sums * n_blocks / max(n_blocks - 1, 1)
 
 
 def _correlation(scores: Floats) -> Floats:
@@ -128,10 +199,14 @@ def _correlation(scores: Floats) -> Floats:
     np.divide(products, norm, out=matrix, where=norm > 0.0)
     np.fill_diagonal(matrix, 1.0)
     # Pairs over different pixels need not make a correlation matrix together.
-    values, vectors = np.linalg.eigh(matrix)
-    matrix = (vectors * np.maximum(values, 1e-6)) @ vectors.T
+    matrix = _positive(matrix, 1e-6)
     sd = np.sqrt(np.diag(matrix))
     return matrix / np.outer(sd, sd)
+
+
+def _positive(matrix: Floats, least: float = 0.0) -> Floats:
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.maximum(values, least)) @ vectors.T
 
 
 def _fit_distance(scores: Floats, places: Floats) -> tuple[float, float]:

@@ -19,7 +19,6 @@ from upscale.intervals import (
     fit_scale,
     local_scale,
     residual_quantiles,
-    with_posterior,
 )
 from upscale.trees import TreeSettings
 
@@ -83,6 +82,8 @@ class Training:
         Posterior mean, 0 to 1.
     sd : numpy.ndarray (pixel,) or None
         Posterior sd, share of the prior range.
+    points : numpy.ndarray (pixel, point) or None
+        Equally likely values of the posterior, 0 to 1.
     folds, blocks : numpy.ndarray (pixel,)
         Of each pixel; no block is in two folds.
     weighted : bool
@@ -94,6 +95,7 @@ class Training:
     x: Floats
     y: Floats
     sd: Floats | None
+    points: Floats | None
     folds: Ints
     blocks: Ints
     weighted: bool
@@ -101,11 +103,11 @@ class Training:
 
     def take(self, chosen: NDArray) -> Training:
         """Part of the pixels."""
-        sd = None if self.sd is None else self.sd[chosen]
         return Training(
             self.x[chosen],
             self.y[chosen],
-            sd,
+            None if self.sd is None else self.sd[chosen],
+            None if self.points is None else self.points[chosen],
             self.folds[chosen],
             self.blocks[chosen],
             self.weighted,
@@ -126,7 +128,9 @@ class Training:
 
     def targets(self) -> Floats:
         """What an interval has to hold (pixel, point)."""
-        return with_posterior(self.y, self.sd if self.spread else None)
+        if self.spread and self.points is not None:
+            return self.points
+        return self.y[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +145,8 @@ class HeldOut:
         Mean of the training folds.
     score : numpy.ndarray
         Residual of the posterior mean over its local scale.
+    scale : numpy.ndarray
+        Local scale.
     """
 
     centre: Floats
@@ -148,6 +154,7 @@ class HeldOut:
     high: Floats
     mean: Floats
     score: Floats
+    scale: Floats
 
 
 @dataclass(frozen=True)
@@ -254,16 +261,16 @@ def _learn_errors(
     whole = ErrorModel(
         booster=booster,
         typical=typical,
-        quantiles=residual_quantiles(quotients, len(data.y)),
+        quantiles=residual_quantiles(quotients),
         spread=float(quotients.std()),
     )
     low, high = np.empty_like(centre), np.empty_like(centre)
     for fold in np.unique(data.folds):
         out = data.folds == fold
-        others = residual_quantiles(quotients[~out], int((~out).sum()))
+        others = residual_quantiles(quotients[~out])
         part = ErrorModel(booster, typical, others, whole.spread)
         low[out], high[out] = part.interval(centre[out], scale[out])
-    return whole, HeldOut(centre, low, high, mean, residual / scale)
+    return whole, HeldOut(centre, low, high, mean, residual / scale, scale)
 
 
 def _fit_posterior(data: Training, seed: int) -> xgboost.Booster:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from upscale import trees
 
@@ -104,32 +103,26 @@ def cross_fitted_scale(
     return found
 
 
-def residual_quantiles(quotients: Floats, n: int) -> Floats:
-    """Quantiles at ``PROBABILITIES``, outward by the finite-sample rule.
+def residual_quantiles(quotients: Floats) -> Floats:
+    """Quantiles at ``PROBABILITIES`` of which a new sample's share is just that.
+
+    Of n exchangeable numbers a new one lies below the k-th smallest with a probability
+    of k / (n + 1), so the 95 % end is at rank 0.95 (n + 1), between two of them by
+    interpolation. Going outward to a whole rank instead would promise at least 90 %,
+    and with 32 pixels hold 94 %. Under 19 samples the ends are the extremes.
+
+    Points of one posterior are not as many samples; n is then the number of pixels
+    over the share of the variance that lies between them, the design effect of a
+    sample in clusters (Kish 1965, Survey Sampling, section 5.4).
 
     Parameters
     ----------
-    quotients : numpy.ndarray
-        Residual over scale, perhaps with several rows for each sample.
-    n : int
-        Number of samples: the 95 % end is at rank ``ceil(0.95 (n + 1))`` of them.
+    quotients : numpy.ndarray (sample, point)
+        Residual over scale, each sample with equally likely points.
     """
-    outward = np.where(
-        PROBABILITIES < 0.5,
-        np.floor(PROBABILITIES * (n + 1) + 1e-9) / n,
-        np.ceil(PROBABILITIES * (n + 1) - 1e-9) / n,
-    )
-    outward = np.clip(outward - 1e-12, 0.0, 1.0)  # rounding must not skip a rank
-    return np.quantile(quotients, outward, method="inverted_cdf")
-
-
-def with_posterior(observed: Floats, sd: Floats | None, n_points: int = 9) -> Floats:
-    """Targets spread by their posterior (sample, point), 0 to 1.
-
-    Equally likely points of a normal posterior; one point, the mean, without one.
-    """
-    if sd is None:
-        return observed[:, None]
-    point = ndtri((np.arange(n_points) + 0.5) / n_points)
-    point = point / point.std()  # their spread is that of the posterior
-    return np.clip(observed[:, None] + sd[:, None] * point, 0.0, 1.0)
+    total = quotients.var()
+    share = quotients.mean(axis=1).var() / total if total > 0.0 else 1.0
+    n = len(quotients) / max(float(share), 1.0 / quotients.shape[1])
+    rank = PROBABILITIES * (n + 1.0)
+    level = np.clip((rank - 0.5) / n, 0.0, 1.0)
+    return np.quantile(quotients, level, method="hazen")

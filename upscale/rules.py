@@ -27,11 +27,11 @@ class TrainingRules:
     weighting : {"precision", "none"}
         Whether pixels count by the precision of their posteriors.
     intervals_for : {"calibrated", "parameter"}
-        What p05 to p95 hold in nine of ten pixels: the value that a calibration of the
-        pixel would give (its posterior mean), or the parameter itself as such a
-        posterior describes it, which is wider by the posterior's spread. They hold
-        nine of ten on blocks without a calibrated pixel; between calibrated neighbours,
-        and of a truth that the calibration itself misses a little, they hold more.
+        Of what p05 to p95 hold nine tenths on blocks without a calibrated pixel: the
+        values that calibrations there would give (posterior means), or draws of such
+        posteriors, which is what would be known of the parameter itself. Between
+        calibrated neighbours they hold more, and so they do of a truth that varies
+        less than posteriors are wide.
     skill_margin : float
         Standard errors over blocks by which trees have to beat the mean: 1.645 is a
         one-sided test at 5 %.

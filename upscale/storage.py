@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-FORMAT = 1
+FORMAT = 2
 _TABLES = ("validation", "points", "importance", "tuning")
+_PARTS = ("common", "near", "own")
 
 
 def save(upscaler: Upscaler, folder: Path) -> None:
@@ -124,9 +125,8 @@ def _write(upscaler: Upscaler, folder: Path) -> None:
         "meta": dict(upscaler.meta),
         "covariates": list(upscaler.covariates),
         "copula": {
-            "correlation": upscaler.copula.correlation.tolist(),
             "length_km": upscaler.copula.length_km,
-            "nugget": upscaler.copula.nugget,
+            **{name: getattr(upscaler.copula, name).tolist() for name in _PARTS},
         },
         "models": models,
         "clouds": [cloud.tolist() for cloud in clouds],
@@ -146,7 +146,8 @@ def _read(stored: dict[str, Any], folder: Path) -> Upscaler:
         models=tuple(_read_model(one, clouds, folder) for one in stored["models"]),
         covariates=tuple(stored["covariates"]),
         copula=ErrorCopula(
-            np.array(copula["correlation"]), copula["length_km"], copula["nugget"]
+            **{name: np.array(copula[name]) for name in _PARTS},
+            length_km=copula["length_km"],
         ),
         **{name: pd.read_csv(folder / f"{name}.csv") for name in _TABLES},
         meta=stored["meta"],

@@ -17,13 +17,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from upscale import baselines, trees
-from upscale.checks import check_training
-from upscale.copula import fit_copula
+from upscale.checks import TrainingTables, check_training
+from upscale.copula import ErrorCopula, fit_copula
 from upscale.errors import InputError
 from upscale.fitting import HeldOut, Training, UnitModel, fit_unit_model
+from upscale.posteriors import Posteriors, from_draws, from_sd, split_covariance
 from upscale.rules import TrainingRules
 from upscale.scores import point_table, score_rows
 from upscale.splits import (
@@ -54,6 +56,7 @@ class _Outcome:
     trials: list[dict[str, Any]]
     importance: pd.DataFrame
     errors: Floats  # (pixel,), NaN where not trained on
+    scales: Floats  # of the errors, as they
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,7 @@ def train(
     bounds: Mapping[str, tuple[float, float]],
     seed: int,
     sd: pd.DataFrame | None = None,
+    draws: xr.DataArray | None = None,
     coordinates: pd.DataFrame | None = None,
     defaults: Mapping[str, float] | None = None,
     units: Mapping[str, str] | None = None,
@@ -99,7 +103,10 @@ def train(
         Fixes splits, tuning and trees; the answer does not depend on ``n_jobs``, nor
         that of one parameter on which others are trained.
     sd : pandas.DataFrame (pixel, parameter), optional
-        Posterior standard deviations, own units.
+        Posterior standard deviations, own units; posteriors are then taken as normal.
+    draws : xarray.DataArray (pixel, draw, parameter), optional
+        Of the posteriors, own units, in place of ``sd``: their shape then enters the
+        intervals, and how their parameters hang together enters draws of maps.
     coordinates : pandas.DataFrame (pixel), optional
         ``latitude`` and ``longitude`` in degrees; those of ``covariates`` otherwise.
     defaults : mapping, optional
@@ -119,7 +126,7 @@ def train(
     rules = rules or TrainingRules()
     if seed < 0:
         raise InputError("training: seed", str(seed), "0 or more")
-    table = check_training(parameters, covariates, bounds, sd, coordinates)
+    table = check_training(parameters, covariates, bounds, sd, draws, coordinates)
     shared = _share(table.covariates, table.coordinates, rules, seed)
     priors = [
         Parameter(
@@ -132,15 +139,16 @@ def train(
         for name in table.parameters.columns
     ]
 
+    known = _posteriors(table, priors)
+
     def run(prior: Parameter) -> _Outcome:
         y = prior.to_unit(table.parameters[prior.name].to_numpy())
-        spread = None
-        if table.sd is not None:
-            spread = table.sd[prior.name].to_numpy() / prior.width
-        return _train_one(prior, y, spread, shared, rules, seed)
+        at = priors.index(prior)
+        spread = None if known is None else known.sd[:, at]
+        points = None if known is None else known.points[:, at]
+        return _train_one(prior, (y, spread, points), shared, rules, seed)
 
     outcomes = _side_by_side(run, priors, n_jobs)
-    errors = np.stack([outcome.errors for outcome in outcomes], axis=1)
     meta = make_meta(
         seed=seed,
         n_training=len(shared.pixels),
@@ -152,7 +160,7 @@ def train(
     return Upscaler(
         models=tuple(outcome.model for outcome in outcomes),
         covariates=shared.names,
-        copula=fit_copula(errors, shared.places),
+        copula=_copula(outcomes, shared, known, rules),
         validation=pd.DataFrame([row for one in outcomes for row in one.scores]),
         points=pd.concat([one.points for one in outcomes], ignore_index=True),
         tuning=pd.DataFrame([row for one in outcomes for row in one.trials]),
@@ -190,21 +198,50 @@ def _block_km(coordinates: pd.DataFrame, rules: TrainingRules) -> float:
     return choose_block_km(places, rules.n_folds)
 
 
+def _posteriors(table: TrainingTables, priors: list[Parameter]) -> Posteriors | None:
+    """What is known of the posteriors, on the unit scale."""
+    low = np.array([prior.low for prior in priors])
+    width = np.array([prior.width for prior in priors])
+    if table.draws is not None:
+        return from_draws((table.draws - low) / width)
+    if table.sd is None:
+        return None
+    mean = (table.parameters.to_numpy() - low) / width
+    return from_sd(mean, table.sd.to_numpy() / width)
+
+
+def _copula(
+    outcomes: list[_Outcome],
+    shared: _Shared,
+    known: Posteriors | None,
+    rules: TrainingRules,
+) -> ErrorCopula:
+    errors = np.stack([outcome.errors for outcome in outcomes], axis=1)
+    if known is None or rules.intervals_for == "calibrated":
+        return fit_copula(errors, shared.places, shared.blocks)
+    scales = np.stack([outcome.scales for outcome in outcomes], axis=1)
+    products = scales[:, :, None] * scales[:, None, :]
+    whole = np.nan_to_num(known.covariance)  # a value that was left out has no sd
+    parts = [np.nanmean(one / products, axis=0) for one in split_covariance(whole)]
+    return fit_copula(errors, shared.places, shared.blocks, *parts)
+
+
 def _train_one(
     prior: Parameter,
-    y: Floats,
-    sd: Floats | None,
+    posterior: tuple[Floats, Floats | None, Floats | None],
     shared: _Shared,
     rules: TrainingRules,
     seed: int,
 ) -> _Outcome:
     """Tune, validate and fit one parameter, on the unit scale."""
     rng = np.random.default_rng([seed, zlib.crc32(prior.name.encode())])
+    y, sd, points = posterior
     known = np.isfinite(y)
     data = Training(
         x=shared.x[known],
         y=y[known],
         sd=None if sd is None else sd[known],
+        points=None if points is None else points[known],
         folds=shared.folds[known],
         blocks=shared.blocks[known],
         weighted=rules.weighting == "precision",
@@ -235,8 +272,8 @@ def _train_one(
     random = _predict_random(partial, data, test)
     default = float(prior.to_unit(prior.default))
     peers = _baselines(data, test, default, shared.places[known], rng)
-    errors = np.full(y.size, np.nan)
-    errors[known] = held.score
+    errors, scales = np.full((2, y.size), np.nan)
+    errors[known], scales[known] = held.score, held.scale
     return _Outcome(
         model=model,
         scores=score_rows(model, data, test, random, held, peers),
@@ -244,6 +281,7 @@ def _train_one(
         trials=[{"parameter": prior.name, **trial} for trial in trials],
         importance=_importance(model, shared.names, shared.x[shared.shap_rows]),
         errors=errors,
+        scales=scales,
     )
 
 
@@ -254,7 +292,7 @@ def _predict_random(model: UnitModel, data: Training, test: NDArray) -> HeldOut:
     scale = model.scale(data.x, index)
     low, high = model.error.interval(centre, scale)
     mean = np.full(centre.shape, np.average(data.y[~test]))
-    return HeldOut(centre, low, high, mean, (data.y - centre) / scale)
+    return HeldOut(centre, low, high, mean, (data.y - centre) / scale, scale)
 
 
 def _baselines(

@@ -32,8 +32,12 @@ def make_landscape(n, seed, *, degrees=8.0, own=0.03, sd=0.01, own_km=40.0):
     lat = 36.0 + degrees * rng.random(n)
     lon = -84.0 + degrees * rng.random(n)
     places, pixels = sphere(lat, lon), np.arange(n)
-    smooth = ErrorCopula(np.eye(4), 80.0, 0.1).scores(places, pixels, 1, [seed, 1])[0]
-    rough = ErrorCopula(np.eye(3), own_km, 0.2).scores(places, pixels, 1, [seed, 2])[0]
+    smooth = ErrorCopula.intrinsic(np.eye(4), 80.0, 0.1).scores(
+        places, pixels, 1, [seed, 1]
+    )[0]
+    rough = ErrorCopula.intrinsic(np.eye(3), own_km, 0.2).scores(
+        places, pixels, 1, [seed, 2]
+    )[0]
     elevation = 300.0 + 200.0 * smooth[0]
     temperature = 10.0 - 0.9 * (lat - 40.0) - 6.5e-3 * (elevation - 300.0)
     warm, sandy = (temperature - 10.0) / 2.0, smooth[2]

@@ -3,12 +3,14 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy.special import ndtr
 
 import upscale
 from upscale.applicability import training_dissimilarity
-from upscale.copula import ErrorCopula, fit_copula, normal_scores
-from upscale.intervals import PROBABILITIES, residual_quantiles, with_posterior
+from upscale.copula import ErrorCopula, fit_copula, mean_error, normal_scores
+from upscale.intervals import PROBABILITIES, residual_quantiles
+from upscale.posteriors import from_draws, normal_points, split_covariance
 from upscale.splits import (
     block_ids,
     choose_block_km,
@@ -18,7 +20,7 @@ from upscale.splits import (
     sphere,
 )
 
-from .landscape import QUICK, make_landscape, train
+from .landscape import BOUNDS, QUICK, make_landscape, train
 
 
 def unseen_blocks(land, seed):
@@ -28,17 +30,31 @@ def unseen_blocks(land, seed):
     return fold_ids(blocks, 4, np.random.default_rng(seed)) == 0
 
 
-def test_quantiles_of_exchangeable_residuals_cover_what_they_promise():
-    """The finite-sample rule: a new one is above rank ceil(0.95 (n + 1)) in 5 %."""
-    rng = np.random.default_rng(1)
-    n, inside = 39, []
+@pytest.mark.parametrize("n", [25, 32, 39, 200])
+def test_quantiles_of_exchangeable_residuals_cover_what_they_promise(n):
+    """Neither less nor more: whole ranks outward would hold 94 % with 32."""
+    rng = np.random.default_rng(n)
+    inside = []
     for _ in range(4000):
-        sample = rng.exponential(size=n + 1)
-        found = residual_quantiles(sample[:n], n)
+        sample = rng.standard_normal((n + 1, 1))
+        found = residual_quantiles(sample[:n])
         low, high = np.interp([0.05, 0.95], PROBABILITIES, found)
-        inside.append(low <= sample[n] <= high)
-    # Ranks 2 and 38 of 39 hold 36 of 40 gaps.
-    assert np.mean(inside) == pytest.approx(0.90, abs=0.015)
+        inside.append(low <= sample[n, 0] <= high)
+    assert np.mean(inside) == pytest.approx(0.90, abs=0.012)
+
+
+@pytest.mark.parametrize("between", [0.05, 0.5, 2.0])
+def test_intervals_hold_nine_tenths_of_a_new_posterior_of_any_width(between):
+    """Means scatter less than, as, or more than each posterior is wide."""
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(600):
+        middle = between * rng.standard_normal((33, 1))
+        points = middle + rng.standard_normal((33, 49))
+        found = residual_quantiles(points[:32])
+        low, high = np.interp([0.05, 0.95], PROBABILITIES, found)
+        held.append(((points[32] >= low) & (points[32] <= high)).mean())
+    assert np.mean(held) == pytest.approx(0.90, abs=0.015)
 
 
 def test_intervals_hold_nine_of_ten_pixels_of_blocks_never_seen():
@@ -109,9 +125,37 @@ def test_the_posterior_s_spread_is_mapped(land):
 
 
 def test_points_of_a_posterior_have_its_mean_and_spread():
-    points = with_posterior(np.array([0.5]), np.array([0.1]))
+    points = normal_points(np.array([0.5]), np.array([0.1]))
     assert points.mean() == pytest.approx(0.5)
     assert points.std() == pytest.approx(0.1)
+
+
+def test_points_of_draws_keep_their_shape_and_what_hangs_together():
+    rng = np.random.default_rng(9)
+    skewed = 0.1 * rng.exponential(size=(2, 4000))
+    draws = np.stack([skewed, 1.0 - skewed], axis=2)
+    found = from_draws(draws)
+    assert np.median(found.points[:, 0], axis=1) == pytest.approx(
+        0.1 * np.log(2.0), abs=0.005
+    )
+    assert found.sd == pytest.approx(0.1, abs=0.005)
+    spread = found.covariance[0]
+    assert spread[0, 1] == pytest.approx(-spread[0, 0], rel=1e-9)
+
+
+def test_a_posterior_splits_into_the_prior_s_share_and_noise():
+    """In closed form for a linear model with normal noise and prior."""
+    rng = np.random.default_rng(8)
+    h, noise = rng.standard_normal((3, 4)), 0.3
+    prior = np.eye(4) / 12.0
+    gain = prior @ h.T @ np.linalg.inv(h @ prior @ h.T + noise**2 * np.eye(3))
+    posterior = prior - gain @ h @ prior
+    kernel = gain @ h
+    shared, own = split_covariance(posterior)
+    np.testing.assert_allclose(own, noise**2 * gain @ gain.T, atol=1e-12)
+    missed = np.eye(4) - kernel
+    np.testing.assert_allclose(shared, missed @ prior @ missed.T, atol=1e-12)
+    np.testing.assert_allclose(shared + own, posterior, atol=1e-12)
 
 
 def test_dissimilarity_is_the_weighted_distance_to_the_nearest_over_the_mean():
@@ -190,20 +234,22 @@ def test_the_copula_of_a_field_is_found_again():
     rng = np.random.default_rng(4)
     places = sphere(36.0 + 8.0 * rng.random(1200), -84.0 + 8.0 * rng.random(1200))
     matrix = np.array([[1.0, -0.6], [-0.6, 1.0]])
-    truth = ErrorCopula(matrix, 60.0, 0.3)
+    truth = ErrorCopula.intrinsic(matrix, 60.0, 0.3)
     scores = truth.scores(places, np.arange(1200), 4, [8])
-    found = [fit_copula(one.T, places) for one in scores]
+    one_by_one = np.arange(1200)
+    found = [fit_copula(one.T, places, one_by_one) for one in scores]
     assert np.mean([one.correlation[0, 1] for one in found]) == pytest.approx(
         -0.6, abs=0.12
     )
     assert 30.0 < np.mean([one.length_km for one in found]) < 120.0
-    assert np.mean([one.nugget for one in found]) == pytest.approx(0.3, abs=0.15)
+    own = [one.own[0, 0] for one in found]
+    assert np.mean(own) == pytest.approx(0.3, abs=0.15)
 
 
 def test_scores_of_the_copula_are_standard_normal_and_fade_with_distance():
     lat = np.array([40.0, 40.0, 40.0])
     lon = np.array([-80.0, -80.0 + 50.0 / (111.195 * np.cos(np.radians(40.0))), -70.0])
-    copula = ErrorCopula(np.eye(1), 50.0, 0.2)
+    copula = ErrorCopula.intrinsic(np.eye(1), 50.0, 0.2)
     scores = np.concatenate(
         [copula.scores(sphere(lat, lon), [1, 2, 3], 50, [seed])[:, 0]
          for seed in range(80)]
@@ -222,6 +268,47 @@ def test_a_mean_over_the_region_is_more_uncertain_than_independent_pixels_say(
     spread = float(draws.mean("pixel").std())
     independent = float(draws.std("draw").mean()) / np.sqrt(draws.sizes["pixel"])
     assert spread > 1.5 * independent
+
+
+def test_what_no_observation_tells_is_wrong_everywhere_alike():
+    """A mean over the region is then as uncertain as one pixel; noise averages out."""
+    land = make_landscape(120, seed=3)
+    rng = np.random.default_rng(12)
+    names = list(land.calibrated)
+    noise = 0.05 * rng.standard_normal((len(land.calibrated), 200, 3))
+    vague = rng.random(noise.shape)  # the prior
+    ends = np.array([BOUNDS[name] for name in names])
+    mean = (land.calibrated.to_numpy() - ends[:, 0]) / (ends[:, 1] - ends[:, 0])
+    rules = dataclasses.replace(QUICK, intervals_for="parameter")
+    spread = {}
+    for what, values in (
+        ("noise", np.clip(mean[:, None] + noise, 0.0, 1.0)),
+        ("prior", vague),
+    ):
+        draws = xr.DataArray(
+            ends[:, 0] + values * (ends[:, 1] - ends[:, 0]),
+            dims=("pixel", "draw", "parameter"),
+            coords={"pixel": land.calibrated.index, "parameter": names},
+        )
+        seen = dataclasses.replace(land, sd=None, calibrated=pd.DataFrame(
+            draws.mean("draw").to_numpy(), land.calibrated.index, names))  # fmt: skip
+        upscaler = train(seen, rules=rules, draws=draws)
+        drawn = upscaler.draw(land.covariates, 300, seed=2)["p20"]
+        one = float(drawn.std("draw").mean())
+        spread[what] = float(drawn.mean("pixel").std()) / one
+    assert spread["prior"] > 0.95
+    assert spread["noise"] < 0.5
+
+
+def test_the_mean_s_own_error_is_told_from_blocks():
+    """Blocks that err as a whole: the mean of B of them errs by 1 / sqrt(B)."""
+    rng = np.random.default_rng(13)
+    blocks = np.repeat(np.arange(20), 10)
+    found = [
+        mean_error(np.repeat(rng.standard_normal((20, 1)), 10, axis=0), blocks)[0, 0]
+        for _ in range(400)
+    ]
+    assert np.mean(found) == pytest.approx(1.0 / 20.0, rel=0.06)
 
 
 def test_normal_scores_keep_order_and_gaps():
