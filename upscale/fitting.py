@@ -84,6 +84,9 @@ class Training:
         Posterior sd, share of the prior range.
     points : numpy.ndarray (pixel, point) or None
         Equally likely values of the posterior, 0 to 1.
+    goal, goal_sd : numpy.ndarray (pixel,), and perhaps None
+        What trees learn, with its sd: ``y`` and ``sd``, or their like where other
+        parameters are set to their means (`upscale.conditioning`).
     folds, blocks : numpy.ndarray (pixel,)
         Of each pixel; no block is in two folds.
     weighted : bool
@@ -96,6 +99,8 @@ class Training:
     y: Floats
     sd: Floats | None
     points: Floats | None
+    goal: Floats
+    goal_sd: Floats | None
     folds: Ints
     blocks: Ints
     weighted: bool
@@ -108,6 +113,8 @@ class Training:
             self.y[chosen],
             None if self.sd is None else self.sd[chosen],
             None if self.points is None else self.points[chosen],
+            self.goal[chosen],
+            None if self.goal_sd is None else self.goal_sd[chosen],
             self.folds[chosen],
             self.blocks[chosen],
             self.weighted,
@@ -120,11 +127,16 @@ class Training:
         The variance between pixels is that of the means less the mean posterior
         variance (DerSimonian and Laird 1986), at least a tenth of the former.
         """
-        if self.sd is None or not self.weighted:
-            return np.ones_like(self.y)
-        between, within = self.y.var(), np.square(self.sd)
+        if self.goal_sd is None or not self.weighted:
+            return np.ones_like(self.goal)
+        between, within = self.goal.var(), np.square(self.goal_sd)
         weight = 1.0 / (max(between - within.mean(), 0.1 * between) + within + 1e-12)
         return weight / weight.mean()
+
+    @property
+    def mean(self) -> float:
+        """What a map without trees has everywhere."""
+        return float(np.average(self.goal, weights=self.weights()))
 
     def targets(self) -> Floats:
         """What an interval has to hold (pixel, point)."""
@@ -172,6 +184,10 @@ class Skill:
     value: float
     standard_error: float
 
+    def above(self, margin: float) -> bool:
+        """Whether it is above zero, by so many standard errors."""
+        return self.value > margin * self.standard_error and self.value > 0.0
+
 
 def skill_on_blocks(y: Floats, centre: Floats, mean: Floats, blocks: Ints) -> Skill:
     """Skill of a prediction against the mean of the training folds."""
@@ -183,6 +199,14 @@ def skill_on_blocks(y: Floats, centre: Floats, mean: Floats, blocks: Ints) -> Sk
         return Skill(0.0, 0.0)
     error = np.sqrt(n * gain[present].var(ddof=1)) if n > 1 else np.inf
     return Skill(float(gain.sum() / total), float(error / total))
+
+
+def skill_of(
+    data: Training, settings: TreeSettings, seed: int
+) -> tuple[Skill, Floats, Floats]:
+    """Skill on held-out blocks, with the predictions and means (pixel,) it rests on."""
+    centre, mean = _held_out_centres(data, settings, seed)
+    return skill_on_blocks(data.goal, centre, mean, data.blocks), centre, mean
 
 
 def fit_unit_model(
@@ -198,11 +222,10 @@ def fit_unit_model(
         Standard errors by which the skill has to be above zero; otherwise the model
         is the mean.
     """
-    centre, mean = _held_out_centres(data, settings, seed)
-    skill = skill_on_blocks(data.y, centre, mean, data.blocks)
-    upscaled = skill.value > margin * skill.standard_error and skill.value > 0.0
+    skill, centre, mean = skill_of(data, settings, seed)
+    upscaled = skill.above(margin)
     weight = data.weights()
-    booster = trees.fit(data.x, data.y, weight, settings, seed)
+    booster = trees.fit(data.x, data.goal, weight, settings, seed)
     dissimilarity, index = training_dissimilarity(
         data.x, gain_of(booster, data.x.shape[1]), data.folds
     )
@@ -211,7 +234,7 @@ def fit_unit_model(
         centre = mean
     error, held = _learn_errors(data, centre, mean, features, upscaled, seed)
     model = UnitModel(
-        mean=float(np.average(data.y, weights=weight)),
+        mean=data.mean,
         trees=booster if upscaled else None,
         error=error,
         posterior=None if data.sd is None else _fit_posterior(data, seed),
@@ -236,9 +259,9 @@ def _held_out_centres(
         out = data.folds == fold
         rest = data.take(~out)
         weight = rest.weights()
-        booster = trees.fit(rest.x, rest.y, weight, settings, seed)
+        booster = trees.fit(rest.x, rest.goal, weight, settings, seed)
         centre[out] = np.clip(trees.predict(booster, data.x[out]), 0.0, 1.0)
-        mean[out] = np.average(rest.y, weights=weight)
+        mean[out] = rest.mean
     return centre, mean
 
 

@@ -29,12 +29,14 @@ class Posteriors:
 
     Attributes
     ----------
+    mean : numpy.ndarray (pixel, parameter)
     points : numpy.ndarray (pixel, parameter, point)
         Equally likely values.
     covariance : numpy.ndarray (pixel, parameter, parameter)
         Without draws it is known on the diagonal alone and zero elsewhere.
     """
 
+    mean: Floats
     points: Floats
     covariance: Floats
 
@@ -48,15 +50,16 @@ def from_draws(draws: Floats) -> Posteriors:
     """Summarise draws (pixel, draw, parameter)."""
     levels = (np.arange(N_POINTS) + 0.5) / N_POINTS
     points = np.moveaxis(np.quantile(draws, levels, axis=1, method="hazen"), 0, 2)
-    from_mean = draws - draws.mean(axis=1, keepdims=True)
+    mean = draws.mean(axis=1)
+    from_mean = draws - mean[:, None]
     covariance = np.einsum("idp,idq->ipq", from_mean, from_mean) / draws.shape[1]
-    return Posteriors(points, covariance)
+    return Posteriors(mean, points, covariance)
 
 
 def from_sd(mean: Floats, sd: Floats) -> Posteriors:
     """Take normal posteriors of known means and sd (pixel, parameter)."""
     covariance = np.square(sd)[:, :, None] * np.eye(sd.shape[1])
-    return Posteriors(normal_points(mean, sd), covariance)
+    return Posteriors(mean, normal_points(mean, sd), covariance)
 
 
 def normal_points(mean: Floats, sd: Floats, n: int = N_POINTS) -> Floats:

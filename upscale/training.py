@@ -3,7 +3,8 @@
 After Ma et al. (2022, section 4.2.2): one XGBoost model for each parameter, 70 % of the
 pixels to train and 30 % to test. Beyond them: folds of whole blocks of land, intervals,
 an area of applicability, baselines on the same splits, and a parameter whose trees do
-not beat the mean on held-out blocks is mapped by its mean, and said so.
+not beat the mean on held-out blocks is mapped by its mean, and said so; with draws of
+posteriors, the others are then trained on what they should be beside such a mean.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import logging
 import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,9 +24,10 @@ from numpy.typing import NDArray
 
 from upscale import baselines, trees
 from upscale.checks import TrainingTables, check_training
+from upscale.conditioning import given
 from upscale.copula import ErrorCopula, fit_copula
 from upscale.errors import InputError
-from upscale.fitting import HeldOut, Training, UnitModel, fit_unit_model
+from upscale.fitting import HeldOut, Training, UnitModel, fit_unit_model, skill_of
 from upscale.posteriors import Posteriors, from_draws, from_sd, split_covariance
 from upscale.rules import TrainingRules
 from upscale.scores import point_table, score_rows
@@ -36,14 +39,30 @@ from upscale.splits import (
     random_test,
     sphere,
 )
+from upscale.trees import TreeSettings
 from upscale.upscaler import Parameter, ParameterModel, Upscaler, make_meta
 
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 _SHAP_PIXELS = 500
 _SPLITS, _SHAP = 1, 2  # streams of chance that parameters share
+_PEERS, _AGAIN = 1, 2  # streams of each parameter
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """One parameter's pixels and tuned settings."""
+
+    prior: Parameter
+    data: Training
+    known: NDArray  # (pixel,), where it has a value
+    settings: TreeSettings
+    trials: list[dict[str, Any]]
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,13 +119,14 @@ def train(
     bounds : mapping
         Parameter to the (low, high) of its prior.
     seed : int
-        Fixes splits, tuning and trees; the answer does not depend on ``n_jobs``, nor
-        that of one parameter on which others are trained.
+        Fixes splits, tuning and trees; the answer does not depend on ``n_jobs``, nor,
+        without ``draws``, that of one parameter on which others are trained.
     sd : pandas.DataFrame (pixel, parameter), optional
         Posterior standard deviations, own units; posteriors are then taken as normal.
     draws : xarray.DataArray (pixel, draw, parameter), optional
         Of the posteriors, own units, in place of ``sd``: their shape then enters the
-        intervals, and how their parameters hang together enters draws of maps.
+        intervals, and how their parameters hang together enters draws of maps and what
+        trees learn (`upscale.conditioning`).
     coordinates : pandas.DataFrame (pixel), optional
         ``latitude`` and ``longitude`` in degrees; those of ``covariates`` otherwise.
     defaults : mapping, optional
@@ -141,14 +161,15 @@ def train(
 
     known = _posteriors(table, priors)
 
-    def run(prior: Parameter) -> _Outcome:
+    def draft(prior: Parameter) -> _Draft:
         y = prior.to_unit(table.parameters[prior.name].to_numpy())
-        at = priors.index(prior)
-        spread = None if known is None else known.sd[:, at]
-        points = None if known is None else known.points[:, at]
-        return _train_one(prior, (y, spread, points), shared, rules, seed)
+        return _draft(prior, y, known, priors.index(prior), shared, rules, seed)
 
-    outcomes = _side_by_side(run, priors, n_jobs)
+    drafts = _side_by_side(draft, priors, n_jobs)
+    if table.draws is not None and known is not None:
+        drafts = _condition(drafts, known, shared, rules, seed)
+    finish = partial(_finish, shared=shared, rules=rules, seed=seed)
+    outcomes = _side_by_side(finish, drafts, n_jobs)
     meta = make_meta(
         seed=seed,
         n_training=len(shared.pixels),
@@ -226,42 +247,103 @@ def _copula(
     return fit_copula(errors, shared.places, shared.blocks, *parts)
 
 
-def _train_one(
+def _draft(
     prior: Parameter,
-    posterior: tuple[Floats, Floats | None, Floats | None],
+    y: Floats,
+    posteriors: Posteriors | None,
+    column: int,
     shared: _Shared,
     rules: TrainingRules,
     seed: int,
-) -> _Outcome:
-    """Tune, validate and fit one parameter, on the unit scale."""
+) -> _Draft:
+    """Gather what one parameter is trained on, 0 to 1, and tune its trees."""
     rng = np.random.default_rng([seed, zlib.crc32(prior.name.encode())])
-    y, sd, points = posterior
     known = np.isfinite(y)
+    sd = None if posteriors is None else posteriors.sd[known, column]
     data = Training(
         x=shared.x[known],
         y=y[known],
-        sd=None if sd is None else sd[known],
-        points=None if points is None else points[known],
+        sd=sd,
+        points=None if posteriors is None else posteriors.points[known, column],
+        goal=y[known],
+        goal_sd=sd,
         folds=shared.folds[known],
         blocks=shared.blocks[known],
         weighted=rules.weighting == "precision",
         spread=rules.intervals_for == "parameter",
     )
-    test = shared.test[known]
+    settings, trials = _tune(data, shared.test[known], rules, rng)
+    return _Draft(prior, data, known, settings, trials, int(rng.integers(2**31)))
+
+
+def _tune(
+    data: Training, test: NDArray, rules: TrainingRules, rng: np.random.Generator
+) -> tuple[TreeSettings, list[dict[str, Any]]]:
+    """Choose settings of trees on the training share of the random split."""
     part = data.take(~test)
-    settings, trials = trees.tune(
+    return trees.tune(
         part.x,
-        part.y,
+        part.goal,
         part.weights(),
         part.folds,
         rng,
         n_candidates=rules.n_candidates,
         max_trees=rules.max_trees,
     )
-    tree_seed = int(rng.integers(2**31))
-    margin = rules.skill_margin
-    partial, _, _ = fit_unit_model(part, settings, margin, tree_seed)
-    whole, held, skill = fit_unit_model(data, settings, margin, tree_seed)
+
+
+def _condition(
+    drafts: list[_Draft],
+    known: Posteriors,
+    shared: _Shared,
+    rules: TrainingRules,
+    seed: int,
+) -> list[_Draft]:
+    """Let parameters be learnt beside the means of those that cannot be mapped.
+
+    One after the other, from the least mappable by itself.
+    """
+    found, values = list(drafts), dict[int, float]()
+    alone = [skill_of(one.data, one.settings, one.seed)[0].value for one in drafts]
+    for column in np.argsort(alone, kind="stable").tolist():
+        draft = drafts[column]
+        if values:
+            draft = _beside(draft, known, column, values, shared, rules, seed)
+            found[column] = draft
+        skill, _, _ = skill_of(draft.data, draft.settings, draft.seed)
+        if not skill.above(rules.skill_margin):
+            values[column] = draft.data.mean
+    return found
+
+
+def _beside(
+    draft: _Draft,
+    known: Posteriors,
+    column: int,
+    values: Mapping[int, float],
+    shared: _Shared,
+    rules: TrainingRules,
+    seed: int,
+) -> _Draft:
+    """Give a draft its goal beside values of other parameters, and tune it again."""
+    y = np.full(draft.known.size, np.nan)
+    y[draft.known] = draft.data.y
+    mean, sd = (one[draft.known] for one in given(known, y, column, values))
+    data = replace(draft.data, goal=mean, goal_sd=sd)
+    rng = np.random.default_rng([seed, zlib.crc32(draft.prior.name.encode()), _AGAIN])
+    settings, trials = _tune(data, shared.test[draft.known], rules, rng)
+    return replace(draft, data=data, settings=settings, trials=trials)
+
+
+def _finish(
+    draft: _Draft, shared: _Shared, rules: TrainingRules, seed: int
+) -> _Outcome:
+    """Validate and fit one parameter."""
+    prior, data, known, settings = draft.prior, draft.data, draft.known, draft.settings
+    rng = np.random.default_rng([seed, zlib.crc32(prior.name.encode()), _PEERS])
+    test, margin = shared.test[known], rules.skill_margin
+    part, _, _ = fit_unit_model(data.take(~test), settings, margin, draft.seed)
+    whole, held, skill = fit_unit_model(data, settings, margin, draft.seed)
     logger.info(
         "%s: skill on blocks %.2f +- %.2f",
         prior.name,
@@ -269,16 +351,16 @@ def _train_one(
         skill.standard_error,
     )
     model = ParameterModel(prior, settings, skill, whole)
-    random = _predict_random(partial, data, test)
+    random = _predict_random(part, data, test)
     default = float(prior.to_unit(prior.default))
     peers = _baselines(data, test, default, shared.places[known], rng)
-    errors, scales = np.full((2, y.size), np.nan)
+    errors, scales = np.full((2, known.size), np.nan)
     errors[known], scales[known] = held.score, held.scale
     return _Outcome(
         model=model,
         scores=score_rows(model, data, test, random, held, peers),
         points=point_table(model, data, shared.pixels[known], test, random, held),
-        trials=[{"parameter": prior.name, **trial} for trial in trials],
+        trials=[{"parameter": prior.name, **trial} for trial in draft.trials],
         importance=_importance(model, shared.names, shared.x[shared.shap_rows]),
         errors=errors,
         scales=scales,
@@ -344,8 +426,8 @@ def _importance(
 
 
 def _side_by_side(
-    run: Callable[[Parameter], _Outcome], priors: Sequence[Parameter], n_jobs: int
-) -> list[_Outcome]:
+    run: Callable[[_In], _Out], work: Sequence[_In], n_jobs: int
+) -> list[_Out]:
     from joblib import Parallel, delayed
     from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
@@ -356,5 +438,5 @@ def _side_by_side(
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return Parallel(n_jobs=n_jobs, backend="threading")(
-            delayed(run)(prior) for prior in priors
+            delayed(run)(one) for one in work
         )

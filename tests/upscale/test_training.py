@@ -3,8 +3,11 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import upscale
+from upscale.conditioning import given
+from upscale.posteriors import from_draws
 
 from .landscape import BOUNDS, QUICK, make_landscape, train
 
@@ -221,3 +224,45 @@ def test_pixels_may_have_names_and_their_index_too(land, upscaler):
     assert float(one) == float(wanted)
     assert upscaler.draw(named, 2, 1)["vmax"].sel(pixel="e").shape == (2,)
     assert upscaler.shap(named).sel(pixel="a").shape == (3, 6)
+
+
+def test_a_parameter_beside_known_others_is_a_conditional_normal():
+    """Of two that sum to one exactly, one is told by the other."""
+    rng = np.random.default_rng(3)
+    first = 0.1 * rng.standard_normal((5, 4000)) + 0.5
+    known = from_draws(np.stack([first, 1.0 - first], axis=2))
+    mean, sd = given(known, known.mean[:, 0], 0, {1: 0.6})
+    assert mean == pytest.approx(0.4, abs=1e-4)
+    assert (sd < 2e-3 * known.sd[:, 0]).all()
+    alone, its_sd = given(known, known.mean[:, 0], 0, {})
+    assert alone == pytest.approx(known.mean[:, 0])
+    assert its_sd == pytest.approx(0.1, rel=0.05)
+
+
+def test_what_only_combinations_tell_is_learnt_beside_what_cannot_be_mapped():
+    """The sum follows temperature; where on the ridge a posterior lies is chance."""
+    land = make_landscape(150, seed=8, degrees=5.0)
+    rng = np.random.default_rng(4)
+    warm = (land.covariates["temperature_mean"].to_numpy() - 10.0) / 2.0
+    total = 1.0 + 0.06 * warm
+    along = 0.12 * rng.standard_normal((150, 1))
+    along = along + 0.15 * rng.standard_normal((150, 300))
+    across = 0.01 * rng.standard_normal(along.shape)
+    draws = np.stack([total[:, None] / 2 + along, total[:, None] / 2 - along + across],
+                     axis=2).clip(0.0, 1.0)  # fmt: skip
+    names, pixels = ["first", "second"], land.covariates.index
+    means = pd.DataFrame(draws.mean(axis=1), pixels, names)
+    error = {}
+    for what, posteriors in (
+        ("alone", {"sd": pd.DataFrame(draws.std(axis=1), pixels, names)}),
+        ("beside", {"draws": xr.DataArray(
+            draws, {"pixel": pixels, "parameter": names}, ["pixel", "draw", "parameter"]
+        )}),
+    ):  # fmt: skip
+        bounds = dict.fromkeys(names, (0.0, 1.0))
+        made = upscale.train(
+            means, land.covariates, bounds=bounds, seed=1, rules=QUICK, **posteriors
+        )
+        mapped = made.predict(land.covariates)["mean"].sum("parameter").to_numpy()
+        error[what] = np.sqrt(np.mean((mapped - total) ** 2))
+    assert error["beside"] < 0.5 * error["alone"]
