@@ -192,7 +192,7 @@ def evaluate(
     flux_sites: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="towers of a region: sites.csv and their files"
+            metavar="DIR", help="towers to score fluxes at: sites.csv and their files"
         ),
     ] = None,
 ) -> None:
@@ -200,12 +200,17 @@ def evaluate(
     with guarded(run, "evaluate"):
         from jobs.regional_verbs import evaluate_verb, is_region
 
-        if (is_region(run) and not pixel) or flux_sites is not None:
+        if is_region(run) and not pixel:
             evaluate_verb(run, flux_sites)
         else:
             from jobs.verbs import evaluate_run
 
             evaluate_run(run, pixel or [])
+            if flux_sites is not None:
+                from jobs.regional_verbs import show_sites
+                from jobs.run import open_run
+
+                show_sites(open_run(run), flux_sites, ["default", "calibrated"])
 
 
 @app.command()

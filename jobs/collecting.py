@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,13 +43,20 @@ _COUNTS = ("minutes", "n_model_runs", "n_failed_runs", "surrogate_rmse")
 _STATES = ("waiting", "running", "done", "suspect", "failed", "skipped")
 
 
-def collect(run: Run) -> int:
+def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
     """Bring ``posteriors.zarr`` up to date; return how many pixels were new.
 
     The store has, over ``pixel``: place, ``state`` (a code, see its attributes), cost
     and minutes; over (pixel, parameter): summaries; over (pixel, chain, draw) the
     draws of each parameter. What is not there is NaN, and its state says why. A
     posterior that cannot be read is put aside, with a warning: its pixel waits again.
+
+    Parameters
+    ----------
+    run : Run
+        A run that has started.
+    on_pixels : callable
+        Is told of each number of pixels that is up to date; all of the run in the end.
 
     Raises
     ------
@@ -68,7 +75,11 @@ def collect(run: Run) -> int:
                 if stamp != marks[row]:
                     new.append((row, pixel, stamp))
         codes = np.array([_STATES.index(state.state) for state in states], "i1")
-        damaged = [row for block in _by_block(new) for row in _write(store, run, block)]
+        on_pixels(len(states) - len(new))
+        damaged = []
+        for block in _by_block(new):
+            damaged += _write(store, run, block)
+            on_pixels(len(block))
         codes[damaged] = _STATES.index("waiting")
         _array(store, "state")[:] = codes
         _consolidate(store)

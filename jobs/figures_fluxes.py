@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from jobs.drawing import (
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from matplotlib.axes import Axes
 
 _COMPARED = {
     ("gpp", "model/product"): ("0.6", "", "GPP, product"),
@@ -27,11 +28,19 @@ _COMPARED = {
     ("er", "model/tower"): (GREEN, "..", "ER, tower"),
     ("nee", "model/tower"): (BLUE, "xx", "NEE, tower"),
 }
+_SEASONS = {
+    "all": "all months",
+    "growing": "May to September",
+    "non-growing": "other months",
+}
 _FLUXES = {"gpp": "GPP", "er": "ER", "nee": "NEE"}
 
 
 def draw_sites(sites: pd.DataFrame, target: Path, *, title: str) -> None:
-    """Draw how far DISO fell at each tower, by season (Figure 10).
+    """Draw how far DISO fell at each tower, by season and by year (Figure 10).
+
+    A bar is of all years together, a dot of one year; a dot at an arrow lies beyond
+    the axis.
 
     Parameters
     ----------
@@ -42,38 +51,73 @@ def draw_sites(sites: pd.DataFrame, target: Path, *, title: str) -> None:
     title : str
         Says where the data come from.
     """
-    every = sites[sites["year"].astype(str) == "all"]
-    names = list(dict.fromkeys(every["site"]))
-    seasons = list(dict.fromkeys(every["season"]))
-    improved = next(n for n in every.columns if n.startswith("improved_"))
-    n_columns = min(4, len(names))
-    figure, axes = new_figure(-(-len(names) // n_columns), n_columns, 2.4)
-    width = 0.8 / len(_COMPARED)
+    names = list(dict.fromkeys(sites["site"]))
+    pairs = set(zip(sites["flux"], sites["compared"], strict=True))
+    shown = {key: style for key, style in _COMPARED.items() if key in pairs}
+    n_columns = min(3, len(names))
+    figure, axes = new_figure(-(-len(names) // n_columns), n_columns, 3.0)
     for axis, name in zip(axes.flat, names, strict=False):
-        here = every[every["site"] == name]
-        for k, (key, (colour, hatch, label)) in enumerate(_COMPARED.items()):
-            part = here[(here["flux"] == key[0]) & (here["compared"] == key[1])]
-            values = part.set_index("season")[improved].reindex(seasons)
-            at = np.arange(len(seasons)) + (k - 1.5) * width
-            axis.bar(at, values, width, color=colour, hatch=hatch, label=label)
-        axis.axhline(0, color="0.2", lw=0.8)
-        product = here[here["compared"] == "product/tower"].set_index("season")
-        first = next(n for n in every.columns if n.startswith("diso_"))
-        if len(product):
-            values = product[first].reindex(seasons)
-            text = "product's DISO " + ", ".join(f"{v:.2f}" for v in values)
-            axis.text(0.02, 0.02, text, transform=axis.transAxes, fontsize=6)
-        axis.set_xticks(range(len(seasons)), seasons)
+        _draw_site(axis, sites[sites["site"] == name], shown)
         axis.set_title(name, fontsize=9, parse_math=False)
-        axis.tick_params(labelsize=7)
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for axis in axes[:, 0]:
-        axis.set_ylabel("fall of DISO,\nshare of the default's", fontsize=8)
+        axis.set_ylabel("ΔDISO: its fall, as a share\nof the default's (1)", fontsize=8)
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=5,
+        frameon=False,
+        fontsize=8,
+    )
     put_title(figure, f"{title}: towers; above zero is better than default")
-    save_figure(figure, target, every)
+    save_figure(figure, target, sites)
+
+
+def _draw_site(
+    axis: Axes, here: pd.DataFrame, shown: dict[tuple[str, str], tuple[str, str, str]]
+) -> None:
+    """Draw one tower: bars of all years, dots of single ones."""
+    improved = next(n for n in here.columns if n.startswith("improved_"))
+    first = next(n for n in here.columns if n.startswith("diso_"))
+    seasons = list(dict.fromkeys(here["season"]))
+    year = here["year"].astype(str)
+    every, yearly = here[year == "all"], here[year != "all"]
+    bars = every.loc[every["compared"] != "product/tower", improved].dropna()
+    low, high = min(-0.2, bars.min()) - 0.25, max(0.2, bars.max()) + 0.15
+    width = 0.8 / len(shown)
+    for k, (key, (colour, hatch, label)) in enumerate(shown.items()):
+
+        def of(table: pd.DataFrame, key: tuple[str, str] = key) -> pd.DataFrame:
+            return table[(table["flux"] == key[0]) & (table["compared"] == key[1])]
+
+        at = np.arange(len(seasons)) + (k - (len(shown) - 1) / 2) * width
+        values = of(every).set_index("season")[improved].reindex(seasons)
+        axis.bar(at, values, width, color=colour, hatch=hatch, label=label, alpha=0.8)
+        dots = of(yearly)
+        x = at[[seasons.index(season) for season in dots["season"]]]
+        y = dots[improved].to_numpy()
+        inside = (y > low) & (y < high)
+        style: dict[str, Any] = {"s": 9, "color": "w", "edgecolor": "k", "lw": 0.6}
+        style["zorder"] = 3
+        axis.scatter(x[inside], y[inside], **style)
+        axis.scatter(x[y <= low], np.full((y <= low).sum(), low + 0.03), marker="v",
+                     **style)  # fmt: skip
+    axis.scatter([], [], s=9, color="w", edgecolor="k", lw=0.6, label="single years")
+    axis.axhline(0, color="0.2", lw=0.8)
+    axis.set_ylim(low, high)
+    product = every[every["compared"] == "product/tower"].set_index("season")
+    labels = [_SEASONS.get(season, season) for season in seasons]
+    if len(product):
+        own = product[first].reindex(seasons)
+        labels = [
+            f"{name}\nproduct's DISO {value:.2f}"
+            for name, value in zip(labels, own, strict=True)
+        ]
+    axis.set_xticks(range(len(seasons)), labels)
+    axis.tick_params(labelsize=7)
 
 
 def draw_years(

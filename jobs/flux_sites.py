@@ -1,4 +1,4 @@
-"""A region's fluxes against eddy-covariance towers, as Fig. 10 of the paper.
+"""Modelled fluxes against eddy-covariance towers, as Fig. 10 of the paper.
 
 For each tower, year by year and over all years, and for the whole year, the growing
 season (May to September) and the rest: the DISO of modelled GPP, ER and NEE against the
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing
+from jobs.flux_sites_pixels import pixel_at, pixel_fluxes, product_gpp
 from jobs.region import open_region
 from jobs.regional_store import WINDOWS, open_group
 from jobs.run import Run
@@ -82,12 +83,12 @@ def read_sites(folder: Path) -> list[Tower]:
 
 
 def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
-    """Score the towers that lie in the region, and write ``flux_sites.csv``.
+    """Score the towers that lie in the run's pixels, and write ``flux_sites.csv``.
 
     Parameters
     ----------
     run : Run
-        Of a region.
+        Of a region, of a table of pixels or of a site.
     folder : Path
         With ``sites.csv``.
     sets : sequence of str
@@ -100,7 +101,7 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
         (``model/tower``, ``model/product`` and ``product/tower``): ``n`` values,
         ``step`` (8day or monthly), ``diso_<set>``, and ``improved_<set>``, the fall of
         DISO as a share of the first set's (the paper's delta DISO). Empty if no tower
-        lies in the region.
+        lies in a pixel.
     """
     import pandas as pd
 
@@ -120,25 +121,19 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
 def _score_tower(
     run: Run, tower: Tower, sets: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    from regions import cell_at
-
-    pixel = cell_at(tower.latitude, tower.longitude)
     observed = _read(tower.path)
     group = "monthly" if _is_monthly(observed) else "8day"
-    models = {}
-    for name in sets:
-        opened = open_group(run, name, group)
-        if pixel not in opened["pixel"].to_numpy():
-            logger.warning("%s lies in no simulated pixel: left out", tower.site)
-            return
-        models[name] = opened.sel(pixel=pixel).load()
+    modelled = _modelled(run, tower, sets, group)
+    if modelled is None:
+        logger.warning("%s lies in no simulated pixel: left out", tower.site)
+        return
+    pixel, models, product = modelled
     time = models[sets[0]]["time"].to_numpy()
     seen = {
         name: _onto(observed[name], time, WINDOWS[group])
         for name in FLUXES
         if name in observed
     }
-    product = _product(run, pixel, time) if group == "8day" else None
     for label, inside in _subsets(time):
         head = {"site": tower.site, "pixel": pixel, "step": group, **label}
         for flux, values in seen.items():
@@ -150,6 +145,33 @@ def _score_tower(
                 yield from _row(
                     head, "gpp", "product/tower", fixed, seen["gpp"], inside
                 )
+
+
+def _modelled(
+    run: Run, tower: Tower, sets: Sequence[str], group: str
+) -> tuple[int, dict[str, Any], NDArray[np.float64] | None] | None:
+    """Return a tower's pixel, its modelled fluxes and the product's 8-day GPP there."""
+    product: NDArray[np.float64] | None = None
+    if run.config.pixels.source == "region":
+        from regions import cell_at
+
+        cell = cell_at(tower.latitude, tower.longitude)
+        models: dict[str, Any] = {}
+        for name in sets:
+            opened = open_group(run, name, group)
+            if cell not in opened["pixel"].to_numpy():
+                return None
+            models[name] = opened.sel(pixel=cell).load()
+        if group == "8day":
+            product = _product(run, cell, models[sets[0]]["time"].to_numpy())
+        return cell, models, product
+    pixel = pixel_at(run, tower.latitude, tower.longitude)
+    if pixel is None:
+        return None
+    models = dict(pixel_fluxes(run, pixel, sets, WINDOWS[group], FLUXES))
+    if group == "8day":
+        product = product_gpp(run, pixel, models[sets[0]]["time"].to_numpy())
+    return pixel.id, models, product
 
 
 def _row(

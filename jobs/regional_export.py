@@ -36,13 +36,17 @@ def export_region(run: Run) -> Iterator[Path]:
     folder = run.folder.path / "maps"
     yield from _parameter_maps(run, found, folder)
     yield _samples(run, found, folder)
-    for name in simulated_sets(run):
-        if name == "calibrated":
-            continue  # of the sample alone: no map
+    for name in _mapped_sets(run):
         for group in EXPORTED:
             path = folder / f"fluxes_{name}_{group}.nc"
             _write_netcdf(flux_grid(run, name, group), path)
             yield path
+
+
+def files_to_export(run: Run) -> int:
+    """Return how many files `export_region` yields: maps, samples, fluxes."""
+    n_sets = len(_mapped_sets(run))
+    return len(prior_bounds(run.config)) + 2 + len(EXPORTED) * n_sets
 
 
 def flux_grid(run: Run, parameter_set: str, group: str) -> xr.Dataset:
@@ -138,6 +142,11 @@ def sample_table(run: Run, found: Upscaled) -> tuple[pd.DataFrame, dict[str, str
         for kind in ("mean", "sd"):
             units[f"{name}_{kind}"] = parameters()[name].unit
     return table, units
+
+
+def _mapped_sets(run: Run) -> list[str]:
+    """Return the sets of the whole region: the calibrated one has no map."""
+    return [name for name in simulated_sets(run) if name != "calibrated"]
 
 
 def _parameter_maps(run: Run, found: Upscaled, folder: Path) -> list[Path]:

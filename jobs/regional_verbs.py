@@ -12,7 +12,7 @@ from jobs.errors import ConfigError, Problem
 from jobs.figures_region import draw_diso, draw_totals
 from jobs.flux_sites import score_sites
 from jobs.regional_evaluation import score_region, simulated_sets, summarise_scores
-from jobs.regional_export import export_region
+from jobs.regional_export import export_region, files_to_export
 from jobs.regional_parameters import REGIONAL, region_ids, upscaled_file
 from jobs.regional_run import simulate_block, simulate_region
 from jobs.regional_store import store_path
@@ -146,15 +146,19 @@ def evaluate_verb(path: Path, flux_sites: Path | None) -> None:
     _show_totals(run, totals)
     draw_totals(totals, run.folder.figures / "region_totals.png", title=_label(run))
     if flux_sites is not None:
-        _show_sites(run, flux_sites, [name for name in sets if name != "calibrated"])
+        show_sites(run, flux_sites, [name for name in sets if name != "calibrated"])
     show(f"scores   {run.folder.evaluation}\nfigures  {run.folder.figures}")
 
 
 def export_verb(path: Path) -> None:
     """Write maps, fluxes and samples."""
     run = _open_region_run(path, "export")
-    with logged(path, "export"):
-        files = list(export_region(run))
+    files = []
+    n = files_to_export(run)
+    with logged(path, "export"), progress("export", n, "files") as on_files:
+        for file in export_region(run):
+            files.append(file)
+            on_files(1)
     for file in files:
         show(str(file))
 
@@ -195,10 +199,11 @@ def _show_totals(run: Run, totals: pd.DataFrame) -> None:
     show(table(means[order], label, formats))
 
 
-def _show_sites(run: Run, folder: Path, sets: Sequence[str]) -> None:
+def show_sites(run: Run, folder: Path, sets: Sequence[str]) -> None:
+    """Score the towers of a folder, and show the table of all years."""
     sites = score_sites(run, folder, sets)
     if sites.empty:
-        show("no tower of --flux-sites lies in a simulated pixel of the region")
+        show("no tower of --flux-sites lies in a simulated pixel of the run")
         return
     every = sites[sites["year"] == "all"].drop(columns=["year", "pixel"])
     formats = {

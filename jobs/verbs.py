@@ -135,7 +135,8 @@ def replay_pixel(path: Path, pixel_id: int) -> Exit:
 def collect_run(path: Path) -> None:
     """Gather finished pixels."""
     run = open_run(path)
-    new = collect(run)
+    with progress("collect", len(run.pixels), "pixels") as on_pixels:
+        new = collect(run, on_pixels)
     status = status_of(run.folder, run.pixels)
     done = status.states["done"] + status.states["suspect"]
     show(

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from jobs.coastlines import Box, box_around, lines_in
 from jobs.config_checks import STREAMS
 from jobs.parameters import parameters, prior_bounds
-from jobs.report.parts import link
+from jobs.report.details import Embedded, short
 from jobs.report.results import Results
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WIDTH = 760
 """Of the map, in its own units."""
-MAX_DETAILED = 400
-"""Pixels whose time series and densities the page holds; more would make it slow."""
-_N_BINS = 24
 
 
-def map_payload(results: Results) -> dict[str, Any]:
+def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
     """Return everything the map needs, as plain values for JSON.
 
     Parameters
     ----------
     results : Results
         Of a started run.
+    embedded : Embedded
+        Details of some pixels, and where those of the others are.
     """
     table = results.pixels
     box = box_around(table["longitude"].to_numpy(), table["latitude"].to_numpy())
@@ -41,10 +38,7 @@ def map_payload(results: Results) -> dict[str, Any]:
         return (lon - west) * scale, (north - lat) * scale * stretch
 
     x, y = project(table["longitude"].to_numpy(), table["latitude"].to_numpy())
-    n = len(table)
-    size = float(np.clip(0.6 * np.sqrt(WIDTH * height / n), 4, 14))
-    detailed = _evenly(results)
-    known = parameters()
+    size = float(np.clip(0.6 * np.sqrt(WIDTH * height / len(table)), 4, 14))
     return {
         "width": WIDTH,
         "height": height,
@@ -54,124 +48,69 @@ def map_payload(results: Results) -> dict[str, Any]:
             for kind, lon, lat in _clipped(box)
         ],
         "grid": _graticule(box, project),
-        "n_detailed": len(detailed),
-        "parameters": [
+        "parameters": _parameters(results),
+        "streams": [
+            {"name": name, "unit": STREAMS[name]} for name in results.run.config.streams
+        ],
+        "scores": list(_scores(results)),
+        "columns": {
+            "id": table["pixel"].tolist(),
+            "name": table["name"].tolist(),
+            "lat": table["latitude"].round(4).tolist(),
+            "lon": table["longitude"].round(4).tolist(),
+            "x": x.round(1).tolist(),
+            "y": y.round(1).tolist(),
+            "state": table["state"].tolist(),
+            "reason": table["reason"].tolist(),
+        },
+        "start": embedded.start,
+        "per_chunk": embedded.per_chunk,
+        "chunks": {embedded.number: embedded.chunk},
+        "files": embedded.files,
+    }
+
+
+def _parameters(results: Results) -> list[dict[str, Any]]:
+    """Return each calibrated parameter with its posterior mean at every pixel."""
+    known = parameters()
+    found = []
+    for name, (low, high) in prior_bounds(results.run.config).items():
+        means = [
+            short(results.summaries[pixel.id]["parameters"][name]["mean"])
+            if pixel.id in results.summaries
+            else None
+            for pixel in results.run.pixels
+        ]
+        found.append(
             {
                 "name": name,
                 "unit": known[name].unit,
                 "low": low,
                 "high": high,
                 "default": known[name].default,
+                "means": means,
             }
-            for name, (low, high) in prior_bounds(results.run.config).items()
-        ],
-        "streams": [
-            {"name": name, "unit": STREAMS[name]} for name in results.run.config.streams
-        ],
-        "pixels": [
-            _pixel(results, row, x[k], y[k], detailed)
-            for k, row in enumerate(table.to_dict("records"))
-        ],
-    }
-
-
-def _pixel(
-    results: Results, row: dict[Any, Any], x: float, y: float, detailed: set[int]
-) -> dict[str, Any]:
-    run, pixel_id = results.run, row["pixel"]
-    folder = run.folder.pixel(pixel_id)
-    facts: dict[str, Any] = {
-        "id": pixel_id,
-        "name": row["name"],
-        "lat": row["latitude"],
-        "lon": row["longitude"],
-        "x": round(float(x), 1),
-        "y": round(float(y), 1),
-        "state": row["state"],
-        "reason": row["reason"],
-    }
-    files = [folder.summary, folder.posterior, folder.failure]
-    files.append(run.folder.scores(pixel_id))
-    links = [link(run, path, path.name) for path in files if path.exists()]
-    facts["files"] = [{"text": item.text, "href": item.href} for item in links]
-    summary = results.summaries.get(pixel_id)
-    if summary:
-        facts["runs"] = summary["n_model_runs"]
-        facts["minutes"] = summary["minutes"]
-        facts["parameters"] = [
-            [_short(values[key]) for key in ("mean", "q05", "q95")]
-            + [values["at_bound"] or ""]
-            for values in summary["parameters"].values()
-        ]
-    if len(results.scores):
-        facts["diso"] = _diso(results, pixel_id)
-    if pixel_id in detailed:
-        facts["densities"] = _densities(results, pixel_id)
-        facts["series"] = _series(results, pixel_id)
-    return facts
-
-
-def _evenly(results: Results) -> set[int]:
-    """Return ids of the finished pixels that the page holds in full."""
-    ids = [pixel.id for pixel in results.finished]
-    n = min(len(ids), MAX_DETAILED)
-    return {ids[k] for k in np.linspace(0, len(ids) - 1, n).round().astype(int)}
-
-
-def _diso(results: Results, pixel_id: int) -> list[dict[str, Any]]:
-    part = results.scores[results.scores["pixel"] == pixel_id]
-    wide = part.pivot_table(
-        index=["stream", "period"], columns="parameters", values="diso", sort=False
-    )
-    return [
-        {
-            "stream": key[0],
-            "period": key[1],
-            "default": _short(row["default"]),
-            "calibrated": _short(row["calibrated"]),
-        }
-        for key, row in zip(wide.index, wide.to_dict("records"), strict=True)
-    ]
-
-
-def _densities(results: Results, pixel_id: int) -> list[list[int]]:
-    """Return each parameter's density between its prior's bounds, 99 at the top."""
-    import h5py
-
-    found = []
-    with h5py.File(results.run.folder.pixel(pixel_id).posterior, "r") as opened:
-        group = opened["posterior"]
-        for name, bounds in prior_bounds(results.run.config).items():
-            counts, _ = np.histogram(group[name][...], _N_BINS, range=bounds)
-            top = max(1, int(counts.max()))
-            found.append([round(99 * int(count) / top) for count in counts])
+        )
     return found
 
 
-def _series(results: Results, pixel_id: int) -> list[dict[str, Any]]:
-    """Return observed, default and calibrated 8-day means of each stream."""
-    whole = results.comparison
-    if not len(whole):
-        return []
-    return [
-        _one_series(str(stream), part.sort_values("time"))
-        for stream, part in whole[whole["pixel"] == pixel_id].groupby("stream")
-    ]
-
-
-def _one_series(stream: str, part: pd.DataFrame) -> dict[str, Any]:
-    time = part["time"].to_numpy().astype("datetime64[D]")
-    held_out = part.loc[part["period"] == "validation", "time"]
-    first = held_out.min() if len(held_out) else None
-    return {
-        "stream": stream,
-        "day": time.astype(int).tolist(),
-        "validation": int(np.datetime64(first, "D").astype(int)) if first else None,
-        **{
-            name: [_short(value) for value in part[name]]
-            for name in ("observed", "default", "calibrated")
-        },
-    }
+def _scores(results: Results) -> Iterator[dict[str, Any]]:
+    """Yield DISO of every pixel, by stream and period, before and after."""
+    if not len(results.scores):
+        return
+    ids = [pixel.id for pixel in results.run.pixels]
+    keys = ["stream", "period"]
+    for key, part in results.scores.groupby(keys, sort=False):
+        wide = part.pivot(index="pixel", columns="parameters", values="diso")
+        wide = wide.reindex(ids)
+        yield {
+            "stream": str(key[0]),
+            "period": str(key[1]),
+            **{
+                name: [short(value) for value in wide[name]]
+                for name in ("default", "calibrated")
+            },
+        }
 
 
 def _clipped(box: Box) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -224,10 +163,3 @@ def _graticule(box: Box, project: Any) -> list[dict[str, Any]]:
                 }
             )
     return lines
-
-
-def _short(value: Any) -> float | None:
-    """Return a number with four figures, None for what could not be computed."""
-    if value is None or not np.isfinite(value):
-        return None
-    return float(f"{value:.4g}")

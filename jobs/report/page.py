@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.collecting import collect
+from jobs.console import progress
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing, write_text
-from jobs.report.mapping import MAX_DETAILED, map_payload
+from jobs.report.details import Embedded, write_details
+from jobs.report.mapping import map_payload
+from jobs.report.pictures import drawings_of
 from jobs.report.results import Results
 from jobs.report.sections import sections
 
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 def write_report(run: Run) -> Path:
     """Collect what is finished, draw it, and write ``report.html``.
 
-    The tables it shows stand in ``report/`` too, as CSV.
+    The tables it shows stand in ``report/`` too, as CSV, and so do details of pixels
+    that the page loads when they are chosen.
 
     Parameters
     ----------
@@ -48,20 +52,30 @@ def write_report(run: Run) -> Path:
             )
         )
     run.folder.require_writable()
-    collect(run)
+    with progress("collect", len(run.pixels), "pixels") as on_pixels:
+        collect(run, on_pixels)
     results = Results(run)
     _write_tables(results)
-    write_text(run.folder.report, render(results))
+    drawings = list(drawings_of(results))
+    with progress("figures", len(drawings), "figures") as on_figures:
+        for draw in drawings:
+            draw()
+            on_figures(1)
+    with progress("map details", len(run.pixels), "pixels") as on_pixels:
+        embedded = write_details(results, on_pixels)
+    write_text(run.folder.report, render(results, embedded))
     return run.folder.report
 
 
-def render(results: Results) -> str:
+def render(results: Results, embedded: Embedded) -> str:
     """Return the page as text.
 
     Parameters
     ----------
     results : Results
-        Of a started run.
+        Of a started run whose figures are drawn.
+    embedded : Embedded
+        Details of pixels, as `write_details` gives them.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -83,8 +97,7 @@ def render(results: Results) -> str:
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "sections": every,
         "missing": [part for part in every if part.empty],
-        "payload": map_payload(results),
-        "max_detailed": MAX_DETAILED,
+        "payload": map_payload(results, embedded),
         "style": text("report.css"),
         "script": text("report.js"),
         "version": _version(),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from jobs import figures_checks, figures_many
+from jobs import figures_checks, figures_fluxes, figures_many
 from jobs.config_checks import STREAMS
 from jobs.parameters import prior_bounds
 from jobs.pixels import Pixel
-from jobs.report.regional import draw_regional
+from jobs.report.regional import drawings_of_region
 from jobs.report.results import Results
 from jobs.sources import synthetic_parts
 
@@ -21,48 +22,72 @@ logger = logging.getLogger(__name__)
 _N_CHECKED = 2  # pixels with pictures of chains, surrogate and predictive check
 
 
-def draw_all(results: Results) -> None:
-    """Draw the figures of many pixels, and those of belief for a few of them."""
-    run, folder = results.run, results.run.folder.figures
+def drawings_of(results: Results) -> Iterator[Callable[[], None]]:
+    """Yield what draws each figure: of belief for a few pixels, of many, of a region.
+
+    Parameters
+    ----------
+    results : Results
+        Of a started run whose finished pixels are collected.
+    """
+    run = results.run
     title = run.config.name
     parts = synthetic_parts(run)
     if parts:
         title += f", {parts}"
     if run.config.pixels.source == "region":
-        draw_regional(results, title)
-    if not results.finished:
-        return
+        yield from drawings_of_region(results, title)
+    yield partial(_draw_sites, results, title)
     for pixel in _checked(results):
-        _draw_checks(results, pixel)
-    store = results.store()
+        yield partial(_draw_checks, results, pixel)
     if len(results.finished) > 1:
-        figures_many.draw_posteriors(
-            store, folder / "fig02_posteriors.png", title=title
+        for draw in (_draw_pixels, _draw_coverage, _draw_scores):
+            yield partial(draw, results, title)
+
+
+def _draw_sites(results: Results, title: str) -> None:
+    import pandas as pd
+
+    folder = results.run.folder
+    path = folder.evaluation / "flux_sites.csv"
+    if not path.exists():
+        return
+    sites = pd.read_csv(path)
+    if any(name.startswith("improved_") for name in sites.columns):
+        target = folder.figures / "fig10_sites.png"
+        figures_fluxes.draw_sites(sites, target, title=title)
+
+
+def _draw_pixels(results: Results, title: str) -> None:
+    folder, store = results.run.folder.figures, results.store()
+    figures_many.draw_posteriors(store, folder / "fig02_posteriors.png", title=title)
+    figures_many.draw_best_parameters(
+        store, folder / "fig03_best_parameters.png", title=title
+    )
+
+
+def _draw_coverage(results: Results, title: str) -> None:
+    if len(results.truths) < len(results.finished):
+        return
+    truths = {
+        name: np.array([results.truths[p.id][name] for p in results.finished])
+        for name in prior_bounds(results.run.config)
+    }
+    target = results.run.folder.figures / "coverage.png"
+    figures_checks.draw_coverage(results.store(), truths, target, title=title)
+
+
+def _draw_scores(results: Results, title: str) -> None:
+    scores, folder = results.scores, results.run.folder.figures
+    if not len(scores) or scores["pixel"].nunique() < 2:
+        return
+    figures_many.draw_score_distributions(
+        scores, folder / "fig08_scores.png", title=title, units=STREAMS
+    )
+    if len(results.comparison):
+        figures_many.draw_fit_of_samples(
+            results.comparison, scores, folder / "fig04_fit.png", title=title
         )
-        figures_many.draw_best_parameters(
-            store, folder / "fig03_best_parameters.png", title=title
-        )
-    if len(results.finished) > 1 and len(results.truths) == len(results.finished):
-        figures_checks.draw_coverage(
-            store,
-            {
-                name: np.array([results.truths[p.id][name] for p in results.finished])
-                for name in prior_bounds(run.config)
-            },
-            folder / "coverage.png",
-            title=title,
-        )
-    if len(results.scores) and results.scores["pixel"].nunique() > 1:
-        figures_many.draw_score_distributions(
-            results.scores, folder / "fig08_scores.png", title=title, units=STREAMS
-        )
-        if len(results.comparison):
-            figures_many.draw_fit_of_samples(
-                results.comparison,
-                results.scores,
-                folder / "fig04_fit.png",
-                title=title,
-            )
 
 
 def _checked(results: Results) -> list[Pixel]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 _DAYS_PER_YEAR = 365.2425
 
 
-def draw_regional(results: Results, title: str) -> None:
-    """Draw Figures 5 to 12 and the map of applicability, as far as files are there.
+def drawings_of_region(results: Results, title: str) -> Iterator[Callable[[], None]]:
+    """Yield what draws Figures 5 to 12, but the towers, and the map of applicability.
 
     Parameters
     ----------
@@ -29,24 +31,27 @@ def draw_regional(results: Results, title: str) -> None:
     title : str
         Says where the data come from.
     """
-    folder = results.run.folder.path
-    figures = results.run.folder.figures
-    scores = _table(folder / "evaluation" / "region_scores.csv")
-    points = _table(folder / "upscaling" / "model" / "points.csv")
-    sites = _table(folder / "evaluation" / "flux_sites.csv")
+    for draw in (
+        _draw_upscaled,
+        _draw_scores,
+        _draw_upscaled_maps,
+        _draw_fluxes,
+    ):
+        yield partial(draw, results.run, title)
+
+
+def _draw_upscaled(run: Run, title: str) -> None:
+    points = _table(run.folder.path / "upscaling" / "model" / "points.csv")
     if points is not None:
-        figures_upscaling.draw_upscaled(
-            points, figures / "fig05_upscaled.png", title=title
-        )
-    if scores is not None:
-        _draw_scores(scores, figures, title)
-    _draw_upscaled_maps(results.run, figures, title)
-    if sites is not None and any(n.startswith("improved_") for n in sites.columns):
-        figures_fluxes.draw_sites(sites, figures / "fig10_sites.png", title=title)
-    _draw_fluxes(results.run, figures, title)
+        target = run.folder.figures / "fig05_upscaled.png"
+        figures_upscaling.draw_upscaled(points, target, title=title)
 
 
-def _draw_scores(scores: pd.DataFrame, figures: Path, title: str) -> None:
+def _draw_scores(run: Run, title: str) -> None:
+    scores = _table(run.folder.evaluation / "region_scores.csv")
+    if scores is None:
+        return
+    figures = run.folder.figures
     sets = set(scores["parameters"])
     if {"calibrated", "upscaled"} <= sets:
         figures_upscaling.draw_upscaled_scores(
@@ -66,7 +71,7 @@ def _draw_scores(scores: pd.DataFrame, figures: Path, title: str) -> None:
         )
 
 
-def _draw_upscaled_maps(run: Run, figures: Path, title: str) -> None:
+def _draw_upscaled_maps(run: Run, title: str) -> None:
     import xarray as xr
 
     path = run.folder.path / "upscaling" / "parameters.nc"
@@ -74,7 +79,7 @@ def _draw_upscaled_maps(run: Run, figures: Path, title: str) -> None:
         return
     with xr.open_dataset(path, engine="h5netcdf") as opened:
         maps = opened.load()
-    places = _places(run)
+    places, figures = _places(run), run.folder.figures
     figures_maps.draw_parameter_maps(
         maps, places, figures / "fig07_parameter_maps.png", title=title
     )
@@ -83,9 +88,10 @@ def _draw_upscaled_maps(run: Run, figures: Path, title: str) -> None:
     )
 
 
-def _draw_fluxes(run: Run, figures: Path, title: str) -> None:
+def _draw_fluxes(run: Run, title: str) -> None:
     import pandas as pd
 
+    figures = run.folder.figures
     means, monthly = [], {}
     for name in ("default", "upscaled"):
         annual, monthly[name] = (

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from jobs.config_checks import STREAMS
 from jobs.provenance import read_record
 from jobs.report.parts import Fact, Link, Section, link, picture, table_of
-from jobs.report.pictures import draw_all
 from jobs.report.results import Results
 from jobs.sources import synthetic_parts
-
-if TYPE_CHECKING:
-    pass
 
 MEANINGS = {
     "no_forcing": "the weather file is missing or cannot be used",
@@ -40,7 +36,6 @@ def sections(results: Results) -> list[Section]:
     results : Results
         Of a started run.
     """
-    draw_all(results)
     return [
         what_ran(results),
         states(results),

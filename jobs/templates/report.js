@@ -8,6 +8,13 @@
   };
   // Viridis at eleven even steps.
   const RAMP = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26", "#fde725"];
+  // Columns to pixels: what the map itself needs. Details come in chunks of rows.
+  const columns = data.columns, chunks = data.chunks, wanted = {};
+  const pixels = columns.id.map((id, row) => {
+    const pixel = { row: row, chunk: Math.floor(row / data.per_chunk) };
+    for (const name in columns) pixel[name] = columns[name][row];
+    return pixel;
+  });
   const world = document.getElementById("world"), detail = document.getElementById("detail");
   const legend = document.getElementById("legend"), layerBox = document.getElementById("layer"), pick = document.getElementById("pick");
 
@@ -50,20 +57,13 @@
   }
 
   const layers = [{ name: "state" }];
-  data.parameters.forEach((p, j) => layers.push({
+  data.parameters.forEach((p) => layers.push({
     name: `${p.name}, posterior mean (${p.unit})`, low: p.low, high: p.high,
-    value: (pixel) => pixel.parameters ? pixel.parameters[j][0] : null,
+    value: (pixel) => p.means[pixel.row],
   }));
-  const scored = data.pixels.find((pixel) => pixel.diso && pixel.diso.length);
-  if (scored) scored.diso.forEach((item) => {
-    const find = (pixel, set) => {
-      const hit = (pixel.diso || []).find((d) => d.stream === item.stream && d.period === item.period);
-      return hit ? hit[set] : null;
-    };
-    for (const set of ["default", "calibrated"]) layers.push({
-      name: `DISO of ${item.stream}, ${item.period} years, ${set} (1)`, low: 0, high: 1, over: true,
-      value: (pixel) => find(pixel, set),
-    });
+  for (const item of data.scores) for (const set of ["default", "calibrated"]) layers.push({
+    name: `DISO of ${item.stream}, ${item.period} years, ${set} (1)`, low: 0, high: 1, over: true,
+    value: (pixel) => item[set][pixel.row],
   });
 
   for (const line of data.grid) {
@@ -72,20 +72,20 @@
     svg("text", at, world).textContent = line.label;
   }
   for (const line of data.lines) svg("path", { class: line.kind, d: line.d }, world);
-  const marks = data.pixels.map((pixel) => {
+  const marks = pixels.map((pixel) => {
     const mark = svg("path", { class: "pixel" }, world);
     svg("title", {}, mark).textContent = `pixel ${pixel.id}, ${pixel.name}: ${pixel.state} ${pixel.reason}`;
-    mark.addEventListener("pointerenter", () => { if (pinned === null) show(pixel); });
+    mark.addEventListener("pointerenter", () => { if (pinned === null) show(pixel, 200); });
     mark.addEventListener("click", () => choose(pixel));
     return mark;
   });
   const unfinished = svg("g", {}, world);
-  let pinned = null;
+  let pinned = null, shown = null, timer = 0;
 
   function paint() {
     const layer = layers[Number(layerBox.value)];
     legend.textContent = "";
-    data.pixels.forEach((pixel, k) => {
+    pixels.forEach((pixel, k) => {
       const [colour, kind] = STATES[pixel.state], mark = marks[k];
       if (!layer.value) {
         mark.setAttribute("d", shape(kind, pixel.x, pixel.y, data.size));
@@ -100,7 +100,7 @@
     });
     if (!layer.value) {
       for (const state in STATES) {
-        const n = data.pixels.filter((pixel) => pixel.state === state).length;
+        const n = pixels.filter((pixel) => pixel.state === state).length;
         if (!n) continue;
         const [colour, kind] = STATES[state], item = html("span", null, legend);
         const icon = svg("svg", { width: 16, height: 16, "aria-hidden": "true" }, item);
@@ -115,12 +115,12 @@
     }
   }
 
-  function thumbnail(pixel, j, parent) {
-    const p = data.parameters[j], box = html("div", null, parent), [mean, low, high, edge] = pixel.parameters[j];
+  function thumbnail(detail, j, parent) {
+    const p = data.parameters[j], box = html("div", null, parent), [mean, low, high, edge] = detail.parameters[j];
     html("strong", p.name, box);
     const picture = svg("svg", { viewBox: "0 0 120 34", role: "img", "aria-label": `posterior density of ${p.name} between its prior bounds` }, box);
-    const density = pixel.densities ? pixel.densities[j] : null;
-    if (density) density.forEach((height, k) => {
+    const density = detail.densities[j];
+    density.forEach((height, k) => {
       const w = 120 / density.length, h = height / 99 * 32;
       svg("rect", { x: k * w, y: 34 - h, width: w, height: h, fill: "#56b4e9" }, picture);
     });
@@ -131,13 +131,13 @@
     if (edge) html("span", `at ${edge} edge of the prior`, box, "edge");
   }
 
-  function series(one, parent) {
+  function series(one, days, parent) {
     const box = html("div", null, parent, "series"), unit = (data.streams.find((s) => s.name === one.stream) || {}).unit || "";
     html("strong", `${one.stream.toUpperCase()}, 8-day means (${unit})`, box);
     const W = 420, H = 150, L = 42, B = 18;
     const every = [].concat(one.observed, one.default, one.calibrated).filter((v) => v !== null);
     if (!every.length) return;
-    const low = Math.min(0, ...every), high = Math.max(...every), first = one.day[0], last = one.day[one.day.length - 1];
+    const low = Math.min(0, ...every), high = Math.max(...every), first = days[0], last = days[days.length - 1];
     const x = (day) => L + (day - first) / Math.max(1, last - first) * (W - L - 4), y = (v) => 4 + (high - v) / Math.max(1e-9, high - low) * (H - B - 8);
     const picture = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `time series of ${one.stream}: observed, default and calibrated` }, box);
     if (one.validation !== null) svg("rect", { x: x(one.validation), y: 0, width: W - x(one.validation), height: H - B, fill: "#e3f1ea" }, picture);
@@ -156,12 +156,12 @@
       let d = "", before = null;
       values.forEach((v, k) => {
         if (v === null) { before = null; return; }
-        d += (before === null || one.day[k] - before > 31 ? "M" : "L") + x(one.day[k]).toFixed(1) + " " + y(v).toFixed(1);
-        before = one.day[k];
+        d += (before === null || days[k] - before > 31 ? "M" : "L") + x(days[k]).toFixed(1) + " " + y(v).toFixed(1);
+        before = days[k];
       });
       svg("path", Object.assign({ d: d, fill: "none" }, attributes), picture);
     };
-    one.observed.forEach((v, k) => { if (v !== null) svg("circle", { cx: x(one.day[k]), cy: y(v), r: 1.6, fill: "none", stroke: "#000", "stroke-width": .7 }, picture); });
+    one.observed.forEach((v, k) => { if (v !== null) svg("circle", { cx: x(days[k]), cy: y(v), r: 1.6, fill: "none", stroke: "#000", "stroke-width": .7 }, picture); });
     draw(one.default, { stroke: "#b87700", "stroke-width": 1.3, "stroke-dasharray": "5 3" });
     draw(one.calibrated, { stroke: "#0072b2", "stroke-width": 1.5 });
     const key = html("div", null, box, "key");
@@ -169,40 +169,77 @@
     if (one.validation !== null) html("span", "  (green: validation years)", key);
   }
 
-  function show(pixel) {
+  // Files opened from disk may load scripts, which call this, but not read data.
+  window.masmPixels = (number, chunk) => {
+    chunks[number] = chunk;
+    if (shown !== null && shown.chunk === number) show(shown, 0);
+  };
+  function load(number) {
+    if (wanted[number]) return;
+    wanted[number] = true;
+    const script = document.createElement("script");
+    script.src = data.files[number];
+    script.onerror = () => {
+      wanted[number] = false;
+      if (shown !== null && shown.chunk === number) waiting(`Its details are in ${data.files[number]}, which is not beside this page: copy the whole run folder.`);
+    };
+    document.head.appendChild(script);
+  }
+  function waiting(text) {
+    const old = document.getElementById("waiting");
+    if (old) old.textContent = text; else html("p", text, detail).id = "waiting";
+  }
+
+  function show(pixel, delay) {
+    shown = pixel;
+    clearTimeout(timer);
     detail.textContent = "";
     html("h3", `Pixel ${pixel.id}: ${pixel.name}`, detail);
-    html("p", `${pixel.lat.toFixed(3)} °N, ${pixel.lon.toFixed(3)} °E; ${pixel.state} ${pixel.reason}`, detail);
-    if (pixel.runs !== undefined) html("p", `${pixel.runs} model runs, ${number(pixel.minutes)} min`, detail);
-    if (pixel.files.length) {
+    html("p", `${place(pixel.lat, "N", "S")}, ${place(pixel.lon, "E", "W")}; ${pixel.state} ${pixel.reason}`, detail);
+    for (const item of data.scores) {
+      const before = item.default[pixel.row], after = item.calibrated[pixel.row];
+      if (before !== null || after !== null) html("p", `DISO of ${item.stream}, ${item.period} years: ${number(before)} → ${number(after)}`, detail);
+    }
+    if (chunks[pixel.chunk]) more(pixel, chunks[pixel.chunk]);
+    else if (data.files[pixel.chunk]) {
+      waiting("Loading its details …");
+      timer = setTimeout(() => load(pixel.chunk), delay);
+    }
+  }
+  function more(pixel, chunk) {
+    const found = chunk.pixels[pixel.row];
+    if (!found) return;
+    if (found.runs !== undefined) html("p", `${found.runs} model runs, ${number(found.minutes)} min`, detail);
+    if (found.files.length) {
       const line = html("p", "Files: ", detail);
-      pixel.files.forEach((file, k) => {
+      found.files.forEach((file, k) => {
         if (k) line.appendChild(document.createTextNode(", "));
         html("a", file.text, line).setAttribute("href", file.href);
       });
     }
-    for (const item of pixel.diso || []) html("p", `DISO of ${item.stream}, ${item.period} years: ${number(item.default)} to ${number(item.calibrated)}`, detail);
-    if (pixel.parameters) {
+    if (found.parameters) {
       html("p", "Posterior mean (5 to 95 %); dashed: default; box: the prior.", detail, "sources");
       const thumbs = html("div", null, detail, "thumbs");
-      data.parameters.forEach((_, j) => thumbnail(pixel, j, thumbs));
+      data.parameters.forEach((_, j) => thumbnail(found, j, thumbs));
     }
-    for (const one of pixel.series || []) series(one, detail);
+    for (const one of found.series || []) series(one, chunk.axes[one.axis], detail);
+  }
+  function place(degrees, plus, minus) {
+    return `${Math.abs(degrees).toFixed(3)}° ${degrees < 0 ? minus : plus}`;
   }
   function choose(pixel) {
     pinned = pixel;
-    marks.forEach((mark, k) => mark.classList.toggle("chosen", data.pixels[k] === pixel));
-    if (pixel) { pick.value = String(data.pixels.indexOf(pixel)); show(pixel); world.insertBefore(marks[data.pixels.indexOf(pixel)], unfinished); }
+    marks.forEach((mark, k) => mark.classList.toggle("chosen", pixels[k] === pixel));
+    if (pixel) { pick.value = String(pixel.row); show(pixel, 0); world.insertBefore(marks[pixel.row], unfinished); }
     paint();
   }
 
   layers.forEach((layer, k) => { html("option", layer.name, layerBox).value = k; });
   html("option", "none chosen", pick).value = "";
-  data.pixels.forEach((pixel, k) => { html("option", `${pixel.id}: ${pixel.name}`, pick).value = k; });
+  pixels.forEach((pixel, k) => { html("option", `${pixel.id}: ${pixel.name}`, pick).value = k; });
   layerBox.addEventListener("change", paint);
-  pick.addEventListener("change", () => choose(pick.value === "" ? null : data.pixels[Number(pick.value)]));
+  pick.addEventListener("change", () => choose(pick.value === "" ? null : pixels[Number(pick.value)]));
   layerBox.value = "0";
   paint();
-  const start = data.pixels.find((pixel) => pixel.series && pixel.series.length) || data.pixels.find((pixel) => pixel.parameters) || data.pixels[0];
-  if (start) show(start);
+  show(pixels[data.start], 0);
 })();

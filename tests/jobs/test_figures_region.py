@@ -109,7 +109,7 @@ def test_towers_are_drawn_with_what_the_product_itself_misses(tmp_path):
         )
     ]
     figures_fluxes.draw_sites(pd.DataFrame(rows), tmp_path / "a.png", title="t")
-    assert set(drawn(tmp_path / "a.png")["year"]) == {"all"}
+    assert set(drawn(tmp_path / "a.png")["year"]) == {"all", "2003"}
 
 
 def test_a_flux_that_doubles_in_summer_alone_changes_by_its_share_of_the_year(tmp_path):

@@ -6,6 +6,7 @@ The process model is the linear one; half of the pixels are left to do.
 from __future__ import annotations
 
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import unquote
 
+import h5py
 import linear_model
 import numpy as np
 import pandas as pd
@@ -23,6 +25,8 @@ from typer.testing import CliRunner
 import ibis_dalec
 from ibis_dalec.inputs import generate_weather, harvard_normals
 from jobs.cli import app
+from jobs.parameters import prior_bounds
+from jobs.run import open_run
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "$\\frac{")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -74,6 +78,8 @@ def half_done(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ibis_dalec, "simulate_batch", linear_model.simulate_batch)
         patch.setattr(ibis_dalec, "simulate", linear_model.simulate)
+        # Rows 0 and 1 are in the page, 2 and 3 in a file, 4 and 5 have nothing yet.
+        patch.setattr("jobs.report.details.PIXELS_PER_CHUNK", 2)
         chosen = [word for i in (1, 2, 3, 4) for word in ("--pixel", str(i))]
         for words in (["calibrate", *chosen], ["simulate"], ["evaluate"], ["report"]):
             done = CliRunner().invoke(app, [words[0], str(path), *words[1:]])
@@ -123,7 +129,7 @@ def test_every_link_leads_to_a_file_of_the_run_or_a_place_on_the_page(half_done)
     assert [name for name in files if not (half_done / name).is_file()] == []
 
 
-def test_the_page_needs_no_network_and_no_other_file(half_done):
+def test_the_page_needs_no_network_and_loads_no_file_by_itself(half_done):
     page = Page(half_done / "report.html")
     assert all(item.startswith("data:") for item in page.loaded)
     style = re.sub(r"\s", "", (half_done / "report.html").read_text())
@@ -235,34 +241,86 @@ TRY = """
   for (const option of layer.options) {
     layer.value = option.value; layer.dispatchEvent(new Event("change"));
   }
-  const box = document.createElement("p");
-  box.id = "tried";
-  box.textContent = [
-    document.querySelectorAll("#world .pixel").length,
-    document.querySelectorAll("#world .coast, #world .state").length > 0,
-    document.querySelectorAll("#detail .thumbs > div").length,
-    document.querySelectorAll("#detail .series path").length,
-    document.querySelector("#detail h3").textContent,
-  ].join("|");
-  document.body.appendChild(box);
-  parent.postMessage(document.documentElement.scrollWidth + "/" + innerWidth, "*");
+  setTimeout(() => {
+    parent.postMessage(document.documentElement.scrollWidth + "/" + innerWidth, "*");
+    const box = document.createElement("p");
+    box.id = "tried";
+    box.textContent = [
+      document.querySelectorAll("#world .pixel").length,
+      document.querySelectorAll("#world .coast, #world .state").length > 0,
+      document.querySelectorAll("#detail .thumbs > div").length,
+      document.querySelectorAll("#detail .series path").length,
+      document.querySelector("#detail h3").textContent,
+      [...document.querySelectorAll("#detail p")].map((p) => p.textContent).join(" "),
+      [...document.querySelectorAll("#detail a")].map((a) => a.getAttribute("href")),
+    ].join("|");
+    document.body.appendChild(box);
+  }, 1000);
 </script>
 """
+
+
+def tried(page: Path, folder: Path) -> tuple[list[str], str]:
+    """Choose the third pixel of a page; gives what it then shows, and the log."""
+    document, log = browse(page, folder)
+    found = re.search(r'<p id="tried">(.*?)</p>', document)
+    assert found is not None, log
+    return html.unescape(found[1]).split("|"), log
 
 
 @needs_chromium
 def test_a_chosen_pixel_shows_its_parameters_and_series_without_errors(
     half_done, tmp_path
 ):
-    tried = half_done / "tried.html"
-    tried.write_text((half_done / "report.html").read_text() + TRY)
-    document, log = browse(tried, tmp_path)
+    page = half_done / "tried.html"
+    page.write_text((half_done / "report.html").read_text() + TRY)
+    seen, log = tried(page, tmp_path)
     assert "CONSOLE" not in log
-    found = re.search(r'<p id="tried">(.*?)</p>', document)
-    assert found is not None
-    n_pixels, lines, n_thumbs, n_paths, heading = html.unescape(found[1]).split("|")
+    n_pixels, lines, n_thumbs, n_paths, heading, text, links = seen
     assert (n_pixels, lines, n_thumbs, n_paths) == ("6", "true", "2", "4")
     assert heading == f"Pixel 3: {HOSTILE[2]}"
+    summary = json.loads((half_done / "pixels/000/00003/summary.json").read_text())
+    assert f"{summary['n_model_runs']} model runs" in text
+    assert "DISO of gpp, validation years" in text
+    assert all((half_done / link).is_file() for link in links.split(","))
+    assert len(links.split(",")) == 4
+
+
+@needs_chromium
+def test_a_page_away_from_its_folder_says_where_the_details_are(half_done, tmp_path):
+    page = tmp_path / "alone.html"
+    page.write_text((half_done / "report.html").read_text() + TRY)
+    (_, _, n_thumbs, _, heading, text, _), _ = tried(page, tmp_path)
+    assert heading == f"Pixel 3: {HOSTILE[2]}"
+    assert n_thumbs == "0"
+    assert "report/pixels_0001.js, which is not beside this page" in text
+
+
+def test_only_pixels_that_came_to_something_have_details_apart_from_the_page(half_done):
+    files = sorted(path.name for path in (half_done / "report").glob("*.js"))
+    assert files == ["pixels_0001.js"]
+    text = (half_done / "report" / files[0]).read_text()
+    head, body = text[: text.index("{")], text[text.index("{") : text.rindex(")")]
+    assert head == "masmPixels(1,"
+    chunk = json.loads(body)
+    assert sorted(chunk["pixels"]) == ["2", "3"]
+    assert [file["text"] for file in chunk["pixels"]["3"]["files"]] == ["failure.json"]
+
+
+def test_densities_are_histograms_of_the_draws_between_the_prior_bounds(half_done):
+    body = (half_done / "report" / "pixels_0001.js").read_text().split(",", 1)[1]
+    detail = json.loads(body[: body.rindex(")")])["pixels"]["2"]
+    with h5py.File(half_done / "pixels/000/00003/posterior.nc") as opened:
+        draws = opened["posterior/vmax"][...].ravel()
+    bounds = prior_bounds(open_run(half_done).config)
+    counts, _ = np.histogram(draws, 24, range=bounds["vmax"])
+    shown = detail["densities"][list(bounds).index("vmax")]
+    # Draws are collected in single precision: one or two change their bin.
+    np.testing.assert_allclose(shown, 99 * counts / counts.max(), atol=2.5)
+    series = {one["stream"]: one for one in detail["series"]}
+    table = pd.read_csv(half_done / "evaluation" / "comparison_00003.csv")
+    observed = table.loc[table["stream"] == "gpp", "observed"].to_numpy()
+    np.testing.assert_allclose(series["gpp"]["observed"], observed, rtol=1e-3)
 
 
 @needs_chromium
