@@ -62,12 +62,14 @@ def _no_search(stack: ExitStack) -> None:
 
 
 def _no_smooth_kernel(stack: ExitStack) -> None:
-    from masm.gp import GaussianProcess
+    stack.enter_context(mock.patch("masm.emulator._KERNELS", ("matern52",)))
 
-    def matern(u: Array, y: Array, extra: Array, rng: np.random.Generator) -> Any:
-        return GaussianProcess().fit(u, y, rng=rng, extra_variance=extra, n_starts=2)
 
-    stack.enter_context(mock.patch("masm.emulator._smoothest", matern))
+def _no_bends(stack: ExitStack) -> None:
+    def straight(processes: Any, u: Array, warp: Any, steps: int) -> Any:
+        return warp
+
+    stack.enter_context(mock.patch("masm.emulator.shared_bends", straight))
 
 
 def _no_slope(stack: ExitStack) -> None:
@@ -89,6 +91,7 @@ WITHOUT: dict[str, Callable[[ExitStack], None]] = {
     "informative runs": _no_information,
     "search elsewhere": _no_search,
     "choice of kernel": _no_smooth_kernel,
+    "bent axes": _no_bends,
     "gradient in the chains": _no_slope,
 }
 

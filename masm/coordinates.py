@@ -7,6 +7,7 @@ bent a little. How much is found from the runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,13 @@ class Warp:
         b = np.where(np.abs(self.bend) < _STRAIGHT, 1.0, self.bend)
         bent = np.log1p(np.expm1(b) * u) / b
         straight = u + 0.5 * self.bend * u * (1.0 - u)
+        return np.where(np.abs(self.bend) < _STRAIGHT, straight, bent)
+
+    def gradient(self, u: Array) -> Array:
+        """Derivative of each coordinate in its parameter, (n_points, n_parameters)."""
+        b = np.where(np.abs(self.bend) < _STRAIGHT, 1.0, self.bend)
+        bent = np.expm1(b) / (b * (1.0 + np.expm1(b) * u))
+        straight = 1.0 + self.bend * (0.5 - u)
         return np.where(np.abs(self.bend) < _STRAIGHT, straight, bent)
 
     def slope(self, u: Array) -> Array:
@@ -197,3 +205,38 @@ def bend_further(
         max_iterations=10,
     )
     return best
+
+
+def shared_bends(
+    processes: Sequence[GaussianProcess], u: Array, warp: Warp, max_iterations: int
+) -> Warp:
+    """Bends under which several processes at the same points are likeliest.
+
+    Parameters
+    ----------
+    processes : with hyper-parameters that stay as they are
+    u : (n_samples, n_parameters), their points in the unit cube
+    warp : where to begin
+    max_iterations : of L-BFGS-B
+    """
+
+    def objective(bend: Array) -> tuple[float, Array]:
+        trial = Warp(bend)
+        x, slope = trial(u), trial.slope(u)
+        value = 0.5 * float(np.sum((bend / BEND_PRIOR_SD) ** 2))
+        gradient = bend / BEND_PRIOR_SD**2
+        for gp in processes:
+            part, _, moved = gp.objective(x).with_inputs(gp.log_parameters)
+            value += part
+            gradient = gradient + np.sum(moved * slope, axis=0)
+        return value, gradient
+
+    found = optimize.minimize(
+        objective,
+        warp.bend,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-_MOST_BEND, _MOST_BEND)] * u.shape[1],
+        options={"maxiter": max_iterations},
+    )
+    return Warp(found.x)

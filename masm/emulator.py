@@ -2,10 +2,11 @@
 
 The series, whitened so that the cost is their squared length, are written in a few
 principal components found from the plausible runs; each component's score is a
-Gaussian process of the parameters. What the components leave out enters through a
-further process of the remaining cost, so that at every run the emulator reproduces
-the model's cost exactly. The likelihood counts the emulator's own variance as a
-further error of the series, which flattens it where the emulator does not know
+Gaussian process of the parameters, all of them bent in the same way so that the
+leading scores become smooth (`masm.coordinates`). What the components leave out enters
+through a further process of the remaining cost, so that at every run the emulator
+reproduces the model's cost exactly. The likelihood counts the emulator's own variance
+as a further error of the series, which flattens it where the emulator does not know
 (Higdon et al. 2008; Bayarri et al. 2007; tempering comes for free).
 
 References
@@ -25,7 +26,9 @@ from numpy.typing import NDArray
 
 from masm.acquisition import Information
 from masm.compiled import CompiledProcesses
+from masm.coordinates import Warp, shared_bends
 from masm.gp import GaussianProcess
+from masm.kernels import KernelName
 from masm.likelihood import GaussianLikelihood
 from masm.problem import Runs
 
@@ -41,7 +44,14 @@ _FAR_NOISE = 0.1
 # afresh, with the choice of kernel, when they have doubled.
 _REFIT_GROWTH = 1.25
 _AFRESH_GROWTH = 2.0
-# The emulator's variance counts in the likelihood up to that of one observation:
+# The first components matter most: parameters are bent so that they become smooth,
+# and their kernel is chosen at every fit.
+_N_LEADING = 4
+_BENDING_STEPS = 12
+_KERNELS: tuple[KernelName, ...] = ("gaussian", "matern52")
+# Steps of a fit before and after the bending.
+_FIT_STEPS = 25
+# The emulator's variance widens the likelihood up to that of one observation:
 # without a limit, places where nothing is known would become likely.
 _MOST_VARIANCE = 1.0
 # A score's variance below this is nothing beside an observation's, which is one.
@@ -91,6 +101,7 @@ class SeriesEmulator:
         self.likelihood = likelihood
         self.d = n_parameters
         self.processes: list[GaussianProcess] = []
+        self.warp = Warp.none(n_parameters)
         self.n_fitted = 0
         self.n_afresh = 0
         self.certain: set[int] = set()
@@ -135,15 +146,25 @@ class SeriesEmulator:
         afresh = len(u) >= _AFRESH_GROWTH * self.n_afresh
         if afresh:
             self.n_afresh = len(u)
+        x = self.warp(u)
         processes = []
+        n_leading = min(_N_LEADING, outputs.shape[1] - 1)
         for j, y in enumerate(outputs.T):
-            if afresh or j >= len(self.processes):
-                gp = _smoothest(u, y, extra, rng)
-            else:
-                gp = self.processes[j].refit(
-                    x=u, y=y, extra_variance=extra, max_iterations=25
-                )
-            processes.append(gp)
+            fits = []
+            if not afresh and j < len(self.processes):
+                fits = [
+                    self.processes[j].refit(
+                        x=x, y=y, extra_variance=extra, max_iterations=_FIT_STEPS
+                    )
+                ]
+            if not fits or j < n_leading:
+                fits += _fits(x, y, extra, rng, n_starts=1 if fits else 2)
+            processes.append(max(fits, key=lambda gp: gp.log_posterior))
+        leading = processes[:n_leading]
+        self.warp = shared_bends(leading, u, self.warp, _BENDING_STEPS)
+        x = self.warp(u)
+        for gp, y in zip(processes, outputs.T, strict=True):
+            gp.refit(x=x, y=y, extra_variance=extra, max_iterations=_FIT_STEPS)
         self.processes = processes
         self.certain = set()
         self._fast = None
@@ -153,7 +174,7 @@ class SeriesEmulator:
         outputs = self._outputs(cost, whitened)
         extra = self._far_variance(cost)
         for j, gp in enumerate(self.processes):
-            gp.append(u, outputs[:, j], extra_variance=extra)
+            gp.append(self.warp(u), outputs[:, j], extra_variance=extra)
         self._fast = None
 
     def _outputs(self, cost: Array, whitened: Array) -> Array:
@@ -171,7 +192,7 @@ class SeriesEmulator:
     # The variance of the left-out part is taken as zero here: it is a large number
     # (every observation's noise) with a small error, and would only be rewarded.
     def _predict(self, u: Array) -> tuple[Array, Array]:
-        return self._compiled.predict(u)
+        return self._compiled.predict(self.warp(u))
 
     @property
     def _compiled(self) -> CompiledProcesses:
@@ -192,44 +213,53 @@ class SeriesEmulator:
         self._fast = None
 
     def log_density(self, u: Array) -> Array:
-        """Log likelihood with the emulator's variance included, (n_points,)."""
+        """Log likelihood with the emulator's variance included, (n_points,).
+
+        The variance widens the likelihood up to a limit only, but lowers it without
+        one: else places where nothing is known, and the mean happens to fit, would
+        be as likely as those that are known to fit.
+        """
         return self.frozen()(u)
 
     def frozen(self) -> Callable[[Array], Array]:
         """`log_density` as it is now, whatever is learnt later."""
-        compiled, jagged = self._compiled, self.jagged[:, None]
+        return self._density(hopeful=False)
+
+    def hopeful(self, u: Array) -> Array:
+        """Log density in which runs are sought: not lowered for being unknown."""
+        return self._density(hopeful=True)(u)
+
+    def _density(self, *, hopeful: bool) -> Callable[[Array], Array]:
+        compiled, warp, jagged = self._compiled, self.warp, self.jagged[:, None]
 
         def log_density(u: Array) -> Array:
-            mean, variance = compiled.predict(u)
+            mean, variance = compiled.predict(warp(u))
             variance += jagged
-            variance = variance / (1.0 + variance / _MOST_VARIANCE)
-            cost = np.sum(mean**2 / (1.0 + variance) + np.log1p(variance), axis=0)
-            return np.asarray(-0.5 * cost)
+            limited = variance / (1.0 + variance / _MOST_VARIANCE)
+            size = np.log1p(limited if hopeful else variance)
+            return np.asarray(-0.5 * np.sum(mean**2 / (1.0 + limited) + size, axis=0))
 
         return log_density
 
     def rough(self, u: Array) -> Array:
         """Approximate log density, cheap: the variance as `lead` found it, (n,)."""
-        mean = self._compiled.mean(u)
+        mean = self._compiled.mean(self.warp(u))
         return np.asarray(-0.5 * self._weight @ mean**2)
 
     def slope(self, u: Array) -> Array:
         """Gradient of `rough`, (n_points, n_parameters)."""
-        mean, change = self._compiled.gradient(u)
-        return -np.einsum("kn,knj->nj", self._weight[:, None] * mean, change)
+        mean, change = self._compiled.gradient(self.warp(u))
+        total = np.einsum("kn,knj->nj", self._weight[:, None] * mean, change)
+        return np.asarray(-total * self.warp.gradient(u))
 
     def lead(self, draws: Array) -> None:
         """Prepare `rough` and `slope` for the surroundings of these draws."""
         _, variance = self._predict(draws)
         self._weight = 1.0 / (1.0 + np.median(variance, axis=1) + self.jagged)
 
-    def hopeful(self, u: Array) -> Array:
-        """Log density in which runs are sought: the same."""
-        return self.log_density(u)
-
     def cost(self, u: Array) -> Array:
         """Best guess of -2 log likelihood, (n_points,)."""
-        return np.asarray(np.sum(self._compiled.mean(u) ** 2, axis=0))
+        return np.asarray(np.sum(self._compiled.mean(self.warp(u)) ** 2, axis=0))
 
     @property
     def jagged(self) -> Array:
@@ -250,7 +280,7 @@ class SeriesEmulator:
         """
         total = -self.cost(u) * np.ones((n_draws, 1))
         for gp, jagged in zip(self.processes, self.jagged, strict=True):
-            drawn = gp.sample(u, n_draws, rng)
+            drawn = gp.sample(self.warp(u), n_draws, rng)
             drawn += np.sqrt(jagged) * rng.standard_normal(drawn.shape)
             total += drawn**2
         return -total
@@ -259,12 +289,12 @@ class SeriesEmulator:
         """Costs by functions drawn from the emulator, (n_draws, n_points)."""
         total = np.zeros((n_draws, len(u)))
         for gp in self.processes:
-            total += gp.sample(u, n_draws, rng) ** 2
+            total += gp.sample(self.warp(u), n_draws, rng) ** 2
         return total
 
     def information(self, pool: Array, reference: Array) -> list[Information]:
         """Covariances that say what a run at a pool point tells of the reference."""
-        both = np.vstack([pool, reference])
+        both = self.warp(np.vstack([pool, reference]))
         found = []
         for gp in self.processes:
             mean, covariance = gp.predict_covariance(both)
@@ -276,18 +306,22 @@ class SeriesEmulator:
         return found
 
 
-def _smoothest(
-    u: Array, y: Array, extra: Array, rng: np.random.Generator
-) -> GaussianProcess:
-    """Fit with each kernel and keep the likelier.
+def _fits(
+    x: Array, y: Array, extra: Array, rng: np.random.Generator, *, n_starts: int
+) -> list[GaussianProcess]:
+    """Fits with each kernel, for the likelier to be kept.
 
     Sums over many days are usually smooth enough for the Gaussian kernel, which
     then needs half as many runs; thresholds in a model call for the Matern.
     """
-    fits = [
+    return [
         GaussianProcess(kernel=kernel).fit(
-            u, y, rng=rng, extra_variance=extra, n_starts=2
+            x,
+            y,
+            rng=rng,
+            extra_variance=extra,
+            n_starts=n_starts,
+            max_iterations=_FIT_STEPS,
         )
-        for kernel in ("gaussian", "matern52")
+        for kernel in _KERNELS
     ]
-    return max(fits, key=lambda gp: gp.log_posterior)

@@ -31,6 +31,13 @@ def crooked(u):
     return ((a + 1.0) / 0.3) ** 2 + ((b + 0.5 * a - 0.1) / 0.1) ** 2
 
 
+def test_the_gradient_in_the_parameter_matches_finite_differences():
+    u = np.random.default_rng(0).uniform(0.05, 0.95, (30, 4))
+    warp = Warp(np.array([-3.0, 0.0, 5e-4, 4.0]))
+    numeric = (warp(u + 1e-6) - warp(u - 1e-6)) / 2e-6
+    assert_allclose(warp.gradient(u), numeric, rtol=1e-6)
+
+
 def test_bends_that_make_a_bowl_of_a_crooked_cost_are_found():
     rng = np.random.default_rng(1)
     u = rng.random((60, 2))

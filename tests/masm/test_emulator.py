@@ -136,11 +136,86 @@ def test_jumps_of_a_model_are_noise_that_the_likelihood_counts():
     assert emulator.jagged[0] == pytest.approx(0.25, rel=0.4)
     u = np.array([[0.5, 0.9]])
     # The score's square counts as that of an error with variance 1 + v, v capped.
-    variance = emulator.jagged[0] / (1.0 + emulator.jagged[0])
+    variance = emulator.jagged[0]
+    widened = 1.0 + variance / (1.0 + variance)
     cost = emulator.cost(u)[0]
-    expected = -0.5 * (cost / (1.0 + variance) + np.log1p(variance))
+    expected = -0.5 * (cost / widened + np.log1p(variance))
     assert emulator.log_density(u)[0] == pytest.approx(expected, abs=0.1)
-    assert emulator.log_density(u)[0] > -0.5 * cost + 0.1
+    # It falls off less steeply than with the cost alone.
+    far = np.array([[0.9, 0.9]])
+    fall = emulator.log_density(u)[0] - emulator.log_density(far)[0]
+    assert fall < 0.9 * 0.5 * (emulator.cost(far)[0] - cost)
+
+
+def test_unknown_places_where_the_mean_happens_to_fit_are_not_likely():
+    """Runs in one half only: the other is guessed, and may hold anything."""
+    rng = np.random.default_rng(0)
+    shapes = np.linalg.qr(rng.standard_normal((40, 4)))[0].T
+
+    def model(u):
+        wave = np.array([np.sin(f * u[:, 0] + u[:, 1]) for f in (5, 7, 9, 11)])
+        return 10.0 * wave.T @ shapes
+
+    u = latin_hypercube(60, 2, rng) * [0.4, 1.0]
+    emulator = SeriesEmulator(White(), 2)
+    emulator.update(runs_of(model, u), rng)
+    known, unknown = np.array([[0.2, 0.5]]), np.array([[0.95, 0.5]])
+    _, variance = emulator._predict(unknown)
+    assert np.sum(np.log1p(variance)) > 8.0
+    lowered = emulator.hopeful(unknown) - emulator.log_density(unknown)
+    assert lowered[0] > 2.0
+    assert emulator.hopeful(known)[0] == pytest.approx(
+        emulator.log_density(known)[0], abs=0.1
+    )
+
+
+@pytest.fixture
+def crooked():
+    """Series that follow the logarithm of one parameter and the square of another."""
+    time = np.linspace(0.0, 3.0, 40)
+
+    def model(u):
+        size = np.log(0.02 + u[:, :1])
+        return 6.0 * (size * np.exp(-(0.3 + u[:, 1:] ** 2) * time) + np.exp(-time))
+
+    return model
+
+
+def test_bent_axes_make_an_emulator_more_accurate(crooked, monkeypatch):
+    u = np.random.default_rng(7).random((500, 2))
+    cost = np.sum(crooked(u) ** 2, axis=1)
+    near = cost < np.median(cost)
+
+    def error(seed):
+        rng = np.random.default_rng(seed)
+        emulator = SeriesEmulator(White(), 2)
+        emulator.update(runs_of(crooked, latin_hypercube(30, 2, rng)), rng)
+        wrong = np.median(np.abs(emulator.cost(u) - cost)[near])
+        return np.append(wrong, emulator.warp.bend)
+
+    bent = np.mean([error(seed) for seed in range(3)], axis=0)
+    assert bent[1] > 1.0
+    monkeypatch.setattr("masm.emulator.shared_bends", lambda gps, u, warp, n: warp)
+    straight = np.mean([error(seed) for seed in range(3)], axis=0)
+    assert not np.any(straight[1:])
+    assert bent[0] < 0.6 * straight[0]
+
+
+def test_the_slope_that_leads_chains_is_that_of_the_rough_density(crooked):
+    rng = np.random.default_rng(0)
+    emulator = SeriesEmulator(White(), 2)
+    emulator.update(runs_of(crooked, latin_hypercube(25, 2, rng)), rng)
+    emulator.lead(rng.random((50, 2)))
+    assert np.any(emulator.warp.bend)
+    u, step = rng.uniform(0.1, 0.9, (20, 2)), 1e-6
+    numeric = np.stack(
+        [
+            (emulator.rough(u + move) - emulator.rough(u - move)) / (2.0 * step)
+            for move in step * np.eye(2)
+        ],
+        axis=1,
+    )
+    assert_allclose(emulator.slope(u), numeric, rtol=1e-3, atol=1e-3)
 
 
 def test_a_frozen_density_stays_as_it_was(decay):
