@@ -10,7 +10,7 @@ RUN ?= demo
 INSTALLED := $(VENV)/.installed
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint docs format
+.PHONY: install demo test lint docs licences audit format
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
@@ -37,6 +37,15 @@ lint: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The licence of everything that runs with the software, into licences.csv.
+licences: $(INSTALLED)
+	$(BIN)/python .ci/licences.py licences.csv
+
+# Known vulnerabilities of what is installed; says so where no service answers.
+audit: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[audit]'
+	$(BIN)/python .ci/audit.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -340,12 +340,11 @@ def _units_ok(variable: xr.DataArray, driver: Driver, where: str) -> bool:
 
 
 def _as_float(variable: xr.DataArray, where: str) -> np.ndarray:
-    try:
-        return np.ascontiguousarray(variable.values, dtype=np.float64)
-    except (TypeError, ValueError) as exc:
+    if variable.dtype.kind not in "iuf":  # words would be parsed, dates counted
         raise InputError(
             where, found=f"values of type {variable.dtype}", wanted="numbers"
-        ) from exc
+        )
+    return np.ascontiguousarray(variable.values, dtype=np.float64)
 
 
 def _check_values(values, time, driver: Driver, where: str) -> None:

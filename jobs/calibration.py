@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.config import Config
+from jobs.config_checks import STREAMS
 from jobs.errors import DiskFull, OutOfTime
 from jobs.files import put_aside, write_text
 from jobs.ledger import Ledger
@@ -176,6 +177,7 @@ def _calibrate(
     run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
 ) -> masm.Result:
     import masm
+    from masm.model import require_same_units
 
     config = run.config
     try:
@@ -185,6 +187,9 @@ def _calibrate(
     try:
         observations = observations_of(run, pixel, forcing)
         streams = make_streams(observations, config.streams, config.periods.calibration)
+        for stream in streams.values():
+            stream.aggregate()  # refuses a variance of zero, too few values
+            require_same_units(stream, STREAMS[stream.name])
     except ValueError as exc:
         raise _PixelError("no_observations", str(exc)) from exc
     model = calibration_model(config, forcing)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jobs.config import Config
-from jobs.config_file import Document
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.methods import method_defaults, method_names, wanted_kind
 from jobs.parameters import Parameter, parameters
+from jobs.yaml_document import Document
 
 STREAMS = {"lai": "1", "gpp": "g m-2 d-1", "er": "g m-2 d-1", "nee": "g m-2 d-1"}
 """Streams that can be calibrated on, with their units."""

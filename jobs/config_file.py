@@ -7,17 +7,14 @@ mistake; this module joins the two.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
 
 from jobs.config import Config
 from jobs.errors import ConfigError, Problem, did_you_mean
+from jobs.yaml_document import Document, read_document
 
 _WANTED = {
     "missing": "this key, with a value",
@@ -39,88 +36,6 @@ _WANTED = {
 }
 
 
-@dataclass(frozen=True)
-class Document:
-    """A parsed YAML file that still knows where everything stands."""
-
-    path: Path
-    tree: Any
-
-    def holds(self, keys: Sequence[str | int]) -> bool:
-        """Tell whether the file itself has a value at a key path."""
-        node = self.tree
-        for key in keys:
-            try:
-                node = node[key]
-            except (KeyError, IndexError, TypeError):
-                return False
-        return True
-
-    def where(self, keys: Sequence[str | int]) -> str:
-        """Return ``file:line:column`` of a key path, or of its nearest parent."""
-        node, position = self.tree, (0, 0)
-        for key in keys:
-            if isinstance(node, CommentedMap) and key in node:
-                position = node.lc.key(key)
-            elif isinstance(node, CommentedSeq) and isinstance(key, int):
-                if key >= len(node):
-                    break
-                position = node.lc.item(key)
-            else:
-                break
-            node = node[key]
-        return f"{self.path.name}:{position[0] + 1}:{position[1] + 1}"
-
-    def problem(
-        self,
-        keys: Sequence[str | int],
-        *,
-        found: str = "",
-        wanted: str = "",
-        hint: str = "",
-    ) -> Problem:
-        """Return a problem with the value at a key path."""
-        what = ".".join(str(key) for key in keys)
-        return Problem(self.where(keys), what, found, wanted, hint)
-
-
-def read_document(path: Path) -> Document:
-    """Parse a YAML file, keeping positions.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such file, or it is not YAML, or a key appears twice.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(
-            Problem(
-                str(path),
-                "there is no configuration here",
-                wanted="a run folder with a config.yaml",
-                hint=f"Start one with: masm init {path.parent} --template demo",
-            )
-        ) from None
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(Problem(str(path), "cannot be read", str(exc))) from exc
-    try:
-        tree = YAML(typ="rt").load(text)
-    except MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        where = f"{path.name}:{mark.line + 1}:{mark.column + 1}" if mark else path.name
-        found = (exc.problem or "").split(" with value")[0]
-        raise ConfigError(
-            Problem(where, "not valid YAML", found, hint="Look at indents and colons.")
-        ) from exc
-    if not isinstance(tree, CommentedMap):
-        raise ConfigError(
-            Problem(f"{path.name}:1:1", "nothing configured", wanted="keys and values")
-        )
-    return Document(path, tree)
-
-
 def read_config(path: Path) -> tuple[Config, Document]:
     """Read and validate a configuration file.
 
@@ -131,19 +46,10 @@ def read_config(path: Path) -> tuple[Config, Document]:
     """
     document = read_document(path)
     try:
-        return Config.model_validate(plain(document.tree)), document
+        return Config.model_validate(document.plain()), document
     except ValidationError as exc:
         problems = [_problem(document, dict(error)) for error in exc.errors()]
         raise ConfigError(problems) from exc
-
-
-def plain(node: Any) -> Any:
-    """Return a parsed tree as plain mappings, lists and values."""
-    if isinstance(node, CommentedMap):
-        return {key: plain(value) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        return [plain(value) for value in node]
-    return node
 
 
 def _problem(document: Document, error: dict[str, Any]) -> Problem:

@@ -18,7 +18,6 @@ from ruamel.yaml import YAML
 
 from jobs.config import EXECUTION_KEYS, Config
 from jobs.config_checks import check_meaning
-from jobs.config_file import Document, plain, read_document
 from jobs.errors import ConfigError, Problem
 from jobs.files import write_text
 from jobs.locked_defaults import (
@@ -26,6 +25,7 @@ from jobs.locked_defaults import (
     with_locked_options,
     with_locked_sections,
 )
+from jobs.yaml_document import Document, read_document
 
 _HEADER = (
     "# Written by masm: config.yaml with every default, as this run first started.\n"
@@ -72,8 +72,8 @@ def apply_lock(
         If the configuration is wrong in itself, or the user changed, added or took
         away a key outside ``EXECUTION_KEYS``: by name, with both values.
     """
-    locked = plain(read_document(path).tree)
-    written = plain(document.tree)
+    locked = read_document(path).plain()
+    written = document.plain()
     paths = {tuple(_index(word) for word in key.split(".")) for key in were_set}
     try:
         held = with_locked_sections(config, written, locked, paths)
@@ -109,7 +109,7 @@ def keys_set(document: Document) -> list[str]:
     """Return the dotted keys of the science that the user's file itself holds."""
     keys = {
         key[:n]
-        for key in _flat(plain(document.tree))
+        for key in _flat(document.plain())
         for n in range(1, len(key) + 1)
         if key[0] not in EXECUTION_KEYS
     }

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from jobs.config import Config
+from jobs.csv_rows import Row, read_rows
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import write_text
 
@@ -93,15 +94,8 @@ def read_pixels(path: Path) -> list[Pixel]:
     ConfigError
         Naming line and column of every value that cannot be.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise ConfigError(
-            Problem(str(path), "the table of pixels cannot be read", str(exc))
-        ) from exc
-    reader = csv.DictReader(io.StringIO(text))
+    header, rows = read_rows(path, "the table of pixels")
     wanted = [field.name for field in fields(Pixel)]
-    header = reader.fieldnames or []
     missing = [name for name in wanted if name not in header]
     if missing:
         raise ConfigError(
@@ -116,19 +110,19 @@ def read_pixels(path: Path) -> list[Pixel]:
     pixels: list[Pixel] = []
     problems: list[Problem] = []
     lines: dict[int, int] = {}
-    for row in reader:
-        where = f"{path.name}:{reader.line_num}"
+    for line, row in rows:
+        where = f"{path.name}:{line}"
         found = list(_row_problems(row, where))
         problems += found
         if found:
             continue
-        pixel = Pixel(
-            int(row["id"]), row["name"].strip(), *(float(row[name]) for name in _RANGES)
-        )
+        cells = {name: (row[name] or "").strip() for name in wanted}
+        numbers = (float(cells[name]) for name in _RANGES)
+        pixel = Pixel(int(cells["id"]), cells["name"], *numbers)
         if pixel.id in lines:
             wanted_id = f"an id of its own (line {lines[pixel.id]} has it)"
             problems.append(Problem(where, "id", str(pixel.id), wanted_id))
-        lines[pixel.id] = reader.line_num
+        lines[pixel.id] = line
         pixels.append(pixel)
     if not pixels and not problems:
         problems.append(Problem(str(path), "no pixels", wanted="at least one row"))
@@ -171,15 +165,27 @@ def choose(pixels: Sequence[Pixel], ids: Sequence[int]) -> list[Pixel]:
     return [by_id[pixel_id] for pixel_id in ids]
 
 
-def _row_problems(row: dict[str, str], where: str) -> Iterator[Problem]:
-    if not re.fullmatch(r"\s*\d{1,8}\s*", row["id"] or ""):
-        yield Problem(where, "id", f'"{row["id"]}"', "a whole number")
-    if not (row["name"] or "").strip():
+def _row_problems(row: Row, where: str) -> Iterator[Problem]:
+    if not re.fullmatch(r"\s*\d{1,8}\s*", row["id"] or "", re.ASCII):
+        yield Problem(where, "id", _shown(row["id"]), "a whole number")
+    name = (row["name"] or "").strip()
+    if not name.isprintable():
+        yield Problem(where, "name", ascii(name)[:60], "a name of printable characters")
+    if not name:
         yield Problem(where, "name", "nothing", "a name")
-    for name, (low, high) in _RANGES.items():
+    numbers = {}
+    for key, (low, high) in _RANGES.items():
         try:
-            inside = low <= float(row[name]) <= high
-        except (TypeError, ValueError):
+            numbers[key] = float(row[key] or "")
+            inside = low <= numbers[key] <= high
+        except ValueError:
             inside = False
         if not inside:
-            yield Problem(where, name, f'"{row[name]}"', f"{low:g} to {high:g}")
+            yield Problem(where, key, _shown(row[key]), f"{low:g} to {high:g}")
+    soil = numbers.get("sand", 0.0) + numbers.get("clay", 0.0)
+    if 100.0 < soil <= 200.0:
+        yield Problem(where, "sand and clay", f"{soil:g} %", "together at most 100 %")
+
+
+def _shown(cell: str | None) -> str:
+    return "nothing" if cell is None else f'"{cell[:60]}"'

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.csv_rows import read_rows
 from jobs.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -44,7 +43,12 @@ def listed_ids(places: Path | list[Any], folder: Path, cube: Cube) -> NDArray[np
     problems = []
     known = set(cube.cells.ids.tolist())
     for where, item in items:
-        pixel_id = item if isinstance(item, int) else cell_at(*item)
+        try:
+            pixel_id = item if isinstance(item, int) else cell_at(*item)
+        except ValueError:
+            wanted = "latitude -90 to 90, longitude -180 to 180 degrees"
+            problems.append(Problem(where, "not a place", f"{item}", wanted))
+            continue
         if pixel_id not in known:
             problems.append(
                 Problem(
@@ -61,15 +65,7 @@ def listed_ids(places: Path | list[Any], folder: Path, cube: Cube) -> NDArray[np
 
 
 def _read_places(path: Path) -> list[tuple[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise ConfigError(
-            Problem(str(path), "the list of places cannot be read", str(exc))
-        ) from exc
-    reader = csv.DictReader(io.StringIO(text))
-    header = [name.strip() for name in reader.fieldnames or []]
-    reader.fieldnames = header
+    header, rows = read_rows(path, "the list of places")
     by_id = "id" in header
     if not by_id and not {"latitude", "longitude"} <= set(header):
         raise ConfigError(
@@ -81,14 +77,15 @@ def _read_places(path: Path) -> list[tuple[str, Any]]:
             )
         )
     items: list[tuple[str, Any]] = []
-    for row in reader:
-        where = f"{path.name}:{reader.line_num}"
+    for line, row in rows:
+        where = f"{path.name}:{line}"
         try:
             if by_id:
-                items.append((where, int(row["id"])))
+                items.append((where, int(row["id"] or "")))
             else:
-                items.append((where, (float(row["latitude"]), float(row["longitude"]))))
-        except (TypeError, ValueError) as exc:
+                place = float(row["latitude"] or ""), float(row["longitude"] or "")
+                items.append((where, place))
+        except ValueError as exc:
             raise ConfigError(
                 Problem(where, "pixels.sample.places", str(exc), "numbers")
             ) from exc

@@ -7,11 +7,12 @@ from functools import cached_property
 from pathlib import Path
 
 from jobs.config import Config
-from jobs.config_file import Document, read_config
+from jobs.config_file import read_config
 from jobs.lock import apply_lock, check_inputs, keys_set, refuse_lost, write_lock
 from jobs.pixels import Pixel, pixels_of, read_pixels, write_pixels
 from jobs.provenance import checksums, read_record, record, write_record
 from jobs.run_folder import RunFolder
+from jobs.yaml_document import Document
 
 
 @dataclass(frozen=True)

@@ -145,12 +145,39 @@ def _file_forcing(run: Run, place: PixelTable, pixel: Pixel) -> xr.Dataset:
 
 
 def _open(path: Path) -> xr.Dataset:
+    """Read a pixel's own file, refusing what is no netCDF or has no order in time."""
     import xarray as xr
 
     try:
         with xr.open_dataset(path, engine="h5netcdf") as opened:
-            return opened.load()
-    except OSError as exc:
+            data = opened.load()
+    except MemoryError:
+        raise
+    except Exception as exc:  # a damaged file fails in ways of its own
+        found = f"{type(exc).__name__}: {exc}"
         raise ConfigError(
-            Problem(str(path), "cannot be opened", str(exc), "a netCDF-4 file")
+            Problem(str(path), "cannot be opened", found, "a netCDF-4 file")
         ) from exc
+    time = data.coords.get("time")
+    if time is None or time.dims != ("time",) or time.dtype.kind != "M":
+        raise ConfigError(
+            Problem(
+                str(path),
+                "time",
+                found="no such coordinate" if time is None else f"{time.dtype} values",
+                wanted="a coordinate time of dates in the real calendar",
+            )
+        )
+    steps = np.diff(time.to_numpy())
+    wrong = np.flatnonzero(~(steps > np.timedelta64(0)))
+    if wrong.size or not time.size:
+        first = time.to_numpy()[wrong[0] : wrong[0] + 2] if wrong.size else []
+        raise ConfigError(
+            Problem(
+                str(path),
+                "time",
+                found=" then ".join(str(day)[:10] for day in first) or "no dates",
+                wanted="dates in order, each once",
+            )
+        )
+    return data

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from masm.aggregate import Aggregation, is_calendar, plan_aggregation
 from masm.errors import InputError
 from masm.samples import Samples
-from masm.stream import ObservedSeries
+from masm.stream import ObservedSeries, Stream
 
 Array = NDArray[np.float64]
 Model = Callable[[Samples], Any]
@@ -204,7 +204,7 @@ class ModelRunner:
         columns = []
         for series in self.observed:
             values = raw.values[series.name]
-            self._check_units(series, raw.units.get(series.name, ""))
+            require_same_units(series, raw.units.get(series.name, ""))
             plan = self._plan(series, raw.time[series.name], values.shape[1])
             part = plan(values)
             columns.append(part)
@@ -222,16 +222,6 @@ class ModelRunner:
             self.failures.extend([message] * int(bad.sum()))
             result[bad] = np.nan
         return result
-
-    def _check_units(self, series: ObservedSeries, units: str) -> None:
-        ours, theirs = _plain_units(series.units), _plain_units(units)
-        if ours and theirs and ours != theirs:
-            raise InputError(
-                f"stream {series.name!r}: observation and model differ in unit",
-                found=f'observation "{series.units}", model "{units}"',
-                wanted="the same unit",
-                hint="Convert the observations; divide an 8-day sum by 8 first.",
-            )
 
     def _plan(
         self, series: ObservedSeries, time: NDArray[Any] | None, n_time: int
@@ -289,6 +279,26 @@ def _match_times(series: ObservedSeries, time: NDArray[Any]) -> Aggregation:
     return Aggregation(
         sparse.csr_array((np.ones(n), (np.arange(n), columns)), shape=(n, time.size))
     )
+
+
+def require_same_units(observed: Stream | ObservedSeries, units: str) -> None:
+    """Refuse observations in another unit than the model's, where both state one.
+
+    Parameters
+    ----------
+    observed : Stream or ObservedSeries
+        What was observed.
+    units : str
+        Unit of the model's output.
+    """
+    ours, theirs = _plain_units(observed.units), _plain_units(units)
+    if ours and theirs and ours != theirs:
+        raise InputError(
+            f"stream {observed.name!r}: observation and model differ in unit",
+            found=f'observation "{observed.units}", model "{units}"',
+            wanted="the same unit",
+            hint="Convert the observations; divide an 8-day sum by 8 first.",
+        )
 
 
 def _plain_units(units: str) -> str:

@@ -127,12 +127,13 @@ def streams_from_dataset(
 
 
 def _numbers(variable: xr.DataArray, name: str) -> Array:
-    try:
-        return variable.to_numpy().astype(float)
-    except (TypeError, ValueError) as exc:
+    if variable.dtype.kind not in "iuf":  # words would be parsed, dates counted
         raise InputError(
-            f"stream {name!r} is not numeric", found=str(variable.dtype)
-        ) from exc
+            f"stream {name!r} is not numeric",
+            found=f"values of type {variable.dtype}",
+            wanted="numbers",
+        )
+    return variable.to_numpy().astype(float)
 
 
 def _given_variance(observations: xr.Dataset, name: str) -> Array | None:
@@ -140,7 +141,8 @@ def _given_variance(observations: xr.Dataset, name: str) -> Array | None:
     if name + "_variance" in observations:
         given = _numbers(observations[name + "_variance"], name + "_variance")
     elif name + "_sd" in observations:
-        given = _numbers(observations[name + "_sd"], name + "_sd") ** 2
+        with np.errstate(over="ignore"):  # an infinite variance is refused by name
+            given = _numbers(observations[name + "_sd"], name + "_sd") ** 2
     else:
         return None
     return np.broadcast_to(given, (size,)).copy()

@@ -244,23 +244,41 @@ class Priors(Mapping[str, Prior]):
             Indexed by parameter; ``default`` and ``unit`` may be absent.
         names : sequence of str, optional
             The rows wanted, in this order; all of them by default.
+
+        Raises
+        ------
+        InputError
+            Naming the parameter and column that cannot be used.
         """
-        wanted = list(table.index) if names is None else list(names)
-        for name in wanted:
-            if name not in table.index:
+        known = [str(name) for name in table.index]
+        wanted = known if names is None else list(names)
+        for column in ("min", "max"):
+            if column not in table:
                 raise InputError(
-                    f"priors: parameter {name!r} is not in the table",
-                    found=name,
-                    wanted=f"one of {', '.join(map(str, table.index))}",
+                    f"priors: the table has no column {column!r}",
+                    found=f"columns {', '.join(map(str, table.columns))}",
+                    wanted="min and max; default and unit may be absent",
                 )
+        for name in wanted:
+            if known.count(name) != 1:
+                twice = "stands in the table twice" if name in known else ""
+                raise InputError(
+                    f"priors: parameter {name!r} {twice or 'is not in the table'}",
+                    found=name,
+                    wanted=f"one of {', '.join(dict.fromkeys(known))}, once",
+                )
+        units = table["unit"].tolist() if "unit" in table else [""] * len(known)
         priors: dict[str, Prior | Sequence[float]] = {}
         for name in wanted:
-            row = table.loc[name]
-            priors[str(name)] = Uniform(
-                float(row["min"]),
-                float(row["max"]),
-                default=float(row["default"]) if "default" in table else None,
-                units=str(row["unit"]) if "unit" in table else "",
+            row = known.index(name)
+            numbers = {
+                column: _number(table[column].iloc[row], f"priors.{name}: {column}")
+                for column in ("min", "max", "default")
+                if column in table
+            }
+            default = numbers.get("default")
+            priors[name] = Uniform(
+                numbers["min"], numbers["max"], default, str(units[row])
             )
         return cls(priors)
 
@@ -314,6 +332,15 @@ class Priors(Mapping[str, Prior]):
         for constraint in self.constraints:
             result &= np.asarray(constraint.holds(theta), bool)
         return result
+
+
+def _number(cell: Any, where: str) -> float:
+    try:
+        return float(cell)
+    except (TypeError, ValueError) as exc:
+        raise InputError(
+            f"{where} is no number", found=repr(cell), wanted="a number"
+        ) from exc
 
 
 def _as_prior(name: str, entry: Prior | Sequence[float]) -> Prior:

@@ -34,6 +34,9 @@ from masm.errors import InputError
 
 Array = NDArray[np.float64]
 
+LARGEST_VALUE = 1e100
+"""Of an observation, in any unit: no measurement is, and squares overflow later."""
+
 
 @dataclass(frozen=True)
 class ObservedSeries:
@@ -162,12 +165,12 @@ class Stream:
                 found=f"{self.value.size} times, every value missing or masked",
                 wanted="at least one valid value",
             )
-        infinite = np.flatnonzero(np.isinf(self.value))
-        if infinite.size:
+        huge = np.flatnonzero(np.abs(self.value) > LARGEST_VALUE)
+        if huge.size:
             raise InputError(
-                f"stream {self.name!r} at {_date(self.time[infinite[0]])}: "
-                "value is not finite",
-                found=f"{infinite.size} infinite values",
+                f"stream {self.name!r} at {_date(self.time[huge[0]])}: "
+                "value is not finite, or too large to square",
+                found=f"{huge.size} such values, first {self.value[huge[0]]:g}",
                 wanted="numbers; NaN for missing",
             )
         steps = np.diff(self.time)
