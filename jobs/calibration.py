@@ -43,6 +43,8 @@ from jobs.states import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     import masm
 
 logger = logging.getLogger(__name__)
@@ -125,19 +127,27 @@ def priors_of(config: Config) -> masm.Priors:
 
 def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
     """Return what tables and ``masm status`` need, without opening the posterior."""
-    # NaN, where there is no such number, would be written as null by pandas.
-    rows = json.loads(result.summary().to_json(orient="index", double_precision=15))
-    for row in rows.values():
-        row.update({key: float("nan") for key, value in row.items() if value is None})
-    return {
+    summary = {
         "status": result.status,
         "reason": result.reason,
         "minutes": round(minutes, 3),
         "n_model_runs": int(result.n_model_runs),
         "n_failed_runs": int(result.n_failed_runs),
         "surrogate_rmse": float(result.surrogate_rmse),
-        "parameters": rows,
+        "parameters": _rows(result.summary()),
     }
+    errors = result.summary_of_errors()
+    return summary if errors.empty else {**summary, "error_scale": _rows(errors)}
+
+
+def _rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    # NaN, where there is no such number, would be written as null by pandas.
+    rows: dict[str, dict[str, Any]] = json.loads(
+        table.to_json(orient="index", double_precision=15)
+    )
+    for row in rows.values():
+        row.update({key: float("nan") for key, value in row.items() if value is None})
+    return rows
 
 
 def thin(result: masm.Result, n_draws: int) -> masm.Result:
@@ -208,6 +218,7 @@ def _calibrate(
         priors_of(config),
         seed=[config.seed, pixel.id],
         blocks=[masm.Block(b.streams, b.parameters) for b in chosen.blocks],
+        proposals=chosen.proposals,
         method=chosen.method,
         checkpoint=checkpoint,
         **options,

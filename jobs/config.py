@@ -65,20 +65,25 @@ class RelativeVariance(Section):
 
     fraction: PositiveFloat
     floor: PositiveFloat = Field(description="in the unit of the stream")
+    sampled: bool = Field(
+        default=False, description="times an unknown factor, found with the parameters"
+    )
 
 
 class Stream(Section):
     """One observed series and how much it is believed."""
 
     variance: Annotated[
-        Annotated[Literal["series", "given"], Tag("word")]
+        Annotated[Literal["series", "given", "sampled"], Tag("word")]
         | Annotated[RelativeVariance, Tag("relative")],
         Discriminator(lambda value: "word" if isinstance(value, str) else "relative"),
     ] = Field(
         default="series",
         description=(
             "series: the variance of the observed 8-day series itself, as published; "
-            "given: the product's own; or {fraction, floor}"
+            "given: the product's own; sampled: the product's own, or else that of the "
+            "series, times an unknown factor found with the parameters; or "
+            "{fraction, floor}, with sampled: true times such a factor"
         ),
     )
 
@@ -175,6 +180,11 @@ class Calibration(Section):
         default_factory=dict, description="of the method, such as n_iterations"
     )
     blocks: list[Block] = Field(min_length=1, description="in order")
+    proposals: Literal["blocks"] | None = Field(
+        default=None,
+        description="blocks: no steps, but one joint posterior of all streams, whose "
+        "chains move the parameters of one block at a time (method emulator)",
+    )
     keep_draws: PositiveInt = Field(
         default=1000,
         description="draws of each of four chains kept in posterior.nc, thinned",

@@ -167,6 +167,12 @@ def _method(config: Config, document: Document) -> Iterator[Problem]:
             hint=did_you_mean(chosen.method, known),
         )
         return
+    if chosen.proposals == "blocks" and chosen.method != "emulator":
+        yield document.problem(
+            ("calibration", "proposals"),
+            found=f"blocks, with method {chosen.method}",
+            wanted="method: emulator, or no proposals",
+        )
     options = method_defaults(chosen.method)
     for name, value in chosen.options.items():
         if name not in options:

@@ -8,6 +8,8 @@ from typing import Any
 
 from jobs.config import Config
 
+_ELSEWHERE = ("proposals",)  # options that have a place of their own in the file
+
 
 def method_names() -> list[str]:
     """Return the names of the methods."""
@@ -18,7 +20,7 @@ def method_defaults(method: str) -> dict[str, Any]:
     """Return each option of a method with its default."""
     sample = importlib.import_module(_methods()[method]).sample
     parameters = list(inspect.signature(sample).parameters.values())[2:]
-    return {parameter.name: parameter.default for parameter in parameters}
+    return {p.name: p.default for p in parameters if p.name not in _ELSEWHERE}
 
 
 def wanted_kind(default: Any, value: Any) -> str:
@@ -45,7 +47,10 @@ def with_defaults(config: Config) -> Config:
 def expected_runs(config: Config) -> int | None:
     """Return about how many model runs a pixel takes, None if it cannot be told."""
     options = with_defaults(config).calibration.options
-    sizes = [len(block.parameters) for block in config.calibration.blocks]
+    blocks = config.calibration.blocks
+    sizes = [len(block.parameters) for block in blocks]
+    if config.calibration.proposals == "blocks":
+        sizes = [len({name for block in blocks for name in block.parameters})]
     if "max_runs" in options:
         default_runs = importlib.import_module("masm.adaptive").default_runs
         return sum(int(options["max_runs"] or default_runs(size)) for size in sizes)

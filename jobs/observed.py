@@ -93,5 +93,6 @@ def _rule(config: StreamConfig) -> object:
     if isinstance(config.variance, RelativeVariance):
         import masm
 
-        return masm.RelativeVariance(config.variance.fraction, config.variance.floor)
+        rule = masm.RelativeVariance(config.variance.fraction, config.variance.floor)
+        return masm.SampledVariance(rule) if config.variance.sampled else rule
     return config.variance

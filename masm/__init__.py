@@ -7,10 +7,12 @@
 
 from masm.calibrate import Block, calibrate
 from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
+from masm.external import Executable
 from masm.observations import (
     Errors,
     GivenVariance,
     RelativeVariance,
+    SampledVariance,
     SeriesVariance,
     Stream,
     streams_from_dataset,
@@ -26,6 +28,7 @@ from masm.priors import (
     below,
 )
 from masm.problem import Outcome, Problem, Runs
+from masm.processes import ProcessMap
 from masm.result import Result, open_result
 from masm.sample_cost import sample_cost
 from masm.samples import Samples
@@ -41,6 +44,7 @@ __all__ = [
     "Constraint",
     "DamagedCheckpoint",
     "Errors",
+    "Executable",
     "GivenVariance",
     "InputError",
     "LogUniform",
@@ -48,9 +52,11 @@ __all__ = [
     "Prior",
     "Priors",
     "Problem",
+    "ProcessMap",
     "RelativeVariance",
     "Result",
     "Runs",
+    "SampledVariance",
     "Samples",
     "Selection",
     "SeriesVariance",

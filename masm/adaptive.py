@@ -30,8 +30,9 @@ from masm.batches import (
 from masm.chains import Chains, LogDensity, tempered_population
 from masm.emulator import SeriesEmulator
 from masm.errors import CalibrationFailed, InputError
-from masm.final_chains import final_chains
+from masm.final_chains import Proposals, final_chains
 from masm.problem import Outcome, Problem, Runs, seed_sequence
+from masm.scaled_emulator import ScaledEmulator
 from masm.surrogates import surrogate_for
 from masm.verdict import Verdict, moment_shift, weight_error
 
@@ -40,7 +41,7 @@ Array = NDArray[np.float64]
 logger = logging.getLogger(__name__)
 
 # Parts of a calibration that draw their own random numbers.
-_DESIGN, _BATCH, _FINAL = range(3)
+_DESIGN, _BATCH, _FINAL, _SCALE = range(4)
 
 # Of the loop; `calibrate` makes one more call, for the scores of default and result.
 _N_BATCHES = 11
@@ -70,6 +71,7 @@ def sample(
     batch_size: int | None = None,
     n_chains: int = 80,
     n_draws: int | None = None,
+    proposals: Proposals = None,
 ) -> Outcome:
     """Calibrate a problem on a surrogate refined where the posterior is.
 
@@ -90,6 +92,9 @@ def sample(
     n_chains, n_draws : int, optional
         Chains of the posterior, and kept draws of each: by default 250 on emulated
         series and 1000 on an emulated cost, whose chains are of a simpler kind.
+    proposals : sequence of sequence of int, optional
+        Groups of parameters that the chains move one after the other, instead of
+        all at once: the same posterior, by slower chains (`masm.block_chains`).
 
     Returns
     -------
@@ -120,10 +125,10 @@ def sample(
     with threadpool_limits(1, user_api="blas"):
         search = _Search(problem, seed, batch_size, n_initial)
         search.explore(max_runs)
-        chains, verdict = search.conclude(n_chains, n_draws)
+        chains, verdict = search.conclude(n_chains, n_draws, proposals)
         while verdict.reason == "surrogate_not_fitted" and search.runs.n < most:
             search.explore(min(search.runs.n + _MORE_BATCHES * batch_size, most))
-            chains, verdict = search.conclude(n_chains, n_draws)
+            chains, verdict = search.conclude(n_chains, n_draws, proposals)
     return search.outcome(chains, verdict)
 
 
@@ -251,7 +256,9 @@ class _Search:
         )
         return error
 
-    def conclude(self, n_chains: int, n_draws: int) -> tuple[Chains, Verdict]:
+    def conclude(
+        self, n_chains: int, n_draws: int, proposals: Proposals = None
+    ) -> tuple[Chains, Verdict]:
         """Posterior on all runs, and whether to believe it."""
         key = (_FINAL, self.n_concluded) if self.n_concluded else (_FINAL,)
         self.n_concluded += 1
@@ -267,6 +274,7 @@ class _Search:
             n_chains,
             n_draws,
             rng,
+            proposals,
         )
         verdict = Verdict.of(
             self.surrogate,
@@ -300,7 +308,15 @@ class _Search:
                 "error_shift": verdict.shift,
                 "error_surprise": verdict.surprise,
             },
+            error_scale=self._scales(chains.u),
         )
+
+    def _scales(self, u: Array) -> dict[str, Array]:
+        """Draws of unknown factors on errors, beside those of the parameters."""
+        if not isinstance(self.surrogate, ScaledEmulator):
+            return {}
+        rng = np.random.default_rng(seed_sequence(self.seed, _SCALE))
+        return self.surrogate.draw_scales(u, rng)
 
 
 def _require_enough(problem: Problem, runs: Runs) -> None:

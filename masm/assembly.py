@@ -13,6 +13,7 @@ from masm.diagnostics import at_bound, convergence
 from masm.likelihood import GaussianLikelihood
 from masm.problem import Outcome, Problem, Runs, seed_sequence
 from masm.result import CONVERGENCE, Result
+from masm.scale_posterior import scale_dataset, scale_draws
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,7 +63,10 @@ def assemble(
         "runs": _runs(parts),
     }
     if likelihood is not None:
-        groups["observed_data"] = _observed(likelihood)
+        factors = scale_draws(parts, likelihood, predictive, seed)
+        if factors:
+            groups["error_scale"] = scale_dataset(likelihood, factors)
+        groups["observed_data"] = _observed(likelihood, factors)
         if predictive is not None and predictive.series is not None:
             groups["posterior_predictive"] = _predictive(
                 likelihood, predictive.series[predictive.ok], "posterior"
@@ -210,7 +214,10 @@ def _runs(parts: Sequence[tuple[Problem, Outcome]]) -> xr.Dataset:
     return xr.Dataset(variables)
 
 
-def _observed(likelihood: GaussianLikelihood) -> xr.Dataset:
+def _observed(
+    likelihood: GaussianLikelihood, factors: Mapping[str, Array]
+) -> xr.Dataset:
+    """Observations and their error variance: its posterior mean where unknown."""
     import xarray as xr
 
     variables: dict[str, Any] = {}
@@ -220,7 +227,7 @@ def _observed(likelihood: GaussianLikelihood) -> xr.Dataset:
         variables[series.name] = ((dim,), series.value, attrs)
         variables[series.name + "_variance"] = (
             (dim,),
-            series.variance,
+            series.variance * np.mean(factors.get(series.name, 1.0) ** 2),
             {"rule": series.variance_rule},
         )
     return xr.Dataset(variables, coords=_times(likelihood))

@@ -18,6 +18,7 @@ from masm.chains import latin_hypercube, tempered_population
 from masm.emulator import SeriesEmulator
 from masm.errors import InputError
 from masm.exploration import Explorer
+from masm.failures import log_chance_to_run
 from masm.problem import Problem, Runs
 from masm.surrogates import Surrogate
 
@@ -31,35 +32,21 @@ _NEAR = 1e-3
 def density_of(
     problem: Problem, log_density: Callable[[Array], Array], runs: Runs
 ) -> Callable[[Array], Array]:
-    """Density kept to the constraints and out of places where the model fails."""
-    failed = runs.u[~runs.ok]
-    if not problem.priors.constraints and len(failed) < 2:
+    """Density kept to the constraints and to where the model runs."""
+    log_chance = log_chance_to_run(runs)
+    if not problem.priors.constraints and log_chance is None:
         return log_density
-    good = runs.u[runs.ok]
 
     def density(u: Array) -> Array:
         value = np.full(len(u), -np.inf)
         ok = problem.allowed(u)
         if ok.any():
             value[ok] = log_density(u[ok])
-        if len(failed) >= 2:
-            value += failure_penalty(u, good, failed)
+            if log_chance is not None:
+                value[ok] += log_chance(u[ok])
         return value
 
     return density
-
-
-def failure_penalty(u: Array, good: Array, failed: Array) -> Array:
-    """Log of how much to avoid places where nearly all runs failed, (n_points,).
-
-    A failure amid good runs is an accident and costs nothing; where failures
-    clearly outnumber the good runs nearby, the model does not work.
-    """
-    reach = 0.12 * math.sqrt(u.shape[1])
-    near_failed = np.exp(-0.5 * (cdist(u, failed) / reach) ** 2).sum(axis=1)
-    near_good = np.exp(-0.5 * (cdist(u, good) / reach) ** 2).sum(axis=1)
-    excess = near_failed - 1.5 - near_good
-    return -20.0 * np.maximum(excess, 0.0)
 
 
 def allowed_start(problem: Problem, rng: np.random.Generator, n: int) -> Array | None:

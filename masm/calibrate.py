@@ -19,6 +19,7 @@ from masm.model import Map, Model, ModelRunner
 from masm.observations import as_streams
 from masm.priors import Priors, as_priors
 from masm.problem import Outcome, Problem, Seed, seed_sequence
+from masm.processes import limited
 from masm.result import Result
 from masm.scores import scores
 from masm.stream import ObservedSeries, Stream
@@ -67,12 +68,14 @@ def calibrate(
     *,
     seed: Seed,
     blocks: Sequence[Block] | None = None,
+    proposals: str | None = None,
     method: str = DEFAULT_METHOD,
     variance: Any = None,
     windows: Any = "auto",
     errors: Any = None,
     map: Map | None = None,
     samples_per_call: int | None = None,
+    timeout: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     n_predictive: int = 32,
     **options: Any,
@@ -98,6 +101,10 @@ def calibrate(
         Stepwise calibration: one block after the other, each with its own streams
         and parameters. What a block calibrated and a later one does not is fixed at
         its posterior mean there. Without blocks, all at once.
+    proposals : str, optional
+        With ``"blocks"`` the blocks are no steps but what the chains move at a time:
+        one joint posterior of all their streams and parameters. Of the method
+        ``"emulator"`` alone.
     method : str
         ``"emulator"``: about a hundred runs, an emulator of the series and a verdict
         (`masm.adaptive`). ``"published"``: the loop of the source paper
@@ -107,9 +114,10 @@ def calibrate(
         which give no posterior (`masm.baselines`).
     variance : rule, or mapping of stream to rule, optional
         The error variance: ``"series"`` (that of the observed aggregated series, the
-        paper's), ``"given"`` (with the data), a number in units squared, or
-        `masm.RelativeVariance`. By default given where the data have one, else
-        series. The result names it.
+        paper's), ``"given"`` (with the data), a number in units squared,
+        `masm.RelativeVariance`, or one of these times an unknown factor
+        (`masm.SampledVariance`; ``"sampled"`` for its defaults). By default given
+        where the data have one, else series. The result names it.
     windows : str, None, or mapping of stream to either, optional
         Calendar windows in which observations and model are averaged before they
         are compared; ``"auto"`` is ``"8-day"`` for dates at most eight days apart.
@@ -118,9 +126,16 @@ def calibrate(
         are correlated, or share a bias. Independent by default, as in the paper.
     map : callable, optional
         Like the built-in ``map``; that of a process pool runs the model in parallel.
+        `masm.ProcessMap` does, and survives runs that hang or crash their process.
     samples_per_call : int, optional
         Parameter sets in one call of the model: all of a batch by default, one with
-        ``map``.
+        ``map`` or ``timeout``.
+    timeout : float, optional
+        Seconds for a model run; one that takes longer is ended and counts as failed.
+        What runs inside this process cannot be ended, so a `masm.Executable` is
+        ended as a program, and any other model is called in one worker process,
+        for which it must be picklable. For more workers ``map=masm.ProcessMap(4,
+        timeout=...)``. Without a timeout a model that hangs, hangs the calibration.
     checkpoint : path-like, optional
         File in which finished model runs are kept after every batch. If it stands
         there already, the calibration goes on from it, to the same answer. A file
@@ -143,11 +158,33 @@ def calibrate(
     CalibrationFailed
         So many model runs failed that there is nothing to fit.
     """
+    if timeout is not None:
+        with limited(model, map, timeout) as (model, map):
+            return calibrate(
+                model,
+                observations,
+                priors,
+                seed=seed,
+                blocks=blocks,
+                proposals=proposals,
+                method=method,
+                variance=variance,
+                windows=windows,
+                errors=errors,
+                map=map,
+                samples_per_call=samples_per_call,
+                checkpoint=checkpoint,
+                n_predictive=n_predictive,
+                **options,
+            )
     priors = as_priors(priors)
     streams = as_streams(
         observations, variance=variance, windows=windows, errors=errors
     )
     steps = _check_blocks(blocks, streams, priors)
+    if proposals is not None:
+        steps, groups = _joint_of(steps, proposals, blocks, priors)
+        options = {**options, "proposals": groups}
     sample = method_of(method, options)
     _check_seed(seed)
     if len(steps) == 1 and options.get("max_runs") is not None:
@@ -271,6 +308,24 @@ def _check_blocks(
     return steps
 
 
+def _joint_of(
+    steps: Sequence[Block],
+    proposals: str,
+    blocks: Sequence[Block] | None,
+    priors: Priors,
+) -> tuple[list[Block], list[list[int]]]:
+    """One block of all that the steps have, and the columns each of them moves."""
+    if proposals != "blocks" or blocks is None:
+        raise InputError(
+            "proposals",
+            found=repr(proposals) + (", and no blocks" if blocks is None else ""),
+            wanted='"blocks" with blocks=[masm.Block(...), ...], or None',
+        )
+    streams = dict.fromkeys(name for step in steps for name in step.streams)
+    groups = [[priors.names.index(name) for name in s.parameters] for s in steps]
+    return [Block(tuple(streams), priors.names)], groups
+
+
 def _check_seed(seed: Any) -> None:
     parts = [seed] if not isinstance(seed, Sequence | np.ndarray) else list(seed)
     whole = [isinstance(p, int | np.integer) and not isinstance(p, bool) for p in parts]
@@ -298,6 +353,7 @@ def _fingerprint(
             series.variance,
             str(series.windows),
             series.errors.name,
+            *([] if series.scale is None else [series.scale.low, series.scale.high]),
         )
 
     seeds = [seed] if isinstance(seed, int | np.integer) else list(seed)

@@ -105,6 +105,7 @@ class SeriesEmulator:
         self.n_fitted = 0
         self.n_afresh = 0
         self.certain: set[int] = set()
+        self.n_rests = 1
         self._fast: CompiledProcesses | None = None
 
     # -- training -----------------------------------------------------------
@@ -140,7 +141,7 @@ class SeriesEmulator:
         self.plausible = max(10.0 * self.d, float(np.sort(excess)[k]))
         self.best = float(cost.min())
         weight = 1.0 / (1.0 + (excess / self.plausible) ** 2)
-        self.basis = Basis.of(whitened, weight, _MOST_COMPONENTS)
+        self.basis = self._components(whitened, weight)
         outputs = self._outputs(cost, whitened)
         extra = self._far_variance(cost)
         afresh = len(u) >= _AFRESH_GROWTH * self.n_afresh
@@ -170,6 +171,9 @@ class SeriesEmulator:
         self._fast = None
         self.n_fitted = len(u)
 
+    def _components(self, whitened: Array, weight: Array) -> Basis:
+        return Basis.of(whitened, weight, _MOST_COMPONENTS)
+
     def _append(self, u: Array, cost: Array, whitened: Array) -> None:
         outputs = self._outputs(cost, whitened)
         extra = self._far_variance(cost)
@@ -197,8 +201,8 @@ class SeriesEmulator:
     @property
     def _compiled(self) -> CompiledProcesses:
         if self._fast is None:
-            last = len(self.processes) - 1
-            self._fast = CompiledProcesses(self.processes, {*self.certain, last})
+            rests = range(len(self.processes) - self.n_rests, len(self.processes))
+            self._fast = CompiledProcesses(self.processes, {*self.certain, *rests})
         return self._fast
 
     def ignore_certain(self, draws: Array) -> None:
@@ -270,7 +274,7 @@ class SeriesEmulator:
         average over such jumps, as over an error of the series.
         """
         variance = np.array([gp.noise_sd**2 for gp in self.processes])
-        variance[-1] = 0.0
+        variance[-self.n_rests :] = 0.0
         return variance
 
     def expected_error(self, u: Array, n_draws: int, rng: np.random.Generator) -> Array:

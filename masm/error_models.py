@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,17 +62,63 @@ class RelativeVariance:
         return f"relative (sd {self.fraction:g} of value, floor {self.floor:g})"
 
 
-VarianceRule = SeriesVariance | GivenVariance | RelativeVariance
+@dataclass(frozen=True)
+class SampledVariance:
+    """Error standard deviation known up to a factor, found with the parameters.
+
+    The factor on the standard deviation (the bias's too, where there is one) has a
+    log-uniform prior. It is integrated out of the likelihood and drawn for each
+    posterior draw (`masm.error_scale`), so it costs no model runs.
+
+    Attributes
+    ----------
+    base : rule, optional
+        What is scaled: as for ``variance``, without it the variance given with the
+        data where there is one, else that of the series.
+    low, high : float
+        Bounds of the factor.
+    """
+
+    base: Any = None
+    low: float = 0.1
+    high: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.low < self.high < np.inf:
+            raise InputError(
+                "sampled variance: bounds of the factor",
+                found=f"{self.low:g} to {self.high:g}",
+                wanted="0 < low < high",
+            )
+        if self.base == "sampled" or isinstance(self.base, SampledVariance):
+            raise InputError(
+                "sampled variance: its base is sampled too",
+                wanted="a variance to scale, such as base='given'",
+            )
+
+    @property
+    def name(self) -> str:
+        """Name as it stands in a result."""
+        base = getattr(self.base, "name", self.base)
+        return f"sampled (sd {self.low:g} to {self.high:g} times {base})"
+
+
+VarianceRule = SeriesVariance | GivenVariance | RelativeVariance | SampledVariance
 
 
 def as_variance_rule(rule: Any, *, stream: str, given: bool) -> VarianceRule:
-    """Read ``"series"``, ``"given"``, a number or a rule object.
+    """Read ``"series"``, ``"given"``, ``"sampled"``, a number or a rule object.
 
     None means the variance given with the data where there is one, else that of
     the series.
     """
     if isinstance(rule, SeriesVariance | GivenVariance | RelativeVariance):
         return rule
+    if rule == "sampled":
+        rule = SampledVariance()
+    if isinstance(rule, SampledVariance):
+        base = as_variance_rule(rule.base, stream=stream, given=given)
+        return replace(rule, base=base)
     if rule is None:
         return GivenVariance() if given else SeriesVariance()
     if rule == "series":
@@ -84,8 +130,8 @@ def as_variance_rule(rule: Any, *, stream: str, given: bool) -> VarianceRule:
     raise InputError(
         f"variance of {stream!r}: rule not known",
         found=repr(rule),
-        wanted='"series", "given", a number (units squared) or '
-        "masm.RelativeVariance(fraction, floor)",
+        wanted='"series", "given", "sampled", a number (units squared), '
+        "masm.RelativeVariance(fraction, floor) or masm.SampledVariance(base)",
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from masm.block_chains import block_chains
 from masm.chains import Chains, LogDensity, ensemble_chains
 from masm.emulator import SeriesEmulator
 from masm.hamiltonian import hamiltonian_chains
@@ -18,6 +21,10 @@ Array = NDArray[np.float64]
 _AGREE = 1.03
 _LONGER = (2, 6)
 _N_BURN = 80
+_N_BURN_BLOCKS = 150
+
+Proposals = Sequence[Sequence[int]] | None
+"""Groups of parameters that chains move one after the other; None for all at once."""
 
 
 def final_chains(
@@ -27,11 +34,15 @@ def final_chains(
     n_chains: int,
     n_draws: int,
     rng: np.random.Generator,
+    proposals: Proposals = None,
 ) -> Chains:
     """Chains on the final surrogate, longer ones where short ones still disagree.
 
     Longer ones start where the short ones ended, with proposals learnt from there.
+    With ``proposals`` they move one group of parameters at a time.
     """
+    if proposals is not None:
+        return _of_blocks(density, starts, proposals, n_chains, n_draws, rng)
     if not isinstance(surrogate, SeriesEmulator):
         return _ensemble(density, starts[:n_chains], n_draws, rng)
     surrogate.lead(starts)
@@ -55,6 +66,25 @@ def final_chains(
             n_steps=2 * n_draws,
             n_burn=_N_BURN,
         )
+    return chains
+
+
+def _of_blocks(
+    density: LogDensity,
+    starts: Array,
+    proposals: Sequence[Sequence[int]],
+    n_chains: int,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> Chains:
+    sizes = {"n_chains": n_chains, "n_steps": n_draws, "n_burn": _N_BURN_BLOCKS}
+    chains = block_chains(density, starts, proposals, rng=rng, **sizes)
+    for thin in _LONGER:
+        if split_gelman_rubin(chains.u) < _AGREE:
+            break
+        known = chains.pooled[rng.choice(len(chains.pooled), 2000)]
+        starts = np.concatenate([chains.u[:, -1], known])
+        chains = block_chains(density, starts, proposals, rng=rng, thin=thin, **sizes)
     return chains
 
 

@@ -4,11 +4,12 @@ The errors of the source paper (Ma et al. 2022, eq. 5) are independent and norma
 Its printed normaliser carries the number of parameters; the number of
 observations is meant and used here. With a fixed variance the normaliser is a
 constant and is left out of the cost that is calibrated. As an option the errors of
-a stream are correlated in time, or share an unknown bias.
+a stream are correlated in time, or share an unknown bias, or have an unknown size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from masm.error_scale import ErrorScale
 from masm.stream import ObservedSeries
 
 Array = NDArray[np.float64]
@@ -104,5 +106,38 @@ class GaussianLikelihood:
         return white
 
     def cost(self, series: Array) -> Array:
-        """-2 log likelihood up to a constant, (sample,); NaN where the run failed."""
-        return np.sum(self.whiten(series) ** 2, axis=-1)
+        """-2 log likelihood up to a constant, (sample,); NaN where the run failed.
+
+        Without the unknown factors on errors, which are integrated out.
+        """
+        white = self.whiten(series)
+        if not self.scales:
+            return np.sum(white**2, axis=-1)
+        return self.cost_of_squares(self.squares(white))
+
+    @cached_property
+    def scales(self) -> dict[str, ErrorScale]:
+        """Unknown factors on the errors, of the streams that have one."""
+        return {s.name: s.scale for s in self.observed if s.scale is not None}
+
+    def squares(self, whitened: Array) -> dict[str, Array]:
+        """Squared length of each stream's whitened residuals, (sample,) each."""
+        return {
+            name: np.sum(whitened[..., at] ** 2, axis=-1)
+            for name, at in self.slices.items()
+        }
+
+    def cost_of_squares(self, squares: Mapping[str, Array]) -> Array:
+        """Cost of squared lengths as `squares` gives them."""
+        parts = [
+            self.scales[name].cost(value) if name in self.scales else value
+            for name, value in squares.items()
+        ]
+        return np.asarray(np.sum(parts, axis=0))
+
+    @cached_property
+    def least_cost(self) -> float:
+        """Cost of a perfect fit."""
+        if not self.scales:
+            return 0.0
+        return float(self.cost_of_squares({n: np.zeros(()) for n in self.slices}))

@@ -3,8 +3,10 @@
 A model takes `Samples` and returns series over time. It may take many parameter
 sets at once and return (sample, time), or know only one set and return (time);
 which one is found out by trying, once. A run that raises, or returns NaN, infinity
-or absurd values where there are observations, is a failed run: NaN for that sample,
-counted in `ModelRunner.failures`, and the rest go on.
+or absurd values where there are observations, or whose process was ended
+(`masm.processes`), is a failed run: NaN for that sample, counted in
+`ModelRunner.failures`, and the rest go on. Where a call of several sets failed as a
+whole they are run again one by one, so that it costs only those that fail.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 
 from masm.aggregate import Aggregation, is_calendar, plan_aggregation
 from masm.errors import InputError
+from masm.processes import RunLost
 from masm.samples import Samples
 from masm.stream import ObservedSeries, Stream
 
@@ -101,6 +104,13 @@ class _Answer:
 
     parts: list[tuple[_Raw | None, str]]
     form: str | None
+    lost: bool = False
+
+
+def _found(answer: _Answer | RunLost) -> _Answer:
+    if isinstance(answer, RunLost):
+        return _Answer([(None, answer.reason)], None, lost=True)
+    return answer
 
 
 class _NotABatchError(Exception):
@@ -185,8 +195,8 @@ class ModelRunner:
         chunks = [theta[i : i + size] for i in range(0, len(theta), size)]
         names = tuple(series.name for series in self.observed)
         call = _Call(self.model, names, self._form)
-        answers = list((map if self.map is None else self.map)(call, chunks))
-        forms = {answer.form for answer in answers}
+        answers = self._answers(call, chunks)
+        forms = {answer.form for answer in answers if answer.form or not answer.lost}
         if len(forms) == 1:
             self._form = forms.pop()
         parts = [part for answer in answers for part in answer.parts]
@@ -199,6 +209,26 @@ class ModelRunner:
             else:
                 rows.append(self._aggregate(raw))
         return np.concatenate(rows)
+
+    def _answers(self, call: _Call, chunks: list[Samples]) -> list[_Answer]:
+        """Answers of all calls; sets of a call that was lost are called one by one."""
+        if self.map is None:
+            return [call(chunk) for chunk in chunks]
+        whole = list(self.map(call, chunks))
+        again = [
+            chunk[i : i + 1]
+            for chunk, answer in zip(chunks, whole, strict=True)
+            if isinstance(answer, RunLost) and len(chunk) > 1
+            for i in range(len(chunk))
+        ]
+        single = iter(list(self.map(call, again)) if again else [])
+        answers: list[_Answer] = []
+        for chunk, answer in zip(chunks, whole, strict=True):
+            if isinstance(answer, RunLost) and len(chunk) > 1:
+                answers.extend(_found(next(single)) for _ in range(len(chunk)))
+            else:
+                answers.append(_found(answer))
+        return answers
 
     def _aggregate(self, raw: _Raw) -> Array:
         columns = []

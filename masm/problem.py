@@ -206,6 +206,8 @@ class Outcome:
         What was seen after each batch, (batch,) each.
     attrs : mapping
         Numbers and short texts worth keeping with the result.
+    error_scale : mapping of str to ndarray
+        Draws of each unknown factor on a stream's errors, (chain, draw), beside ``u``.
     """
 
     u: Array
@@ -217,6 +219,7 @@ class Outcome:
     check: Runs | None = None
     history: Mapping[str, Array] = field(default_factory=dict)
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    error_scale: Mapping[str, Array] = field(default_factory=dict)
 
 
 def seed_sequence(

@@ -270,7 +270,8 @@ class _Surrogate:
 
     @property
     def least_cost(self) -> float:
-        return -np.inf if self.problem.likelihood is None else 0.0
+        likelihood = self.problem.likelihood
+        return -np.inf if likelihood is None else likelihood.least_cost
 
     def chains(
         self,

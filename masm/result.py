@@ -1,9 +1,10 @@
 """What a calibration gives: the posterior, how it was made, how far to trust it.
 
 A `Result` is a handful of labelled datasets with the names ArviZ knows (posterior,
-prior, sample_stats, posterior_predictive, prior_predictive, observed_data) and two
-of its own: runs, every model run made, and fit, the scores of default and calibrated
-parameters. On disk each is a group of one netCDF-4 file.
+prior, sample_stats, posterior_predictive, prior_predictive, observed_data) and some
+of its own: runs, every model run made; fit, the scores of default and calibrated
+parameters; and error_scale, factors on the errors of streams where they are unknown.
+On disk each is a group of one netCDF-4 file.
 """
 
 from __future__ import annotations
@@ -134,6 +135,21 @@ class Result:
             {name: number(self.posterior[name].to_numpy()) for name in self.parameters}
         )
 
+    @property
+    def error_scale(self) -> xr.Dataset | None:
+        """Draws of unknown factors on the errors of streams, (chain, draw); or None.
+
+        One variable for each stream of `masm.SampledVariance`.
+        """
+        return self.groups.get("error_scale")
+
+    def summary_of_errors(self) -> pd.DataFrame:
+        """One row for each stream whose errors have an unknown factor.
+
+        Columns as in `summary`; empty where all are known.
+        """
+        return _table(self.error_scale, spread=True)
+
     def summary(self) -> pd.DataFrame:
         """One row for each parameter.
 
@@ -142,25 +158,7 @@ class Result:
         ("low", "high" or empty). Of an optimiser's result the mean is its point,
         and what would describe a spread is NaN.
         """
-        import pandas as pd
-
-        rows = {}
-        for name in self.parameters:
-            variable = self.posterior[name]
-            draws = variable.to_numpy()
-            q05 = q50 = q95 = math.nan
-            if self.has_spread:
-                q05, q50, q95 = np.quantile(draws, [0.05, 0.5, 0.95])
-            rows[name] = {
-                "mean": self.mean[name],
-                "sd": self.sd[name],
-                "q05": q05,
-                "q50": q50,
-                "q95": q95,
-                **{key: float(variable.attrs[key]) for key in CONVERGENCE},
-                "at_bound": str(variable.attrs["at_bound"]),
-            }
-        return pd.DataFrame.from_dict(rows, orient="index")
+        return _table(self.posterior, spread=self.has_spread)
 
     def to_datatree(self) -> xr.DataTree:
         """Return all groups as one tree."""
@@ -198,6 +196,28 @@ class Result:
             f"{self.n_model_runs} model runs, {self.n_failed_runs} failed>\n"
             f"{self.summary().to_string(float_format=lambda x: f'{x:.4g}')}"
         )
+
+
+def _table(draws: xr.Dataset | None, *, spread: bool) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = {}
+    for name, variable in () if draws is None else draws.data_vars.items():
+        values = variable.to_numpy()
+        q05 = q50 = q95 = sd = math.nan
+        if spread:
+            q05, q50, q95 = np.quantile(values, [0.05, 0.5, 0.95])
+            sd = float(np.std(values, ddof=1))
+        rows[str(name)] = {
+            "mean": float(np.mean(values)),
+            "sd": sd,
+            "q05": q05,
+            "q50": q50,
+            "q95": q95,
+            **{key: float(variable.attrs[key]) for key in CONVERGENCE},
+            "at_bound": str(variable.attrs["at_bound"]),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def open_result(path: str | os.PathLike[str]) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,17 @@ from numpy.typing import NDArray
 from masm.assembly import assemble
 from masm.errors import InputError
 from masm.methods import DEFAULT_METHOD, method_of
+from masm.model import Map
 from masm.priors import as_priors
 from masm.problem import Problem, Seed, seed_sequence
+from masm.processes import RunLost, limited
 from masm.result import Result
 from masm.samples import Samples
 
 Array = NDArray[np.float64]
+
+# Beyond this a float cannot tell costs that differ by a tenth.
+ABSURD_COST = 1e15
 
 
 def sample_cost(
@@ -27,6 +33,8 @@ def sample_cost(
     max_runs: int | None = None,
     batch_size: int | None = None,
     method: str = DEFAULT_METHOD,
+    map: Map | None = None,
+    timeout: float | None = None,
     **options: Any,
 ) -> Result:
     """Find the posterior of parameters whose -2 log likelihood can be computed.
@@ -38,8 +46,9 @@ def sample_cost(
     ----------
     cost : callable
         ``cost(theta)`` with ``theta`` (n_samples, n_parameters) in the priors' order
-        and units; returns -2 log likelihood up to a constant, (n_samples,). NaN or
-        infinity is a failed run; a call that raises is repeated one row at a time.
+        and units; returns -2 log likelihood up to a constant, (n_samples,). NaN,
+        infinity or a number beyond 1e15, in which a difference of one is lost, is a
+        failed run; a call that raises is repeated one row at a time.
     priors : mapping or Priors
         Name to ``(low, high)`` for a uniform prior, or to a prior object.
     seed : int or sequence of int
@@ -50,6 +59,8 @@ def sample_cost(
         Rows in each call after the first, whose rows are 5 for each parameter.
     method : str
         As in `masm.calibrate`, for comparison; the default is the method to use.
+    map, timeout : optional
+        As in `masm.calibrate`; calls are then of one row each.
     **options
         Of the method, such as ``n_chains``.
 
@@ -76,8 +87,20 @@ def sample_cost(
             found=type(cost).__name__,
             wanted="a function of an array (n_samples, n_parameters)",
         )
+    if timeout is not None:
+        with limited(cost, map, timeout) as (cost, map):
+            return sample_cost(
+                cost,
+                priors,
+                seed=seed,
+                max_runs=max_runs,
+                batch_size=batch_size,
+                method=method,
+                map=map,
+                **options,
+            )
     prior = as_priors(priors)
-    problem = Problem(priors=prior, active=prior.names, runner=_CostRunner(cost))
+    problem = Problem(priors=prior, active=prior.names, runner=_CostRunner(cost, map))
     for name, value in (("max_runs", max_runs), ("batch_size", batch_size)):
         if value is not None:
             options[name] = value
@@ -90,22 +113,44 @@ def sample_cost(
 class _CostRunner:
     """Calls a cost, turning what goes wrong into NaN."""
 
-    def __init__(self, cost: Callable[[Any], Any]):
-        self.cost = cost
+    def __init__(self, cost: Callable[[Any], Any], map: Map | None = None):
+        self.call = _CostCall(cost)
+        self.map = map
         self.failures: list[str] = []
 
     def __call__(self, theta: Samples) -> Array:
+        if self.map is None:
+            answers = [self.call(theta)]
+        else:
+            rows = [theta[i : i + 1] for i in range(len(theta))]
+            answers = [
+                (np.full(1, np.nan), [answer.reason])
+                if isinstance(answer, RunLost)
+                else answer
+                for answer in self.map(self.call, rows)
+            ]
+        self.failures.extend(error for _, errors in answers for error in errors)
+        return np.concatenate([values for values, _ in answers])
+
+
+@dataclass(frozen=True)
+class _CostCall:
+    """Costs, NaN for failed ones, and why; picklable when the cost is."""
+
+    cost: Callable[[Any], Any]
+
+    def __call__(self, theta: Samples) -> tuple[Array, list[str]]:
         try:
             return self._checked(self.cost(theta), len(theta))
         except InputError:
             raise
         except Exception as exc:  # a model may raise anything
             if len(theta) == 1:
-                self.failures.append(repr(exc))
-                return np.full(1, np.nan)
-        return np.concatenate([self(theta[i : i + 1]) for i in range(len(theta))])
+                return np.full(1, np.nan), [repr(exc)]
+        parts = [self(theta[i : i + 1]) for i in range(len(theta))]
+        return np.concatenate([p[0] for p in parts]), [e for p in parts for e in p[1]]
 
-    def _checked(self, value: Any, n: int) -> Array:
+    def _checked(self, value: Any, n: int) -> tuple[Array, list[str]]:
         array = np.asarray(value, dtype=float)
         if array.shape != (n,):
             raise InputError(
@@ -113,4 +158,7 @@ class _CostRunner:
                 found=f"{array.shape} for {n} samples",
                 wanted=f"({n},)",
             )
-        return np.where(np.isfinite(array), array, np.nan)
+        # Written so that NaN is bad as well.
+        bad = ~(np.abs(array) <= ABSURD_COST)
+        message = "cost is NaN, infinite or absurdly large"
+        return np.where(bad, np.nan, array), [message] * int(bad.sum())

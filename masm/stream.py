@@ -27,9 +27,12 @@ from masm.error_models import (
     SERIES,
     Errors,
     RelativeVariance,
+    SampledVariance,
     SeriesVariance,
     VarianceRule,
+    as_variance_rule,
 )
+from masm.error_scale import ErrorScale
 from masm.errors import InputError
 
 Array = NDArray[np.float64]
@@ -59,6 +62,8 @@ class ObservedSeries:
         Keys of the single days observed, when the observations are daily.
     errors : Errors
         Whether errors are correlated in time or share a bias.
+    scale : ErrorScale or None
+        Unknown factor on the standard deviation; None where it is known.
     """
 
     name: str
@@ -71,6 +76,7 @@ class ObservedSeries:
     keys: Keys | None = None
     days: Keys | None = None
     errors: Errors = INDEPENDENT
+    scale: ErrorScale | None = None
 
     @property
     def n_obs(self) -> int:
@@ -147,6 +153,10 @@ class Stream:
         set_(self, "value", value)
         if self.given is not None:
             set_(self, "given", np.asarray(self.given, float))
+        if isinstance(self.variance, SampledVariance):
+            given = self.given is not None
+            rule = as_variance_rule(self.variance, stream=self.name, given=given)
+            set_(self, "variance", rule)
         if self.windows is not None:
             window_days(self.windows)
         self._check()
@@ -252,7 +262,14 @@ class Stream:
             keys,
             days,
             self.errors,
+            self._scale(mean.size),
         )
+
+    def _scale(self, n_obs: int) -> ErrorScale | None:
+        rule = self.variance
+        if not isinstance(rule, SampledVariance):
+            return None
+        return ErrorScale(rule.low, rule.high, n_obs)
 
     def _variance(
         self,
@@ -262,6 +279,8 @@ class Stream:
         valid: NDArray[np.bool_],
     ) -> Array:
         rule = self.variance
+        if isinstance(rule, SampledVariance):
+            rule = rule.base
         if isinstance(rule, RelativeVariance):
             return np.maximum(rule.fraction * np.abs(mean), rule.floor) ** 2
         if isinstance(rule, SeriesVariance):

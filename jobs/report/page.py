@@ -127,6 +127,7 @@ def _write_tables(results: Results) -> None:
     tables = {
         "pixels": results.pixels,
         "parameters": results.parameter_rows,
+        "error_scale": results.error_rows,
         "scores": results.scores,
     }
     for name, table in tables.items():

@@ -138,6 +138,29 @@ class Results:
         return pd.DataFrame(rows)
 
     @cached_property
+    def error_rows(self) -> pd.DataFrame:
+        """A row for each stream with errors of unknown size: its factor, medians."""
+        import pandas as pd
+
+        rows = [
+            {"stream": name, **values}
+            for summary in self.summaries.values()
+            for name, values in summary.get("error_scale", {}).items()
+        ]
+        if not rows:
+            return pd.DataFrame()
+        table = pd.DataFrame(rows)
+        at_bound = table["at_bound"].fillna("")
+        table["at_low_bound"], table["at_high_bound"] = (
+            at_bound == "low",
+            at_bound == "high",
+        )
+        grouped = table.groupby("stream", sort=False)
+        medians = grouped[["mean", "q05", "q95"]].median()
+        shares = grouped[["at_low_bound", "at_high_bound"]].mean()
+        return medians.join(shares).reset_index()
+
+    @cached_property
     def scores(self) -> pd.DataFrame:
         """Scores of every evaluated pixel; empty if there is none."""
         return self._read("scores")

@@ -10,7 +10,7 @@ import numpy as np
 
 from jobs.config_checks import STREAMS
 from jobs.provenance import read_record
-from jobs.report.parts import Fact, Link, Section, link, picture, table_of
+from jobs.report.parts import Fact, Link, Section, Table, link, picture, table_of
 from jobs.report.results import Results
 from jobs.sources import synthetic_parts
 
@@ -172,6 +172,8 @@ def parameter_section(results: Results) -> Section:
     )
     caption += " Learnt: 1 - sd / prior sd; 0 means the observations taught nothing."
     section.tables.append(table_of(frame, caption, source, formats))
+    if len(results.error_rows):
+        section.tables.append(_error_table(results, names, formats))
     alt = "Histograms of posterior draws between prior bounds, default marked"
     _add_pictures(
         results,
@@ -189,6 +191,19 @@ def parameter_section(results: Results) -> Section:
     )
     _add_pictures(results, section, "posterior_*.png", alt, "Posterior of one pixel.")
     return section
+
+
+def _error_table(
+    results: Results, names: dict[str, str], formats: dict[str, str]
+) -> Table:
+    run = results.run
+    return table_of(
+        results.error_rows.rename(columns=names),
+        "Factor on the standard deviation of each stream's errors, found with the "
+        "parameters: 1 where they are as stated. Medians over finished pixels.",
+        [link(run, run.folder.path / "report" / "error_scale.csv")],
+        formats,
+    )
 
 
 def fit(results: Results) -> Section:

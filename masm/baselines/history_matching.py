@@ -205,7 +205,8 @@ def _emulators(problem: Problem, runs: Runs, rng: np.random.Generator) -> _Emula
         )
     series = None if runs.series is None else runs.series[ok]
     good = Runs(runs.u[ok], runs.cost[ok], series)
-    if problem.likelihood is None:
+    # Of errors of unknown size only the cost says how many of them a misfit is.
+    if problem.likelihood is None or problem.likelihood.scales:
         return _OfCost.fitted(good, rng)
     return _OfSeries.fitted(problem.likelihood, good, rng)
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 import masm
 from masm.acquisition import Information, most_informative
 from masm.adaptive import sample
-from masm.batches import failure_penalty, spread_points, strata
+from masm.batches import spread_points, strata
 from masm.exploration import Explorer
 from masm.priors import as_priors
 from masm.problem import Problem, Runs, seed_sequence
@@ -37,17 +37,6 @@ def test_greedy_choice_takes_the_run_that_tells_most_and_not_its_twin():
     information = Information(np.hstack([prior, prior[:, [0, 2]]]), np.ones(2), 1e-6)
     assert most_informative([information], 0, 2) == [0, 2]
     assert most_informative([information], 1, 1) == [2]
-
-
-def test_a_lone_failure_is_an_accident_and_a_crowd_of_them_a_border():
-    rng = np.random.default_rng(0)
-    good = rng.random((40, 2)) * [0.5, 1.0]
-    failed = 0.5 + rng.random((20, 2)) * [0.5, 1.0]
-    failed = failed[failed[:, 1] < 1.0]
-    inside, outside = np.array([[0.2, 0.5]]), np.array([[0.85, 0.8]])
-    assert failure_penalty(inside, good, failed)[0] == 0.0
-    assert failure_penalty(outside, good, failed)[0] < -5.0
-    assert failure_penalty(inside, good, good[:1])[0] == 0.0
 
 
 def test_the_explorer_looks_where_a_second_mode_would_fit():

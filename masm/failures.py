@@ -1,0 +1,103 @@
+"""Where a model runs at all, learned from where it failed.
+
+A failed run has no likelihood, so the posterior is that of the parameters with which
+the model runs: the likelihood times the chance that a run succeeds. Failures strewn
+among good runs are accidents and say nothing; where failures have failures as
+neighbours there is a region in which the model does not work, and its border is found
+by classification with a Gaussian process (Rasmussen and Williams 2006, chapter 3).
+
+References
+----------
+Rasmussen, C. E. and Williams, C. K. I. (2006). Gaussian Processes for Machine
+Learning, sections 3.4 and 3.5 (Laplace's approximation).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+from scipy.spatial.distance import cdist
+
+from masm.problem import Runs
+
+Array = NDArray[np.float64]
+
+# Failures are of a region when this share of their nearest runs failed too.
+_N_NEAREST = 3
+_SHARE_FAILED = 0.35
+_FEWEST = 3
+_MOST_ITERATIONS = 30
+
+
+def log_chance_to_run(runs: Runs) -> Callable[[Array], Array] | None:
+    """Log of the chance that the model runs, or None where nothing speaks against it.
+
+    Returns
+    -------
+    callable or None
+        (n_points, n_parameters) in the unit cube -> (n_points,), at most zero.
+    """
+    if not in_a_region(runs.u, runs.ok):
+        return None
+    return _classifier(runs.u.tobytes(), runs.ok.tobytes(), runs.n)
+
+
+def in_a_region(u: Array, ok: NDArray[np.bool_]) -> bool:
+    """Whether failures crowd together, more than accidents would.
+
+    Parameters
+    ----------
+    u : (n_runs, n_parameters)
+    ok : (n_runs,), which runs did not fail
+    """
+    failed = np.flatnonzero(~ok)
+    if len(failed) < _FEWEST or ok.sum() < _FEWEST:
+        return False
+    gap = cdist(u[failed], u)
+    gap[np.arange(len(failed)), failed] = np.inf
+    nearest = np.argsort(gap, axis=1, kind="stable")[:, :_N_NEAREST]
+    return bool(np.mean(~ok[nearest]) > _SHARE_FAILED)
+
+
+# The same runs are asked about several times while a batch is chosen.
+@lru_cache(maxsize=4)
+def _classifier(u_bytes: bytes, ok_bytes: bytes, n: int) -> Callable[[Array], Array]:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessClassifier
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+    u = np.frombuffer(u_bytes).reshape(n, -1)
+    ok = np.frombuffer(ok_bytes, dtype=bool)
+    lengths = np.full(u.shape[1], 0.5)
+    kernel = ConstantKernel(10.0, (0.1, 1e3)) * Matern(lengths, (0.1, 30.0), nu=2.5)
+    with warnings.catch_warnings():
+        # A parameter that does not matter has its length at the bound.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = GaussianProcessClassifier(kernel, optimizer=_climb).fit(u, ok)
+    inside = fitted.base_estimator_
+    known, weight = inside.X_train_, inside.y_train_ - inside.pi_
+
+    def log_chance(points: Array) -> Array:
+        # The mode of the latent function alone: its variance is large only where
+        # there are no runs, and there the mode says one half.
+        return np.asarray(special.log_expit(inside.kernel_(points, known) @ weight))
+
+    return log_chance
+
+
+def _climb(objective: Any, start: Array, bounds: Array) -> tuple[Array, float]:
+    found = optimize.minimize(
+        objective,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": _MOST_ITERATIONS},
+    )
+    return found.x, found.fun

@@ -1,0 +1,103 @@
+"""Failed runs: accidents leave no trace, regions of them are cut out."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import masm
+from benchmarks.metrics import distance
+from benchmarks.targets import make
+from masm.batches import density_of
+from masm.failures import in_a_region, log_chance_to_run
+from masm.priors import as_priors
+from masm.problem import Problem, Runs
+
+
+def runs_of(u, ok):
+    return Runs(u, np.where(ok, 1.0, np.nan))
+
+
+def test_accidents_say_nothing_of_where_they_happened():
+    rng = np.random.default_rng(0)
+    u = rng.random((120, 4))
+    for share in (0.03, 0.1):
+        runs = runs_of(u, rng.random(120) > share)
+        assert not in_a_region(runs.u, runs.ok)
+        prior = as_priors({f"p{i}": (0, 1) for i in range(4)})
+        problem = Problem(prior, prior.names, lambda theta: theta)
+
+        def log_density(points):
+            return np.ones(len(points))
+
+        assert density_of(problem, log_density, runs) is log_density
+
+
+def test_the_border_of_a_region_is_found_between_the_runs_on_its_sides():
+    rng = np.random.default_rng(1)
+    u = rng.random((100, 3))
+    ok = u[:, 0] + 0.5 * u[:, 1] < 1.0  # about 40 % fail; the third has no part in it
+    log_chance = log_chance_to_run(runs_of(u, ok))
+    new = rng.random((2000, 3))
+    beyond = new[:, 0] + 0.5 * new[:, 1] - 1.0
+    chance = np.exp(log_chance(new))
+    assert np.all((chance > 0.0) & (chance < 1.0))
+    assert chance[beyond < -0.15].min() > 0.5
+    assert chance[beyond > 0.15].max() < 0.5
+    assert np.mean((chance > 0.5) == (beyond < 0.0)) > 0.94
+    # In the good part it is next to flat.
+    assert np.ptp(np.log(chance[beyond < -0.3])) < 0.3
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_posterior_at_the_border_of_a_region_is_the_truncated_one(seed):
+    """A third of the posterior lies where the model does not run."""
+    target = make("gauss4", 2)
+    low, high = target.bounds
+    truth = target.truth()
+    tilt = np.array([0.3, 0.0, 0.0, 1.0])
+    border = np.quantile(((truth - low) / (high - low)) @ tilt, 0.65)
+
+    def fails(theta):
+        return ((np.asarray(theta) - low) / (high - low)) @ tilt > border
+
+    def cost(theta):
+        return np.where(fails(theta), np.nan, target.cost(np.asarray(theta)))
+
+    result = masm.sample_cost(cost, target.priors, seed=seed, max_runs=100)
+    draws = np.stack([v.to_numpy().ravel() for v in result.posterior.values()], axis=1)
+    assert result.n_failed_runs > 10
+    assert np.mean(fails(draws)) < 0.1
+    assert distance(draws, truth[~fails(truth)]).mmtv < 0.06
+
+
+@pytest.mark.parametrize("kind", ["nan", "infinite", "absurd", "raises"])
+def test_failures_of_every_kind_are_the_same_to_a_cost(kind):
+    """Six in a hundred go wrong in one way or another: the answer is that of NaN."""
+
+    def cost_that(goes_wrong):
+        def cost(theta):
+            value = (((theta - [0.4, 0.6]) / 0.07) ** 2).sum(axis=1)
+            bad = np.modf(theta[:, 0] * 997.0)[0] < 0.06
+            return goes_wrong(value, bad)
+
+        return cost
+
+    def raising(value, bad):
+        if bad.any():
+            raise FloatingPointError("no solution")
+        return value
+
+    ways = {
+        "nan": lambda value, bad: np.where(bad, np.nan, value),
+        "infinite": lambda value, bad: np.where(bad, -np.inf, value),
+        "absurd": lambda value, bad: np.where(bad, 1e30, value),
+        "raises": raising,
+    }
+    priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    options = {"seed": 2, "max_runs": 40, "n_draws": 100}
+    plain = masm.sample_cost(cost_that(ways["nan"]), priors, **options)
+    other = masm.sample_cost(cost_that(ways[kind]), priors, **options)
+    assert plain.n_failed_runs == other.n_failed_runs > 0
+    assert other.posterior.equals(plain.posterior)
+    assert_allclose(other.mean, [0.4, 0.6], atol=0.02)
+    assert_allclose(other.sd, 0.07, rtol=0.15)
