@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _N_CHAINS = 4  # that keep_draws is meant for
+_N_LANES = 16  # parameter sets in a call of the model in a process of its own
 _LITTLE_SPACE = 200_000  # bytes: less than a posterior takes
 
 OnRuns = Callable[[int], None]
@@ -204,25 +205,58 @@ def _calibrate(
         raise _PixelError("no_observations", str(exc)) from exc
     model = calibration_model(config, forcing)
 
-    def counted(theta: Any) -> Any:
-        simulated = model(theta)
-        if on_runs is not None:
-            on_runs(len(theta))
-        return simulated
-
     chosen = config.calibration
     options: dict[str, Any] = dict(chosen.options)
-    return masm.calibrate(
-        counted,
-        streams,
-        priors_of(config),
-        seed=[config.seed, pixel.id],
-        blocks=[masm.Block(b.streams, b.parameters) for b in chosen.blocks],
-        proposals=chosen.proposals,
-        method=chosen.method,
-        checkpoint=checkpoint,
-        **options,
-    )
+    with model_runs(model, config.execution.run_seconds, on_runs) as running:
+        return masm.calibrate(
+            observations=streams,
+            priors=priors_of(config),
+            seed=[config.seed, pixel.id],
+            blocks=[masm.Block(b.streams, b.parameters) for b in chosen.blocks],
+            proposals=chosen.proposals,
+            method=chosen.method,
+            checkpoint=checkpoint,
+            **running,
+            **options,
+        )
+
+
+@contextmanager
+def model_runs(
+    model: Callable[[Any], Any], seconds: float | None, on_runs: OnRuns | None
+) -> Iterator[dict[str, Any]]:
+    """Give the arguments of ``masm.calibrate`` that say how the model is run.
+
+    Parameters
+    ----------
+    model : callable
+    seconds : float, optional
+        Limit for each parameter set; with one, runs go to a process of their own,
+        which is ended when they take longer.
+    on_runs : callable, optional
+        Told the number of runs of each call.
+    """
+    from masm import ProcessMap
+
+    count = on_runs or (lambda n: None)
+    if seconds is None:
+
+        def counted(theta: Any) -> Any:
+            simulated = model(theta)
+            count(len(theta))
+            return simulated
+
+        yield {"model": counted}
+        return
+    with ProcessMap(1, timeout=seconds) as process:
+
+        def counted_map(function: Callable[[Any], Any], items: Any) -> list[Any]:
+            calls = list(items)
+            results = process(function, calls)
+            count(sum(map(len, calls)))
+            return results
+
+        yield {"model": model, "map": counted_map, "samples_per_call": _N_LANES}
 
 
 class _PixelError(Exception):

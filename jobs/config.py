@@ -166,6 +166,11 @@ class Execution(Section):
     pixel_minutes: PositiveFloat | None = Field(
         default=None, description="a pixel that takes longer fails: timed_out"
     )
+    run_seconds: PositiveFloat | None = Field(
+        default=None,
+        description="a model run that takes longer is ended and counts as failed; runs "
+        "are then made in a process of their own",
+    )
     max_failed_fraction: float = Field(
         default=0.05, ge=0, le=1, description="failed pixels that stop the run"
     )

@@ -186,7 +186,9 @@ class _Search:
         """Draws of the present posterior, (n, n_parameters)."""
         surrogate = self.surrogate
         return tempered_population(
-            self._density(surrogate.hopeful if hopeful else surrogate.log_density),
+            self._density(surrogate.hopeful, cut=False)
+            if hopeful
+            else self._density(surrogate.log_density, cut=True),
             self.problem.n_parameters,
             rng=rng,
             n_particles=n,
@@ -194,8 +196,10 @@ class _Search:
             start=allowed_start(self.problem, rng, n),
         )
 
-    def _density(self, log_density: Callable[[Array], Array]) -> LogDensity:
-        return density_of(self.problem, log_density, self.runs)
+    def _density(
+        self, log_density: Callable[[Array], Array], *, cut: bool
+    ) -> LogDensity:
+        return density_of(self.problem, log_density, self.runs, cut=cut)
 
     def _improve(
         self, population: Array, size: int, shift: float, rng: np.random.Generator
@@ -269,7 +273,7 @@ class _Search:
             self.surrogate.ignore_certain(population)
         chains = final_chains(
             self.surrogate,
-            self._density(self.surrogate.log_density),
+            self._density(self.surrogate.log_density, cut=True),
             population,
             n_chains,
             n_draws,

@@ -30,10 +30,17 @@ _NEAR = 1e-3
 
 
 def density_of(
-    problem: Problem, log_density: Callable[[Array], Array], runs: Runs
+    problem: Problem,
+    log_density: Callable[[Array], Array],
+    runs: Runs,
+    *,
+    cut: bool = False,
 ) -> Callable[[Array], Array]:
-    """Density kept to the constraints and to where the model runs."""
-    log_chance = log_chance_to_run(runs)
+    """Density kept to the constraints and to where the model runs.
+
+    With ``cut`` sharply, as a posterior; else by the chance that a run succeeds.
+    """
+    log_chance = log_chance_to_run(runs, cut=cut)
     if not problem.priors.constraints and log_chance is None:
         return log_density
 

@@ -1,10 +1,11 @@
 """Where a model runs at all, learned from where it failed.
 
 A failed run has no likelihood, so the posterior is that of the parameters with which
-the model runs: the likelihood times the chance that a run succeeds. Failures strewn
-among good runs are accidents and say nothing; where failures have failures as
-neighbours there is a region in which the model does not work, and its border is found
-by classification with a Gaussian process (Rasmussen and Williams 2006, chapter 3).
+the model runs. Failures strewn among good runs are accidents and say nothing; where
+failures have failures as neighbours there is a region in which the model does not
+work, and its border is found by classification with a Gaussian process (Rasmussen and
+Williams 2006, chapter 3). Runs are sought by the chance that one succeeds; the
+posterior is cut where it is one half.
 
 References
 ----------
@@ -33,10 +34,19 @@ _N_NEAREST = 3
 _SHARE_FAILED = 0.35
 _FEWEST = 3
 _MOST_ITERATIONS = 30
+# The cut is steep, but not so that a population could find no way into the region.
+_STEEPNESS = 10.0
 
 
-def log_chance_to_run(runs: Runs) -> Callable[[Array], Array] | None:
+def log_chance_to_run(
+    runs: Runs, *, cut: bool = False
+) -> Callable[[Array], Array] | None:
     """Log of the chance that the model runs, or None where nothing speaks against it.
+
+    Parameters
+    ----------
+    runs : all so far
+    cut : whether a chance of more than one half counts as one, of less as none
 
     Returns
     -------
@@ -45,7 +55,9 @@ def log_chance_to_run(runs: Runs) -> Callable[[Array], Array] | None:
     """
     if not in_a_region(runs.u, runs.ok):
         return None
-    return _classifier(runs.u.tobytes(), runs.ok.tobytes(), runs.n)
+    latent = _classifier(runs.u.tobytes(), runs.ok.tobytes(), runs.n)
+    steepness = _STEEPNESS if cut else 1.0
+    return lambda u: np.asarray(special.log_expit(steepness * latent(u)))
 
 
 def in_a_region(u: Array, ok: NDArray[np.bool_]) -> bool:
@@ -83,12 +95,12 @@ def _classifier(u_bytes: bytes, ok_bytes: bytes, n: int) -> Callable[[Array], Ar
     inside = fitted.base_estimator_
     known, weight = inside.X_train_, inside.y_train_ - inside.pi_
 
-    def log_chance(points: Array) -> Array:
-        # The mode of the latent function alone: its variance is large only where
-        # there are no runs, and there the mode says one half.
-        return np.asarray(special.log_expit(inside.kernel_(points, known) @ weight))
+    def latent(points: Array) -> Array:
+        # Its mode alone: the variance is large only where there are no runs, and there
+        # the mode is zero, a chance of one half.
+        return np.asarray(inside.kernel_(points, known) @ weight)
 
-    return log_chance
+    return latent
 
 
 def _climb(objective: Any, start: Array, bounds: Array) -> tuple[Array, float]:
