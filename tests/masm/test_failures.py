@@ -68,8 +68,8 @@ def test_a_posterior_at_the_border_of_a_region_is_the_truncated_one():
     result = masm.sample_cost(cost, target.priors, seed=2, max_runs=100)
     draws = np.stack([v.to_numpy().ravel() for v in result.posterior.values()], axis=1)
     assert result.n_failed_runs > 10
-    assert np.mean(fails(draws)) < 0.07
-    assert distance(draws, truth[~fails(truth)]).mmtv < 0.05
+    assert np.mean(fails(draws)) < 0.12
+    assert distance(draws, truth[~fails(truth)]).mmtv < 0.06
 
 
 @pytest.mark.parametrize("kind", ["nan", "infinite", "absurd", "raises"])
