@@ -84,8 +84,12 @@ class ScaledEmulator(SeriesEmulator):
             padded[:, columns] = part.vectors
             vectors.append(padded)
             owner.extend([j] * len(padded))
-        self._owner = np.array([*owner, *range(self.n_rests)])
-        return Basis(mean, np.vstack(vectors))
+        # Those that vary most first, as of the series emulator.
+        both = np.vstack(vectors)
+        spread = (weight / weight.sum()) @ ((whitened - mean) @ both.T) ** 2
+        order = np.argsort(-spread, kind="stable")
+        self._owner = np.array([*np.array(owner)[order], *range(self.n_rests)])
+        return Basis(mean, both[order])
 
     def _outputs(self, cost: Array, whitened: Array) -> Array:
         """Scores and, last, the square root of what they leave of each stream."""
@@ -99,18 +103,17 @@ class ScaledEmulator(SeriesEmulator):
 
     # -- use ----------------------------------------------------------------
 
-    def frozen(self) -> Callable[[Array], Array]:
-        """`log_density` as it is now, whatever is learnt later."""
-        compiled, jagged = self._compiled, self.jagged[:, None]
+    def _density(self, *, hopeful: bool) -> Callable[[Array], Array]:
+        compiled, warp, jagged = self._compiled, self.warp, self.jagged[:, None]
         parts = [
-            _StreamDensity(scale, unit, self._owner == j)
+            _StreamDensity(scale, unit, self._owner == j, hopeful=hopeful)
             for j, (scale, unit) in enumerate(
                 zip(self.scales, self.unit.tolist(), strict=True)
             )
         ]
 
         def log_density(u: Array) -> Array:
-            mean, variance = compiled.predict(u)
+            mean, variance = compiled.predict(warp(u))
             variance += jagged
             total = np.zeros(len(u))
             for part in parts:
@@ -121,7 +124,7 @@ class ScaledEmulator(SeriesEmulator):
 
     def cost(self, u: Array) -> Array:
         """Best guess of -2 log likelihood, (n_points,)."""
-        return self._cost_of(self._compiled.mean(u) ** 2)
+        return self._cost_of(self._compiled.mean(self.warp(u)) ** 2)
 
     def _cost_of(self, squared: Array) -> Array:
         """Cost of squared outputs of the processes, (n_processes, ...)."""
@@ -146,7 +149,8 @@ class ScaledEmulator(SeriesEmulator):
     def _sampled(
         self, u: Array, n_draws: int, rng: np.random.Generator, noise: Array
     ) -> Array:
-        drawn = np.stack([gp.sample(u, n_draws, rng) for gp in self.processes])
+        x = self.warp(u)
+        drawn = np.stack([gp.sample(x, n_draws, rng) for gp in self.processes])
         drawn += np.sqrt(noise)[:, None, None] * rng.standard_normal(drawn.shape)
         return self._cost_of(drawn**2)
 
@@ -154,7 +158,7 @@ class ScaledEmulator(SeriesEmulator):
 
     def rough(self, u: Array) -> Array:
         """Approximate log density: any size of errors, typical variance, (n,)."""
-        weighed = self._weight[:, None] * self._compiled.mean(u) ** 2
+        weighed = self._weight[:, None] * self._compiled.mean(self.warp(u)) ** 2
         total = np.zeros(len(u))
         for j, scale in enumerate(self.scales):
             squares = weighed[self._owner == j].sum(axis=0)
@@ -165,14 +169,15 @@ class ScaledEmulator(SeriesEmulator):
 
     def slope(self, u: Array) -> Array:
         """Gradient of `rough`, (n_points, n_parameters)."""
-        mean, change = self._compiled.gradient(u)
+        mean, change = self._compiled.gradient(self.warp(u))
         pull = self._weight[:, None] * mean
         for j, scale in enumerate(self.scales):
             mine = self._owner == j
             if not scale.known:
                 squares = np.sum(pull[mine] * mean[mine], axis=0)
                 pull[mine] *= scale.n_obs / (squares + 1e-300)
-        return -np.einsum("kn,knj->nj", pull, change)
+        total = np.einsum("kn,knj->nj", pull, change)
+        return np.asarray(-total * self.warp.gradient(u))
 
     def draw_scales(self, u: Array, rng: np.random.Generator) -> dict[str, Array]:
         """Draw each unknown factor given parameters, one for each point.
@@ -187,7 +192,7 @@ class ScaledEmulator(SeriesEmulator):
         mapping of stream to ndarray (...)
         """
         points = u.reshape(-1, u.shape[-1])
-        mean, variance = self._compiled.predict(points)
+        mean, variance = self._predict(points)
         variance += self.jagged[:, None]
         found = {}
         for j, (series, scale) in enumerate(
@@ -215,6 +220,7 @@ class _StreamDensity:
     scale, unit : of its errors; the size in which the processes are measured
     rows : (n_processes,), which are this stream's, the left-out part last
     fine : whether draws are to be made from it
+    hopeful : whether the variance lowers the likelihood only up to a limit
     """
 
     def __init__(
@@ -223,7 +229,9 @@ class _StreamDensity:
         unit: float,
         rows: NDArray[np.bool_],
         fine: bool = False,
+        hopeful: bool = False,
     ):
+        self.hopeful = hopeful
         self.rows = np.flatnonzero(rows)
         self.log_scale, self.log_weight = scale.grid(0.3) if fine else scale.grid()
         self._squared = np.exp(2.0 * self.log_scale)[:, None] / unit**2
@@ -243,8 +251,7 @@ class _StreamDensity:
         # One logarithm of a product: a dozen factors do not overflow.
         product = np.ones_like(cost)
         for j in components:
-            own = variance[j] / (1.0 + variance[j] / (_MOST_VARIANCE * squared))
-            own += squared
-            cost += mean[j] ** 2 / own
-            product *= own
+            limited = variance[j] / (1.0 + variance[j] / (_MOST_VARIANCE * squared))
+            cost += mean[j] ** 2 / (squared + limited)
+            product *= squared + (limited if self.hopeful else variance[j])
         return np.asarray(-0.5 * (cost + np.log(product)))
