@@ -22,7 +22,7 @@ from pydantic import (
 
 from jobs.config_pixels import Place
 from jobs.config_region import Screening, Upscaling
-from jobs.config_section import Period, Section
+from jobs.config_section import Name, Period, Section
 
 EXECUTION_KEYS = ("name", "execution", "screening", "upscaling")
 """Top-level keys that may change during a run; all others are science.
@@ -202,7 +202,7 @@ class Calibration(Section):
 class Config(Section):
     """A whole run."""
 
-    name: str = Field(min_length=1, description="title of tables and figures")
+    name: Name = Field(description="title of tables and figures")
     seed: int = Field(ge=0, lt=2**63, description="all chance comes from here")
     pixels: Place
     periods: Periods

@@ -14,11 +14,11 @@ from pydantic import (
     model_validator,
 )
 
-from jobs.config_section import Period, Section
+from jobs.config_section import Name, Period, Section
 
 
 class _Place(Section):
-    name: str = Field(min_length=1, description="what tables and figures call it")
+    name: Name = Field(description="what tables and figures call it")
     latitude: float = Field(ge=-90, le=90, description="degrees_north")
     longitude: float = Field(ge=-180, le=180, description="degrees_east")
     elevation: float = Field(ge=-450, le=9000, description="m")

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -14,6 +20,16 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("wanted: printable characters on one line")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+"""A title or name that may stand in any file, table or figure."""
 
 
 class Period(Section):

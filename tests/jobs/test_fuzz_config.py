@@ -214,3 +214,10 @@ def test_numbers_that_are_not_finite_are_refused_by_name(
     with pytest.raises(ConfigError) as caught:
         open_run(run_path)
     assert where in caught.value.problems[0].what
+
+
+@pytest.mark.parametrize("name", ["a\\0b", "two\\nlines", "\\u202eb", "\\x1b[31m"])
+def test_a_name_that_cannot_stand_on_a_line_is_refused(run_path, edit, name):
+    edit(run_path, "name: a small twin", f'name: "{name}"')
+    with pytest.raises(ConfigError, match="printable characters on one line"):
+        open_run(run_path)

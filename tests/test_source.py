@@ -1,0 +1,92 @@
+"""Nothing in the source runs a shell, evaluates text, or reads back what can run."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("masm", "ibis_dalec", "regions", "upscale", "jobs", "benchmarks", ".ci")
+MODULES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "pty"}
+CALLS = {
+    "os.system", "os.popen", "os.spawnl", "os.spawnv", "os.execl", "os.execv",
+    "subprocess.getoutput", "subprocess.getstatusoutput", "commands.getoutput",
+    "joblib.load", "joblib.dump", "torch.load", "pd.read_pickle", "pandas.read_pickle",
+    "eval", "exec", "compile", "__import__",
+}  # fmt: skip
+TRUE_MEANS_TROUBLE = ("shell", "allow_pickle")
+
+
+def dotted(node):
+    """``a.b.c`` of a name or of an attribute of one."""
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def dangers(source):
+    """Yield line and name of whatever could run what it should only read."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found = {alias.name.split(".")[0] for alias in node.names} & MODULES
+        elif isinstance(node, ast.ImportFrom):
+            found = {(node.module or "").split(".")[0]} & MODULES
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names & CALLS
+        elif isinstance(node, ast.Call):
+            name = dotted(node.func)
+            found = {name} & CALLS
+            for word in node.keywords:
+                safe = isinstance(word.value, ast.Constant) and not word.value.value
+                if word.arg in TRUE_MEANS_TROUBLE and not safe:
+                    found.add(f"{name}({word.arg}=...)")
+            if name in ("YAML", "ruamel.yaml.YAML") and "unsafe" in ast.dump(node):
+                found.add(name)
+        else:
+            continue
+        for name in found:
+            yield node.lineno, name
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_shell_no_evaluation_no_pickle(folder):
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    assert paths
+    found = [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for path in paths
+        for line, name in dangers(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import subprocess\nsubprocess.run('ls', shell=True)",
+        "subprocess.run(words, shell=wanted)",
+        "os.system('ls')",
+        "from os import system",
+        "import pickle",
+        "from cloudpickle import dumps",
+        "np.load(path, allow_pickle=True)",
+        "eval(text)",
+        "YAML(typ='unsafe')",
+    ],
+)
+def test_the_watch_sees_what_it_is_for(source):
+    assert list(dangers(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "subprocess.run(['ls'], shell=False)",
+        "np.load(path, allow_pickle=False)",
+        "model.eval()",
+        "re.compile(pattern)",
+        "YAML(typ='rt')",
+    ],
+)
+def test_the_watch_lets_the_rest_be(source):
+    assert list(dangers(source)) == []
