@@ -2,7 +2,8 @@
 
 Each target has uniform priors in physical units of very different size, a cost
 (-2 log L) for whole arrays of parameter sets, and reference draws of the posterior:
-exact for the analytic ones, long chains on the model itself for the carbon models.
+exact for the analytic ones, weighted runs of the model itself for the carbon models
+(`benchmarks.reference`).
 Variant 0 is the standard one; others move the answer, so that nothing can be tuned
 to one place. The carbon models also give their series, for `masm.calibrate`.
 """
@@ -40,8 +41,8 @@ class Target:
         (n_samples, n_parameters) -> mapping of stream name to (n_samples, n_days).
     observed : mapping of stream name to (values, error sd), 8-day means, or None
     slow : bool
-        The model takes so long that its reference chains are made piece by piece
-        (`benchmarks.reference`).
+        The model takes so long that its reference is made beforehand, by
+        ``python -m benchmarks.reference``.
     """
 
     name: str
@@ -74,7 +75,7 @@ class Target:
         path = folder / f"{self.name}-{n}.npy"
         if path.exists():
             return np.load(path)
-        if self.slow:
+        if self.model is not None:
             from benchmarks.reference import reference_draws
 
             return reference_draws(self)
@@ -421,10 +422,20 @@ def ibis10(variant: int = 0) -> Target:
     )
 
 
+def shapes(variant: int = 0) -> Target:
+    """Posteriors of odd shapes (`benchmarks.shapes`), one after the other."""
+    from benchmarks.shapes import SHAPES
+
+    shape = SHAPES[variant % len(SHAPES)]
+    d, cost = shape(_rng(variant, "shapes"))
+    return Target(f"shapes-{variant}", {f"u{i}": (0.0, 1.0) for i in range(d)}, cost)
+
+
 TARGETS: dict[str, Callable[[int], Target]] = {
     "gauss4": gauss4,
     "bimodal4": bimodal4,
     "modes": modes,
+    "shapes": shapes,
     "banana_edge6": banana_edge6,
     "dalec6": dalec6,
     "corr10": corr10,

@@ -28,7 +28,7 @@ from benchmarks.targets import TARGETS, Target, as_dataset, make
 
 RIGHT, WRONG = 0.06, 0.15
 THRESHOLDS = (0.06, 0.08, 0.10, 0.12, 0.15)
-BUDGET = {2: 70, 3: 85, 4: 100, 5: 110, 6: 120, 10: 180}
+BUDGET = {1: 40, 2: 70, 3: 85, 4: 100, 5: 110, 6: 120, 8: 150, 10: 180}
 
 
 @dataclass(frozen=True)
