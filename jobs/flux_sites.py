@@ -121,7 +121,7 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
 def _score_tower(
     run: Run, tower: Tower, sets: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    observed = _read(tower.path)
+    observed = read_tower_file(tower.path)
     group = "monthly" if _is_monthly(observed) else "8day"
     modelled = _modelled(run, tower, sets, group)
     if modelled is None:
@@ -150,7 +150,7 @@ def _score_tower(
 def _modelled(
     run: Run, tower: Tower, sets: Sequence[str], group: str
 ) -> tuple[int, dict[str, Any], NDArray[np.float64] | None] | None:
-    """Return a tower's pixel, its modelled fluxes and the product's 8-day GPP there."""
+    """Return a tower's pixel, its modelled fluxes and the product's GPP there."""
     product: NDArray[np.float64] | None = None
     if run.config.pixels.source == "region":
         from regions import cell_at
@@ -162,9 +162,8 @@ def _modelled(
             if cell not in opened["pixel"].to_numpy():
                 return None
             models[name] = opened.sel(pixel=cell).load()
-        if group == "8day":
-            product = _product(run, cell, models[sets[0]]["time"].to_numpy())
-        return cell, models, product
+        time = models[sets[0]]["time"].to_numpy()
+        return cell, models, _product(run, cell, time, WINDOWS[group])
     pixel = pixel_at(run, tower.latitude, tower.longitude)
     if pixel is None:
         return None
@@ -213,13 +212,28 @@ def _subsets(
             yield label, seasons[season] & (years == year)
 
 
-def _read(path: Path) -> xr.Dataset:
-    """Read a tower's file, by what its name says that it is."""
-    if path.name.startswith("AMF_"):
+def read_tower_file(path: Path) -> xr.Dataset:
+    """Read a tower's file, by what its first line says that it is.
+
+    Parameters
+    ----------
+    path : Path
+        AmeriFlux BASE, FLUXNET2015 or AmeriFlux FLUXNET (daily or monthly), or a plain
+        daily table (``ibis_dalec.inputs.read_tower``).
+
+    Returns
+    -------
+    xarray.Dataset (time)
+        Of those it has: gpp, er, nee, g m-2 d-1 of carbon.
+    """
+    with path.open(encoding="utf-8", errors="replace") as opened:
+        first = opened.readline()
+    if first.startswith("#"):  # "# Site: US-Ha1", then "# Version: ..."
         from regions.ameriflux import read_ameriflux_base
 
         return read_ameriflux_base(path)
-    if "FLUXNET2015" in path.name:
+    # FLUXNET2015 and AmeriFlux FLUXNET files share their columns, not their names.
+    if "NEE_VUT_REF" in first:
         from ibis_dalec.inputs import read_fluxnet
 
         return read_fluxnet(path)
@@ -253,12 +267,24 @@ def _onto(
 
 
 def _product(
-    run: Run, pixel: int, time: NDArray[np.datetime64]
+    run: Run, pixel: int, time: NDArray[np.datetime64], windows: str
 ) -> NDArray[np.float64] | None:
+    """The cube's GPP over windows; months from the days of its 8-day means."""
+    import xarray as xr
+
     observed = open_region(run.cube).observations([pixel]).isel(pixel=0)
     if "gpp" not in observed:
         return None
-    return observed["gpp"].reindex(time=time).to_numpy().astype(float)
+    series = observed["gpp"].load()
+    if windows != "month":
+        return series.reindex(time=time).to_numpy().astype(float)
+    starts = series["time"].to_numpy().astype("datetime64[D]")
+    days = np.arange(starts[0], starts[-1] + 8)
+    at = np.searchsorted(starts, days, side="right") - 1
+    # A window ends with the next, and the last of a year with the year.
+    inside = (days - starts[at]).astype(int) < 8
+    daily = series.isel(time=at).assign_coords(time=days.astype("datetime64[ns]"))
+    return _onto(daily.where(xr.DataArray(inside, dims="time")), time, windows)
 
 
 def _tower(row: dict[str, str], folder: Path, where: str) -> Tower:

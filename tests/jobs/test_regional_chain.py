@@ -27,14 +27,16 @@ import ibis_dalec
 import masm as masm_package
 from jobs.cli import app
 from jobs.errors import ConfigError
-from jobs.flux_sites import score_sites
+from jobs.flux_sites import _product, read_tower_file, score_sites
 from jobs.parameters import prior_bounds
 from jobs.regional_evaluation import simulated_sets
 from jobs.regional_store import Store, open_group, window_bounds
 from jobs.regional_totals import next_draw
 from jobs.run import open_run
+from masm.scores import scores
 from regions import build_cube
 
+US_HA1 = "AMF_US-Ha1_FLUXNET_SUBSET_MM_2002-2003.csv"
 CONFIG = """\
 name: a linear region
 seed: 11
@@ -281,6 +283,66 @@ def test_towers_are_scored_before_and_after_with_the_product_beside(chain, tmp_p
     assert one.loc[("gpp", "model/tower"), "improved_upscaled"] > 0.3
     # The product is the truth with small errors.
     assert one.loc[("gpp", "product/tower"), "diso_default"] < 0.1
+
+
+def test_a_published_monthly_file_is_scored_with_the_product_s_own_diso(
+    chain, tmp_path
+):
+    """Two years of US-Ha1 (FLUXNET2015, CC-BY-4.0), named as AmeriFlux names them."""
+    path, _ = chain
+    run = open_run(path)
+    pixel = int(open_group(run, "upscaled", "8day")["pixel"][30])
+    row = int(np.searchsorted(GRID.cells.ids, pixel))
+    lat, lon = float(GRID.cells.lat[row]), float(GRID.cells.lon[row])
+    shutil.copy(Path(__file__).parent / US_HA1, tmp_path)
+    sites = f"site,latitude,longitude,file\nUS-Ha1,{lat},{lon},{US_HA1}\n"
+    (tmp_path / "sites.csv").write_text(sites)
+    table = score_sites(run, tmp_path, ["default", "upscaled"])
+    assert (table["step"] == "monthly").all()
+    keys = ["compared", "flux", "season", "year"]
+    found = table.set_index(keys).sort_index()
+    assert found.loc[("model/tower", "nee", "growing", "all"), "n"] == 10
+    assert found.loc[("product/tower", "gpp", "all", "2003"), "n"] >= 10
+    # The score is that of the months' means, by hand.
+    text = pd.read_csv(tmp_path / US_HA1)
+    tower = text["GPP_NT_VUT_REF"].where(text["NEE_VUT_REF_QC"] >= 0.5).to_numpy()
+    monthly = open_group(run, "default", "monthly")["gpp"].sel(pixel=pixel).load()
+    wanted = scores(monthly.to_numpy().astype(float), tower)["diso"]
+    one = found.loc[("model/tower", "gpp", "all", "all")]
+    assert one["diso_default"] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_months_of_the_product_are_means_of_their_days(chain):
+    """8-day means of a line have, by month, the line's mean, but for the edges."""
+    path, _ = chain
+    run = open_run(path)
+    opened = open_group(run, "upscaled", "monthly")
+    pixel, time = int(opened["pixel"][30]), opened["time"].to_numpy()
+    months = _product(run, pixel, time, "month")
+    eighths = open_group(run, "upscaled", "8day")["time"].to_numpy()
+    windows = _product(run, pixel, eighths, "8-day")
+    july = (eighths >= np.datetime64("2003-07-01")) & (
+        eighths < np.datetime64("2003-08-01")
+    )
+    at = int(np.searchsorted(time, np.datetime64("2003-07-01")))
+    # 2003-06-26 + 8 k: four windows begin in July, and its first three days before.
+    first = windows[np.flatnonzero(july)[0] - 1]
+    lengths = np.minimum(8, (np.datetime64("2003-08-01") - eighths[july]).astype(
+        "timedelta64[D]").astype(int))  # fmt: skip
+    wanted = (3 * first + (windows[july] * lengths).sum()) / 31
+    assert months[at] == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("file", ["towers/US-Ha1_daily.csv", "fluxnet2015_monthly/"
+    "FLX_US-UMB_FLUXNET2015_SUBSET_MM_2000-2014_1-4.csv"])  # fmt: skip
+def test_shared_tower_files_read(file):
+    path = Path(__file__).parents[2].parent / "shared" / "data" / file
+    if not path.exists():
+        pytest.skip(f"no {path.name} among the shared data")
+    observed = read_tower_file(path)
+    for name in ("gpp", "er", "nee"):
+        assert observed[name].attrs["units"] == "g m-2 d-1"
+        assert int(observed[name].notnull().sum()) > 100
 
 
 def test_towers_without_a_list_are_refused(chain, tmp_path):
