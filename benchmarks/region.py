@@ -40,6 +40,7 @@ def main() -> None:
         ("maps against the truth, pixels that were not calibrated", truth_table(run)),
         ("skill on calibrated pixels", _read(run, "upscaling/skill.csv")),
         ("DISO of 8-day means", _read(run, "evaluation/region_summary.csv")),
+        ("the same against the truth without its noise, all years", fit_table(run)),
         ("paper's levels", level_table(run)),
         ("totals and the truth, Pg yr-1", total_table(run)),
         ("speed of a block of the region, one core", speed_table(run)),
@@ -84,6 +85,54 @@ def truth_table(run: Path) -> pd.DataFrame:
                 "truth_inside": inside.mean(),
             }
         )
+    return pd.DataFrame(rows)
+
+
+def fit_table(run: Path) -> pd.DataFrame:
+    """Score runs against the LAI and GPP that the region had before noise was added.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each stream and parameter set: mean DISO of 8-day means against the truth,
+        the share of pixels better than the default, and ``noise``, the DISO of the
+        truth itself against the observations: what no parameters can go below.
+    """
+    from jobs.region import open_region
+    from jobs.regional_evaluation import simulated_sets
+    from jobs.regional_store import open_group
+    from jobs.run import open_run
+    from masm.scores import scores
+
+    opened = open_run(run)
+    cube = open_region(opened.cube)
+    rows = []
+    found: dict[tuple[str, str], pd.Series] = {}
+    for name in simulated_sets(opened):
+        simulated = open_group(opened, name, "8day").load()
+        ids, time = simulated["pixel"].to_numpy().tolist(), simulated["time"]
+        truth = cube.true_series(ids).reindex(time=time)
+        seen = cube.observations(ids).reindex(time=time)
+        for stream in opened.config.streams:
+            series = [
+                data[stream].transpose("pixel", "time").to_numpy()
+                for data in (simulated, truth, seen)
+            ]
+            found[stream, name] = pd.Series(
+                [scores(a, b)["diso"] for a, b, _ in zip(*series, strict=True)], ids
+            )
+            noise = [scores(b, c)["diso"] for _, b, c in zip(*series, strict=True)]
+            before = found[stream, "default"].loc[ids]
+            rows.append(
+                {
+                    "stream": stream,
+                    "parameters": name,
+                    "n_pixels": len(ids),
+                    "diso_of_truth": found[stream, name].mean(),
+                    "better": (found[stream, name] < before).mean(),
+                    "noise": np.mean(noise),
+                }
+            )
     return pd.DataFrame(rows)
 
 
