@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from masm.batches import (
 from masm.chains import Chains, LogDensity, tempered_population
 from masm.emulator import SeriesEmulator
 from masm.errors import CalibrationFailed, InputError
+from masm.failures import share_beyond
 from masm.final_chains import Proposals, final_chains
 from masm.problem import Outcome, Problem, Runs, seed_sequence
 from masm.scaled_emulator import ScaledEmulator
@@ -102,7 +104,9 @@ def sample(
         ``attrs`` tells the parts of the verdict: ``error_check``, from the last
         batch predicted before it was run; ``error_spread``, from functions drawn
         from the surrogate; ``error_shift``, between the posteriors before and after
-        the last batch; and ``error``, the largest. All are total variations.
+        the last batch; and ``error``, the largest. All are total variations. Where
+        runs failed in a region, ``error_border`` is the share of the posterior
+        expected beyond its border.
     """
     d = problem.n_parameters
     max_runs = default_runs(d) if max_runs is None else max_runs
@@ -290,7 +294,7 @@ class _Search:
             expected=self.expected,
             rng=rng,
         )
-        return chains, verdict
+        return chains, replace(verdict, border=share_beyond(self.runs, chains.pooled))
 
     def outcome(self, chains: Chains, verdict: Verdict) -> Outcome:
         """Put together what a calibration gives back."""
@@ -311,6 +315,7 @@ class _Search:
                 "error_spread": verdict.spread,
                 "error_shift": verdict.shift,
                 "error_surprise": verdict.surprise,
+                **({"error_border": verdict.border} if verdict.border else {}),
             },
             error_scale=self._scales(chains.u),
         )

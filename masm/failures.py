@@ -36,6 +36,7 @@ _FEWEST = 3
 _MOST_ITERATIONS = 30
 # The cut is steep, but not so that a population could find no way into the region.
 _STEEPNESS = 10.0
+_N_ASKED = 2000
 
 
 def log_chance_to_run(
@@ -58,6 +59,18 @@ def log_chance_to_run(
     latent = _classifier(runs.u.tobytes(), runs.ok.tobytes(), runs.n)
     steepness = _STEEPNESS if cut else 1.0
     return lambda u: np.asarray(special.log_expit(steepness * latent(u)))
+
+
+def share_beyond(runs: Runs, draws: Array) -> float:
+    """Share of posterior draws (n, n_parameters) expected where the model does not run.
+
+    0 where failures do not speak of a region.
+    """
+    log_chance = log_chance_to_run(runs)
+    if log_chance is None:
+        return 0.0
+    some = draws[:: 1 + len(draws) // _N_ASKED]
+    return float(np.mean(-np.expm1(log_chance(some))))
 
 
 def in_a_region(u: Array, ok: NDArray[np.bool_]) -> bool:

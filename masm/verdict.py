@@ -43,6 +43,7 @@ class Verdict:
         expected; NaN where it has no expectation
     failed : failed runs among the last batch, as a share
     r_hat : split Gelman-Rubin factor of the worst parameter
+    border : share of the posterior expected to lie where the model does not run
     """
 
     check: float
@@ -51,6 +52,7 @@ class Verdict:
     failed: float
     r_hat: float
     surprise: float = math.nan
+    border: float = 0.0
 
     @classmethod
     def of(
@@ -94,8 +96,13 @@ class Verdict:
         An emulator that knows how wrong it is tells by its spread, which averages
         over errors as marginals do; one that was surprised is taken to be as much
         more wrong. Without an expectation, on a bare cost, the errors of the last
-        batch count for less: it has since been learned from.
+        batch count for less: it has since been learned from. Where the posterior ends
+        at a border of failures, what lies beyond shifts marginals by half its share.
         """
+        return max(self._of_surrogate, 0.5 * self.border)
+
+    @property
+    def _of_surrogate(self) -> float:
         if math.isnan(self.surprise):
             parts = self.check, self.spread, self.shift
             return max(w * part for w, part in zip(_COST_WEIGHTS, parts, strict=True))

@@ -11,6 +11,7 @@ from masm.batches import density_of
 from masm.failures import in_a_region, log_chance_to_run
 from masm.priors import as_priors
 from masm.problem import Problem, Runs
+from masm.verdict import Verdict
 
 
 def runs_of(u, ok):
@@ -68,7 +69,9 @@ def test_a_posterior_at_the_border_of_a_region_is_the_truncated_one():
     result = masm.sample_cost(cost, target.priors, seed=2, max_runs=100)
     draws = np.stack([v.to_numpy().ravel() for v in result.posterior.values()], axis=1)
     assert result.n_failed_runs > 10
-    assert np.mean(fails(draws)) < 0.12
+    beyond = np.mean(fails(draws))
+    assert beyond < 0.12
+    assert 0.3 < result.attrs["error_border"] / beyond < 3.0
     assert distance(draws, truth[~fails(truth)]).mmtv < 0.06
 
 
@@ -125,3 +128,10 @@ def test_a_series_that_ends_at_a_border_has_half_a_normal():
     assert result.n_failed_runs > 5
     assert np.mean(level > border) < 0.1
     assert level.mean() == pytest.approx(border - sd * np.sqrt(2 / np.pi), abs=0.03)
+
+
+def test_a_posterior_that_is_half_beyond_a_border_is_not_believed():
+    parts = {"check": 0.0, "spread": 0.01, "shift": 0.0, "failed": 0.0, "r_hat": 1.0}
+    assert Verdict(**parts, border=0.1).status == "done"
+    assert Verdict(**parts, border=0.3).reason == "surrogate_not_fitted"
+    assert Verdict(**parts, border=0.3, surprise=1.0).error == pytest.approx(0.15)
