@@ -97,9 +97,9 @@ class Verdict:
         over errors as marginals do; one that was surprised is taken to be as much
         more wrong. Without an expectation, on a bare cost, the errors of the last
         batch count for less: it has since been learned from. Where the posterior ends
-        at a border of failures, what lies beyond shifts marginals by half its share.
+        at a border of failures, what is expected beyond it counts in full.
         """
-        return max(self._of_surrogate, 0.5 * self.border)
+        return max(self._of_surrogate, self.border)
 
     @property
     def _of_surrogate(self) -> float:
