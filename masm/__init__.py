@@ -5,7 +5,8 @@
 >>> result.summary()                                              # doctest: +SKIP
 """
 
-from masm.calibrate import Block, calibrate
+from masm.blocks import Block
+from masm.calibrate import calibrate
 from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
 from masm.external import Executable
 from masm.observations import (

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from masm.assembly import assemble, draws_of
+from masm.blocks import Block, checked_blocks, joint_of
 from masm.checkpoint import Checkpoint, digest
 from masm.errors import InputError
 from masm.likelihood import GaussianLikelihood
@@ -22,7 +22,7 @@ from masm.problem import Outcome, Problem, Seed, seed_sequence
 from masm.processes import limited
 from masm.result import Result
 from masm.scores import scores
-from masm.stream import ObservedSeries, Stream
+from masm.stream import ObservedSeries
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,33 +32,6 @@ logger = logging.getLogger(__name__)
 _PREDICTIVE = 2_000_000
 # Model runs of a joint calibration that score the fit: defaults, mean and best run.
 _N_SCORED = 3
-
-
-@dataclass(frozen=True)
-class Block:
-    """A step of a stepwise calibration: some parameters on some streams.
-
-    Attributes
-    ----------
-    streams : str or sequence of str
-        The observations used.
-    parameters : sequence of str
-        The parameters calibrated. Others stay at the posterior mean of an earlier
-        block, or at their default.
-    """
-
-    streams: tuple[str, ...]
-    parameters: tuple[str, ...]
-
-    def __init__(
-        self, streams: str | Sequence[str], parameters: str | Sequence[str]
-    ) -> None:
-        object.__setattr__(self, "streams", _names(streams))
-        object.__setattr__(self, "parameters", _names(parameters))
-
-
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def calibrate(
@@ -181,9 +154,9 @@ def calibrate(
     streams = as_streams(
         observations, variance=variance, windows=windows, errors=errors
     )
-    steps = _check_blocks(blocks, streams, priors)
+    steps = checked_blocks(blocks, streams, priors)
     if proposals is not None:
-        steps, groups = _joint_of(steps, proposals, blocks, priors)
+        steps, groups = joint_of(steps, proposals, blocks, priors)
         options = {**options, "proposals": groups}
     sample = method_of(method, options)
     _check_seed(seed)
@@ -263,67 +236,6 @@ def calibrate(
             ),
         },
     )
-
-
-def _check_blocks(
-    blocks: Sequence[Block] | None, streams: Mapping[str, Stream], priors: Priors
-) -> list[Block]:
-    if blocks is None:
-        return [Block(tuple(streams), priors.names)]
-    steps = list(blocks)
-    if not steps:
-        raise InputError("blocks are empty", wanted="at least one masm.Block, or None")
-    for i, block in enumerate(steps, start=1):
-        if not isinstance(block, Block):
-            raise InputError(
-                f"block {i} is not a block",
-                found=repr(block),
-                wanted="masm.Block(streams, parameters)",
-            )
-        for kind, wanted, known in (
-            ("stream", block.streams, list(streams)),
-            ("parameter", block.parameters, list(priors)),
-        ):
-            if not wanted:
-                raise InputError(
-                    f"block {i} has no {kind}", wanted=f"at least one {kind}"
-                )
-            for name in wanted:
-                if name not in known:
-                    raise InputError(
-                        f"block {i}: unknown {kind} {name!r}",
-                        found=name,
-                        wanted=f"one of {', '.join(known)}",
-                    )
-            if len(set(wanted)) < len(wanted):
-                raise InputError(f"block {i} names a {kind} twice", found=wanted)
-    never = [name for name in priors if all(name not in b.parameters for b in steps)]
-    if never:
-        raise InputError(
-            f"no block calibrates {', '.join(never)}",
-            found=f"{len(priors)} priors",
-            wanted="each parameter with a prior in at least one block",
-            hint="Fix such a parameter in the model, and leave out its prior.",
-        )
-    return steps
-
-
-def _joint_of(
-    steps: Sequence[Block],
-    proposals: str,
-    blocks: Sequence[Block] | None,
-    priors: Priors,
-) -> tuple[list[Block], list[list[int]]]:
-    """One block of all that the steps have, and the columns each of them moves."""
-    if proposals != "blocks" or blocks is None:
-        raise InputError(
-            "proposals",
-            found=repr(proposals) + (", and no blocks" if blocks is None else ""),
-            wanted='"blocks" with blocks=[masm.Block(...), ...], or None',
-        )
-    streams = dict.fromkeys(name for step in steps for name in step.streams)
-    groups = [[priors.names.index(name) for name in s.parameters] for s in steps]
-    return [Block(tuple(streams), priors.names)], groups
 
 
 def _check_seed(seed: Any) -> None:

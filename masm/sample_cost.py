@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from masm.assembly import assemble
+from masm.cost_runner import CostRunner
 from masm.errors import InputError
 from masm.methods import DEFAULT_METHOD, method_of
 from masm.model import Map
 from masm.priors import as_priors
 from masm.problem import Problem, Seed, seed_sequence
-from masm.processes import RunLost, limited
+from masm.processes import limited
 from masm.result import Result
-from masm.samples import Samples
-
-Array = NDArray[np.float64]
-
-# Beyond this a float cannot tell costs that differ by a tenth.
-ABSURD_COST = 1e15
 
 
 def sample_cost(
@@ -100,7 +91,7 @@ def sample_cost(
                 **options,
             )
     prior = as_priors(priors)
-    problem = Problem(priors=prior, active=prior.names, runner=_CostRunner(cost, map))
+    problem = Problem(priors=prior, active=prior.names, runner=CostRunner(cost, map))
     for name, value in (("max_runs", max_runs), ("batch_size", batch_size)):
         if value is not None:
             options[name] = value
@@ -108,57 +99,3 @@ def sample_cost(
     outcome = sample(problem, seed_sequence(seed), **options)
     name = "cost" if method == DEFAULT_METHOD else method
     return assemble([(problem, outcome)], seed=seed, method=name)
-
-
-class _CostRunner:
-    """Calls a cost, turning what goes wrong into NaN."""
-
-    def __init__(self, cost: Callable[[Any], Any], map: Map | None = None):
-        self.call = _CostCall(cost)
-        self.map = map
-        self.failures: list[str] = []
-
-    def __call__(self, theta: Samples) -> Array:
-        if self.map is None:
-            answers = [self.call(theta)]
-        else:
-            rows = [theta[i : i + 1] for i in range(len(theta))]
-            answers = [
-                (np.full(1, np.nan), [answer.reason])
-                if isinstance(answer, RunLost)
-                else answer
-                for answer in self.map(self.call, rows)
-            ]
-        self.failures.extend(error for _, errors in answers for error in errors)
-        return np.concatenate([values for values, _ in answers])
-
-
-@dataclass(frozen=True)
-class _CostCall:
-    """Costs, NaN for failed ones, and why; picklable when the cost is."""
-
-    cost: Callable[[Any], Any]
-
-    def __call__(self, theta: Samples) -> tuple[Array, list[str]]:
-        try:
-            return self._checked(self.cost(theta), len(theta))
-        except InputError:
-            raise
-        except Exception as exc:  # a model may raise anything
-            if len(theta) == 1:
-                return np.full(1, np.nan), [repr(exc)]
-        parts = [self(theta[i : i + 1]) for i in range(len(theta))]
-        return np.concatenate([p[0] for p in parts]), [e for p in parts for e in p[1]]
-
-    def _checked(self, value: Any, n: int) -> tuple[Array, list[str]]:
-        array = np.asarray(value, dtype=float)
-        if array.shape != (n,):
-            raise InputError(
-                "cost: wrong shape of what it returned",
-                found=f"{array.shape} for {n} samples",
-                wanted=f"({n},)",
-            )
-        # Written so that NaN is bad as well.
-        bad = ~(np.abs(array) <= ABSURD_COST)
-        message = "cost is NaN, infinite or absurdly large"
-        return np.where(bad, np.nan, array), [message] * int(bad.sum())

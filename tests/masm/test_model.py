@@ -6,7 +6,8 @@ import pytest
 import xarray as xr
 
 import masm
-from masm.model import CostRunner, ModelRunner
+from masm.cost_runner import CostRunner
+from masm.model import ModelRunner
 
 TIME = pd.date_range("2001-01-01", "2001-12-31")
 DAY = np.arange(TIME.size, dtype=float)

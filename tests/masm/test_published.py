@@ -3,7 +3,7 @@ import pytest
 
 import masm
 from masm.chains import Chains
-from masm.model import CostRunner
+from masm.cost_runner import CostRunner
 from masm.problem import Problem, Runs, seed_sequence
 from masm.published import _verdict, representative_points, sample, surrogate_rmse
 

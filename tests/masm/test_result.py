@@ -3,7 +3,7 @@ import pytest
 
 import masm
 from masm.assembly import assemble
-from masm.model import CostRunner
+from masm.cost_runner import CostRunner
 from masm.problem import Problem, seed_sequence
 from masm.published import sample
 
