@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
-import shutil
 import signal
 import socket
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -23,8 +21,8 @@ import numpy as np
 
 from jobs.config import Config
 from jobs.config_checks import STREAMS
-from jobs.errors import DiskFull, OutOfTime
-from jobs.files import put_aside, write_text
+from jobs.errors import OutOfTime
+from jobs.files import put_aside, sweep, write_text
 from jobs.ledger import Ledger
 from jobs.observed import make_streams
 from jobs.parameters import parameters, prior_bounds
@@ -39,8 +37,10 @@ from jobs.states import (
     PixelState,
     Reason,
     State,
+    is_claimed,
     write_failure,
 )
+from jobs.storage import full_disk, is_refused_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,6 @@ logger = logging.getLogger(__name__)
 
 _N_CHAINS = 4  # that keep_draws is meant for
 _N_LANES = 16  # parameter sets in a call of the model in a process of its own
-_LITTLE_SPACE = 200_000  # bytes: less than a posterior takes
 
 OnRuns = Callable[[int], None]
 """Told the number of model runs just made."""
@@ -81,6 +80,8 @@ def calibrate_pixel(
     """
     folder = folder or run.folder.pixel(pixel.id)
     folder.path.mkdir(parents=True, exist_ok=True)
+    if not is_claimed(folder.claim):
+        sweep(folder.path, keep="running")  # claims that are just being made
     ledger = Ledger(run.folder.ledger)
     ledger.write("started", pixel=pixel.id)
     started = time.monotonic()
@@ -93,6 +94,8 @@ def calibrate_pixel(
             raise
         except (Exception, OutOfTime) as exc:
             _stop_if_disk_is_full(exc, folder.path)
+            if is_refused_in(exc, folder.path):
+                raise  # the pixel is not to blame
             reason = _reason(exc)
             logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
             write_failure(folder.failure, reason, str(exc), traceback.format_exc())
@@ -279,13 +282,8 @@ def _reason(exc: BaseException) -> Reason:
 
 def _stop_if_disk_is_full(exc: BaseException, folder: Path) -> None:
     """Turn a failed write into a stop: the pixel is not to blame, nor any other."""
-    number = getattr(exc, "errno", None)
-    # The netCDF library does not always say why a write failed.
-    if number in (errno.ENOSPC, errno.EDQUOT) or (
-        isinstance(exc, OSError | RuntimeError)
-        and shutil.disk_usage(folder).free < _LITTLE_SPACE
-    ):
-        raise DiskFull(f"a full disk ({folder})") from exc
+    if full := full_disk(exc, folder):
+        raise full from exc
 
 
 @contextmanager
@@ -314,13 +312,14 @@ def _claimed(path: Path) -> Iterator[None]:
     The claim is for people and for ``masm status``. Two processes on one pixel do no
     harm: they write the same numbers, whole files at a time.
     """
-    facts = {"host": socket.gethostname(), "pid": os.getpid()}
-    write_text(path, json.dumps(facts))
+    facts = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
+    write_text(path, facts)
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(STALE_AFTER / 6):
-            path.touch()
+            with suppress(OSError):  # another process may have taken it away
+                os.utime(path)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -329,4 +328,6 @@ def _claimed(path: Path) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        path.unlink(missing_ok=True)
+        with suppress(OSError, UnicodeDecodeError):
+            if path.read_text(encoding="utf-8") == facts:
+                path.unlink()

@@ -287,7 +287,9 @@ def report(run: RunPath) -> None:
         from jobs.report import write_report
         from jobs.run import open_run
 
-        show(f"wrote {write_report(open_run(run))}")
+        opened = open_run(run)
+        opened.folder.require_writable()
+        show(f"wrote {write_report(opened)}")
 
 
 @app.command("warm-up")

@@ -8,19 +8,17 @@ pixels that the next one takes again.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.errors import ConfigError, Problem
+from jobs.alone import alone
 from jobs.files import put_aside
 from jobs.parameters import parameters, prior_bounds
 from jobs.pixels import Pixel
@@ -61,10 +59,12 @@ def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
     Raises
     ------
     ConfigError
-        If another process is collecting this run now.
+        If another process is collecting this run now, or its folder cannot be
+        written to.
     """
     path = run.folder.path / "posteriors.zarr"
-    with _alone(run.folder.path):
+    run.folder.require_writable()
+    with alone(run.folder.path, "collecting"):
         store = _open(path, run)
         states = [state_of(run.folder.pixel(pixel.id)) for pixel in run.pixels]
         marks = np.asarray(_array(store, "collected_mtime")[:])
@@ -191,6 +191,8 @@ def _open(path: Path, run: Run) -> zarr.Group:
     if (path / "zarr.json").exists():
         store = zarr.open_group(path, mode="r+")
         if "complete" in store.attrs:
+            for begun in path.rglob("*.partial"):  # by a collector that was killed
+                begun.unlink(missing_ok=True)
             return store
     store = zarr.open_group(path, mode="w")
     _create(store, run)
@@ -299,21 +301,3 @@ def _consolidate(store: zarr.Group) -> None:
 
 def _stamp(path: Path) -> int:
     return path.stat().st_mtime_ns
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a lock that dies with this process."""
-    with (folder / ".collecting").open("w") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            raise ConfigError(
-                Problem(
-                    str(folder),
-                    "another process is collecting this run",
-                    wanted="one collector at a time",
-                    hint="Wait for it to end.",
-                )
-            ) from exc
-        yield

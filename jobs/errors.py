@@ -54,6 +54,10 @@ class ConfigError(ValueError):
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[Problem, ...]]]:
+        """Come whole out of a worker process, where errors are pickled."""
+        return type(self), (self.problems,)
+
 
 class DiskFull(KeyboardInterrupt):
     """Nothing more can be written; what was finished is on disk."""

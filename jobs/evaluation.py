@@ -10,7 +10,7 @@ from jobs.files import replacing
 from jobs.observed import make_streams, pair
 from jobs.pixels import Pixel
 from jobs.run import Run
-from jobs.simulation import save_simulation, simulate
+from jobs.simulation import save_simulation, saved_parameters, simulate
 from jobs.sources import forcing_of, observations_of
 from jobs.summaries import posterior_means
 
@@ -30,7 +30,21 @@ def simulate_pixel(run: Run, pixel: Pixel, parameters: str) -> None:
     if forcing.attrs.get("synthetic"):
         source += " (synthetic weather)"
     simulated = simulate(run.config, forcing, values)
-    save_simulation(simulated, run.folder.simulation(pixel.id, parameters), source)
+    path = run.folder.simulation(pixel.id, parameters)
+    save_simulation(simulated, path, source, values)
+
+
+def is_simulated(run: Run, pixel: Pixel) -> bool:
+    """Tell whether a calibrated pixel has both simulations, of its present posterior.
+
+    By the parameters written in the files: times of change follow the clock, which
+    may have been set back.
+    """
+    wanted = {"default": {}, "calibrated": posterior_means(run, pixel)}
+    return all(
+        saved_parameters(run.folder.simulation(pixel.id, name)) == values
+        for name, values in wanted.items()
+    )
 
 
 def read_simulation(run: Run, pixel: Pixel, parameters: str) -> xr.Dataset:

@@ -7,13 +7,17 @@ it finishes, in any order. It holds no state of its own: what is done is on disk
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
+from jobs.errors import ConfigError, Problem
 from jobs.run import Run, open_run
-from jobs.states import PixelState, state_of, write_failure
+from jobs.states import PixelState, is_abandoned, state_of, write_failure
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +25,8 @@ Finished = Generator[tuple[int, PixelState], None, None]
 OnRuns = Callable[[int], None]
 
 _AT_LEAST_ONE_WORKER = 2  # with one, joblib would use this very process
+_KILLS_IN_VAIN = 3  # without a pixel begun or finished, after which we give up
+_WATCH_SECONDS = 1.0
 
 
 def run_serial(path: Path, ids: Sequence[int], on_runs: OnRuns | None) -> Finished:
@@ -35,31 +41,42 @@ def run_local(path: Path, ids: Sequence[int], n_workers: int) -> Finished:
     When a worker is killed (out of memory, a stray signal), all workers go down with
     it. The pixels they were at are then run once more, each alone; one that kills its
     worker again fails as ``out_of_memory``. The others go on in new workers.
+
+    Raises
+    ------
+    ConfigError
+        If workers are killed several times in a row before they begin a pixel.
     """
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    left, alone = list(ids), []
-    while left:
+    left, in_vain = list(ids), 0
+    alone: list[int] = []
+    for pixel_id in _abandoned(path, left):  # by a run that was killed itself
+        _forget_claim(path, pixel_id)
+    while left or alone:
+        queue = left or alone
+        now, n = (tuple(left), n_workers) if left else (alone[:1], _AT_LEAST_ONE_WORKER)
+        n_before = len(queue)
         try:
-            for pixel_id, state in _pool(path, tuple(left), n_workers):
-                left.remove(pixel_id)
+            for pixel_id, state in _pool(path, now, n):
+                queue.remove(pixel_id)
                 yield pixel_id, state
         except TerminatedWorkerError:
             logger.warning("a worker was killed")
-            for pixel_id, state in _finished_unheard(path, left):
-                left.remove(pixel_id)
+            _bury_workers()
+            for pixel_id, state in _finished_unheard(path, set(now) & set(queue)):
+                queue.remove(pixel_id)
                 yield pixel_id, state
-            alone += _abandoned(path, left)
-            left = [pixel_id for pixel_id in left if pixel_id not in alone]
-    for pixel_id in alone:
-        try:
-            yield from _pool(path, (pixel_id,), _AT_LEAST_ONE_WORKER)
-        except TerminatedWorkerError:
-            folder = open_run(path).folder.pixel(pixel_id)
-            folder.claim.unlink(missing_ok=True)
-            message = "the pixel's worker was killed twice, the second time alone"
-            write_failure(folder.failure, "out_of_memory", message)
-            yield pixel_id, PixelState("failed", "out_of_memory")
+            for pixel_id in _abandoned(path, set(now) & set(queue)):
+                queue.remove(pixel_id)
+                _forget_claim(path, pixel_id)
+                if queue is left:
+                    alone.append(pixel_id)
+                else:
+                    yield pixel_id, _fail(path, pixel_id)
+            in_vain = in_vain + 1 if len(queue) == n_before else 0
+            if in_vain == _KILLS_IN_VAIN:
+                raise _killed_too_often(path) from None
 
 
 def calibrate_here(
@@ -91,25 +108,76 @@ def _pool(path: Path, ids: Sequence[int], n_workers: int) -> Finished:
         pool = Parallel(
             return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
         )
-        with closing(pool(delayed(calibrate_here)(path, i) for i in ids)) as results:
+        work = delayed(_calibrate_as_worker)
+        with closing(pool(work(os.getpid(), path, i) for i in ids)) as results:
             yield from results
 
 
-def _finished_unheard(path: Path, ids: Sequence[int]) -> Finished:
+def _calibrate_as_worker(
+    parent: int, path: Path, pixel_id: int
+) -> tuple[int, PixelState]:
+    if os.getpid() != parent:  # a single worker is the parent itself
+        _end_with(parent)
+    return calibrate_here(path, pixel_id)
+
+
+def _finished_unheard(path: Path, ids: Iterable[int]) -> Finished:
     """Yield pixels that were finished when the news was lost with their worker."""
-    run = open_run(path)
-    for pixel_id in list(ids):
-        state = state_of(run.folder.pixel(pixel_id))
+    folder = open_run(path).folder
+    for pixel_id in sorted(ids):
+        state = state_of(folder.pixel(pixel_id))
         if state.state not in ("waiting", "running"):
             yield pixel_id, state
 
 
-def _abandoned(path: Path, ids: Sequence[int]) -> list[int]:
-    """Return the pixels that the killed workers were at."""
+def _abandoned(path: Path, ids: Iterable[int]) -> list[int]:
+    """Return the pixels that processes which are no more were at."""
     folder = open_run(path).folder
-    found = [i for i in ids if folder.pixel(i).claim.exists()]
-    if not found:
-        raise RuntimeError("workers are killed before they begin; see the logs")
-    for pixel_id in found:
-        folder.pixel(pixel_id).claim.unlink(missing_ok=True)
-    return found
+    return [i for i in sorted(ids) if is_abandoned(folder.pixel(i).claim)]
+
+
+def _forget_claim(path: Path, pixel_id: int) -> None:
+    open_run(path).folder.pixel(pixel_id).claim.unlink(missing_ok=True)
+
+
+def _fail(path: Path, pixel_id: int) -> PixelState:
+    message = "the pixel's worker was killed twice, the second time alone"
+    failure = open_run(path).folder.pixel(pixel_id).failure
+    write_failure(failure, "out_of_memory", message)
+    return PixelState("failed", "out_of_memory")
+
+
+def _bury_workers() -> None:
+    """Wait until all workers of a broken pool are gone: the living keep claims."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor(kill_workers=True).shutdown(wait=True, kill_workers=True)
+
+
+def _killed_too_often(path: Path) -> ConfigError:
+    return ConfigError(
+        Problem(
+            str(path),
+            "workers are killed before they begin a pixel",
+            found=f"{_KILLS_IN_VAIN} times in a row",
+            wanted="workers that live",
+            hint="Most likely memory is short: use fewer execution.workers. What was "
+            f"finished is kept: masm calibrate {path} --resume",
+        )
+    )
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this worker when its parent ends, however that ends.
+
+    A parent that is killed cannot tell its workers, and they would go on unheard, at
+    the side of those of the run that is resumed.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import typer
 
 from jobs.errors import ConfigError, DiskFull, Stopped
+from jobs.storage import full_disk, refused
 
 logger = logging.getLogger(__name__)
 
@@ -52,20 +54,15 @@ def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
         except typer.Exit:
             raise
         except KeyboardInterrupt as stop:
-            say(
-                f"{verb}: stopped{f' by {stop}' if str(stop) else ''}; finished work "
-                f"is saved. Go on with: {again or f'masm {verb} {run}{_resume(verb)}'}"
-            )
-            if isinstance(stop, DiskFull):
-                # HDF5 keeps the file it could not finish, and would crash on it when
-                # the interpreter clears up: exit 139 in the place of 75.
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(Exit.STOPPED)
-            raise typer.Exit(Exit.STOPPED) from None
+            _stop(stop, verb, again or f"masm {verb} {run}{_resume(verb)}")
         except Exception as exc:
             if isinstance(exc, _user_errors()):
                 say(str(exc))
+                raise typer.Exit(Exit.WRONG) from None
+            if full := full_disk(exc, run):
+                _stop(full, verb, again or f"masm {verb} {run}{_resume(verb)}")
+            if problem := refused(exc):
+                say(str(problem))
                 raise typer.Exit(Exit.WRONG) from None
             place = _write_traceback(run, verb)
             say(f"{verb}: a bug: {type(exc).__name__}: {exc}\n  traceback {place}")
@@ -88,6 +85,18 @@ def requeued_before_walltime() -> Iterator[None]:
 def say(text: str) -> None:
     """Print to standard error, as it is."""
     print(text, file=sys.stderr)
+
+
+def _stop(stop: KeyboardInterrupt, verb: str, again: str) -> NoReturn:
+    by = f" by {stop}" if str(stop) else ""
+    say(f"{verb}: stopped{by}; finished work is saved. Go on with: {again}")
+    if isinstance(stop, DiskFull):
+        # HDF5 keeps the file it could not finish, and would crash on it when the
+        # interpreter clears up: exit 139 in the place of 75.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(Exit.STOPPED)
+    raise typer.Exit(Exit.STOPPED) from None
 
 
 def _resume(verb: str) -> str:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 from uuid import uuid4
+
+LITTLE_SPACE = 200_000
+"""Bytes free of a disk that is full: less than a posterior takes."""
 
 
 @contextmanager
@@ -16,6 +21,11 @@ def replacing(target: Path) -> Iterator[Path]:
 
     The name is unique, so two processes that write the same target at once both
     leave a whole file. The suffix is kept, since some writers read it.
+
+    Raises
+    ------
+    OSError
+        Of ``ENOSPC`` if writing failed and the disk is full, whatever the writer said.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.stem}.{uuid4().hex}{target.suffix}")
@@ -24,6 +34,11 @@ def replacing(target: Path) -> Iterator[Path]:
         with aside.open("rb") as written:
             os.fsync(written.fileno())
         os.replace(aside, target)
+    except Exception as exc:
+        # Not every library says why, and soon the space is free again.
+        if shutil.disk_usage(target.parent).free > LITTLE_SPACE:
+            raise
+        raise OSError(ENOSPC, os.strerror(ENOSPC), str(target)) from exc
     finally:
         aside.unlink(missing_ok=True)
 
@@ -32,6 +47,25 @@ def write_text(target: Path, text: str) -> None:
     """Write a text file whole, or leave the one that is there."""
     with replacing(target) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def sweep(folder: Path, keep: str = "") -> None:
+    """Take away what killed processes had begun to write aside: hidden entries.
+
+    Parameters
+    ----------
+    folder : Path
+        In which no other process writes now.
+    keep : str
+        Names that start with this, after the dot, are left.
+    """
+    for path in folder.glob(".*"):
+        if keep and path.name.startswith(f".{keep}"):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def put_aside(path: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.files import replacing
+from jobs.files import replacing, sweep
 from jobs.parameters import parameters, prior_bounds
 from jobs.region import open_region
 from jobs.regional_evaluation import simulated_sets
@@ -34,6 +34,7 @@ def export_region(run: Run) -> Iterator[Path]:
     """
     found = open_upscaled(run)
     folder = run.folder.path / "maps"
+    sweep(folder)
     yield from _parameter_maps(run, found, folder)
     yield _samples(run, found, folder)
     for name in _mapped_sets(run):

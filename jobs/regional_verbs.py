@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.alone import alone
 from jobs.console import logged, progress, show, table
 from jobs.errors import ConfigError, Problem
+from jobs.evaluation import is_simulated
 from jobs.figures_region import draw_diso, draw_totals
 from jobs.flux_sites import score_sites
 from jobs.regional_evaluation import score_region, simulated_sets, summarise_scores
@@ -19,6 +21,7 @@ from jobs.regional_store import store_path
 from jobs.regional_totals import region_totals, whole_sets
 from jobs.run import Run, open_run, start
 from jobs.sources import synthetic_parts
+from jobs.states import FINISHED, state_of
 from jobs.units import do_task
 from jobs.upscaling import upscale_region
 from jobs.verbs import evaluate_run, simulate_run
@@ -55,7 +58,7 @@ def upscale_verb(path: Path) -> None:
 
     run = _open_region_run(path, "upscale")
     start(run)
-    with logged(path, "upscale"):
+    with alone(path, "upscaling"), logged(path, "upscale"):
         n = len(region_ids(run))
         with progress("covariates", n, "pixels") as on_pixels:
             found = upscale_region(run, on_pixels)
@@ -153,9 +156,14 @@ def evaluate_verb(path: Path, flux_sites: Path | None) -> None:
 def export_verb(path: Path) -> None:
     """Write maps, fluxes and samples."""
     run = _open_region_run(path, "export")
+    run.folder.require_writable()
     files = []
     n = files_to_export(run)
-    with logged(path, "export"), progress("export", n, "files") as on_files:
+    with (
+        alone(path, "exporting"),
+        logged(path, "export"),
+        progress("export", n, "files") as on_files,
+    ):
         for file in export_region(run):
             files.append(file)
             on_files(1)
@@ -216,16 +224,12 @@ def show_sites(run: Run, folder: Path, sets: Sequence[str]) -> None:
 
 def _pixels_to_simulate(run: Run) -> list[int]:
     """Return calibrated pixels without a simulation of their own, or an old one."""
-    stale = []
-    for pixel in run.pixels:
-        posterior = run.folder.pixel(pixel.id).posterior
-        made = [run.folder.simulation(pixel.id, name) for name in REGIONAL[:2]]
-        if posterior.exists() and not all(
-            path.exists() and path.stat().st_mtime_ns > posterior.stat().st_mtime_ns
-            for path in made
-        ):
-            stale.append(pixel.id)
-    return stale
+    return [
+        pixel.id
+        for pixel in run.pixels
+        if state_of(run.folder.pixel(pixel.id)).state in FINISHED
+        and not is_simulated(run, pixel)
+    ]
 
 
 def _write(run: Run, found: pd.DataFrame, name: str) -> None:

@@ -90,15 +90,20 @@ def write_failure(path: Path, reason: Reason, message: str, detail: str = "") ->
 
 def is_claimed(path: Path) -> bool:
     """Tell whether a living process works on the pixel."""
-    claim = _read(path)
-    if not claim:
-        return False
-    if claim.get("host") == socket.gethostname() and not _alive(int(claim["pid"])):
+    if not _read(path) or is_abandoned(path):
         return False
     try:
-        return time.time() - path.stat().st_mtime < STALE_AFTER
+        # A sign of life from the future is none either: the clock was set back.
+        return abs(time.time() - path.stat().st_mtime) < STALE_AFTER
     except FileNotFoundError:
         return False
+
+
+def is_abandoned(path: Path) -> bool:
+    """Tell whether a process of this machine claimed a pixel and is no more."""
+    claim = _read(path)
+    here = claim.get("host") == socket.gethostname()
+    return here and not _alive(int(claim["pid"]))
 
 
 def _alive(pid: int) -> bool:

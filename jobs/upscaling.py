@@ -18,12 +18,13 @@ import numpy as np
 
 from jobs.collecting import collect
 from jobs.errors import ConfigError, Problem
-from jobs.files import replacing, sha256, write_text
+from jobs.files import replacing, sha256, sweep, write_text
 from jobs.parameters import parameters, prior_bounds
 from jobs.region import open_region
 from jobs.regional_parameters import region_ids, upscaled_file
 from jobs.regional_store import BLOCK_PIXELS
 from jobs.run import Run
+from jobs.states import FINISHED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +93,7 @@ def upscale_region(run: Run, on_pixels: Callable[[int], None]) -> Upscaled:
     if _read_stamp(folder) == stamp:
         return _reopen(folder, covariates)
     (folder / "stamp.json").unlink(missing_ok=True)
+    sweep(folder)
     chosen, upscaler = _train(run, posteriors, covariates)
     upscaler.save(folder / "model")
     counts = chosen.counts.reset_index()
@@ -146,7 +148,9 @@ def posterior_table(run: Run) -> pd.DataFrame:
 
     store: Any = zarr.open_group(run.folder.path / "posteriors.zarr", mode="r")
     names = list(prior_bounds(run.config))
-    done = np.asarray(store["collected_mtime"][:]) > 0
+    meanings = str(store["state"].attrs["flag_meanings"]).split()
+    codes = [meanings.index(state) for state in FINISHED]
+    done = np.isin(np.asarray(store["state"][:]), codes)
     if not done.any():
         raise ConfigError(
             Problem(

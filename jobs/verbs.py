@@ -9,6 +9,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from jobs import slurm
+from jobs.alone import alone
 from jobs.calibration import calibrate_pixel
 from jobs.campaign import (
     Tally,
@@ -47,20 +48,16 @@ def calibrate_run(
     """Calibrate what is left of a run, and show what came of it."""
     run = open_run(path)
     pixels = choose(run.pixels, ids)
-    if not resume:
-        refuse_overwriting(run, pixels)
     if len(run.pixels) == 1 and run.config.pixels.source == "site":
         from jobs.checking import check
 
         list(check(run))  # a mistake in the one pixel's files is the user's to mend
-    start(run)
-    executor = executor or run.config.execution.executor
-    if executor == "slurm":
-        return _submit(run, pixels)
-    with logged(path, "calibrate"):
-        tally = _calibrate(run, pixels, executor)
-    _show_tally(run, pixels, tally)
-    return tally.exit
+    run.folder.require_writable()
+    with alone(path, "calibrating", shared=bool(ids)):
+        if not resume:
+            refuse_overwriting(run, pixels)
+        start(run)
+        return _calibrate_or_submit(run, pixels, executor)
 
 
 def show_status(path: Path, *, watch: bool, as_json: bool) -> None:
@@ -105,10 +102,12 @@ def retry_run(
     if not chosen:
         show("no such failed pixels")
         return Exit.DONE
-    start(run)
-    for pixel in chosen:
-        run.folder.pixel(pixel.id).failure.unlink(missing_ok=True)
-    return calibrate_run(path, executor, [pixel.id for pixel in chosen], resume=True)
+    run.folder.require_writable()
+    with alone(path, "calibrating", shared=True):
+        start(run)
+        for pixel in chosen:
+            run.folder.pixel(pixel.id).failure.unlink(missing_ok=True)
+        return _calibrate_or_submit(run, chosen, executor)
 
 
 def replay_pixel(path: Path, pixel_id: int) -> Exit:
@@ -230,6 +229,7 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
     import masm
 
     run = open_run(path)
+    run.folder.require_writable()
     pixels = _with_posterior(run, choose(run.pixels, ids), ["calibrated"])
     found = []
     with progress("evaluate", len(pixels), "pixels") as on_pixels:
@@ -266,6 +266,18 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
             f"draws    {run.folder.pixel(p.id).posterior}" for p in pixels[:_N_SHOWN]
         )
     )
+
+
+def _calibrate_or_submit(
+    run: Run, pixels: Sequence[Pixel], executor: str | None
+) -> Exit:
+    executor = executor or run.config.execution.executor
+    if executor == "slurm":
+        return _submit(run, pixels)
+    with logged(run.folder.path, "calibrate"):
+        tally = _calibrate(run, pixels, executor)
+    _show_tally(run, pixels, tally)
+    return tally.exit
 
 
 def _calibrate(run: Run, pixels: Sequence[Pixel], executor: str) -> Tally:

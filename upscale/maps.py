@@ -20,6 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from upscale.errors import InputError
+from upscale.files import naming_a_full_disk
 from upscale.stac import write_stac
 from upscale.styles import class_style, ramp_style, write_style
 from upscale.upscaler import QUALITY
@@ -301,16 +302,17 @@ class _cog:
                 prefix=".map-", dir=self.path.parent
             ) as aside:
                 made = Path(aside) / self.path.name
-                copy(
-                    self.memory.name,
-                    made,
-                    driver="COG",
-                    compress="DEFLATE",
-                    predictor=self.predictor,
-                    overview_predictor=self.predictor,
-                    overview_resampling=self.resampling,
-                    blocksize=_BLOCK,
-                )
+                with naming_a_full_disk(made):  # before what was made is taken away
+                    copy(
+                        self.memory.name,
+                        made,
+                        driver="COG",
+                        compress="DEFLATE",
+                        predictor=self.predictor,
+                        overview_predictor=self.predictor,
+                        overview_resampling=self.resampling,
+                        blocksize=_BLOCK,
+                    )
                 os.replace(made, self.path)
         finally:
             self.memory.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from upscale.errors import InputError
+from upscale.files import replacing
 
 
 def write_samples(
@@ -35,16 +35,16 @@ def write_samples(
             f"{path}: units of {sorted(unknown)[0]}", "no such column", "a column"
         )
     flat = table.reset_index() if table.index.name else table
-    aside = path.with_name(f".{path.name}.new")
     if path.suffix == ".parquet":
-        _write_parquet(aside, flat, units)
+        with replacing(path) as aside:
+            _write_parquet(aside, flat, units)
     elif path.suffix == ".csv":
-        flat.to_csv(aside, index=False)
-        side = path.with_suffix(".units.json")
-        side.write_text(json.dumps(units, indent=1) + "\n", encoding="utf-8")
+        with replacing(path.with_suffix(".units.json")) as aside:
+            aside.write_text(json.dumps(units, indent=1) + "\n", encoding="utf-8")
+        with replacing(path) as aside:
+            flat.to_csv(aside, index=False)
     else:
         raise InputError(str(path), f"suffix {path.suffix!r}", ".parquet or .csv")
-    os.replace(aside, path)
 
 
 def _write_parquet(path: Path, table: pd.DataFrame, units: Mapping[str, str]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
+
+from upscale.files import replacing
 
 # Five anchors of viridis (Smith and van der Walt 2015), even in lightness.
 _RAMP = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
@@ -67,11 +68,9 @@ def write_style(path: Path, style: ElementTree.Element) -> None:
     """Write a style beside its target, then put it in place."""
     ElementTree.indent(style)
     head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(
-        head + ElementTree.tostring(style, encoding="unicode") + "\n", encoding="utf-8"
-    )
-    os.replace(aside, path)
+    text = head + ElementTree.tostring(style, encoding="unicode") + "\n"
+    with replacing(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def _raster(kind: str) -> tuple[ElementTree.Element, ElementTree.Element]:

@@ -56,7 +56,7 @@ def files(tmp_path_factory):
     views["model"] = simulated.drop_vars(["state", "final_state", "collapsed"])
     for name, view in views.items():
         view.to_netcdf(folder / f"{name}.nc", engine="h5netcdf")
-    save_simulation(simulated, folder / "simulation.nc", "a test")
+    save_simulation(simulated, folder / "simulation.nc", "a test", {})
     return {path.stem: path for path in folder.glob("*.nc") if path.stem != "vs_2003"}
 
 
