@@ -77,7 +77,10 @@ def open_upscaler(folder: str | Path) -> Upscaler:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["format"] != FORMAT:
             raise InputError(
-                str(path), f"format {stored['format']}", f"format {FORMAT}"
+                str(path),
+                f"format {stored['format']}",
+                f"format {FORMAT}",
+                "It is of another version of the package: train again.",
             )
         return _read(stored, folder)
     except (KeyError, TypeError, json.JSONDecodeError, OSError) as exc:

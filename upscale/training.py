@@ -13,7 +13,7 @@ import logging
 import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,22 +24,13 @@ from numpy.typing import NDArray
 
 from upscale import baselines, trees
 from upscale.checks import TrainingTables, check_training
-from upscale.conditioning import given
 from upscale.copula import ErrorCopula, fit_copula
+from upscale.drafts import Draft, Shared, block_km_of, condition, draft_of, share
 from upscale.errors import InputError
-from upscale.fitting import HeldOut, Training, UnitModel, fit_unit_model, skill_of
+from upscale.fitting import HeldOut, Training, UnitModel, fit_unit_model
 from upscale.posteriors import Posteriors, from_draws, from_sd, split_covariance
 from upscale.rules import TrainingRules
 from upscale.scores import point_table, score_rows
-from upscale.splits import (
-    block_ids,
-    choose_block_km,
-    fold_ids,
-    plane,
-    random_test,
-    sphere,
-)
-from upscale.trees import TreeSettings
 from upscale.upscaler import Parameter, ParameterModel, Upscaler, make_meta
 
 logger = logging.getLogger(__name__)
@@ -48,21 +39,7 @@ Floats = NDArray[np.float64]
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
-_SHAP_PIXELS = 500
-_SPLITS, _SHAP = 1, 2  # streams of chance that parameters share
-_PEERS, _AGAIN = 1, 2  # streams of each parameter
-
-
-@dataclass(frozen=True, eq=False)
-class _Draft:
-    """One parameter's pixels and tuned settings."""
-
-    prior: Parameter
-    data: Training
-    known: NDArray  # (pixel,), where it has a value
-    settings: TreeSettings
-    trials: list[dict[str, Any]]
-    seed: int
+_PEERS = 1  # a stream of each parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,20 +53,6 @@ class _Outcome:
     importance: pd.DataFrame
     errors: Floats  # (pixel,), NaN where not trained on
     scales: Floats  # of the errors, as they
-
-
-@dataclass(frozen=True, eq=False)
-class _Shared:
-    """What all parameters have in common."""
-
-    x: Floats
-    names: tuple[str, ...]
-    pixels: pd.Index
-    blocks: NDArray
-    folds: NDArray
-    test: NDArray
-    places: Floats
-    shap_rows: NDArray
 
 
 def train(
@@ -147,7 +110,7 @@ def train(
     if seed < 0:
         raise InputError("training: seed", str(seed), "0 or more")
     table = check_training(parameters, covariates, bounds, sd, draws, coordinates)
-    shared = _share(table.covariates, table.coordinates, rules, seed)
+    shared = share(table.covariates, table.coordinates, rules, seed)
     priors = [
         Parameter(
             name=str(name),
@@ -161,13 +124,13 @@ def train(
 
     known = _posteriors(table, priors)
 
-    def draft(prior: Parameter) -> _Draft:
+    def draft(prior: Parameter) -> Draft:
         y = prior.to_unit(table.parameters[prior.name].to_numpy())
-        return _draft(prior, y, known, priors.index(prior), shared, rules, seed)
+        return draft_of(prior, y, known, priors.index(prior), shared, rules, seed)
 
     drafts = _side_by_side(draft, priors, n_jobs)
     if table.draws is not None and known is not None:
-        drafts = _condition(drafts, known, shared, rules, seed)
+        drafts = condition(drafts, known, shared, rules, seed)
     finish = partial(_finish, shared=shared, rules=rules, seed=seed)
     outcomes = _side_by_side(finish, drafts, n_jobs)
     meta = make_meta(
@@ -176,7 +139,7 @@ def train(
         n_left_out=table.n_left_out,
         n_test=int(shared.test.sum()),
         n_blocks=int(shared.blocks.max()) + 1,
-        rules=asdict(rules) | {"block_km": _block_km(table.coordinates, rules)},
+        rules=asdict(rules) | {"block_km": block_km_of(table.coordinates, rules)},
     )
     return Upscaler(
         models=tuple(outcome.model for outcome in outcomes),
@@ -188,35 +151,6 @@ def train(
         importance=pd.concat([one.importance for one in outcomes], ignore_index=True),
         meta=meta,
     )
-
-
-def _share(
-    covariates: pd.DataFrame, coordinates: pd.DataFrame, rules: TrainingRules, seed: int
-) -> _Shared:
-    rng = np.random.default_rng([seed, _SPLITS])
-    lat, lon = (coordinates[name].to_numpy() for name in ("latitude", "longitude"))
-    blocks = block_ids(plane(lat, lon), _block_km(coordinates, rules))
-    n = len(covariates)
-    chosen = np.random.default_rng([seed, _SHAP]).permutation(n)[:_SHAP_PIXELS]
-    return _Shared(
-        x=covariates.to_numpy(dtype=np.float64),
-        names=tuple(map(str, covariates.columns)),
-        pixels=covariates.index,
-        blocks=blocks,
-        folds=fold_ids(blocks, rules.n_folds, rng),
-        test=random_test(n, rules.test_fraction, rng),
-        places=sphere(lat, lon),
-        shap_rows=np.sort(chosen),
-    )
-
-
-def _block_km(coordinates: pd.DataFrame, rules: TrainingRules) -> float:
-    if rules.block_km is not None:
-        return rules.block_km
-    places = plane(
-        coordinates["latitude"].to_numpy(), coordinates["longitude"].to_numpy()
-    )
-    return choose_block_km(places, rules.n_folds)
 
 
 def _posteriors(table: TrainingTables, priors: list[Parameter]) -> Posteriors | None:
@@ -233,7 +167,7 @@ def _posteriors(table: TrainingTables, priors: list[Parameter]) -> Posteriors | 
 
 def _copula(
     outcomes: list[_Outcome],
-    shared: _Shared,
+    shared: Shared,
     known: Posteriors | None,
     rules: TrainingRules,
 ) -> ErrorCopula:
@@ -247,97 +181,7 @@ def _copula(
     return fit_copula(errors, shared.places, shared.blocks, *parts)
 
 
-def _draft(
-    prior: Parameter,
-    y: Floats,
-    posteriors: Posteriors | None,
-    column: int,
-    shared: _Shared,
-    rules: TrainingRules,
-    seed: int,
-) -> _Draft:
-    """Gather what one parameter is trained on, 0 to 1, and tune its trees."""
-    rng = np.random.default_rng([seed, zlib.crc32(prior.name.encode())])
-    known = np.isfinite(y)
-    sd = None if posteriors is None else posteriors.sd[known, column]
-    data = Training(
-        x=shared.x[known],
-        y=y[known],
-        sd=sd,
-        points=None if posteriors is None else posteriors.points[known, column],
-        goal=y[known],
-        goal_sd=sd,
-        folds=shared.folds[known],
-        blocks=shared.blocks[known],
-        weighted=rules.weighting == "precision",
-        spread=rules.intervals_for == "parameter",
-    )
-    settings, trials = _tune(data, shared.test[known], rules, rng)
-    return _Draft(prior, data, known, settings, trials, int(rng.integers(2**31)))
-
-
-def _tune(
-    data: Training, test: NDArray, rules: TrainingRules, rng: np.random.Generator
-) -> tuple[TreeSettings, list[dict[str, Any]]]:
-    """Choose settings of trees on the training share of the random split."""
-    part = data.take(~test)
-    return trees.tune(
-        part.x,
-        part.goal,
-        part.weights(),
-        part.folds,
-        rng,
-        n_candidates=rules.n_candidates,
-        max_trees=rules.max_trees,
-    )
-
-
-def _condition(
-    drafts: list[_Draft],
-    known: Posteriors,
-    shared: _Shared,
-    rules: TrainingRules,
-    seed: int,
-) -> list[_Draft]:
-    """Let parameters be learnt beside the means of those that cannot be mapped.
-
-    One after the other, from the least mappable by itself.
-    """
-    found, values = list(drafts), dict[int, float]()
-    alone = [skill_of(one.data, one.settings, one.seed)[0].value for one in drafts]
-    for column in np.argsort(alone, kind="stable").tolist():
-        draft = drafts[column]
-        if values:
-            draft = _beside(draft, known, column, values, shared, rules, seed)
-            found[column] = draft
-        skill, _, _ = skill_of(draft.data, draft.settings, draft.seed)
-        if not skill.above(rules.skill_margin):
-            values[column] = draft.data.mean
-    return found
-
-
-def _beside(
-    draft: _Draft,
-    known: Posteriors,
-    column: int,
-    values: Mapping[int, float],
-    shared: _Shared,
-    rules: TrainingRules,
-    seed: int,
-) -> _Draft:
-    """Give a draft its goal beside values of other parameters, and tune it again."""
-    y = np.full(draft.known.size, np.nan)
-    y[draft.known] = draft.data.y
-    mean, sd = (one[draft.known] for one in given(known, y, column, values))
-    data = replace(draft.data, goal=mean, goal_sd=sd)
-    rng = np.random.default_rng([seed, zlib.crc32(draft.prior.name.encode()), _AGAIN])
-    settings, trials = _tune(data, shared.test[draft.known], rules, rng)
-    return replace(draft, data=data, settings=settings, trials=trials)
-
-
-def _finish(
-    draft: _Draft, shared: _Shared, rules: TrainingRules, seed: int
-) -> _Outcome:
+def _finish(draft: Draft, shared: Shared, rules: TrainingRules, seed: int) -> _Outcome:
     """Validate and fit one parameter."""
     prior, data, known, settings = draft.prior, draft.data, draft.known, draft.settings
     rng = np.random.default_rng([seed, zlib.crc32(prior.name.encode()), _PEERS])
