@@ -19,6 +19,8 @@ from masm.trend import MEAN_NAMES, MeanName, Trend
 
 Array = NDArray[np.float64]
 
+LARGEST_OUTPUT = 1e100  # squares and their sums are taken
+
 
 class ConditionedProcess:
     """The use of a Gaussian process; parameters as in `masm.gp.GaussianProcess`."""
@@ -219,12 +221,12 @@ def checked(
         extra = np.broadcast_to(
             np.asarray(extra_variance, dtype=float), y_array.shape
         ).copy()
-    bad = ~(np.isfinite(x_array).all(axis=1) & np.isfinite(y_array))
+    bad = ~(np.isfinite(x_array).all(axis=1) & (np.abs(y_array) < LARGEST_OUTPUT))
     bad |= ~(np.isfinite(extra) & (extra >= 0.0))
     if bad.any():
         raise InputError(
             f"Gaussian process: {bad.sum()} of {len(bad)} samples are not finite, "
-            f"first at row {int(np.argmax(bad))}",
+            f"or too large to square, first at row {int(np.argmax(bad))}",
             wanted="finite x and y, and extra variance of 0 or more",
             hint="leave failed runs out before fitting",
         )
