@@ -34,6 +34,10 @@ COPYLEFT_ALLOWED = {
         "copyleft of single files, which we use unchanged: a list of certificates "
         "that rasterio and pyproj bring along",
     ),
+    "pebble": (
+        "LGPL",
+        "copyleft of a library, which is imported unchanged and can be replaced",
+    ),
     "tqdm": ("MPL-2.0", "copyleft of single files, which we use unchanged"),
 }
 """Copyleft licences, for one package each, and why they do no harm."""

@@ -7,11 +7,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("masm", "ibis_dalec", "regions", "upscale", "jobs", "benchmarks", ".ci")
-MODULES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "pty"}
+MODULES = {"cPickle", "marshal", "shelve", "dill", "cloudpickle", "pty"}
 CALLS = {
     "os.system", "os.popen", "os.spawnl", "os.spawnv", "os.execl", "os.execv",
     "subprocess.getoutput", "subprocess.getstatusoutput", "commands.getoutput",
     "joblib.load", "joblib.dump", "torch.load", "pd.read_pickle", "pandas.read_pickle",
+    "pickle.load", "pickle.loads", "pickle.Unpickler", "pickle.dump",
     "eval", "exec", "compile", "__import__",
 }  # fmt: skip
 TRUE_MEANS_TROUBLE = ("shell", "allow_pickle")
@@ -67,7 +68,9 @@ def test_no_shell_no_evaluation_no_pickle(folder):
         "subprocess.run(words, shell=wanted)",
         "os.system('ls')",
         "from os import system",
-        "import pickle",
+        "import pickle\npickle.loads(content)",
+        "from pickle import loads",
+        "import dill",
         "from cloudpickle import dumps",
         "np.load(path, allow_pickle=True)",
         "eval(text)",
@@ -84,6 +87,7 @@ def test_the_watch_sees_what_it_is_for(source):
         "subprocess.run(['ls'], shell=False)",
         "np.load(path, allow_pickle=False)",
         "model.eval()",
+        "import pickle\npickle.dumps(model)  # can it be sent to a worker?",
         "re.compile(pattern)",
         "YAML(typ='rt')",
     ],
