@@ -34,6 +34,7 @@ def follow(
     """Show a text again every few seconds until there is nothing to wait for.
 
     On a terminal it stays in its place, under a bar; elsewhere it is printed again.
+    Ctrl-C ends the watching, which is no failure: what is watched goes on.
 
     Parameters
     ----------
@@ -44,14 +45,26 @@ def follow(
     in_place : bool
         Whether a terminal may be drawn on.
     """
-    if not (in_place and sys.stdout.isatty()):
+    try:
+        if in_place and sys.stdout.isatty():
+            _redraw(read, seconds)
+        else:
+            _repeat(read, seconds)
+    except KeyboardInterrupt as stop:
+        if type(stop) is not KeyboardInterrupt:  # a signal that asks to stop
+            raise
+
+
+def _repeat(read: Callable[[], tuple[str, float, bool]], seconds: float) -> None:
+    text, _, busy = read()
+    show(text)
+    while busy:
+        time.sleep(seconds)
         text, _, busy = read()
         show(text)
-        while busy:
-            time.sleep(seconds)
-            text, _, busy = read()
-            show(text)
-        return
+
+
+def _redraw(read: Callable[[], tuple[str, float, bool]], seconds: float) -> None:
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text

@@ -80,6 +80,13 @@ def save_figure(figure: Figure, target: Path, table: pd.DataFrame) -> None:
         table.to_csv(aside, index=False, float_format="%.6g")
 
 
+def total_scale(largest: float) -> tuple[float, str]:
+    """Return what turns Pg into a unit fit for the numbers, and its label."""
+    if largest < 0.1:
+        return 1e3, "Tg of carbon a year"
+    return 1.0, "Pg of carbon a year"
+
+
 def power_of_ten(value: float) -> int:
     """Return the power of ten to take out of an axis; 0 for ordinary numbers."""
     power = int(np.floor(np.log10(abs(value)))) if value else 0

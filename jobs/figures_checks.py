@@ -160,7 +160,7 @@ def _draw_errors(axis: Any, histories: Any) -> None:
         axis.plot(part["n_runs"], part["rmse"], style, ms=3, color=BLUE, label=label)
     axis.set(
         xlabel="model runs",
-        ylabel="error of predictions before the run",
+        ylabel="error of predictions made\nbefore the run, in $-2\\log L$ (1)",
         yscale="log",
     )
     if histories["block"].nunique() > 1:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.drawing import (
+    BLACK,
     BLUE,
     GREEN,
     ORANGE,
+    PURPLE,
     VERMILION,
     new_figure,
     put_title,
     save_figure,
+    total_scale,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +36,11 @@ _SEASONS = {
     "growing": "May to September",
     "non-growing": "other months",
 }
+_SEASON_STYLES: tuple[dict[str, Any], ...] = (
+    {"color": BLACK, "marker": "o", "ls": "-"},
+    {"color": GREEN, "marker": "^", "ls": "--"},
+    {"color": PURPLE, "marker": "s", "ls": ":"},
+)
 _FLUXES = {"gpp": "GPP", "er": "ER", "nee": "NEE"}
 
 
@@ -138,6 +146,9 @@ def draw_years(
         Says where the data come from.
     """
     yearly = totals[totals["year"].astype(str) != "mean"]
+    factor, unit = total_scale(float(yearly["total"].abs().max()))
+    numbers = ["total", "low", "high"]
+    yearly = yearly.assign(**{name: factor * yearly[name] for name in numbers})
     figure, axes = new_figure(2, len(_FLUXES), 2.8)
     for j, (flux, label) in enumerate(_FLUXES.items()):
         here = yearly[yearly["flux"] == flux]
@@ -164,13 +175,14 @@ def draw_years(
         axis.xaxis.get_major_locator().set_params(integer=True)
         below = axes[1, j]
         of_flux = seasons[seasons["flux"] == flux]
-        for season, part in of_flux.groupby("season", sort=False):
-            below.plot(
-                part["year"], 100 * part["change"], "-o", ms=3, label=str(season)
-            )
+        for (season, part), style in zip(
+            of_flux.groupby("season", sort=False), _SEASON_STYLES, strict=False
+        ):
+            change = 100 * part["change"]
+            below.plot(part["year"], change, ms=4, label=str(season), **style)
         below.axhline(0, color="0.2", lw=0.8)
         below.xaxis.get_major_locator().set_params(integer=True)
-    axes[0, 0].set_ylabel("Pg of carbon a year", fontsize=8)
+    axes[0, 0].set_ylabel(unit, fontsize=8)
     axes[1, 0].set_ylabel("change over default (%)", fontsize=8)
     axes[0, 0].legend(fontsize=7)
     axes[1, 0].legend(fontsize=7)

@@ -169,7 +169,7 @@ def draw_fit_of_samples(
         here = scores[(scores["stream"] == stream) & (scores["period"] == period)]
         _before_and_after(axes[0, k], here, "diso")
         axes[0, k].set_title(f"{stream.upper()}, {period} years", fontsize=9)
-        axes[0, k].set_xlabel("DISO", fontsize=8)
+        axes[0, k].set_xlabel("DISO (1)", fontsize=8)
         axes[0, k].set_ylabel("pixels" if k == 0 else "", fontsize=8)
         r2, rmse = _pooled(part)
         axis = axes[1, k]
@@ -236,8 +236,8 @@ def draw_score_distributions(
         for j, (score, label) in enumerate(_SCORES.items()):
             axis = axes[i, j]
             _before_and_after(axis, part, score, after)
-            unit = f" ({units[stream]})" if score in ("rmse", "ae") else ""
-            axis.set_xlabel(label + unit, fontsize=8)
+            unit = units[stream] if score in ("rmse", "ae") else "1"
+            axis.set_xlabel(f"{label} ({unit})", fontsize=8)
             if score == "ae":
                 axis.axvline(0, color="0.3", lw=0.8)
         axes[i, 0].set_ylabel(f"{stream.upper()}\npixels x periods", fontsize=8)

@@ -62,6 +62,8 @@ def draw_parameter_maps(
         power = power_of_ten(float(np.nanmax(np.abs(values))))
         label = f"{name} ($10^{{{power}}}$ {unit})" if power else f"{name} ({unit})"
         draw_field(axis, here, values * 10.0**-power, label=label)
+        if is_flat(values):
+            axis.set_title("one value everywhere", fontsize=8)
         inset = axis.inset_axes((0.68, 0.02, 0.3, 0.24))
         inset.hist(values[np.isfinite(values)], 20, color=BLUE)
         inset.set_xticks([])
@@ -207,22 +209,50 @@ def draw_field(
     cmap : str or Colormap
         Colours.
     """
+    from matplotlib.ticker import MaxNLocator
+
     lat, lon = (places[name].to_numpy(float) for name in ("latitude", "longitude"))
     grid, edges = to_grid(lat, lon, np.asarray(values, float))
     there, _ = to_grid(lat, lon, np.ones(lat.size))
     box = box_around(lon, lat, at_least=0.6)
     axis.pcolormesh(*edges, np.where(there == 1, 0.5, np.nan), cmap="Greys", vmax=3)
     if limits is None:
-        low, high = np.nanpercentile(grid, [1, 99])
-        limits = (float(low), float(high) if high > low else float(low) + 1e-9)
+        limits = _limits_of(grid)
     drawn = axis.pcolormesh(*edges, grid, cmap=cmap, vmin=limits[0], vmax=limits[1])
     draw_coastlines(axis, box)
     axis.tick_params(labelsize=7)
     axis.locator_params(nbins=4)
+    axis.xaxis.set_major_formatter("{x:g}°E" if lon.min() >= 0 else _west)
+    axis.yaxis.set_major_formatter("{x:g}°N" if lat.min() >= 0 else "{x:g}°")
     if label and axis.figure is not None:
         bar = axis.figure.colorbar(drawn, ax=axis, orientation="horizontal", pad=0.08)
         bar.set_label(label, fontsize=8)
         bar.ax.tick_params(labelsize=7)
+        bar.locator = MaxNLocator(4)
+        bar.update_ticks()
+
+
+def is_flat(values: Any) -> bool:
+    """Tell whether values differ by no more than rounding."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    return not known.size or bool(np.ptp(known) <= 1e-6 * np.abs(known).max())
+
+
+def _limits_of(grid: np.ndarray) -> tuple[float, float]:
+    """Return the ends of a colour scale; wide ones where there is nothing to tell."""
+    known = grid[np.isfinite(grid)]
+    if not known.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(known, [1, 99]))
+    if is_flat(known) or high <= low:
+        middle = float(np.median(known))
+        return middle - 0.1 * (abs(middle) or 1.0), middle + 0.1 * (abs(middle) or 1.0)
+    return low, high
+
+
+def _west(degree: float, _: int) -> str:
+    return f"{abs(degree):g}°{'W' if degree < 0 else 'E'}"
 
 
 def to_grid(

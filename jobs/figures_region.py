@@ -16,6 +16,7 @@ from jobs.drawing import (
     new_figure,
     put_title,
     save_figure,
+    total_scale,
 )
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def draw_totals(totals: pd.DataFrame, target: Path, *, title: str) -> None:
         Says where the data come from.
     """
     yearly = totals[totals["year"] != "mean"]
+    factor, unit = total_scale(float(yearly["total"].abs().max()))
+    numbers = ["total", "low", "high"]
+    yearly = yearly.assign(**{name: factor * yearly[name] for name in numbers})
     fluxes = list(dict.fromkeys(yearly["flux"]))
     figure, axes = new_figure(1, len(fluxes), 3.2)
     for axis, flux in zip(axes.flat, fluxes, strict=True):
@@ -98,7 +102,7 @@ def draw_totals(totals: pd.DataFrame, target: Path, *, title: str) -> None:
             axis.plot(years, part["total"], color=colour, linestyle=style, marker="o",
                       markersize=3, label=str(name))  # fmt: skip
         axis.set_title(_FLUX_LABELS[flux], fontsize=10)
-        axis.set_ylabel("Pg of carbon a year", fontsize=8)
+        axis.set_ylabel(unit, fontsize=8)
         axis.xaxis.get_major_locator().set_params(integer=True)
     put_title(figure, title)
     handles, labels = axes.flat[0].get_legend_handles_labels()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jobs.config_checks import STREAMS
 from jobs.drawing import (
     BLUE,
     GREEN,
@@ -16,6 +17,7 @@ from jobs.drawing import (
     put_title,
     save_figure,
 )
+from jobs.parameters import parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,10 +59,12 @@ def draw_upscaled(points: pd.DataFrame, target: Path, *, title: str) -> None:
             axis.plot(x, y, marker, ms=3, mfc="none", color=colour, label=label)
             lines.append(f"{label}: R² {efficiency(y, x):.2f}")
         axis.axline((x.mean(), x.mean()), slope=1, color="0.3", lw=0.8)
-        unit = f" ($10^{{{power}}}$)" if power else ""
-        axis.set_title(name + unit, fontsize=9)
+        unit = parameters()[name].unit
+        scale = f"$10^{{{power}}}$ " if power else ""
+        axis.set_title(f"{name} ({scale}{unit})", fontsize=8)
+        ground = {"fc": "w", "ec": "none", "alpha": 0.8, "pad": 1}
         axis.text(0.03, 0.97, "\n".join(lines), transform=axis.transAxes, va="top",
-                  fontsize=6)  # fmt: skip
+                  fontsize=6, bbox=ground)  # fmt: skip
         axis.set_xlabel("calibrated", fontsize=8)
         axis.set_ylabel("upscaled", fontsize=8)
         axis.tick_params(labelsize=7)
@@ -102,9 +106,11 @@ def draw_upscaled_scores(scores: pd.DataFrame, target: Path, *, title: str) -> N
                 axis.axline((middle, middle), slope=1, color="0.3", lw=0.8)
             gain = both["upscaled"] - both["calibrated"]
             better = np.mean(gain >= 0 if score == "r2" else gain <= 0)
+            unit = STREAMS[stream] if score == "rmse" else "1"
             axis.set_title(
-                f"{stream.upper()}, {label}: as good or better in {better:.0%}",
-                fontsize=9,
+                f"{stream.upper()}, {label} ({unit}): as good or better in "
+                f"{better:.0%}",
+                fontsize=8,
             )
             axis.set_xlabel("with calibrated parameters", fontsize=8)
             axis.set_ylabel("with upscaled", fontsize=8)

@@ -80,7 +80,8 @@ def _show(run: Run, pixels: Sequence[Pixel]) -> None:
     written = write_selection(run, selected)
     shares = masm.importance(effects, run.config.screening.statistics)
     shares = shares.transpose("pixel", "stream", "parameter")
-    label = f"{run.config.name}, {effects.sizes['pixel']} pixels"
+    n = effects.sizes["pixel"]
+    label = f"{run.config.name}, {n} pixel{'s' if n > 1 else ''}"
     if parts := synthetic_parts(run):
         label += f" ({parts})"
     figure = run.folder.figures / "screening.png"

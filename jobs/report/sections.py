@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from jobs.provenance import read_record
 from jobs.report.parts import Fact, Link, Section, Table, link, picture, table_of
 from jobs.report.results import Results
 from jobs.sources import synthetic_parts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MEANINGS = {
     "no_forcing": "the weather file is missing or cannot be used",
@@ -26,6 +29,7 @@ MEANINGS = {
     "bug": "an error of the program; the failure file has its traceback",
 }
 _MAX_ROWS = 25  # of a table read from a file
+_N_RANKED = 12  # parameters of each stream in the table of screening
 
 
 def sections(results: Results) -> list[Section]:
@@ -135,8 +139,40 @@ def screening(results: Results) -> Section:
         "Box plots of each parameter's share of the Morris index, by stream",
         "Morris screening (Figure 1 of the paper): share of the summed effects.",
     )
-    _add_csv(results, section, folder / "selection.csv", "Shares, ranks and choice")
+    path = folder / "selection.csv"
+    if path.exists():
+        section.tables.append(_selection_table(results, path))
     return section
+
+
+def _selection_table(results: Results, path: Path) -> Table:
+    """Show the parameters that matter most to each stream."""
+    import pandas as pd
+
+    frame = pd.read_csv(path)
+    frame = frame[frame["rank"] <= _N_RANKED].sort_values(["stream", "rank"])
+    words = {True: "yes", False: ""}
+    shown = pd.DataFrame(
+        {
+            "stream": frame["stream"],
+            "rank": frame["rank"],
+            "parameter": frame["parameter"],
+            "share": frame["share"],
+            "quartiles over pixels": [
+                f"{low:.1%} to {high:.1%}"
+                for low, high in zip(frame["q25"], frame["q75"], strict=True)
+            ],
+            "up to here": frame["cumulative"],
+            "chosen for the stream": frame["chosen"].map(words),
+            "selected": frame["selected"].map(words),
+        }
+    )
+    caption = (
+        f"The {_N_RANKED} most important parameters of each stream: share of its "
+        "summed effects (mean over pixels)."
+    )
+    formats = {"rank": "d", "share": ".1%", "up to here": ".1%"}
+    return table_of(shown, caption, [link(results.run, path)], formats)
 
 
 def parameter_section(results: Results) -> Section:
@@ -146,21 +182,21 @@ def parameter_section(results: Results) -> Section:
     if not results.finished:
         return section
     source = [link(run, run.folder.path / "report" / "parameters.csv")]
-    names = {
-        "mean": "posterior mean",
-        "q05": "5 %",
-        "q95": "95 %",
-        "prior_low": "prior low",
-        "prior_high": "prior high",
-        "at_low_bound": "at low edge",
-        "at_high_bound": "at high edge",
-        "worst_r_hat": "worst R-hat",
-        "smallest_ess": "smallest ESS",
-    }
-    frame = results.parameter_rows.rename(columns=names)
-    formats = dict.fromkeys(
-        ("prior low", "prior high", "default", "posterior mean", "5 %", "95 %"), ".3g"
+    rows = results.parameter_rows
+    frame = rows[["parameter", "meaning", "unit"]].assign(
+        **{
+            "prior": _ranges(rows["prior_low"], rows["prior_high"]),
+            "default": rows["default"],
+            "posterior mean": rows["mean"],
+            "5 to 95 %": _ranges(rows["q05"], rows["q95"]),
+            "learnt": rows["learnt"],
+            "at low edge": rows["at_low_bound"],
+            "at high edge": rows["at_high_bound"],
+            "worst R-hat": rows["worst_r_hat"],
+            "smallest ESS": rows["smallest_ess"],
+        }
     )
+    formats = dict.fromkeys(("default", "posterior mean"), ".3g")
     formats |= {"learnt": ".0%", "at low edge": ".0%", "at high edge": ".0%"}
     formats |= {"worst R-hat": ".3f", "smallest ESS": ".0f"}
     many = len(results.finished) > 1
@@ -335,6 +371,11 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
                 "Scores with upscaled against calibrated parameters (Figure 6).",
             ),
             (
+                "region_diso.png",
+                "Curves of the share of pixels below each DISO, by parameter set",
+                "Share of the region's pixels below each DISO.",
+            ),
+            (
                 "*applicability*.png",
                 "Map of where covariates are like those trained on",
                 "Where the upscaling may be applied.",
@@ -346,6 +387,11 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
                 "Skill at random pixels and held-out blocks; coverage of intervals (1)",
             ),
             ("upscaling/quality_control.csv", "Pixels that quality control dropped"),
+            (
+                "evaluation/region_summary.csv",
+                "DISO over the region, default against others: share below 0.3, share "
+                "better than default, and by how much it fell (1)",
+            ),
         ],
     ),
     (
@@ -389,7 +435,12 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
                 "fig12*.png",
                 "Annual regional totals of fluxes",
                 "Totals by year, and change by season (Figure 12).",
-            )
+            ),
+            (
+                "region_totals.png",
+                "Annual regional totals of each flux with intervals",
+                "Totals by year, with the interval of the ensemble of maps.",
+            ),
         ],
         [("evaluation/totals.csv", "Totals over the region, with 90 % intervals")],
     ),
@@ -418,6 +469,10 @@ def _add_csv(results: Results, section: Section, path: Path, caption: str) -> No
     numeric = {str(n): ".4g" for n in frame.select_dtypes("number").columns}
     source: list[Link] = [link(results.run, path)]
     section.tables.append(table_of(frame, caption, source, numeric))
+
+
+def _ranges(low: pd.Series, high: pd.Series) -> list[str]:
+    return [f"{a:.3g} to {b:.3g}" for a, b in zip(low, high, strict=True)]
 
 
 def _number(value: float, form: str) -> str:
