@@ -222,8 +222,8 @@ def draw_field(
     draw_coastlines(axis, box)
     axis.tick_params(labelsize=7)
     axis.locator_params(nbins=4)
-    axis.xaxis.set_major_formatter("{x:g}°E" if lon.min() >= 0 else _west)
-    axis.yaxis.set_major_formatter("{x:g}°N" if lat.min() >= 0 else "{x:g}°")
+    axis.xaxis.set_major_formatter(lambda degree, _: _sided(degree, "E", "W"))
+    axis.yaxis.set_major_formatter(lambda degree, _: _sided(degree, "N", "S"))
     if label and axis.figure is not None:
         bar = axis.figure.colorbar(drawn, ax=axis, orientation="horizontal", pad=0.08)
         bar.set_label(label, fontsize=8)
@@ -251,8 +251,8 @@ def _limits_of(grid: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-def _west(degree: float, _: int) -> str:
-    return f"{abs(degree):g}°{'W' if degree < 0 else 'E'}"
+def _sided(degree: float, above: str, below: str) -> str:
+    return f"{abs(degree):g}°{below if degree < 0 else above}"
 
 
 def to_grid(

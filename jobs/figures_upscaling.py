@@ -62,6 +62,8 @@ def draw_upscaled(points: pd.DataFrame, target: Path, *, title: str) -> None:
         unit = parameters()[name].unit
         scale = f"$10^{{{power}}}$ " if power else ""
         axis.set_title(f"{name} ({scale}{unit})", fontsize=8)
+        low, high = axis.get_ylim()
+        axis.set_ylim(low, high + 0.3 * (high - low))  # room for the words
         ground = {"fc": "w", "ec": "none", "alpha": 0.8, "pad": 1}
         axis.text(0.03, 0.97, "\n".join(lines), transform=axis.transAxes, va="top",
                   fontsize=6, bbox=ground)  # fmt: skip

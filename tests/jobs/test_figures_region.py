@@ -7,6 +7,7 @@ import xarray as xr
 
 from jobs import figures_fluxes, figures_maps, figures_upscaling
 from jobs.coastlines import box_around, lines_in
+from jobs.drawing import total_scale
 
 
 @pytest.fixture
@@ -77,6 +78,20 @@ def test_maps_of_parameters_errors_and_applicability(places, maps, scores, tmp_p
     assert drawn(tmp_path / "b.png")["vmax"].iloc[3] == "region mean: no skill"
     figures_maps.draw_error_maps(scores, tmp_path / "c.png", title="t")
     assert set(drawn(tmp_path / "c.png")["parameters"]) >= {"default", "upscaled"}
+
+
+def test_a_map_of_one_value_has_no_scale_made_of_rounding():
+    flat = 0.0735 + 1e-11 * np.random.default_rng(1).random(50)
+    assert figures_maps.is_flat(flat)
+    low, high = figures_maps._limits_of(np.r_[flat, np.nan])
+    assert high - low == pytest.approx(0.2 * 0.0735, rel=1e-6)
+    assert not figures_maps.is_flat([1.0, 1.1, np.nan])
+    assert figures_maps._limits_of(np.full(3, np.nan)) == (0.0, 1.0)
+
+
+def test_totals_of_a_small_region_are_drawn_in_a_unit_fit_for_them():
+    assert total_scale(0.0025) == (1000.0, "Tg of carbon a year")
+    assert total_scale(5.8) == (1.0, "Pg of carbon a year")
 
 
 def test_equal_scores_count_as_good(scores, tmp_path):

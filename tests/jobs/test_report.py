@@ -182,6 +182,17 @@ def test_the_numbers_of_the_page_are_those_of_the_files(half_done):
     assert f"{calibrated['diso'].median():.3f}" in Page(half_done / "report.html").text
 
 
+def test_each_parameter_stands_with_prior_default_posterior_and_edges(half_done):
+    text = (half_done / "report.html").read_text()
+    table = text[text.index('<section id="parameters">') :]
+    table = table[table.index("<thead>") : table.index("</table>")]
+    for name in ("prior", "default", "posterior mean", "5 to 95 %", "at low edge"):
+        assert f">{name}</th>" in table
+    bounds = prior_bounds(open_run(half_done).config)
+    for low, high in bounds.values():
+        assert f"<td>{low:.3g} to {high:.3g}</td>" in table
+
+
 def test_a_run_that_has_not_started_has_nothing_to_report(run_path, masm_command):
     done = masm_command("report", run_path)
     assert done.exit_code == 2
