@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from jobs.run import Run
 
+MAX_ROWS = 25
+"""Of a table that a verb has written."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -119,3 +122,28 @@ def table_of(
         for row in frame.itertuples(index=False)
     ]
     return Table(caption, columns, rows, sources, [name in formats for name in columns])
+
+
+def add_pictures(
+    run: Run, section: Section, pattern: str, alt: str, caption: str
+) -> None:
+    """Show the figures of a run whose names match a pattern."""
+    for path in sorted(run.folder.figures.glob(pattern)):
+        found = picture(run, path, alt, caption)
+        if found is not None:
+            section.pictures.append(found)
+
+
+def add_csv(run: Run, section: Section, path: Path, caption: str) -> None:
+    """Show a table that a verb has written, its first rows if it is long."""
+    import pandas as pd
+
+    if not path.exists():
+        return
+    frame = pd.read_csv(path)
+    if len(frame) > MAX_ROWS:
+        caption += f", first {MAX_ROWS} of {len(frame)} rows"
+        frame = frame.head(MAX_ROWS)
+    numeric = {str(n): ".4g" for n in frame.select_dtypes("number").columns}
+    source: list[Link] = [link(run, path)]
+    section.tables.append(table_of(frame, caption, source, numeric))

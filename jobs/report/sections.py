@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from jobs.config_checks import STREAMS
 from jobs.provenance import read_record
-from jobs.report.parts import Fact, Link, Section, Table, link, picture, table_of
+from jobs.report.parts import Fact, Section, Table, add_pictures, link, table_of
+from jobs.report.regional_sections import regional
 from jobs.report.results import Results
 from jobs.sources import synthetic_parts
 
@@ -28,7 +28,6 @@ MEANINGS = {
     "out_of_memory": "the machine had too little memory",
     "bug": "an error of the program; the failure file has its traceback",
 }
-_MAX_ROWS = 25  # of a table read from a file
 _N_RANKED = 12  # parameters of each stream in the table of screening
 
 
@@ -132,8 +131,8 @@ def screening(results: Results) -> Section:
     run = results.run
     section = Section("Which parameters matter", "screening", "screen")
     folder = run.folder.path / "screening"
-    _add_pictures(
-        results,
+    add_pictures(
+        results.run,
         section,
         "screening.png",
         "Box plots of each parameter's share of the Morris index, by stream",
@@ -182,24 +181,28 @@ def parameter_section(results: Results) -> Section:
     if not results.finished:
         return section
     source = [link(run, run.folder.path / "report" / "parameters.csv")]
-    rows = results.parameter_rows
-    frame = rows[["parameter", "meaning", "unit"]].assign(
+    rows, many = results.parameter_rows, len(results.finished) > 1
+    units = [f"{m} ({u})" for m, u in zip(rows["meaning"], rows["unit"], strict=True)]
+    frame = rows[["parameter"]].assign(
         **{
+            "meaning (unit)": units,
             "prior": _ranges(rows["prior_low"], rows["prior_high"]),
             "default": rows["default"],
             "posterior mean": rows["mean"],
             "5 to 95 %": _ranges(rows["q05"], rows["q95"]),
             "learnt": rows["learnt"],
-            "at low edge": rows["at_low_bound"],
-            "at high edge": rows["at_high_bound"],
+            "at edge of prior": [
+                _edge(low, high, many)
+                for low, high in zip(
+                    rows["at_low_bound"], rows["at_high_bound"], strict=True
+                )
+            ],
             "worst R-hat": rows["worst_r_hat"],
             "smallest ESS": rows["smallest_ess"],
         }
     )
     formats = dict.fromkeys(("default", "posterior mean"), ".3g")
-    formats |= {"learnt": ".0%", "at low edge": ".0%", "at high edge": ".0%"}
-    formats |= {"worst R-hat": ".3f", "smallest ESS": ".0f"}
-    many = len(results.finished) > 1
+    formats |= {"learnt": ".0%", "worst R-hat": ".3f", "smallest ESS": ".0f"}
     caption = (
         "Medians over finished pixels; edges are the share of pixels whose posterior "
         "piles up there."
@@ -211,21 +214,23 @@ def parameter_section(results: Results) -> Section:
     if len(results.error_rows):
         section.tables.append(_error_table(results, names, formats))
     alt = "Histograms of posterior draws between prior bounds, default marked"
-    _add_pictures(
-        results,
+    add_pictures(
+        results.run,
         section,
         "fig02*.png",
         alt,
         "Posterior densities of up to ten pixels (Figure 2).",
     )
-    _add_pictures(
-        results,
+    add_pictures(
+        results.run,
         section,
         "fig03*.png",
         "Histograms of posterior means over pixels, default marked",
         "Posterior means of all finished pixels (Figure 3).",
     )
-    _add_pictures(results, section, "posterior_*.png", alt, "Posterior of one pixel.")
+    add_pictures(
+        results.run, section, "posterior_*.png", alt, "Posterior of one pixel."
+    )
     return section
 
 
@@ -302,7 +307,7 @@ def fit(results: Results) -> Section:
             "8-day means through time, of one pixel.",
         ),
     ):
-        _add_pictures(results, section, pattern, alt, caption)
+        add_pictures(results.run, section, pattern, alt, caption)
     return section
 
 
@@ -331,148 +336,20 @@ def trust(results: Results) -> Section:
             "How often intervals hold the known truth of a twin.",
         ),
     ):
-        _add_pictures(results, section, pattern, alt, caption)
+        add_pictures(results.run, section, pattern, alt, caption)
     return section
-
-
-def regional(results: Results) -> Iterator[Section]:
-    """Yield what only a region has: upscaling, flux sites, maps, totals."""
-    path = results.run.folder.path
-    for title, anchor, verb, figures, tables in _REGIONAL:
-        section = Section(title, anchor, verb)
-        for pattern, alt, caption in figures:
-            _add_pictures(results, section, pattern, alt, caption)
-        for pattern, caption in tables:
-            for file in sorted(path.glob(pattern)):
-                _add_csv(results, section, file, caption)
-        maps = sorted((path / "maps").glob("*.tif")) if anchor == "maps" else []
-        if maps:
-            section.facts += [
-                Fact(file.stem, "GeoTIFF", link(results.run, file)) for file in maps
-            ]
-        yield section
-
-
-_Items = Sequence[tuple[str, ...]]
-_REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
-    (
-        "Upscaling",
-        "upscaling",
-        "upscale",
-        [
-            (
-                "fig05*.png",
-                "Scatter of upscaled against calibrated parameters",
-                "Upscaled against calibrated parameters (Figure 5).",
-            ),
-            (
-                "fig06*.png",
-                "Scatter of scores with upscaled against calibrated parameters",
-                "Scores with upscaled against calibrated parameters (Figure 6).",
-            ),
-            (
-                "region_diso.png",
-                "Curves of the share of pixels below each DISO, by parameter set",
-                "Share of the region's pixels below each DISO.",
-            ),
-            (
-                "*applicability*.png",
-                "Map of where covariates are like those trained on",
-                "Where the upscaling may be applied.",
-            ),
-        ],
-        [
-            (
-                "upscaling/skill.csv",
-                "Skill at random pixels and held-out blocks; coverage of intervals (1)",
-            ),
-            ("upscaling/quality_control.csv", "Pixels that quality control dropped"),
-            (
-                "evaluation/region_summary.csv",
-                "DISO over the region, default against others: share below 0.3, share "
-                "better than default, and by how much it fell (1)",
-            ),
-        ],
-    ),
-    (
-        "Flux sites",
-        "sites",
-        "evaluate --flux-sites DIR",
-        [
-            (
-                "fig10*.png",
-                "Bars of the change of DISO at each flux site",
-                "Fluxes at towers, before and after (Figure 10).",
-            )
-        ],
-        [("evaluation/flux_sites.csv", "Scores at flux sites")],
-    ),
-    (
-        "Maps",
-        "maps",
-        "export",
-        [
-            ("fig07*.png", "Maps of parameters", "Parameters (Figure 7)."),
-            (
-                "fig09*.png",
-                "Maps of absolute error, default and optimised",
-                "Absolute error before and after (Figure 9).",
-            ),
-            (
-                "fig11*.png",
-                "Maps of mean annual fluxes, default and optimised",
-                "Mean annual fluxes (Figure 11).",
-            ),
-        ],
-        [],
-    ),
-    (
-        "Regional totals",
-        "totals",
-        "evaluate",
-        [
-            (
-                "fig12*.png",
-                "Annual regional totals of fluxes",
-                "Totals by year, and change by season (Figure 12).",
-            ),
-            (
-                "region_totals.png",
-                "Annual regional totals of each flux with intervals",
-                "Totals by year, with the interval of the ensemble of maps.",
-            ),
-        ],
-        [("evaluation/totals.csv", "Totals over the region, with 90 % intervals")],
-    ),
-]
-
-
-def _add_pictures(
-    results: Results, section: Section, pattern: str, alt: str, caption: str
-) -> None:
-    for path in sorted(results.run.folder.figures.glob(pattern)):
-        found = picture(results.run, path, alt, caption)
-        if found is not None:
-            section.pictures.append(found)
-
-
-def _add_csv(results: Results, section: Section, path: Path, caption: str) -> None:
-    """Show a table that a verb has written, its first rows if it is long."""
-    import pandas as pd
-
-    if not path.exists():
-        return
-    frame = pd.read_csv(path)
-    if len(frame) > _MAX_ROWS:
-        caption += f", first {_MAX_ROWS} of {len(frame)} rows"
-        frame = frame.head(_MAX_ROWS)
-    numeric = {str(n): ".4g" for n in frame.select_dtypes("number").columns}
-    source: list[Link] = [link(results.run, path)]
-    section.tables.append(table_of(frame, caption, source, numeric))
 
 
 def _ranges(low: pd.Series, high: pd.Series) -> list[str]:
     return [f"{a:.3g} to {b:.3g}" for a, b in zip(low, high, strict=True)]
+
+
+def _edge(low: float, high: float, many: bool) -> str:
+    """Say at which end of its prior a posterior piles up, in what share of pixels."""
+    ends = [("low", low), ("high", high)]
+    if many:
+        return ", ".join(f"{end} {share:.0%}" for end, share in ends if share) or "none"
+    return " and ".join(end for end, share in ends if share) or "no"
 
 
 def _number(value: float, form: str) -> str:

@@ -186,7 +186,7 @@ def test_each_parameter_stands_with_prior_default_posterior_and_edges(half_done)
     text = (half_done / "report.html").read_text()
     table = text[text.index('<section id="parameters">') :]
     table = table[table.index("<thead>") : table.index("</table>")]
-    for name in ("prior", "default", "posterior mean", "5 to 95 %", "at low edge"):
+    for name in ("prior", "default", "posterior mean", "5 to 95 %", "at edge of prior"):
         assert f">{name}</th>" in table
     bounds = prior_bounds(open_run(half_done).config)
     for low, high in bounds.values():
