@@ -175,11 +175,11 @@ def draw_years(
         axis.xaxis.get_major_locator().set_params(integer=True)
         below = axes[1, j]
         of_flux = seasons[seasons["flux"] == flux]
-        for (season, part), style in zip(
+        for (season, part), look in zip(
             of_flux.groupby("season", sort=False), _SEASON_STYLES, strict=False
         ):
             change = 100 * part["change"]
-            below.plot(part["year"], change, ms=4, label=str(season), **style)
+            below.plot(part["year"], change, ms=4, label=str(season), **look)
         below.axhline(0, color="0.2", lw=0.8)
         below.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel(unit, fontsize=8)

@@ -176,6 +176,8 @@ def _selection_table(results: Results, path: Path) -> Table:
 
 def parameter_section(results: Results) -> Section:
     """Prior, posterior, default and edge of each parameter."""
+    import pandas as pd
+
     run = results.run
     section = Section("Parameters", "parameters", "calibrate")
     if not results.finished:
@@ -183,8 +185,9 @@ def parameter_section(results: Results) -> Section:
     source = [link(run, run.folder.path / "report" / "parameters.csv")]
     rows, many = results.parameter_rows, len(results.finished) > 1
     units = [f"{m} ({u})" for m, u in zip(rows["meaning"], rows["unit"], strict=True)]
-    frame = rows[["parameter"]].assign(
-        **{
+    frame = pd.DataFrame(
+        {
+            "parameter": rows["parameter"],
             "meaning (unit)": units,
             "prior": _ranges(rows["prior_low"], rows["prior_high"]),
             "default": rows["default"],
@@ -212,7 +215,7 @@ def parameter_section(results: Results) -> Section:
     caption += " Learnt: 1 - sd / prior sd; 0 means the observations taught nothing."
     section.tables.append(table_of(frame, caption, source, formats))
     if len(results.error_rows):
-        section.tables.append(_error_table(results, names, formats))
+        section.tables.append(_error_table(results))
     alt = "Histograms of posterior draws between prior bounds, default marked"
     add_pictures(
         results.run,
@@ -234,16 +237,31 @@ def parameter_section(results: Results) -> Section:
     return section
 
 
-def _error_table(
-    results: Results, names: dict[str, str], formats: dict[str, str]
-) -> Table:
+def _error_table(results: Results) -> Table:
+    """Show the errors of unknown size that were found with the parameters."""
+    import pandas as pd
+
+    rows, many = results.error_rows, len(results.finished) > 1
+    frame = pd.DataFrame(
+        {
+            "stream": rows["stream"],
+            "factor (1)": rows["mean"],
+            "5 to 95 %": _ranges(rows["q05"], rows["q95"]),
+            "at edge of prior": [
+                _edge(low, high, many)
+                for low, high in zip(
+                    rows["at_low_bound"], rows["at_high_bound"], strict=True
+                )
+            ],
+        }
+    )
     run = results.run
     return table_of(
-        results.error_rows.rename(columns=names),
+        frame,
         "Factor on the standard deviation of each stream's errors, found with the "
         "parameters: 1 where they are as stated. Medians over finished pixels.",
         [link(run, run.folder.path / "report" / "error_scale.csv")],
-        formats,
+        {"factor (1)": ".3g"},
     )
 
 

@@ -4,7 +4,7 @@
   const NS = "http://www.w3.org/2000/svg";
   const STATES = {
     done: ["#0072b2", "square"], suspect: ["#e69f00", "triangle"], failed: ["#d55e00", "cross"],
-    skipped: ["#cc79a7", "diamond"], running: ["#56b4e9", "circle"], waiting: ["#8a949e", "ring"],
+    skipped: ["#cc79a7", "diamond"], running: ["#56b4e9", "circle"], waiting: ["#5a6570", "ring"],
   };
   // Viridis at eleven even steps.
   const RAMP = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26", "#fde725"];
@@ -90,13 +90,16 @@
       if (!layer.value) {
         mark.setAttribute("d", shape(kind, pixel.x, pixel.y, data.size));
         mark.setAttribute("fill", kind === "ring" ? "#fff" : colour);
-        mark.style.stroke = kind === "ring" && pinned !== pixel ? colour : "";
+        const open = kind === "ring" && pinned !== pixel;
+        mark.style.stroke = open ? colour : "";
+        mark.style.strokeWidth = open ? 1.8 : "";
         return;
       }
       const value = layer.value(pixel), known = value !== null && value !== undefined;
       mark.setAttribute("d", shape(known ? "square" : "ring", pixel.x, pixel.y, known ? data.size : data.size / 2));
       mark.setAttribute("fill", known ? ramp((value - layer.low) / (layer.high - layer.low)) : "#fff");
-      mark.style.stroke = known || pinned === pixel ? "" : "#8a949e";
+      mark.style.stroke = known || pinned === pixel ? "" : "#5a6570";
+      mark.style.strokeWidth = "";
     });
     if (!layer.value) {
       for (const state in STATES) {

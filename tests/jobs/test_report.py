@@ -26,6 +26,8 @@ import ibis_dalec
 from ibis_dalec.inputs import generate_weather, harvard_normals
 from jobs.cli import app
 from jobs.parameters import prior_bounds
+from jobs.report.results import Results
+from jobs.report.sections import parameter_section
 from jobs.run import open_run
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "$\\frac{")
@@ -84,6 +86,7 @@ def half_done(tmp_path_factory):
         for words in (["calibrate", *chosen], ["simulate"], ["evaluate"], ["report"]):
             done = CliRunner().invoke(app, [words[0], str(path), *words[1:]])
             assert done.exit_code in (0, 3), done.output
+    (path.parent / "told.txt").write_text(done.stderr)
     return path
 
 
@@ -162,6 +165,15 @@ def test_a_half_finished_run_says_its_share_and_what_makes_the_rest(half_done):
         assert f"masm {verb} RUN" in text
 
 
+def test_the_report_says_how_far_it_is(half_done):
+    told = (half_done.parent / "told.txt").read_text()
+    assert "collect: 6 of about 6 pixels" in told
+    assert "map details: 6 of about 6 pixels" in told
+    drawn = re.findall(r"figures: (\d+) of about (\d+) figures", told)
+    assert drawn[-1][0] == drawn[-1][1]
+    assert int(drawn[-1][1]) > 3
+
+
 def test_figures_stand_beside_the_tables_they_were_drawn_from(half_done):
     drawn = sorted((half_done / "figures").glob("*.png"))
     assert {"fig02_posteriors", "fig04_fit", "fig08_scores", "coverage"} <= {
@@ -191,6 +203,16 @@ def test_each_parameter_stands_with_prior_default_posterior_and_edges(half_done)
     bounds = prior_bounds(open_run(half_done).config)
     for low, high in bounds.values():
         assert f"<td>{low:.3g} to {high:.3g}</td>" in table
+
+
+def test_errors_of_unknown_size_stand_beside_the_parameters(half_done):
+    results = Results(open_run(half_done))
+    found = {"mean": 2.5, "q05": 2.0, "q95": 3.25, "at_bound": "high"}
+    for summary in results.summaries.values():
+        summary["error_scale"] = {"gpp": found}
+    _, table = parameter_section(results).tables
+    assert table.columns == ["stream", "factor (1)", "5 to 95 %", "at edge of prior"]
+    assert table.rows == [["gpp", "2.5", "2 to 3.25", "high 100%"]]
 
 
 def test_a_run_that_has_not_started_has_nothing_to_report(run_path, masm_command):
