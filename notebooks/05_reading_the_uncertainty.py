@@ -29,7 +29,7 @@ import masm
 time = np.arange("2001-01-01", "2002-01-01", dtype="datetime64[D]")
 season = np.clip(np.sin(2 * np.pi * (np.arange(time.size) - 110) / 365), 0, None)
 priors = {"peak": (2.0, 15.0), "shape": (0.5, 3.0)}
-units = {"peak": "g m$^{-2}$ d$^{-1}$", "shape": "1"}
+unit_of = {"peak": "g m$^{-2}$ d$^{-1}$", "shape": "1"}
 units = {"units": "g m-2 d-1"}
 SD = 2.0  # of the noise of a daily value, g m-2 d-1
 
@@ -77,7 +77,7 @@ for name, axis in zip(priors, axes, strict=True):
         draws = result.posterior[name].values.ravel()
         axis.hist(draws, 60, density=True, histtype="step", label=f"variance: {rule}")
     axis.set_xlim(*priors[name])
-    axis.set_xlabel(f"{name} ({units[name]})")
+    axis.set_xlabel(f"{name} ({unit_of[name]})")
     axis.set_yticks([])
 axes[0].legend(fontsize=8)
 figure.tight_layout()
