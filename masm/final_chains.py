@@ -21,7 +21,10 @@ Array = NDArray[np.float64]
 _AGREE = 1.03
 _LONGER = (2, 6)
 _N_BURN = 80
-_N_BURN_BLOCKS = 150
+_N_BURN_BLOCKS = _N_BURN_ENSEMBLE = 150
+# Up to so many parameters differences of states are tried before gradients: where they
+# mix at all, they do so at a tenth of the price (`benchmarks.proposals`).
+_FEW = 7
 
 Proposals = Sequence[Sequence[int]] | None
 """Groups of parameters that chains move one after the other; None for all at once."""
@@ -45,6 +48,16 @@ def final_chains(
         return _of_blocks(density, starts, proposals, n_chains, n_draws, rng)
     if not isinstance(surrogate, SeriesEmulator):
         return _ensemble(density, starts[:n_chains], n_draws, rng)
+    if starts.shape[1] <= _FEW:
+        chains = ensemble_chains(
+            density,
+            starts[:n_chains],
+            rng=rng,
+            n_steps=n_draws,
+            n_burn=_N_BURN_ENSEMBLE,
+        )
+        if split_gelman_rubin(chains.u) < _AGREE:
+            return chains
     surrogate.lead(starts)
     chains = hamiltonian_chains(
         density,
@@ -94,11 +107,18 @@ def _ensemble(
     n_draws: int,
     rng: np.random.Generator,
 ) -> Chains:
-    chains = ensemble_chains(density, starts, rng=rng, n_steps=n_draws, n_burn=150)
+    chains = ensemble_chains(
+        density, starts, rng=rng, n_steps=n_draws, n_burn=_N_BURN_ENSEMBLE
+    )
     for thin in _LONGER:
         if split_gelman_rubin(chains.u) < _AGREE:
             break
         chains = ensemble_chains(
-            density, chains.u[:, -1], rng=rng, n_steps=n_draws, n_burn=150, thin=thin
+            density,
+            chains.u[:, -1],
+            rng=rng,
+            n_steps=n_draws,
+            n_burn=_N_BURN_ENSEMBLE,
+            thin=thin,
         )
     return chains

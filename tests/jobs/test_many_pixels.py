@@ -11,7 +11,7 @@ import shutil
 import numpy as np
 import pytest
 import xarray as xr
-from few_pixels import N_PIXELS, assert_same_draws, make_run
+from few_pixels import N_PIXELS, PUBLISHED_OPTIONS, assert_same_draws, make_run
 
 import masm
 from jobs.collecting import _lay_out
@@ -62,7 +62,8 @@ def test_pixels_in_another_order_and_in_parts_give_the_same_draws(
 
 
 def test_each_pixel_has_a_truth_of_its_own_and_finds_it(run_path, masm_command, edit):
-    edit(run_path, "n_iterations: 2", "n_iterations: 15")
+    edit(run_path, "method: published", "method: emulator")
+    edit(run_path, PUBLISHED_OPTIONS, "")
     assert masm_command("calibrate", run_path).exit_code == 0
     run = open_run(run_path)
     truths = [truth_of(run.config, pixel) for pixel in run.pixels]

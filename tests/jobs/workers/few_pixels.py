@@ -14,6 +14,10 @@ from jobs.run_folder import RunFolder
 N_PIXELS = 4
 IDS = range(1, N_PIXELS + 1)
 
+PUBLISHED_OPTIONS = """\
+  options: {n_iterations: 2, n_draws: 2000, n_steps: 400, n_initial_per_parameter: 10}
+"""
+
 CONFIG = """\
 name: a few pixels
 seed: 11
@@ -25,7 +29,9 @@ twin:
   noise: {gpp: {fraction: 0.05, floor: 0.2}, lai: {fraction: 0.05, floor: 0.1}}
 calibration:
   method: published
-  options: {n_iterations: 2, n_draws: 2000, n_steps: 400, n_initial_per_parameter: 10}
+"""
+CONFIG += PUBLISHED_OPTIONS
+CONFIG += """\
   keep_draws: 100
   blocks: [{streams: [gpp, lai], parameters: [vmax, p18]}]
 """
