@@ -194,7 +194,7 @@ class ConditionedProcess:
 
     def _signal(self, a: Array, b: Array) -> Array:
         squared = squared_distance(a, b, self.hyper.length_scales)
-        value, _ = KERNELS[self.kernel_name](squared, False)
+        value = KERNELS[self.kernel_name](squared)
         value *= self.hyper.signal_variance
         return value
 

@@ -39,9 +39,8 @@ def squared_distance(a: Array, b: Array, length_scales: Array | float) -> Array:
     return squared
 
 
-# Each gives the kernel of the squared scaled distance r2, and -2 dk/d(r2) if wanted:
-# the latter times (dx_j / l_j)^2 is the derivative in the logarithm of length scale j.
-def matern52(squared: Array, slope: bool) -> tuple[Array, Array]:
+# Of the squared scaled distance; `masm.compiled_covariance` has them with a slope.
+def matern52(squared: Array) -> Array:
     """Matern-5/2, twice differentiable."""
     root = np.sqrt(5.0 * squared)
     decay = np.exp(-root)
@@ -50,13 +49,12 @@ def matern52(squared: Array, slope: bool) -> tuple[Array, Array]:
     value *= root
     value += 1.0
     value *= decay
-    return value, (5.0 / 3.0) * decay * (1.0 + root) if slope else value
+    return np.asarray(value)
 
 
-def gaussian(squared: Array, slope: bool) -> tuple[Array, Array]:
+def gaussian(squared: Array) -> Array:
     """Squared exponential, for outputs known to be very smooth."""
-    value = np.exp(-0.5 * squared)
-    return value, value
+    return np.asarray(np.exp(-0.5 * squared))
 
 
 KERNELS = {"matern52": matern52, "gaussian": gaussian}
