@@ -34,7 +34,8 @@ _FORMAT = "masm checkpoint 1"
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a name beside ``path`` to write to, and put it in place when done.
 
-    A reader sees the old file or the new one, never a part of one.
+    A reader sees the old file or the new one, never a part of one, even after the
+    machine lost power.
     """
     target = Path(path)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -45,6 +46,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         aside.chmod(0o666 & ~umask)  # mkstemp's files are for the owner alone
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)

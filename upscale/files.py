@@ -19,6 +19,8 @@ def replacing(target: Path) -> Iterator[Path]:
     try:
         with naming_a_full_disk(target):
             yield aside
+            with aside.open("rb") as written:
+                os.fsync(written.fileno())
         os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)
