@@ -91,8 +91,9 @@ def _propose(target: Target) -> tuple[Array, Array]:
         def rough(self, u: Array) -> Array:
             return FLATTER * emulator.rough(u)
 
-        def slope(self, u: Array) -> Array:
-            return FLATTER * emulator.slope(u)
+        def slope(self, u: Array) -> tuple[Array, Array]:
+            rough, gradient = emulator.slope(u)
+            return FLATTER * rough, FLATTER * gradient
 
     def density(u: Array) -> Array:
         return FLATTER * emulator.log_density(u)

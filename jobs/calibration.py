@@ -37,6 +37,7 @@ from jobs.states import (
     PixelState,
     Reason,
     State,
+    is_being_claimed,
     is_claimed,
     write_failure,
 )
@@ -81,7 +82,7 @@ def calibrate_pixel(
     folder = folder or run.folder.pixel(pixel.id)
     folder.path.mkdir(parents=True, exist_ok=True)
     if not is_claimed(folder.claim):
-        sweep(folder.path, keep="running")  # claims that are just being made
+        sweep(folder.path, keep=is_being_claimed)
     ledger = Ledger(run.folder.ledger)
     ledger.write("started", pixel=pixel.id)
     started = time.monotonic()

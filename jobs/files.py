@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import ENOSPC
 from pathlib import Path
@@ -49,18 +49,18 @@ def write_text(target: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
 
 
-def sweep(folder: Path, keep: str = "") -> None:
+def sweep(folder: Path, keep: Callable[[Path], bool] | None = None) -> None:
     """Take away what killed processes had begun to write aside: hidden entries.
 
     Parameters
     ----------
     folder : Path
-        In which no other process writes now.
-    keep : str
-        Names that start with this, after the dot, are left.
+        In which no other process writes now, but for what is kept.
+    keep : callable, optional
+        Tells which hidden entries are left.
     """
     for path in folder.glob(".*"):
-        if keep and path.name.startswith(f".{keep}"):
+        if keep is not None and keep(path):
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -99,6 +99,16 @@ def is_claimed(path: Path) -> bool:
         return False
 
 
+def is_being_claimed(path: Path) -> bool:
+    """Tell whether a hidden file is a claim that a living process is just making."""
+    if not path.name.startswith(".running.") or is_abandoned(path):
+        return False
+    try:
+        return abs(time.time() - path.stat().st_mtime) < STALE_AFTER
+    except FileNotFoundError:
+        return False
+
+
 def is_abandoned(path: Path) -> bool:
     """Tell whether a process of this machine claimed a pixel and is no more."""
     claim = _read(path)

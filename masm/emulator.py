@@ -250,11 +250,12 @@ class SeriesEmulator:
         mean = self._compiled.mean(self.warp(u))
         return np.asarray(-0.5 * self._weight @ mean**2)
 
-    def slope(self, u: Array) -> Array:
-        """Gradient of `rough`, (n_points, n_parameters)."""
+    def slope(self, u: Array) -> tuple[Array, Array]:
+        """`rough`, (n_points,), and its gradient, (n_points, n_parameters)."""
         mean, change = self._compiled.gradient(self.warp(u))
         total = np.einsum("kn,knj->nj", self._weight[:, None] * mean, change)
-        return np.asarray(-total * self.warp.gradient(u))
+        rough = -0.5 * self._weight @ mean**2
+        return rough, np.asarray(-total * self.warp.gradient(u))
 
     def lead(self, draws: Array) -> None:
         """Prepare `rough` and `slope` for the surroundings of these draws."""

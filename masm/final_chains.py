@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 # longer ones are tried, of so many steps for each kept draw.
 _AGREE = 1.03
 _LONGER = (2, 6)
-_N_BURN = 80
+_N_BURN = 60
 _N_BURN_BLOCKS = _N_BURN_ENSEMBLE = 150
 # Up to so many parameters differences of states are tried before gradients: where they
 # mix at all, they do so at a tenth of the price (`benchmarks.proposals`).

@@ -234,7 +234,7 @@ class GaussianProcess(ConditionedProcess):
                 jac=True,
                 method="L-BFGS-B",
                 bounds=box,
-                options={"maxiter": max_iterations, "ftol": 1e-9, "gtol": 1e-4},
+                options={"maxiter": max_iterations, "ftol": 1e-5, "gtol": 1e-4},
             )
             if np.isfinite(found.fun) and found.fun < best_value:
                 best, best_value = found.x, float(found.fun)

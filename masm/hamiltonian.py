@@ -31,6 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from masm.chains import Chains, LogDensity, clean
+from masm.marginals import Marginals
 from masm.mixture import Mixture
 
 Array = NDArray[np.float64]
@@ -42,13 +43,13 @@ class Guide(Protocol):
     def rough(self, u: Array) -> Array:
         """Approximate log density at points of the cube, (n_points,)."""
 
-    def slope(self, u: Array) -> Array:
-        """Its gradient, (n_points, n_parameters)."""
+    def slope(self, u: Array) -> tuple[Array, Array]:
+        """It, (n_points,), and its gradient, (n_points, n_parameters)."""
 
 
 # Leapfrog steps of a path are drawn up to this.
-_LONGEST = 32
-_WANTED_ACCEPTANCE = 0.75
+_LONGEST = 24
+_WANTED_ACCEPTANCE = 0.85
 _SHARE_MIXTURE = 0.3
 # Mixtures are fitted afresh so often during burn-in, to so many states at most.
 _N_FITS = 4
@@ -126,7 +127,8 @@ class _Walk:
     def __post_init__(self) -> None:
         self.z = self.z.copy()
         self.prior, self.log_likelihood = self.space.value(self.z)
-        self.rough = self.space.rough(self.z)
+        self.rough, self.slope = self.space.slope(self.z)
+        self.has_slope = np.ones(len(self.z), bool)
 
     def follow(self, step: float, rng: np.random.Generator) -> tuple[float, float]:
         """Path along the approximate slope.
@@ -135,14 +137,21 @@ class _Walk:
         exact: that is for the step size to decide, the rest is not.
         """
         push = rng.standard_normal(self.z.shape)
-        # A step that is a little long for one chain is short for another.
-        size = step * rng.uniform(0.7, 1.2, (len(self.z), 1))
+        # A step that is right for most is long for a chain in a narrow place.
+        size = step * rng.uniform(0.4, 1.2, (len(self.z), 1))
         n = 1 + int(rng.integers(_LONGEST))
-        new, pushed = _leapfrog(self.space, self.z, push, size, n)
-        rough = self.space.rough(new)
+        lost = ~self.has_slope
+        if lost.any():
+            self.slope[lost] = self.space.slope(self.z[lost])[1]
+            self.has_slope[:] = True
+        new, pushed, rough, slope = _leapfrog(
+            self.space, self.z, self.slope, push, size, n
+        )
         gain = 0.5 * np.sum(push**2 - pushed**2, axis=1) + rough - self.rough
         even = float(np.mean(np.exp(np.minimum(clean(gain), 0.0))))
-        return self._second(new, rough, gain, rng), even
+        taken = self._second(new, rough, gain, rng)
+        self.slope[taken] = slope[taken]
+        return len(taken) / len(new), even
 
     def jump(self, mixture: Mixture, rng: np.random.Generator) -> float:
         """Draw from the mixture, in two stages; returns the share accepted."""
@@ -150,15 +159,20 @@ class _Walk:
         rough = self.space.rough(new)
         gain = rough - self.rough
         gain += mixture.log_density(self.z) - mixture.log_density(new)
-        return self._second(new, rough, gain, rng)
+        taken = self._second(new, rough, gain, rng)
+        self.has_slope[taken] = False
+        return len(taken) / len(new)
 
     def _second(
         self, new: Array, rough: Array, gain: Array, rng: np.random.Generator
-    ) -> float:
-        """Show to the exact density what the approximate one lets pass."""
+    ) -> NDArray[np.intp]:
+        """Show to the exact density what the approximate one lets pass.
+
+        Returns which chains moved.
+        """
         first = np.flatnonzero(_accept(gain, rng))
         if not len(first):
-            return 0.0
+            return first
         prior, log_likelihood = self.space.value(new[first])
         with np.errstate(invalid="ignore"):
             gain = prior - self.prior[first]
@@ -170,7 +184,7 @@ class _Walk:
         self.rough[take] = rough[take]
         self.prior[take] = prior[passed]
         self.log_likelihood[take] = log_likelihood[passed]
-        return len(take) / len(new)
+        return take
 
 
 def _accept(log_chance: Array, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -178,33 +192,47 @@ def _accept(log_chance: Array, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _leapfrog(
-    space: _Space, z: Array, push: Array, size: Array, n: int
-) -> tuple[Array, Array]:
-    """Follow the approximate density; with its push turned over a path retraces."""
+    space: _Space, z: Array, slope: Array, push: Array, size: Array, n: int
+) -> tuple[Array, Array, Array, Array]:
+    """Follow the approximate density; with its push turned over a path retraces.
+
+    Returns where it ends, the push there, and the density and its slope there.
+    """
     z = z.copy()
-    push = push + 0.5 * size * space.slope(z)
+    push = push + 0.5 * size * slope
     for i in range(n):
         z += size * push
-        push = push + (1.0 if i < n - 1 else 0.5) * size * space.slope(z)
-    return z, push
+        rough, slope = space.slope(z)
+        push = push + (1.0 if i < n - 1 else 0.5) * size * slope
+    return z, push, rough, slope
 
 
 class _Space:
-    """Probit coordinates, standardised by the covariance of draws."""
+    """Coordinates in which draws are nearly a standard normal.
+
+    Probits with their margins made normal, then standardised by their covariance.
+    """
 
     def __init__(self, log_density: LogDensity, guide: Guide, x: Array):
         self._log_density, self._guide = log_density, guide
-        self._middle = x.mean(axis=0)
-        covariance = np.atleast_2d(np.cov(x.T)) + 1e-10 * np.eye(x.shape[1])
+        self._marginals = Marginals.of(x)
+        y = self._marginals.inward(x)
+        self._middle = y.mean(axis=0)
+        covariance = np.atleast_2d(np.cov(y.T)) + 1e-10 * np.eye(y.shape[1])
         self._factor = np.linalg.cholesky(covariance)
 
     def inward(self, x: Array) -> Array:
         """From probits to these coordinates, (n_points, n_parameters)."""
-        return np.asarray(np.linalg.solve(self._factor, (x - self._middle).T).T)
+        centred = self._marginals.inward(x) - self._middle
+        return np.asarray(np.linalg.solve(self._factor, centred.T).T)
+
+    def _outward(self, z: Array) -> tuple[Array, Array]:
+        y = self._middle + z @ self._factor.T
+        return y, self._marginals.outward(y)
 
     def outward(self, z: Array) -> Array:
         """To probits, (n_points, n_parameters)."""
-        return np.asarray(self._middle + z @ self._factor.T)
+        return self._outward(z)[1]
 
     def cube(self, z: Array) -> Array:
         """Points of the unit cube."""
@@ -212,20 +240,26 @@ class _Space:
 
     def value(self, z: Array) -> tuple[Array, Array]:
         """Logs of the flat prior in these coordinates and of the density, (n,)."""
-        x = self.outward(z)
-        return -0.5 * np.sum(x**2, axis=1), clean(self._log_density(special.ndtr(x)))
+        y, x = self._outward(z)
+        return self._prior(y, x), clean(self._log_density(special.ndtr(x)))
 
     def rough(self, z: Array) -> Array:
         """Approximate log density in these coordinates, (n_points,)."""
-        x = self.outward(z)
-        return self._guide.rough(special.ndtr(x)) - 0.5 * np.sum(x**2, axis=1)
+        y, x = self._outward(z)
+        return self._guide.rough(special.ndtr(x)) + self._prior(y, x)
 
-    def slope(self, z: Array) -> Array:
-        """Gradient of that, (n_points, n_parameters)."""
-        x = self.outward(z)
+    def slope(self, z: Array) -> tuple[Array, Array]:
+        """`rough`, (n_points,), and its gradient, (n_points, n_parameters)."""
+        y, x = self._outward(z)
         density = np.exp(-0.5 * x**2 - _LOG_ROOT_2PI)
-        gradient = self._guide.slope(special.ndtr(x)) * density - x
-        return np.asarray(gradient @ self._factor)
+        stretch, stretching = self._marginals.stretch(y)
+        rough, gradient = self._guide.slope(special.ndtr(x))
+        gradient = (gradient * density - x) * stretch + stretching
+        return rough + self._prior(y, x), np.asarray(gradient @ self._factor)
+
+    def _prior(self, y: Array, x: Array) -> Array:
+        stretched = self._marginals.log_stretch(y)
+        return np.asarray(-0.5 * np.sum(x**2, axis=1) + stretched)
 
 
 def _probit(u: Array) -> Array:

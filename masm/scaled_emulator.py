@@ -158,26 +158,29 @@ class ScaledEmulator(SeriesEmulator):
 
     def rough(self, u: Array) -> Array:
         """Approximate log density: any size of errors, typical variance, (n,)."""
-        weighed = self._weight[:, None] * self._compiled.mean(self.warp(u)) ** 2
-        total = np.zeros(len(u))
-        for j, scale in enumerate(self.scales):
-            squares = weighed[self._owner == j].sum(axis=0)
-            total -= 0.5 * (
-                squares if scale.known else scale.n_obs * np.log(squares + 1e-300)
-            )
-        return total
+        mean = self._compiled.mean(self.warp(u))
+        return self._rough_and_pull(mean)[0]
 
-    def slope(self, u: Array) -> Array:
-        """Gradient of `rough`, (n_points, n_parameters)."""
+    def slope(self, u: Array) -> tuple[Array, Array]:
+        """`rough`, (n_points,), and its gradient, (n_points, n_parameters)."""
         mean, change = self._compiled.gradient(self.warp(u))
+        rough, pull = self._rough_and_pull(mean)
+        total = np.einsum("kn,knj->nj", pull, change)
+        return rough, np.asarray(-total * self.warp.gradient(u))
+
+    def _rough_and_pull(self, mean: Array) -> tuple[Array, Array]:
+        """`rough`, and how fast it falls with each process, (n_processes, n)."""
         pull = self._weight[:, None] * mean
+        rough = np.zeros(mean.shape[1])
         for j, scale in enumerate(self.scales):
             mine = self._owner == j
-            if not scale.known:
-                squares = np.sum(pull[mine] * mean[mine], axis=0)
+            squares = np.sum(pull[mine] * mean[mine], axis=0)
+            if scale.known:
+                rough -= 0.5 * squares
+            else:
+                rough -= 0.5 * scale.n_obs * np.log(squares + 1e-300)
                 pull[mine] *= scale.n_obs / (squares + 1e-300)
-        total = np.einsum("kn,knj->nj", pull, change)
-        return np.asarray(-total * self.warp.gradient(u))
+        return rough, pull
 
     def draw_scales(self, u: Array, rng: np.random.Generator) -> dict[str, Array]:
         """Draw each unknown factor given parameters, one for each point.

@@ -8,11 +8,11 @@ import os
 import pytest
 
 from jobs.errors import ConfigError
-from jobs.files import replacing, write_text
+from jobs.files import replacing, sweep, write_text
 from jobs.ledger import Ledger, read_ledger
 from jobs.lock import check_inputs
 from jobs.run_folder import RunFolder
-from jobs.states import state_of, write_failure
+from jobs.states import is_being_claimed, state_of, write_failure
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -62,6 +62,21 @@ def test_the_state_of_a_pixel_comes_from_its_files(tmp_path):
     assert state_of(pixel).state == "skipped"  # a summary alone is not a result
     write_text(pixel.posterior, "")
     assert state_of(pixel).state == "suspect"
+
+
+def test_a_half_made_claim_of_a_killed_process_is_swept_and_no_other(tmp_path):
+    dead, alive, old, begun = (
+        tmp_path / f".running.{name}.json" for name in ("dead", "alive", "old", "begun")
+    )
+    here = os.uname().nodename
+    dead.write_text(json.dumps({"host": here, "pid": 2**22 + 1}))
+    alive.write_text(json.dumps({"host": here, "pid": os.getpid()}))
+    old.write_text(json.dumps({"host": "another node", "pid": 1}))
+    os.utime(old, (0, 0))
+    begun.write_text("")
+    (tmp_path / ".posterior.nc.x").write_text("half")
+    sweep(tmp_path, keep=is_being_claimed)
+    assert sorted(tmp_path.iterdir()) == sorted([alive, begun])
 
 
 def test_a_claim_without_a_sign_of_life_is_stale(tmp_path):

@@ -20,7 +20,7 @@ class WrongNormal:
         return -0.5 * np.sum(((u - self.mean) / self.sd) ** 2, axis=1)
 
     def slope(self, u):
-        return -(u - self.mean) / self.sd**2
+        return self.rough(u), -(u - self.mean) / self.sd**2
 
 
 def sampled(log_density, guide, d, n_steps=600):
@@ -60,6 +60,34 @@ def test_mass_at_a_bound_is_neither_piled_up_nor_lost():
         np.quantile(chains.pooled[:, 0], quantiles), half.ppf(quantiles), atol=0.008
     )
     assert_allclose(np.quantile(chains.pooled[:, 1], quantiles), quantiles, atol=0.04)
+
+
+def test_a_bent_ridge_of_two_parameters_is_walked_from_end_to_end():
+    """Only the product is known: each alone spreads over most of its range."""
+
+    class Product:
+        mean, sd = np.array([0.5, 0.5]), np.array([0.2, 0.2])
+
+        def rough(self, u):
+            return -0.5 * ((u[:, 0] * u[:, 1] - 0.2) / 0.01) ** 2
+
+        def slope(self, u):
+            off = -(u[:, 0] * u[:, 1] - 0.2) / 0.01**2
+            return self.rough(u), off[:, None] * u[:, ::-1]
+
+    guide = Product()
+    chains = sampled(guide.rough, guide, 2)
+    # The density of the first parameter, by quadrature over the second.
+    first, second = np.linspace(0.0, 1.0, 1001), np.linspace(0.0, 1.0, 4001)
+    grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1)
+    density = np.exp(guide.rough(grid.reshape(-1, 2))).reshape(1001, 4001).sum(axis=1)
+    share = np.cumsum(density) / density.sum()
+    quantiles = [0.05, 0.25, 0.5, 0.75, 0.95]
+    assert_allclose(
+        np.quantile(chains.pooled[:, 0], quantiles),
+        np.interp(quantiles, share, first),
+        atol=0.012,
+    )
 
 
 def test_what_is_impossible_is_never_entered():
