@@ -1,5 +1,8 @@
 """Errors of unknown size, from the configuration to the report."""
 
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +14,7 @@ from jobs.config import RelativeVariance, Stream
 from jobs.config_section import Period
 from jobs.observed import make_streams
 from jobs.report.results import Results
+from jobs.run_folder import RunFolder
 
 TIME = pd.date_range("2001-01-01", "2001-12-31")
 
@@ -69,3 +73,43 @@ def test_the_summary_and_the_report_hold_the_factors_found():
     results.__dict__.pop("error_rows")
     results.__dict__["summaries"] = {2: {"parameters": {}}}
     assert results.error_rows.empty
+
+
+def test_a_run_with_errors_of_unknown_size_keeps_their_factors(
+    run_path, edit, masm_command, small_process_model
+):
+    """Blocks of proposals and a limit on each run of the model go the same way."""
+    edit(run_path, "gpp: {variance: given}", "gpp: {variance: sampled}")
+    edit(run_path, "method: published", "proposals: blocks")
+    text = (run_path / "config.yaml").read_text()
+    options = next(line for line in text.splitlines() if "n_iterations" in line)
+    edit(run_path, options, "  options: {max_runs: 30, n_draws: 60}")
+    with (run_path / "config.yaml").open("a") as opened:
+        opened.write("execution: {run_seconds: 60}\n")
+    done = masm_command("calibrate", run_path)
+    assert done.exit_code == 0, done.output
+    (pixel_id,) = [int(path.name) for path in run_path.glob("pixels/*/*")]
+    folder = RunFolder(run_path).pixel(pixel_id)
+    found = json.loads(folder.summary.read_text())["error_scale"]
+    # The errors given are those that the noise was made with.
+    assert found["gpp"]["q05"] < 1.0 < found["gpp"]["q95"]
+    assert "lai" not in found
+
+    def collected():
+        assert masm_command("collect", run_path).exit_code == 0
+        with xr.open_zarr(run_path / "posteriors.zarr", chunks=None) as store:
+            return store["error_scale_mean"].sel(pixel=pixel_id).load()
+
+    assert collected().sel(error_stream="gpp") == pytest.approx(found["gpp"]["mean"])
+    # A store of a version that did not know of them is made anew.
+    shutil.rmtree(run_path / "posteriors.zarr" / "error_scale_mean")
+    (run_path / "posteriors.zarr" / "zarr.json").write_text(
+        json.dumps(
+            {
+                "zarr_format": 3,
+                "node_type": "group",
+                "attributes": {"complete": True},
+            }
+        )
+    )
+    assert collected().sel(error_stream="gpp") == pytest.approx(found["gpp"]["mean"])
