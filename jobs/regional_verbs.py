@@ -98,17 +98,21 @@ def simulate_verb(path: Path, sets: Sequence[str], executor: str | None) -> bool
     day, where that has not been done since their calibration.
     """
     run = _open_region_run(path, "simulate")
-    if not sets:
-        upscaled = all(upscaled_file(run, k).exists() for k in ("parameters", "draws"))
-        sets = REGIONAL if upscaled else REGIONAL[:2]
-        stale = _pixels_to_simulate(run)
-        if stale:
-            simulate_run(path, ["default", "calibrated"], stale)
-    start(run)
-    whole = True
-    with logged(path, "simulate"):
-        for name in sets:
-            whole &= simulate_region(run, name, executor)
+    run.folder.require_writable()
+    with alone(path, "simulating"):
+        if not sets:
+            upscaled = all(
+                upscaled_file(run, k).exists() for k in ("parameters", "draws")
+            )
+            sets = REGIONAL if upscaled else REGIONAL[:2]
+            stale = _pixels_to_simulate(run)
+            if stale:
+                simulate_run(path, ["default", "calibrated"], stale)
+        start(run)
+        whole = True
+        with logged(path, "simulate"):
+            for name in sets:
+                whole &= simulate_region(run, name, executor)
     if whole:
         show("\n".join(f"{name:<10} {store_path(run, name)}" for name in sets))
     return whole

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 from threadpoolctl import threadpool_limits
 
 from masm.batches import (
@@ -342,7 +342,7 @@ def _require_enough(problem: Problem, runs: Runs) -> None:
 
 def _implausible(excess: Array, problem: Problem) -> bool:
     """Whether draws of the posterior turned out far worse than the best run."""
-    limit = 2.0 * stats.chi2(problem.n_parameters).ppf(0.999)
+    limit = 2.0 * special.chdtri(problem.n_parameters, 0.001)
     good = excess[np.isfinite(excess)]
     return len(good) == 0 or float(np.median(good)) > limit
 

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 from scipy.spatial.distance import cdist
 
 from masm.acquisition import Information, most_informative
@@ -75,7 +75,7 @@ class Explorer:
         """Log probability that the cost at u is close to the best, (n_points,)."""
         mean, variance = self.gp.predict(u)
         z = (math.log1p(2.0 * self.d / self.scale) - mean) / np.sqrt(variance)
-        return np.asarray(stats.norm.logcdf(z))
+        return np.asarray(special.log_ndtr(z))
 
     def elsewhere(
         self, candidates: Array, population: Array, n: int, rng: np.random.Generator
@@ -110,7 +110,7 @@ class Explorer:
         standard deviations; a run much better than that lies on another slope.
         """
         distance = _squared_deviations(self.sorted, population)
-        promising = distance > stats.chi2(self.d).ppf(_OUTSIDE)
+        promising = distance > special.chdtri(self.d, 1.0 - _OUTSIDE)
         promising &= self.excess < _PROMISING * self.d
         if not promising.any():
             return np.empty((0, self.d))
@@ -145,7 +145,7 @@ def _far_out(u: Array, population: Array) -> NDArray[np.bool_]:
 
     Directions along which the draws fill the cube do not count: nothing is outside.
     """
-    limit = stats.chi2(u.shape[1]).ppf(_OUTSIDE)
+    limit = special.chdtri(u.shape[1], 1.0 - _OUTSIDE)
     return np.asarray(_squared_deviations(u, population) > limit)
 
 

@@ -39,7 +39,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 from scipy.spatial.distance import cdist
 
 from masm.chains import Chains, ensemble_chains, latin_hypercube
@@ -347,7 +347,7 @@ def _verdict(
     # half of the draws above its 99th percentile means that better fits were left
     # outside.
     excess = np.nanmedian(check.cost) - np.nanmin(runs.cost)
-    if excess > stats.chi2(runs.u.shape[1]).ppf(0.99):
+    if excess > special.chdtri(runs.u.shape[1], 0.01):
         return "suspect", "surrogate_not_fitted"
     if not surrogate_rmse(error[check.ok]) <= largest:
         return "suspect", "surrogate_not_fitted"

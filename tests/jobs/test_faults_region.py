@@ -7,50 +7,26 @@ import signal
 import subprocess
 from pathlib import Path
 
-import linear_region
 import pytest
-from linear_region import LinearRegion, quick_calibrate
+from linear_region import linear_models, make_run
 from made_up import in_a_child
 
-import ibis_dalec
-import masm
+from jobs.alone import alone
 from jobs.calibration import calibrate_pixel
 from jobs.regional_export import export_region
 from jobs.regional_run import simulate_region
 from jobs.run import open_run, start
 from jobs.upscaling import upscale_region
-from regions import build_cube
 
 KILLED = -signal.SIGKILL
-CONFIG = """\
-name: a linear region
-seed: 11
-pixels:
-  source: region
-  cube: ../cube.zarr
-  sample: {calibration: 0.33}
-periods: {spinup: 2001, calibration: 2002, validation: 2003}
-streams: {gpp: {variance: given}, lai: {variance: given}}
-calibration:
-  keep_draws: 50
-  blocks: [{streams: [gpp, lai], parameters: [vmax, p18]}]
-upscaling: {max_r_hat: null, candidates: 1, draws: 2, folds: 3}
-execution: {executor: serial, max_failed_fraction: 1}
-"""
 
 
 @pytest.fixture(scope="module")
 def upscaled(tmp_path_factory):
     """A small region: calibrated, upscaled, simulated, exported; and the bytes."""
     folder = tmp_path_factory.mktemp("faults")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("simulate_batch", "simulate", "iterate_pixels"):
-            patch.setattr(ibis_dalec, name, getattr(linear_region.linear_model, name))
-        patch.setattr(masm, "calibrate", quick_calibrate)
-        build_cube(folder / "cube.zarr", LinearRegion())
-        path = folder / "run"
-        path.mkdir()
-        (path / "config.yaml").write_text(CONFIG)
+    with linear_models():
+        path = make_run(folder, sample="{calibration: 0.33}")
         run = open_run(path)
         start(run)
         for pixel in run.pixels:
@@ -144,3 +120,19 @@ def test_upscaling_on_a_full_disk_is_not_taken_for_done(upscaled, tmp_path, smal
     for name in ("posteriors.csv", "skill.csv", "validation.csv", "parameters.nc"):
         made = (path / "upscaling" / name).read_bytes()
         assert made == (kept / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("verb", "doing"),
+    [("simulate", "simulating"), ("upscale", "upscaling"), ("export", "exporting")],
+)
+def test_a_stage_of_a_region_is_not_done_twice_at_once(
+    upscaled, masm_command, verb, doing
+):
+    path, _, _ = upscaled
+    before = bytes_in(path / "simulations")
+    with alone(path, doing):
+        refused = masm_command(verb, path)
+    assert refused.exit_code == 2
+    assert f"another process is {doing} this run" in refused.output
+    assert bytes_in(path / "simulations") == before

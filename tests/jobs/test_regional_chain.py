@@ -17,14 +17,13 @@ from linear_region import (
     BARE,
     GRID,
     NO_WEATHER,
-    LinearRegion,
-    quick_calibrate,
+    linear_models,
+    make_run,
     truth,
 )
 from typer.testing import CliRunner
 
 import ibis_dalec
-import masm as masm_package
 from jobs.cli import app
 from jobs.errors import ConfigError
 from jobs.flux_sites import _product, read_tower_file, score_sites
@@ -34,25 +33,8 @@ from jobs.regional_store import Store, open_group, window_bounds
 from jobs.regional_totals import next_draw
 from jobs.run import open_run
 from masm.scores import scores
-from regions import build_cube
 
 US_HA1 = "AMF_US-Ha1_FLUXNET_SUBSET_MM_2002-2003.csv"
-CONFIG = """\
-name: a linear region
-seed: 11
-pixels:
-  source: region
-  cube: ../cube.zarr
-  sample: {screening: 0.02, calibration: 0.35}
-periods: {spinup: 2001, calibration: 2002, validation: 2003}
-streams: {gpp: {variance: given}, lai: {variance: given}}
-screening: {trajectories: 3}
-calibration:
-  keep_draws: 50
-  blocks: [{streams: [gpp, lai], parameters: [vmax, p18]}]
-upscaling: {max_r_hat: null, candidates: 1, draws: 4, folds: 3}
-execution: {executor: serial, max_failed_fraction: 1}
-"""
 
 
 def masm(*words):
@@ -63,14 +45,8 @@ def masm(*words):
 def chain(tmp_path_factory):
     """A region run from end to end: its folder and what was shown."""
     folder = tmp_path_factory.mktemp("chain")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("simulate_batch", "simulate", "iterate_pixels"):
-            patch.setattr(ibis_dalec, name, getattr(linear_region.linear_model, name))
-        patch.setattr(masm_package, "calibrate", quick_calibrate)
-        build_cube(folder / "cube.zarr", LinearRegion())
-        path = folder / "run"
-        path.mkdir()
-        (path / "config.yaml").write_text(CONFIG)
+    with linear_models():
+        path = make_run(folder, sample="{screening: 0.02, calibration: 0.35}", draws=4)
         done = masm("run", path)
         assert done.exit_code in (0, 3), done.output + str(done.exception)
         yield path, done.output

@@ -12,28 +12,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from cluster import Cluster, missing_programs
-from linear_region import LinearRegion
+from linear_region import make_run
 
 from jobs.regional_store import open_group
 from jobs.run import open_run
-from regions import build_cube
 
-CONFIG = """\
-name: a linear region
-seed: 12
-pixels:
-  source: region
-  cube: ../cube.zarr
-  sample: {screening: 0.02, calibration: 0.05}
-periods: {spinup: 2001, calibration: 2002, validation: 2003}
-streams: {gpp: {variance: given}, lai: {variance: given}}
-screening: {trajectories: 2}
-calibration:
-  blocks: [{streams: [gpp, lai], parameters: [vmax, p18]}]
-execution:
-  executor: slurm
-  slurm: {memory_mb: 400, walltime_minutes: 5}
-"""
+SLURM = "{executor: slurm, slurm: {memory_mb: 400, walltime_minutes: 5}}"
 WORKERS = str(Path(__file__).parent / "workers")
 
 
@@ -62,10 +46,12 @@ def cluster(tmp_path_factory, monkeypatch):
 def test_screening_and_the_regional_run_by_arrays_are_those_done_here(
     cluster, tmp_path
 ):
-    build_cube(tmp_path / "cube.zarr", LinearRegion())
-    path = tmp_path / "run"
-    path.mkdir()
-    (path / "config.yaml").write_text(CONFIG)
+    path = make_run(
+        tmp_path,
+        sample="{screening: 0.02, calibration: 0.05}",
+        trajectories=2,
+        execution=SLURM,
+    )
     here = shutil.copytree(path, tmp_path / "here")
     stages = (("screen",), ("simulate", "--parameters", "default"))
     for verb, *words in stages:

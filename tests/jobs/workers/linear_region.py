@@ -6,13 +6,16 @@ pixel has no weather and one too little forest.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import linear_model
 import numpy as np
+import pytest
 
+import ibis_dalec
 from ibis_dalec.inputs import generate_weather, harvard_normals
-from regions import Grid
+from regions import Grid, build_cube
 from regions.grid import Cells
 from regions.layout import DRIVERS, Layout, Shard
 from regions.windows import window_of, window_starts
@@ -21,6 +24,48 @@ GRID = Grid.from_bounds(-72.5, 42.0, -72.0, 42.5)  # 100 cells
 YEARS = (2001, 2003)
 NO_WEATHER, BARE = 7, 13  # positions of pixels with something amiss
 SD = 0.1
+
+
+CONFIG = """\
+name: a linear region
+seed: 11
+pixels:
+  source: region
+  cube: ../cube.zarr
+  sample: SAMPLE
+periods: {spinup: 2001, calibration: 2002, validation: 2003}
+streams: {gpp: {variance: given}, lai: {variance: given}}
+screening: {trajectories: TRAJECTORIES}
+calibration:
+  keep_draws: 50
+  blocks: [{streams: [gpp, lai], parameters: [vmax, p18]}]
+upscaling: {max_r_hat: null, candidates: 1, draws: DRAWS, folds: 3}
+execution: EXECUTION
+"""
+SERIAL = "{executor: serial, max_failed_fraction: 1}"
+
+
+def make_run(folder, *, sample, draws=2, trajectories=3, execution=SERIAL):
+    """Write a cube and a run folder beside it; returns the run folder."""
+    build_cube(folder / "cube.zarr", LinearRegion())
+    text = CONFIG.replace("SAMPLE", sample).replace("DRAWS", str(draws))
+    text = text.replace("TRAJECTORIES", str(trajectories))
+    path = folder / "run"
+    path.mkdir()
+    (path / "config.yaml").write_text(text.replace("EXECUTION", execution))
+    return path
+
+
+@contextmanager
+def linear_models():
+    """Put the linear model, and a quick calibration of it, in the real ones' place."""
+    import masm
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("simulate_batch", "simulate", "iterate_pixels"):
+            patch.setattr(ibis_dalec, name, getattr(linear_model, name))
+        patch.setattr(masm, "calibrate", quick_calibrate)
+        yield patch
 
 
 def truth():
