@@ -179,3 +179,26 @@ def test_pixels_off_the_grid_or_twice_in_a_cell_are_refused():
         MapGrid.of(twice)
     rounded = coordinates.astype("float32")
     assert MapGrid.of(rounded).bounds == MapGrid.of(coordinates).bounds
+
+
+def test_markup_in_a_name_stays_text_in_every_file(tmp_path):
+    """In tags (XML inside the GeoTIFF), in the catalogue (JSON) and in styles (XML)."""
+    evil = "<script>alert(1)</script>]]> & \"quoted\" 'x' <GDALMetadata>"
+    prediction, coordinates = region()
+    prediction = prediction.assign_coords(unit=("parameter", [evil, "g m-2"]))
+    files = upscale.write_maps(
+        tmp_path / "maps", prediction, coordinates, period=PERIOD, tags={"run": evil}
+    )
+    maps = [path for path in files if path.suffix == ".tif"]
+    assert maps
+    for path in maps:
+        with rasterio.open(path) as opened:
+            assert opened.tags()["run"] == evil
+            assert "AREA_OR_POINT" in opened.tags()
+    for path in (tmp_path / "maps").rglob("*.qml"):
+        root = ElementTree.parse(path).getroot()
+        assert not list(root.iter("script"))
+    for path in (tmp_path / "maps").rglob("*.json"):
+        json.loads(path.read_text())
+    with rasterio.open(next(path for path in maps if "p5" in path.name)) as opened:
+        assert opened.units[0] == evil
