@@ -196,7 +196,7 @@ def test_markup_in_a_name_stays_text_in_every_file(tmp_path):
             assert opened.tags()["run"] == evil
             assert "AREA_OR_POINT" in opened.tags()
     for path in (tmp_path / "maps").rglob("*.qml"):
-        root = ElementTree.parse(path).getroot()
+        root = ElementTree.parse(path).getroot()  # noqa: S314
         assert not list(root.iter("script"))
     for path in (tmp_path / "maps").rglob("*.json"):
         json.loads(path.read_text())
