@@ -1,13 +1,15 @@
 """Default calibration of two forests, with few runs: DISO in both periods.
 
     python -m benchmarks.sites --sites harvard hainich --runs 180 --seeds 1 2
+    python -m benchmarks.sites --method differential_evolution --runs 960
 
 Weather, GPP and LAI of towers are optional data beside the repository
 (``../shared/data``); without them the benchmark says so and ends. One joint block of
 ten parameters on GPP and LAI with the variance of the observed series; calibration
 2002-2005, validation 2006-2007. Scored on 8-day means are the model with default
 parameters, with the posterior mean, the best of the calibration's runs, and the mean
-of model runs at posterior draws.
+of model runs at posterior draws. Differential evolution looks for the best run alone,
+by the same likelihood.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ SITES = {
 }
 
 
-def config(site: str, seed: int, runs: int) -> str:
+def config(site: str, seed: int) -> str:
     """Return the text of a run's configuration."""
     return f"""name: {site}
 seed: {seed}
@@ -68,13 +70,11 @@ periods: {{spinup: 2001, calibration: 2002-2005, validation: 2006-2007}}
 model: {{spinup_cycles: 10}}
 streams: {{gpp: {{variance: series}}, lai: {{variance: series}}}}
 calibration:
-  method: emulator
-  options: {{max_runs: {runs}}}
   blocks: [{{streams: [gpp, lai], parameters: [{", ".join(PARAMETERS)}]}}]
 """
 
 
-def run_site(site: str, seed: int, runs: int) -> None:
+def run_site(site: str, seed: int, runs: int, method: str) -> None:
     """Calibrate and print one line for each set of parameters."""
     import masm
     from jobs.calibration import priors_of
@@ -84,7 +84,7 @@ def run_site(site: str, seed: int, runs: int) -> None:
     from jobs.sources import forcing_of, observations_of
 
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config.yaml").write_text(config(site, seed, runs))
+        (Path(folder) / "config.yaml").write_text(config(site, seed))
         run = open_run(Path(folder))
         pixel = run.pixels[0]
         forcing = forcing_of(run, pixel)
@@ -98,12 +98,16 @@ def run_site(site: str, seed: int, runs: int) -> None:
             streams,
             priors_of(run.config),
             seed=[seed, 0],
+            method=method,
             max_runs=runs,
+            n_predictive=0,
         )
         seconds = time.process_time() - start
         print(
             f"{site} seed {seed}: {result.n_model_runs} runs, {seconds:.0f} CPU s, "
-            f"{result.status} {result.reason} error {result.attrs['error']:.2f}"
+            f"{result.status} {result.reason} error "
+            f"{result.attrs.get('error', np.nan):.2f}, lowest cost "
+            f"{float(result.groups['runs']['cost'].min()):.1f}"
         )
         for what, found in _scores(run, forcing, observed, result, seed).items():
             print(f"  {what:<16} {found}", flush=True)
@@ -120,7 +124,7 @@ def _scores(
         [result.posterior[name].to_numpy().ravel() for name in PARAMETERS], axis=1
     )
     rng = np.random.default_rng(seed)
-    chosen = draws[rng.choice(len(draws), N_DRAWS, replace=False)]
+    chosen = draws[rng.choice(len(draws), N_DRAWS, replace=len(draws) < N_DRAWS)]
     best = [result.best[name] for name in PARAMETERS]
     theta = np.vstack([draws.mean(axis=0), best, chosen])
     settings = {
@@ -158,12 +162,15 @@ def main() -> None:
     parser.add_argument("--sites", nargs="+", choices=SITES, default=list(SITES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--runs", type=int, default=180)
+    parser.add_argument(
+        "--method", choices=("emulator", "differential_evolution"), default="emulator"
+    )
     asked = parser.parse_args()
     if not (DATA / "towers").exists():
         raise SystemExit(f"skipped: no tower data in {DATA}")
     for site in asked.sites:
         for seed in asked.seeds:
-            run_site(site, seed, asked.runs)
+            run_site(site, seed, asked.runs, asked.method)
 
 
 if __name__ == "__main__":
