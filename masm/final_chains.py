@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,11 +69,10 @@ def final_chains(
         n_burn=_N_BURN,
     )
     if split_gelman_rubin(chains.u) > DISAGREE:
-        known = chains.pooled[rng.choice(len(chains.pooled), 2000)]
         chains = hamiltonian_chains(
             density,
             surrogate,
-            np.concatenate([chains.u[:, -1], known]),
+            np.concatenate([chains.u[:, -1], _some_of(chains, rng)]),
             rng=rng,
             n_chains=n_chains,
             n_steps=2 * n_draws,
@@ -90,15 +89,22 @@ def _of_blocks(
     n_draws: int,
     rng: np.random.Generator,
 ) -> Chains:
-    sizes = {"n_chains": n_chains, "n_steps": n_draws, "n_burn": _N_BURN_BLOCKS}
-    chains = block_chains(density, starts, proposals, rng=rng, **sizes)
-    for thin in _LONGER:
-        if split_gelman_rubin(chains.u) < _AGREE:
-            break
-        known = chains.pooled[rng.choice(len(chains.pooled), 2000)]
-        starts = np.concatenate([chains.u[:, -1], known])
-        chains = block_chains(density, starts, proposals, rng=rng, thin=thin, **sizes)
-    return chains
+    def sample(starts: Array, thin: int) -> Chains:
+        return block_chains(
+            density,
+            starts,
+            proposals,
+            rng=rng,
+            n_chains=n_chains,
+            n_steps=n_draws,
+            n_burn=_N_BURN_BLOCKS,
+            thin=thin,
+        )
+
+    def onward(chains: Chains) -> Array:
+        return np.concatenate([chains.u[:, -1], _some_of(chains, rng)])
+
+    return _until_they_agree(sample, starts, onward)
 
 
 def _ensemble(
@@ -107,18 +113,33 @@ def _ensemble(
     n_draws: int,
     rng: np.random.Generator,
 ) -> Chains:
-    chains = ensemble_chains(
-        density, starts, rng=rng, n_steps=n_draws, n_burn=_N_BURN_ENSEMBLE
-    )
-    for thin in _LONGER:
-        if split_gelman_rubin(chains.u) < _AGREE:
-            break
-        chains = ensemble_chains(
+    def sample(starts: Array, thin: int) -> Chains:
+        return ensemble_chains(
             density,
-            chains.u[:, -1],
+            starts,
             rng=rng,
             n_steps=n_draws,
             n_burn=_N_BURN_ENSEMBLE,
             thin=thin,
         )
+
+    return _until_they_agree(sample, starts, lambda chains: chains.u[:, -1])
+
+
+def _until_they_agree(
+    sample: Callable[[Array, int], Chains],
+    starts: Array,
+    onward: Callable[[Chains], Array],
+) -> Chains:
+    """Chains from starts and a thinning; longer ones go on from where these ended."""
+    chains = sample(starts, 1)
+    for thin in _LONGER:
+        if split_gelman_rubin(chains.u) < _AGREE:
+            break
+        chains = sample(onward(chains), thin)
     return chains
+
+
+def _some_of(chains: Chains, rng: np.random.Generator) -> Array:
+    """Draws that proposals can be shaped by, (2000, n_parameters)."""
+    return chains.pooled[rng.choice(len(chains.pooled), 2000)]
