@@ -57,99 +57,139 @@ def open_store(path: Path, run: Run) -> zarr.Group:
 
 
 def _create(store: zarr.Group, run: Run) -> None:
-    from zarr.codecs import BloscCodec
-
-    packed = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
-    bounds, table = prior_bounds(run.config), parameters()
-    pixels, names = run.pixels, list(bounds)
-    streams = sampled_streams(run.config)
-    n, n_draws = len(pixels), run.config.calibration.keep_draws
     store.attrs.update({"title": run.config.name, "seed": run.config.seed})
     if parts := synthetic_parts(run):
         store.attrs["comment"] = parts
+    layout = _Layout(store, run)
+    layout.add_places(run)
+    layout.add_counts()
+    layout.add_summaries()
+    layout.add_errors()
+    layout.add_draws()
 
-    def add(name: str, dims: Sequence[str], dtype: str, fill: Any, **attrs: Any) -> Any:
-        sizes = {
-            "pixel": n,
-            "parameter": len(names),
-            "error_stream": len(streams),
+
+class _Layout:
+    """Arrays of an empty store.
+
+    Parameters
+    ----------
+    store : zarr.Group
+    run : Run
+        Whose pixels, parameters and streams give the dimensions.
+    """
+
+    def __init__(self, store: zarr.Group, run: Run):
+        from zarr.codecs import BloscCodec
+
+        self.store = store
+        self.packed = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+        self.bounds = prior_bounds(run.config)
+        self.streams = sampled_streams(run.config)
+        self.sizes = {
+            "pixel": len(run.pixels),
+            "parameter": len(self.bounds),
+            "error_stream": len(self.streams),
             "chain": N_CHAINS,
-            "draw": n_draws,
+            "draw": run.config.calibration.keep_draws,
         }
-        shape = [sizes[dim] for dim in dims]
-        chunks = [min(PIXELS_PER_CHUNK, n), *shape[1:]]
-        return store.create_array(
+
+    def add(
+        self, name: str, dims: Sequence[str], dtype: str, fill: Any, **attrs: Any
+    ) -> Any:
+        """Create an array over dimensions, pixels first."""
+        shape = [self.sizes[dim] for dim in dims]
+        return self.store.create_array(
             name,
             shape=shape,
-            chunks=tuple(chunks),
+            chunks=(min(PIXELS_PER_CHUNK, shape[0]), *shape[1:]),
             dtype=dtype,
             fill_value=fill,
-            compressors=packed,
+            compressors=self.packed,
             dimension_names=list(dims),
             attributes=attrs,
         )
 
-    def add_labels(name: str, labels: Sequence[str]) -> None:
-        array = store.create_array(
+    def add_labels(self, name: str, labels: Sequence[str]) -> None:
+        """Create a coordinate of texts."""
+        array = self.store.create_array(
             name, shape=(len(labels),), dtype="str", dimension_names=[name]
         )
         array[:] = np.array(labels, object)
 
-    add("pixel", ["pixel"], "i8", -1)[:] = np.array([pixel.id for pixel in pixels])
-    for name, unit in (
-        ("latitude", "degrees_north"),
-        ("longitude", "degrees_east"),
-        ("elevation", "m"),
-    ):
-        values = np.array([getattr(pixel, name) for pixel in pixels])
-        add(name, ["pixel"], "f8", np.nan, units=unit)[:] = values
-    meanings = " ".join(STATES)
-    add(
-        "state",
-        ["pixel"],
-        "i1",
-        0,
-        flag_values=list(range(len(STATES))),
-        flag_meanings=meanings,
-    )
-    add("collected_mtime", ["pixel"], "i8", -1, long_name="of posterior.nc, in ns")
-    add("minutes", ["pixel"], "f4", np.nan, units="min")
-    for name in ("n_model_runs", "n_failed_runs", "surrogate_rmse"):
-        add(name, ["pixel"], "f4", np.nan, units="1")
-    add_labels("parameter", names)
-    for number in NUMBERS:
-        add(number, ["pixel", "parameter"], "f4", np.nan)
-    add(
-        "at_bound",
-        ["pixel", "parameter"],
-        "i1",
-        0,
-        flag_values=[-1, 0, 1],
-        flag_meanings="low no high",
-    )
-    if streams:
-        add_labels("error_stream", streams)
-    for number in ERROR_NUMBERS if streams else ():
-        add(
-            f"error_scale_{number}",
-            ["pixel", "error_stream"],
-            "f4",
-            np.nan,
-            units="1",
-            long_name=f"{number} of the factor on the sd of errors",
+    def add_places(self, run: Run) -> None:
+        """Which pixels, and where."""
+        ids = np.array([pixel.id for pixel in run.pixels])
+        self.add("pixel", ["pixel"], "i8", -1)[:] = ids
+        for name, unit in (
+            ("latitude", "degrees_north"),
+            ("longitude", "degrees_east"),
+            ("elevation", "m"),
+        ):
+            values = np.array([getattr(pixel, name) for pixel in run.pixels])
+            self.add(name, ["pixel"], "f8", np.nan, units=unit)[:] = values
+
+    def add_counts(self) -> None:
+        """State of each pixel, and what it took."""
+        self.add(
+            "state",
+            ["pixel"],
+            "i1",
+            0,
+            flag_values=list(range(len(STATES))),
+            flag_meanings=" ".join(STATES),
         )
-    for name, (low, high) in bounds.items():
-        add(
-            name,
-            ["pixel", "chain", "draw"],
-            "f4",
-            np.nan,
-            units=table[name].unit,
-            long_name=table[name].description,
-            default=table[name].default,
-            prior_low=low,
-            prior_high=high,
+        self.add(
+            "collected_mtime", ["pixel"], "i8", -1, long_name="of posterior.nc, in ns"
         )
+        for name in COUNTS:
+            units = "min" if name == "minutes" else "1"
+            self.add(name, ["pixel"], "f4", np.nan, units=units)
+
+    def add_summaries(self) -> None:
+        """Of each parameter."""
+        dims = ["pixel", "parameter"]
+        self.add_labels("parameter", list(self.bounds))
+        for number in NUMBERS:
+            self.add(number, dims, "f4", np.nan)
+        self.add(
+            "at_bound",
+            dims,
+            "i1",
+            0,
+            flag_values=[-1, 0, 1],
+            flag_meanings="low no high",
+        )
+
+    def add_errors(self) -> None:
+        """Factors on errors of unknown size, where there are such errors."""
+        if not self.streams:
+            return
+        self.add_labels("error_stream", self.streams)
+        for number in ERROR_NUMBERS:
+            self.add(
+                f"error_scale_{number}",
+                ["pixel", "error_stream"],
+                "f4",
+                np.nan,
+                units="1",
+                long_name=f"{number} of the factor on the sd of errors",
+            )
+
+    def add_draws(self) -> None:
+        """Draws of each parameter."""
+        table = parameters()
+        for name, (low, high) in self.bounds.items():
+            self.add(
+                name,
+                ["pixel", "chain", "draw"],
+                "f4",
+                np.nan,
+                units=table[name].unit,
+                long_name=table[name].description,
+                default=table[name].default,
+                prior_low=low,
+                prior_high=high,
+            )
 
 
 def array_of(store: zarr.Group, name: str) -> zarr.Array:
