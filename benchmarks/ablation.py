@@ -80,7 +80,22 @@ def _no_slope(stack: ExitStack) -> None:
     ) -> Any:
         return ensemble_chains(density, starts[:n_chains], **options)
 
-    stack.enter_context(mock.patch("masm.adaptive.hamiltonian_chains", blind))
+    stack.enter_context(mock.patch("masm.final_chains.hamiltonian_chains", blind))
+
+
+def no_margins(stack: ExitStack) -> None:
+    """Leave the margins of chains as they are."""
+    from masm.marginals import Marginals
+
+    def same(draws: Array) -> Marginals:
+        zero, one = np.zeros(draws.shape[1]), np.ones(draws.shape[1])
+        return Marginals(zero, one, zero, one)
+
+    stack.enter_context(mock.patch("masm.marginals.Marginals.of", same))
+
+
+def _no_early_end(stack: ExitStack) -> None:
+    stack.enter_context(mock.patch("masm.gp._TOLERANCE", 1e-9))
 
 
 WITHOUT: dict[str, Callable[[ExitStack], None]] = {
@@ -93,6 +108,8 @@ WITHOUT: dict[str, Callable[[ExitStack], None]] = {
     "choice of kernel": _no_smooth_kernel,
     "bent axes": _no_bends,
     "gradient in the chains": _no_slope,
+    "normal margins of the chains": no_margins,
+    "early end of fits": _no_early_end,
 }
 
 
