@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -45,26 +46,44 @@ def follow(
     in_place : bool
         Whether a terminal may be drawn on.
     """
-    try:
+    with _ctrl_c() as ended:
         if in_place and sys.stdout.isatty():
-            _redraw(read, seconds)
+            _redraw(read, seconds, ended)
         else:
-            _repeat(read, seconds)
-    except KeyboardInterrupt as stop:
-        if type(stop) is not KeyboardInterrupt:  # a signal that asks to stop
-            raise
+            _repeat(read, seconds, ended)
 
 
-def _repeat(read: Callable[[], tuple[str, float, bool]], seconds: float) -> None:
+@contextmanager
+def _ctrl_c() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C sets.
+
+    An exception in its place may be raised where Python drops it (in a finalizer,
+    say), and the watching would go on.
+    """
+    ended = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield ended  # no signal comes here
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: ended.set())
+    try:
+        yield ended
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _repeat(
+    read: Callable[[], tuple[str, float, bool]], seconds: float, ended: threading.Event
+) -> None:
     text, _, busy = read()
     show(text)
-    while busy:
-        time.sleep(seconds)
+    while busy and not ended.wait(seconds):
         text, _, busy = read()
         show(text)
 
 
-def _redraw(read: Callable[[], tuple[str, float, bool]], seconds: float) -> None:
+def _redraw(
+    read: Callable[[], tuple[str, float, bool]], seconds: float, ended: threading.Event
+) -> None:
     from rich.console import Group
     from rich.live import Live
     from rich.text import Text
@@ -80,8 +99,7 @@ def _redraw(read: Callable[[], tuple[str, float, bool]], seconds: float) -> None
     first = read()
     with Live(drawn(*first), auto_refresh=False) as live:
         busy = first[2]
-        while busy:
-            time.sleep(seconds)
+        while busy and not ended.wait(seconds):
             latest = read()
             busy = latest[2]
             live.update(drawn(*latest), refresh=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -43,3 +45,24 @@ def test_watching_ends_when_nothing_is_left_to_wait_for(capsys):
     readings = iter([("half", 0.5, True), ("whole", 1.0, False), ("more", 1.0, True)])
     follow(lambda: next(readings), 0.0, in_place=True)
     assert capsys.readouterr().out.split() == ["half", "whole"]
+
+
+def test_ctrl_c_ends_the_watching_wherever_it_comes(capsys):
+    class Finalised:
+        """Where Python drops exceptions."""
+
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    n_readings = 0
+
+    def read():
+        nonlocal n_readings
+        n_readings += 1
+        assert n_readings < 9, "it goes on"
+        if n_readings == 3:
+            Finalised()
+        return "half", 0.5, True
+
+    follow(read, 0.001, in_place=False)
+    assert n_readings == 3
