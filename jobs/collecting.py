@@ -152,11 +152,13 @@ def _read_pixel(
     for j, name in enumerate(names):
         entry = summary["parameters"][name]
         for number in NUMBERS:
-            read[number][j] = np.nan if entry[number] is None else entry[number]
+            read[number][j] = _number(entry[number])
         read["at_bound"][j] = {"low": -1, "high": 1}.get(entry["at_bound"], 0)
     for j, name in enumerate(streams):
+        # A method that gives no posterior has found no factors.
+        entry = summary.get("error_scale", {}).get(name, {})
         for number in ERROR_NUMBERS:
-            read[f"error_scale_{number}"][j] = summary["error_scale"][name][number]
+            read[f"error_scale_{number}"][j] = _number(entry.get(number))
     for count in COUNTS:
         read[count] = summary[count]
     opened = h5f.open(os.fsencode(folder.posterior), h5f.ACC_RDONLY)
@@ -170,6 +172,10 @@ def _read_pixel(
     finally:
         opened.close()
     return read
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _lay_out(draws: np.ndarray, row: np.ndarray) -> None:

@@ -90,20 +90,18 @@ def write_failure(path: Path, reason: Reason, message: str, detail: str = "") ->
 
 def is_claimed(path: Path) -> bool:
     """Tell whether a living process works on the pixel."""
-    if not _read(path) or is_abandoned(path):
-        return False
-    try:
-        # A sign of life from the future is none either: the clock was set back.
-        return abs(time.time() - path.stat().st_mtime) < STALE_AFTER
-    except FileNotFoundError:
-        return False
+    return bool(_read(path)) and not is_abandoned(path) and _shows_life(path)
 
 
 def is_being_claimed(path: Path) -> bool:
     """Tell whether a hidden file is a claim that a living process is just making."""
-    if not path.name.startswith(".running.") or is_abandoned(path):
-        return False
+    is_half_made = path.name.startswith(".running.")
+    return is_half_made and not is_abandoned(path) and _shows_life(path)
+
+
+def _shows_life(path: Path) -> bool:
     try:
+        # A sign of life from the future is none either: the clock was set back.
         return abs(time.time() - path.stat().st_mtime) < STALE_AFTER
     except FileNotFoundError:
         return False

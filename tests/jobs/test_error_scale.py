@@ -113,3 +113,19 @@ def test_a_run_with_errors_of_unknown_size_keeps_their_factors(
         )
     )
     assert collected().sel(error_stream="gpp") == pytest.approx(found["gpp"]["mean"])
+
+
+def test_a_point_without_factors_is_collected_and_not_taken_for_damaged(
+    run_path, edit, masm_command, small_process_model
+):
+    edit(run_path, "gpp: {variance: given}", "gpp: {variance: sampled}")
+    edit(run_path, "method: published", "method: nelder_mead")
+    text = (run_path / "config.yaml").read_text()
+    options = next(line for line in text.splitlines() if "n_iterations" in line)
+    edit(run_path, options, "  options: {max_runs: 120}")
+    done = masm_command("calibrate", run_path)
+    assert done.exit_code == 0, done.output
+    assert "1 of 1 pixels (100%), 1 new" in masm_command("collect", run_path).output
+    with xr.open_zarr(run_path / "posteriors.zarr", chunks=None) as store:
+        assert np.isfinite(store["mean"]).all()
+        assert np.isnan(store["error_scale_sd"].sel(error_stream="gpp")).all()
