@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.spatial.distance import cdist
 
 import masm
 from benchmarks.metrics import distance
 from benchmarks.targets import make
 from masm.batches import density_of
-from masm.failures import in_a_region, log_chance_to_run
+from masm.failures import log_chance_to_run
 from masm.priors import as_priors
 from masm.problem import Problem, Runs
 from masm.verdict import Verdict
@@ -23,7 +24,7 @@ def test_accidents_say_nothing_of_where_they_happened():
     u = rng.random((120, 4))
     for share in (0.03, 0.1):
         runs = runs_of(u, rng.random(120) > share)
-        assert not in_a_region(runs.u, runs.ok)
+        assert log_chance_to_run(runs) is None
         prior = as_priors({f"p{i}": (0, 1) for i in range(4)})
         problem = Problem(prior, prior.names, lambda theta: theta)
 
@@ -41,7 +42,7 @@ def test_the_border_of_a_region_is_found_between_the_runs_on_its_sides():
     new = rng.random((2000, 3))
     beyond = new[:, 0] + 0.5 * new[:, 1] - 1.0
     chance = np.exp(log_chance(new))
-    assert np.all((chance > 0.0) & (chance < 1.0))
+    assert np.all((chance > 0.0) & (log_chance(new) < 0.0))
     assert chance[beyond < -0.15].min() > 0.5
     assert chance[beyond > 0.15].max() < 0.5
     assert np.mean((chance > 0.5) == (beyond < 0.0)) > 0.94
@@ -50,6 +51,23 @@ def test_the_border_of_a_region_is_found_between_the_runs_on_its_sides():
     assert np.mean((cut > 0.02) & (cut < 0.98)) < 0.1
     # In the good part it is next to flat.
     assert np.ptp(np.log(chance[beyond < -0.3])) < 0.3
+
+
+def test_failures_beside_good_runs_are_of_a_region_where_a_border_parts_them():
+    """Runs crowd at the border: most neighbours of a failure are good."""
+    rng = np.random.default_rng(1)
+    u = rng.random((80, 6))
+    u[:60] = 0.5 + 0.1 * rng.standard_normal((60, 6))
+    ok = (u - 0.5) @ np.ones(6) < 0.25
+    failed = np.flatnonzero(~ok)
+    gap = cdist(u[failed], u)
+    gap[np.arange(len(failed)), failed] = np.inf
+    nearest = np.argsort(gap, axis=1)[:, :3]
+    assert np.mean(~ok[nearest]) < 0.35
+    log_chance = log_chance_to_run(runs_of(u, ok))
+    assert np.mean((log_chance(u) > np.log(0.5)) == ok) > 0.9
+    # The same failures at other places are accidents.
+    assert log_chance_to_run(runs_of(u, rng.permutation(ok))) is None
 
 
 def test_a_posterior_at_the_border_of_a_region_is_the_truncated_one():
