@@ -117,7 +117,7 @@ def sample(
         )
     if more_runs < 0:
         raise InputError(f"more_runs is {more_runs}", wanted="0 or more")
-    n_initial = min(max(5 * d, 32), max_runs // 2)
+    n_initial = min(max(4 * d, 32), max_runs // 2)
     if batch_size is None:
         batch_size = math.ceil((max_runs - n_initial) / (_N_BATCHES - 1))
     if n_draws is None:

@@ -134,7 +134,7 @@ def choose_batch(
         share = 0.6 if settled else 0.25
         # A series tells of its surroundings what a bare cost cannot.
         if isinstance(surrogate, SeriesEmulator):
-            share *= 0.5
+            share *= 0.25
         n_far = max(1, round(share * size))
         chosen.extend(explorer.elsewhere(candidates, population, n_far, rng))
     start = np.array(chosen)[:size]

@@ -26,7 +26,7 @@ _BLOCK = 256
 
 
 class CompiledProcesses:
-    """Processes of a linear or constant mean at the same points, for fast use.
+    """Processes at the same points, for fast use.
 
     Parameters
     ----------
@@ -43,22 +43,29 @@ class CompiledProcesses:
         self._alpha = np.empty((k, n))
         self._signal = np.empty(k)
         self._gaussian = np.array([gp.kernel_name == "gaussian" for gp in processes])
+        # Coefficients of the trends, and their prior variances by degree.
         self._coefficients = np.zeros((k, 1 + d))
-        self._coefficient_variance = np.zeros((k, 1 + d))
-        self._trend = np.zeros((k, 1 + d, n))
+        self._second = np.zeros((k, d, d))
+        self._degrees = np.zeros((k, 3))
         self._scale = np.array([[gp.y_mean, gp.y_scale] for gp in processes])
         self._inverse = np.zeros((k, n, n))
         self._uncertain = np.array([j not in certain for j in range(k)])
         self._middle = np.stack([first.trend.center, first.trend.spread])
+        self._centred = np.ascontiguousarray(
+            ((first.x - first.trend.center) / first.trend.spread).T
+        )
+        upper = np.triu_indices(d)
         for j, gp in enumerate(processes):
             self._inverse_length[j] = 1.0 / gp.hyper.length_scales
             self._x[j] = (gp.x * self._inverse_length[j]).T
             self._alpha[j] = gp.alpha
             self._signal[j] = gp.hyper.signal_variance
-            m = len(gp.coefficients)
-            self._coefficients[j, :m] = gp.coefficients
-            self._coefficient_variance[j, :m] = gp._coefficient_variance
-            self._trend[j, :m] = (gp.trend.basis(gp.x) * gp._coefficient_variance).T
+            m = gp.trend.n_first
+            self._coefficients[j, :m] = gp.coefficients[:m]
+            self._degrees[j, :2] = gp._coefficient_variance[[0, m - 1]] * [1, m > 1]
+            if gp.trend.curved:
+                self._second[j][upper] = gp.coefficients[m:]
+                self._degrees[j, 2] = gp.hyper.curvature_variance
             if self._uncertain[j]:
                 inverse, _ = linalg.lapack.dtrtri(gp._factor, lower=1)
                 self._inverse[j] = np.tril(inverse).T
@@ -79,8 +86,8 @@ class CompiledProcesses:
         _cross(
             *self._arguments(
                 u,
-                self._trend,
-                self._coefficient_variance,
+                self._centred,
+                self._degrees,
                 self._uncertain,
                 part,
                 own,
@@ -116,6 +123,7 @@ class CompiledProcesses:
             self._signal,
             self._gaussian,
             self._coefficients,
+            self._second,
             self._middle,
             self._scale,
             *more,
@@ -136,11 +144,14 @@ def _squared(point, x, inverse_length, squared):  # pragma: no cover - compiled
 
 @njit(cache=True, fastmath=FAST)
 def _mean_of_trend(
-    point, coefficients, middle, y_mean, y_scale, inner
+    z, coefficients, second, y_mean, y_scale, inner
 ):  # pragma: no cover - compiled
     total = inner + coefficients[0]
-    for j in range(point.size):
-        total += coefficients[1 + j] * (point[j] - middle[0, j]) / middle[1, j]
+    for i in range(z.size):
+        slope = coefficients[1 + i]
+        for j in range(i, z.size):
+            slope += second[i, j] * z[j]
+        total += slope * z[i]
     return y_mean + y_scale * total
 
 
@@ -160,28 +171,49 @@ def _kernel(
 
 @njit(cache=True, fastmath=FAST)
 def _mean(
-    u, x, inverse_length, alpha, signal, gaussian, coefficients, middle, scale, mean
-):  # pragma: no cover - compiled
+    u, x, inverse_length, alpha, signal, gaussian, coefficients, second, middle, scale,
+    mean,
+):  # fmt: skip # pragma: no cover - compiled
     n_processes, _, n = x.shape
     kernel = np.empty(n)
     for point in range(u.shape[0]):
+        z = (u[point] - middle[0]) / middle[1]
         for k in range(n_processes):
             _kernel(u[point], x[k], inverse_length[k], signal[k], gaussian[k], kernel)
             inner = 0.0
             for i in range(n):
                 inner += kernel[i] * alpha[k, i]
             mean[k, point] = _mean_of_trend(
-                u[point], coefficients[k], middle, scale[k, 0], scale[k, 1], inner
+                z, coefficients[k], second[k], scale[k, 0], scale[k, 1], inner
             )
 
 
 @njit(cache=True, fastmath=FAST)
+def _products(z, centred, first, squares):  # pragma: no cover - compiled
+    """Sums over parameters of z x, and of the squares of that."""
+    for i in range(first.size):
+        first[i] = squares[i] = 0.0
+    for j in range(z.size):
+        for i in range(first.size):
+            product = z[j] * centred[j, i]
+            first[i] += product
+            squares[i] += product * product
+
+
+@njit(cache=True, fastmath=FAST)
 def _cross(
-    u, x, inverse_length, alpha, signal, gaussian, coefficients, middle, scale,
-    trend, coefficient_variance, uncertain, mean, own, cross,
+    u, x, inverse_length, alpha, signal, gaussian, coefficients, second, middle, scale,
+    centred, degrees, uncertain, mean, own, cross,
 ):  # fmt: skip # pragma: no cover - compiled
     n_processes, d, n = x.shape
+    first, squares = np.empty(n), np.empty(n)
     for point in range(u.shape[0]):
+        z = (u[point] - middle[0]) / middle[1]
+        _products(z, centred, first, squares)
+        length = fourth = 0.0
+        for j in range(d):
+            length += z[j] * z[j]
+            fourth += z[j] ** 4
         for k in range(n_processes):
             kernel = cross[k, point]
             _kernel(u[point], x[k], inverse_length[k], signal[k], gaussian[k], kernel)
@@ -189,28 +221,29 @@ def _cross(
             for i in range(n):
                 inner += kernel[i] * alpha[k, i]
             mean[k, point] = _mean_of_trend(
-                u[point], coefficients[k], middle, scale[k, 0], scale[k, 1], inner
+                z, coefficients[k], second[k], scale[k, 0], scale[k, 1], inner
             )
             if not uncertain[k]:
                 continue
-            own[k, point] = signal[k] + coefficient_variance[k, 0]
+            constant, linear, half = degrees[k, 0], degrees[k, 1], 0.5 * degrees[k, 2]
+            own[k, point] = signal[k] + constant + linear * length
+            own[k, point] += half * (length * length + fourth)
+            # The sum over pairs z_a z_b x_a x_b, a <= b, without its terms.
             for i in range(n):
-                kernel[i] += trend[k, 0, i]
-            for j in range(d):
-                z = (u[point, j] - middle[0, j]) / middle[1, j]
-                own[k, point] += coefficient_variance[k, 1 + j] * z * z
-                for i in range(n):
-                    kernel[i] += trend[k, 1 + j, i] * z
+                product = first[i]
+                kernel[i] += constant + linear * product
+                kernel[i] += half * (product * product + squares[i])
 
 
 @njit(cache=True, fastmath=FAST)
 def _gradient(
-    u, x, inverse_length, alpha, signal, gaussian, coefficients, middle, scale,
+    u, x, inverse_length, alpha, signal, gaussian, coefficients, second, middle, scale,
     mean, gradient,
 ):  # fmt: skip # pragma: no cover - compiled
     n_processes, d, n = x.shape
     pull = np.empty(n)
     for point in range(u.shape[0]):
+        z = (u[point] - middle[0]) / middle[1]
         for k in range(n_processes):
             _squared(u[point], x[k], inverse_length[k], pull)
             inner = 0.0
@@ -225,7 +258,7 @@ def _gradient(
                     inner += decay * (1.0 + root + root * root / 3.0)
                     pull[i] = decay * (5.0 / 3.0) * (1.0 + root)
             mean[k, point] = _mean_of_trend(
-                u[point], coefficients[k], middle, scale[k, 0], scale[k, 1], inner
+                z, coefficients[k], second[k], scale[k, 0], scale[k, 1], inner
             )
             for j in range(d):
                 at = u[point, j] * inverse_length[k, j]
@@ -233,5 +266,7 @@ def _gradient(
                 for i in range(n):
                     total += pull[i] * (x[k, j, i] - at)
                 total = total * inverse_length[k, j]
-                total += coefficients[k, 1 + j] / middle[1, j]
-                gradient[k, point, j] = scale[k, 1] * total
+                slope = coefficients[k, 1 + j] + second[k, j, j] * z[j]
+                for i in range(d):
+                    slope += (second[k, i, j] if i <= j else second[k, j, i]) * z[i]
+                gradient[k, point, j] = scale[k, 1] * (total + slope / middle[1, j])

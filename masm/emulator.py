@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ from masm.gp import GaussianProcess
 from masm.kernels import KernelName
 from masm.likelihood import GaussianLikelihood
 from masm.problem import Runs
+from masm.trend import MeanName
+from masm.whole_units import WholeUnits
 
 Array = NDArray[np.float64]
 
@@ -45,15 +48,18 @@ _FAR_NOISE = 0.1
 _REFIT_GROWTH = 1.25
 _AFRESH_GROWTH = 2.0
 # The first components matter most: parameters are bent so that they become smooth,
-# and their kernel is chosen at every fit.
+# and their kind is chosen at every fit.
 _N_LEADING = 4
 _BENDING_STEPS = 12
 _KERNELS: tuple[KernelName, ...] = ("gaussian", "matern52")
+_MEANS: tuple[MeanName, ...] = ("linear", "quadratic")
 # Steps of a fit before and after the bending.
 _FIT_STEPS = 25
 # The emulator's variance widens the likelihood up to that of one observation:
 # without a limit, places where nothing is known would become likely.
 _MOST_VARIANCE = 1.0
+# Where the standard deviation of the cost is larger than this nothing is known.
+_KNOWN = 15.0
 # A score's variance below this is nothing beside an observation's, which is one.
 _CERTAIN = 0.01
 
@@ -95,11 +101,18 @@ class SeriesEmulator:
     ----------
     likelihood : its whitened residuals are emulated
     n_parameters : of the problem
+    units : whole units by which parameters might act; none by default
     """
 
-    def __init__(self, likelihood: GaussianLikelihood, n_parameters: int):
+    def __init__(
+        self,
+        likelihood: GaussianLikelihood,
+        n_parameters: int,
+        units: WholeUnits | None = None,
+    ):
         self.likelihood = likelihood
         self.d = n_parameters
+        self.units = WholeUnits.none(n_parameters) if units is None else units
         self.processes: list[GaussianProcess] = []
         self.warp = Warp.none(n_parameters)
         self.n_fitted = 0
@@ -147,23 +160,26 @@ class SeriesEmulator:
         afresh = len(u) >= _AFRESH_GROWTH * self.n_afresh
         if afresh:
             self.n_afresh = len(u)
-        x = self.warp(u)
+        x = self._inputs(u)
         processes = []
         n_leading = min(_N_LEADING, outputs.shape[1] - 1)
         for j, y in enumerate(outputs.T):
-            fits = []
+            fits, kinds = [], list(product(_MEANS, _KERNELS))
             if not afresh and j < len(self.processes):
+                known = self.processes[j]
                 fits = [
-                    self.processes[j].refit(
+                    known.refit(
                         x=x, y=y, extra_variance=extra, max_iterations=_FIT_STEPS
                     )
                 ]
+                kinds = [kind for kind in kinds if _akin(known, *kind)]
             if not fits or j < n_leading:
-                fits += _fits(x, y, extra, rng, n_starts=1 if fits else 2)
+                fits += _fits(x, y, extra, rng, kinds, n_starts=1 if fits else 2)
             processes.append(max(fits, key=lambda gp: gp.log_posterior))
         leading = processes[:n_leading]
-        self.warp = shared_bends(leading, u, self.warp, _BENDING_STEPS)
-        x = self.warp(u)
+        self.warp = shared_bends(leading, self.units(u), self.warp, _BENDING_STEPS)
+        self.units = self.units.likelier(leading, u, self.warp)
+        x = self._inputs(u)
         for gp, y in zip(processes, outputs.T, strict=True):
             gp.refit(x=x, y=y, extra_variance=extra, max_iterations=_FIT_STEPS)
         self.processes = processes
@@ -178,7 +194,7 @@ class SeriesEmulator:
         outputs = self._outputs(cost, whitened)
         extra = self._far_variance(cost)
         for j, gp in enumerate(self.processes):
-            gp.append(self.warp(u), outputs[:, j], extra_variance=extra)
+            gp.append(self._inputs(u), outputs[:, j], extra_variance=extra)
         self._fast = None
 
     def _outputs(self, cost: Array, whitened: Array) -> Array:
@@ -191,12 +207,16 @@ class SeriesEmulator:
         out = np.sqrt(np.maximum(cost - self.best, 0.0)) - np.sqrt(4.0 * self.d)
         return np.asarray((_FAR_NOISE * np.maximum(out, 0.0)) ** 2)
 
+    def _inputs(self, u: Array) -> Array:
+        """What the processes see of points of the cube, (n_points, n_parameters)."""
+        return self.warp(self.units(u))
+
     # -- use ------------------------------------------------------------------
 
     # The variance of the left-out part is taken as zero here: it is a large number
     # (every observation's noise) with a small error, and would only be rewarded.
     def _predict(self, u: Array) -> tuple[Array, Array]:
-        return self._compiled.predict(self.warp(u))
+        return self._compiled.predict(self._inputs(u))
 
     @property
     def _compiled(self) -> CompiledProcesses:
@@ -234,25 +254,29 @@ class SeriesEmulator:
         return self._density(hopeful=True)(u)
 
     def _density(self, *, hopeful: bool) -> Callable[[Array], Array]:
-        compiled, warp, jagged = self._compiled, self.warp, self.jagged[:, None]
+        compiled, jagged = self._compiled, self.jagged[:, None]
+        warp, units = self.warp, self.units
 
         def log_density(u: Array) -> Array:
-            mean, variance = compiled.predict(warp(u))
+            mean, variance = compiled.predict(warp(units(u)))
             variance += jagged
             limited = variance / (1.0 + variance / _MOST_VARIANCE)
             size = np.log1p(limited if hopeful else variance)
-            return np.asarray(-0.5 * np.sum(mean**2 / (1.0 + limited) + size, axis=0))
+            cost = np.sum(mean**2 / (1.0 + limited) + size, axis=0)
+            if not hopeful:
+                cost += _distrust(mean, variance)
+            return np.asarray(-0.5 * cost)
 
         return log_density
 
     def rough(self, u: Array) -> Array:
         """Approximate log density, cheap: the variance as `lead` found it, (n,)."""
-        mean = self._compiled.mean(self.warp(u))
+        mean = self._compiled.mean(self._inputs(u))
         return np.asarray(-0.5 * self._weight @ mean**2)
 
     def slope(self, u: Array) -> tuple[Array, Array]:
         """`rough`, (n_points,), and its gradient, (n_points, n_parameters)."""
-        mean, change = self._compiled.gradient(self.warp(u))
+        mean, change = self._compiled.gradient(self._inputs(u))
         total = np.einsum("kn,knj->nj", self._weight[:, None] * mean, change)
         rough = -0.5 * self._weight @ mean**2
         return rough, np.asarray(-total * self.warp.gradient(u))
@@ -264,7 +288,7 @@ class SeriesEmulator:
 
     def cost(self, u: Array) -> Array:
         """Best guess of -2 log likelihood, (n_points,)."""
-        return np.asarray(np.sum(self._compiled.mean(self.warp(u)) ** 2, axis=0))
+        return np.asarray(np.sum(self._compiled.mean(self._inputs(u)) ** 2, axis=0))
 
     @property
     def jagged(self) -> Array:
@@ -285,7 +309,7 @@ class SeriesEmulator:
         """
         total = -self.cost(u) * np.ones((n_draws, 1))
         for gp, jagged in zip(self.processes, self.jagged, strict=True):
-            drawn = gp.sample(self.warp(u), n_draws, rng)
+            drawn = gp.sample(self._inputs(u), n_draws, rng)
             drawn += np.sqrt(jagged) * rng.standard_normal(drawn.shape)
             total += drawn**2
         return -total
@@ -294,12 +318,12 @@ class SeriesEmulator:
         """Costs by functions drawn from the emulator, (n_draws, n_points)."""
         total = np.zeros((n_draws, len(u)))
         for gp in self.processes:
-            total += gp.sample(self.warp(u), n_draws, rng) ** 2
+            total += gp.sample(self._inputs(u), n_draws, rng) ** 2
         return total
 
     def information(self, pool: Array, reference: Array) -> list[Information]:
         """Covariances that say what a run at a pool point tells of the reference."""
-        both = self.warp(np.vstack([pool, reference]))
+        both = self._inputs(np.vstack([pool, reference]))
         found = []
         for gp in self.processes:
             mean, covariance = gp.predict_covariance(both)
@@ -311,16 +335,34 @@ class SeriesEmulator:
         return found
 
 
+def _distrust(mean: Array, variance: Array) -> Array:
+    """Cost of what is not known, (n_points,); zero where the cost is known."""
+    sd = np.sqrt(np.sum(4.0 * mean**2 * variance + 2.0 * variance**2, axis=0))
+    return np.asarray(np.maximum(sd - _KNOWN, 0.0))
+
+
+def _akin(gp: GaussianProcess, mean: MeanName, kernel: KernelName) -> bool:
+    """Whether a kind differs in one thing at most."""
+    return mean == gp.mean_name or kernel == gp.kernel_name
+
+
 def _fits(
-    x: Array, y: Array, extra: Array, rng: np.random.Generator, *, n_starts: int
+    x: Array,
+    y: Array,
+    extra: Array,
+    rng: np.random.Generator,
+    kinds: list[tuple[MeanName, KernelName]],
+    *,
+    n_starts: int,
 ) -> list[GaussianProcess]:
-    """Fits with each kernel, for the likelier to be kept.
+    """Fits of each kind, for the likeliest to be kept.
 
     Sums over many days are usually smooth enough for the Gaussian kernel, which
-    then needs half as many runs; thresholds in a model call for the Matern.
+    then needs half as many runs; thresholds in a model call for the Matern. Where
+    runs are few in many dimensions, second-order terms foretell what lies between.
     """
     return [
-        GaussianProcess(kernel=kernel).fit(
+        GaussianProcess(mean=mean, kernel=kernel).fit(
             x,
             y,
             rng=rng,
@@ -328,5 +370,5 @@ def _fits(
             n_starts=n_starts,
             max_iterations=_FIT_STEPS,
         )
-        for kernel in _KERNELS
+        for mean, kernel in kinds
     ]

@@ -21,10 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from masm.emulator import _MOST_COMPONENTS, _MOST_VARIANCE, Basis, SeriesEmulator
+from masm.emulator import (
+    _MOST_COMPONENTS,
+    _MOST_VARIANCE,
+    Basis,
+    SeriesEmulator,
+    _distrust,
+)
 from masm.error_scale import ErrorScale, draw_from_grid
 from masm.likelihood import GaussianLikelihood
 from masm.problem import Runs
+from masm.whole_units import WholeUnits
 
 Array = NDArray[np.float64]
 
@@ -38,8 +45,13 @@ class ScaledEmulator(SeriesEmulator):
     n_parameters : of the problem
     """
 
-    def __init__(self, likelihood: GaussianLikelihood, n_parameters: int):
-        super().__init__(likelihood, n_parameters)
+    def __init__(
+        self,
+        likelihood: GaussianLikelihood,
+        n_parameters: int,
+        units: WholeUnits | None = None,
+    ):
+        super().__init__(likelihood, n_parameters, units)
         self.n_rests = len(likelihood.observed)
         self.scales = [
             series.scale or ErrorScale(1.0, 1.0, series.n_obs)
@@ -104,7 +116,8 @@ class ScaledEmulator(SeriesEmulator):
     # -- use ----------------------------------------------------------------
 
     def _density(self, *, hopeful: bool) -> Callable[[Array], Array]:
-        compiled, warp, jagged = self._compiled, self.warp, self.jagged[:, None]
+        compiled, jagged = self._compiled, self.jagged[:, None]
+        warp, units = self.warp, self.units
         parts = [
             _StreamDensity(scale, unit, self._owner == j, hopeful=hopeful)
             for j, (scale, unit) in enumerate(
@@ -113,18 +126,20 @@ class ScaledEmulator(SeriesEmulator):
         ]
 
         def log_density(u: Array) -> Array:
-            mean, variance = compiled.predict(warp(u))
+            mean, variance = compiled.predict(warp(units(u)))
             variance += jagged
             total = np.zeros(len(u))
             for part in parts:
                 total += part(mean, variance)
+            if not hopeful:
+                total -= 0.5 * _distrust(mean, variance)
             return total
 
         return log_density
 
     def cost(self, u: Array) -> Array:
         """Best guess of -2 log likelihood, (n_points,)."""
-        return self._cost_of(self._compiled.mean(self.warp(u)) ** 2)
+        return self._cost_of(self._compiled.mean(self._inputs(u)) ** 2)
 
     def _cost_of(self, squared: Array) -> Array:
         """Cost of squared outputs of the processes, (n_processes, ...)."""
@@ -149,7 +164,7 @@ class ScaledEmulator(SeriesEmulator):
     def _sampled(
         self, u: Array, n_draws: int, rng: np.random.Generator, noise: Array
     ) -> Array:
-        x = self.warp(u)
+        x = self._inputs(u)
         drawn = np.stack([gp.sample(x, n_draws, rng) for gp in self.processes])
         drawn += np.sqrt(noise)[:, None, None] * rng.standard_normal(drawn.shape)
         return self._cost_of(drawn**2)
@@ -158,12 +173,12 @@ class ScaledEmulator(SeriesEmulator):
 
     def rough(self, u: Array) -> Array:
         """Approximate log density: any size of errors, typical variance, (n,)."""
-        mean = self._compiled.mean(self.warp(u))
+        mean = self._compiled.mean(self._inputs(u))
         return self._rough_and_pull(mean)[0]
 
     def slope(self, u: Array) -> tuple[Array, Array]:
         """`rough`, (n_points,), and its gradient, (n_points, n_parameters)."""
-        mean, change = self._compiled.gradient(self.warp(u))
+        mean, change = self._compiled.gradient(self._inputs(u))
         rough, pull = self._rough_and_pull(mean)
         total = np.einsum("kn,knj->nj", pull, change)
         return rough, np.asarray(-total * self.warp.gradient(u))

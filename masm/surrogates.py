@@ -12,6 +12,7 @@ from masm.cost_surrogate import CostSurrogate
 from masm.emulator import SeriesEmulator
 from masm.problem import Problem, Runs
 from masm.scaled_emulator import ScaledEmulator
+from masm.whole_units import WholeUnits
 
 Array = NDArray[np.float64]
 
@@ -45,6 +46,6 @@ def surrogate_for(problem: Problem) -> Surrogate:
     """Emulate the series where there are any, else the cost."""
     if problem.likelihood is None:
         return CostSurrogate(problem.n_parameters)
-    if problem.likelihood.scales:
-        return ScaledEmulator(problem.likelihood, problem.n_parameters)
-    return SeriesEmulator(problem.likelihood, problem.n_parameters)
+    kind = ScaledEmulator if problem.likelihood.scales else SeriesEmulator
+    units = WholeUnits.of(problem)
+    return kind(problem.likelihood, problem.n_parameters, units)

@@ -102,12 +102,15 @@ def test_what_is_impossible_is_never_entered():
     assert inside.mean() > 0.99
 
 
+@pytest.mark.parametrize("mean", ["linear", "quadratic"])
 @pytest.mark.parametrize("kernel", ["gaussian", "matern52"])
-def test_compiled_processes_predict_what_the_processes_do(kernel):
+def test_compiled_processes_predict_what_the_processes_do(kernel, mean):
     rng = np.random.default_rng(2)
     x = rng.random((40, 3))
     outputs = [np.sin(4 * x[:, 0]) + x[:, 1], x[:, 2] ** 2 - x[:, 0]]
-    processes = [GaussianProcess(kernel=kernel).fit(x, y, rng=rng) for y in outputs]
+    processes = [
+        GaussianProcess(mean=mean, kernel=kernel).fit(x, y, rng=rng) for y in outputs
+    ]
     compiled = CompiledProcesses(processes, certain={1})
     u = rng.random((300, 3))
     mean, variance = compiled.predict(u)
