@@ -90,9 +90,12 @@ def spread_points(problem: Problem, n: int, rng: np.random.Generator) -> Array:
     return best
 
 
-def n_drawn(size: int) -> int:
-    """How many points of a batch are plain posterior draws."""
-    return max(2, size // 6)
+def n_drawn(size: int, *, reached: bool = True) -> int:
+    """How many points of a batch are plain draws, of the posterior once it is reached.
+
+    Before, draws of a flatter one lead down to it, and nothing else does.
+    """
+    return max(2, size // 6 if reached else size // 2)
 
 
 def choose_batch(
@@ -127,8 +130,9 @@ def choose_batch(
     free = density_of(problem, lambda u: np.zeros(len(u)), runs)
     candidates = explorer.candidates(rng)
     candidates = candidates[free(candidates) > -1.0]
-    chosen.extend(population[rng.choice(len(population), n_drawn(size), False)])
-    if len(candidates) > size:
+    n = n_drawn(size, reached=surrogate.reached)
+    chosen.extend(population[rng.choice(len(population), n, False)])
+    if surrogate.reached and len(candidates) > size:
         if lost:
             chosen.extend(explorer.best(candidates, max(1, size // 3)))
         share = 0.6 if settled else 0.25

@@ -218,6 +218,11 @@ class CostSurrogate:
 
     # -- use ------------------------------------------------------------------
 
+    @property
+    def reached(self) -> bool:
+        """Whether enough runs lie within the posterior's reach."""
+        return self.temperature <= 1.0
+
     def log_density(self, u: Array) -> Array:
         """Log likelihood, a little flattened by the surrogate's uncertainty."""
         mean, sd = self._known(u)

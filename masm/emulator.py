@@ -119,6 +119,8 @@ class SeriesEmulator:
         self.n_afresh = 0
         self.certain: set[int] = set()
         self.n_rests = 1
+        # A series tells where the posterior is from the first.
+        self.reached = True
         self._fast: CompiledProcesses | None = None
 
     # -- training -----------------------------------------------------------

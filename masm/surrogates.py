@@ -20,6 +20,10 @@ Array = NDArray[np.float64]
 class Surrogate(Protocol):
     """What the loop needs to know of a surrogate."""
 
+    @property
+    def reached(self) -> bool:
+        """Whether runs have come to where the posterior is."""
+
     def update(self, runs: Runs, rng: np.random.Generator) -> None:
         """Take in all runs, cheaply."""
 
