@@ -97,3 +97,33 @@ def joint_of(
     streams = dict.fromkeys(name for step in steps for name in step.streams)
     groups = [[priors.names.index(name) for name in s.parameters] for s in steps]
     return [Block(tuple(streams), priors.names)], groups
+
+
+def caution(steps: Sequence[Sequence[str]]) -> str:
+    """What to know of intervals that came from blocks, one after the other.
+
+    The shares are of `benchmarks.sbc`: 200 truths of the process model's twin.
+
+    Parameters
+    ----------
+    steps : the parameters of each block, in order
+
+    Returns
+    -------
+    str
+        Empty where no block holds what an earlier one has calibrated.
+    """
+    held = [
+        name
+        for i, names in enumerate(steps[:-1])
+        for name in names
+        if any(name not in later for later in steps[i + 1 :])
+    ]
+    if not held:
+        return ""
+    return (
+        f"Stepwise blocks: {', '.join(dict.fromkeys(held))} stay at their means while "
+        "later streams settle the rest, so that intervals are too narrow. In a test "
+        "with known truths 90 % intervals held 82 % of them, 68 to 73 % in the "
+        "parameters held. One block of all streams has right intervals with fewer runs."
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from masm.assembly import assemble, draws_of
-from masm.blocks import Block, checked_blocks, joint_of
+from masm.blocks import Block, caution, checked_blocks, joint_of
 from masm.checkpoint import Checkpoint, digest
 from masm.errors import InputError
 from masm.likelihood import GaussianLikelihood
@@ -234,6 +234,7 @@ def calibrate(
             "blocks": "; ".join(
                 f"{' '.join(s.streams)}: {' '.join(s.parameters)}" for s in steps
             ),
+            "caution": caution([s.parameters for s in steps]),
         },
     )
 

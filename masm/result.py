@@ -86,6 +86,11 @@ class Result:
         """Why it is suspect; empty when done."""
         return str(self.attrs["reason"])
 
+    @property
+    def caution(self) -> str:
+        """What to know of the intervals whatever the status says; often empty."""
+        return str(self.attrs.get("caution", ""))
+
     @cached_property
     def mean(self) -> pd.Series:
         """Posterior mean of each parameter."""
@@ -195,6 +200,7 @@ class Result:
             f"<masm.Result {verdict}: {len(self.parameters)} parameters, "
             f"{self.n_model_runs} model runs, {self.n_failed_runs} failed>\n"
             f"{self.summary().to_string(float_format=lambda x: f'{x:.4g}')}"
+            + (f"\n{self.caution}" if self.caution else "")
         )
 
 

@@ -13,6 +13,7 @@ from jobs.report.parts import Fact, Section, Table, add_pictures, link, table_of
 from jobs.report.regional_sections import regional
 from jobs.report.results import Results
 from jobs.sources import synthetic_parts
+from masm.blocks import caution
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,6 +215,10 @@ def parameter_section(results: Results) -> Section:
     )
     caption += " Learnt: 1 - sd / prior sd; 0 means the observations taught nothing."
     section.tables.append(table_of(frame, caption, source, formats))
+    chosen = run.config.calibration
+    if chosen.proposals is None:
+        held = caution([block.parameters for block in chosen.blocks])
+        section.notes.extend([held] if held else [])
     if len(results.error_rows):
         section.tables.append(_error_table(results))
     alt = "Histograms of posterior draws between prior bounds, default marked"

@@ -5,6 +5,7 @@ The process model is the linear one; half of the pixels are left to do.
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import re
@@ -213,6 +214,20 @@ def test_errors_of_unknown_size_stand_beside_the_parameters(half_done):
     _, table = parameter_section(results).tables
     assert table.columns == ["stream", "factor (1)", "5 to 95 %", "at edge of prior"]
     assert table.rows == [["gpp", "2.5", "2 to 3.25", "high 100%"]]
+
+
+def test_intervals_of_stepwise_blocks_come_with_a_caution(half_done):
+    results = Results(open_run(half_done))
+    assert parameter_section(results).notes == []
+    config = results.run.config
+    block = config.calibration.blocks[0]
+    blocks = [block, block.model_copy(update={"parameters": ["p18"]})]
+    chosen = config.calibration.model_copy(update={"blocks": blocks})
+    stepwise = config.model_copy(update={"calibration": chosen})
+    results = Results(dataclasses.replace(results.run, config=stepwise))
+    (note,) = parameter_section(results).notes
+    assert "vmax stay" in note
+    assert "too narrow" in note
 
 
 def test_a_run_that_has_not_started_has_nothing_to_report(run_path, masm_command):

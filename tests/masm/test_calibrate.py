@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 
 import masm
+from masm.blocks import caution
 
 STEPWISE = [
     masm.Block("gpp", ["peak", "width", "centre"]),
@@ -57,6 +58,8 @@ def test_stepwise_blocks_fix_what_they_should(twin_streams, quick):
     result = masm.calibrate(
         watched, twin.targets, twin.priors, seed=3, blocks=STEPWISE, **quick
     )
+    assert "peak stay" in result.caution
+    assert result.caution in repr(result)
     calls = np.concatenate(seen)
     block = result.groups["runs"]["block"].to_numpy()
     first, second = calls[: block.size][block == 1], calls[: block.size][block == 2]
@@ -83,6 +86,15 @@ def test_the_best_run_is_at_least_as_good_as_any(twin, quick):
     assert np.all(np.abs(result.best - twin.truth) < 5.0 * result.sd)
 
 
+def test_stepwise_results_say_which_intervals_are_too_narrow():
+    assert caution([("a", "b", "c"), ("b", "c")]).startswith("Stepwise blocks: a stay")
+    assert caution([("a", "b"), ("b", "c"), ("c",)]).startswith(
+        "Stepwise blocks: a, b stay"
+    )
+    assert caution([("a", "b")]) == ""
+    assert caution([("a",), ("a", "b")]) == ""
+
+
 def test_parameters_not_yet_calibrated_stay_at_their_default(twin_streams, quick):
     twin, seen = twin_streams, []
 
@@ -104,6 +116,7 @@ def test_parameters_not_yet_calibrated_stay_at_their_default(twin_streams, quick
 def test_two_streams_together_are_sharper_than_one(twin_streams, quick):
     twin = twin_streams
     joint = masm.calibrate(twin.model, twin.targets, twin.priors, seed=5, **quick)
+    assert joint.caution == ""
     alone = masm.calibrate(
         twin.model,
         twin.targets.drop_vars(["lai", "lai_variance"]),
