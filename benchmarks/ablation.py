@@ -61,6 +61,18 @@ def _no_search(stack: ExitStack) -> None:
     stack.enter_context(mock.patch("masm.batches.Explorer.elsewhere", nowhere))
 
 
+def _no_distrust(stack: ExitStack) -> None:
+    stack.enter_context(mock.patch("masm.emulator._KNOWN", np.inf))
+
+
+def _no_units(stack: ExitStack) -> None:
+    stack.enter_context(mock.patch("masm.whole_units._CLEAR", np.inf))
+
+
+def _no_second_order(stack: ExitStack) -> None:
+    stack.enter_context(mock.patch("masm.emulator._MEANS", ("linear",)))
+
+
 def _no_smooth_kernel(stack: ExitStack) -> None:
     stack.enter_context(mock.patch("masm.emulator._KERNELS", ("matern52",)))
 
@@ -107,6 +119,9 @@ WITHOUT: dict[str, Callable[[ExitStack], None]] = {
     "search elsewhere": _no_search,
     "choice of kernel": _no_smooth_kernel,
     "bent axes": _no_bends,
+    "second-order trends": _no_second_order,
+    "whole units": _no_units,
+    "distrust of the unknown": _no_distrust,
     "gradient in the chains": _no_slope,
     "normal margins of the chains": no_margins,
     "early end of fits": _no_early_end,
