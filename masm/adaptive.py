@@ -106,7 +106,8 @@ def sample(
         from the surrogate; ``error_shift``, between the posteriors before and after
         the last batch; and ``error``, the largest. All are total variations. Where
         runs failed in a region, ``error_border`` is the share of the posterior
-        expected beyond its border.
+        expected beyond its border. ``whole_units`` names parameters that were found
+        to act by whole units.
     """
     d = problem.n_parameters
     max_runs = default_runs(d) if max_runs is None else max_runs
@@ -298,6 +299,10 @@ class _Search:
 
     def outcome(self, chains: Chains, verdict: Verdict) -> Outcome:
         """Put together what a calibration gives back."""
+        stepped: list[str] = []
+        if isinstance(self.surrogate, SeriesEmulator):
+            acting = sorted(self.surrogate.units.acting)
+            stepped = [self.problem.active[j] for j in acting]
         return Outcome(
             u=chains.u,
             cost=-2.0 * chains.log_density,
@@ -316,6 +321,7 @@ class _Search:
                 "error_shift": verdict.shift,
                 "error_surprise": verdict.surprise,
                 **({"error_border": verdict.border} if verdict.border else {}),
+                **({"whole_units": " ".join(stepped)} if stepped else {}),
             },
             error_scale=self._scales(chains.u),
         )

@@ -96,6 +96,7 @@ def test_a_threshold_in_days_gives_a_posterior_in_steps():
         season_model, observed, {"end": (200.0, 300.0), "rate": (0.2, 1.2)}, seed=3
     )
     assert result.status == "done"
+    assert result.attrs["whole_units"] == "end"
 
     # Exact: each day's weight, by quadrature over the rate.
     day, rate = np.arange(200, 300), np.linspace(0.2, 1.2, 400)
