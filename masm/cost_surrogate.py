@@ -84,6 +84,8 @@ def temperature(excess: Array, d: int) -> float:
 
 _VIEWS = (View(np.inf, 5.0, 0.1), View(10.0, 2.0, 0.1), View(3.0, 2.0, 0.1))
 _KERNELS: tuple[KernelName, ...] = ("gaussian", "matern52")
+# From a temperature above this the posterior has first to be reached.
+_HOT = 4.0
 _REFIT_GROWTH = 1.1
 _AFRESH_GROWTH = 1.5
 # What the surrogate's own uncertainty may add to a log density: it flattens the
@@ -117,6 +119,11 @@ class CostSurrogate:
     Parameters
     ----------
     n_parameters : of the problem
+
+    Attributes
+    ----------
+    reached : bool
+        Whether runs have come to where the posterior is.
     """
 
     def __init__(self, n_parameters: int):
@@ -126,6 +133,7 @@ class CostSurrogate:
         self.view = _VIEWS[0]
         self.best = np.inf
         self.temperature = 1.0
+        self.reached = True
         self.n_fitted = 0
         self.n_afresh = 0
 
@@ -174,6 +182,8 @@ class CostSurrogate:
         self.best = float(cost.min())
         excess = cost - self.best
         self.temperature = temperature(excess, self.d)
+        # A cost that spans decades is gone down to the end before anything else.
+        self.reached = self.temperature <= (_HOT if self.reached else 1.0)
         return excess
 
     @property
@@ -217,11 +227,6 @@ class CostSurrogate:
         return seen, self.view.variance(seen, self._scale)
 
     # -- use ------------------------------------------------------------------
-
-    @property
-    def reached(self) -> bool:
-        """Whether enough runs lie within the posterior's reach."""
-        return self.temperature <= 1.0
 
     def log_density(self, u: Array) -> Array:
         """Log likelihood, a little flattened by the surrogate's uncertainty."""
