@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
+from scipy.spatial.distance import cdist
 
 from masm.problem import Runs
 
@@ -32,6 +33,10 @@ Array = NDArray[np.float64]
 # to 20 % of the runs of a calibration, raised it by at most 2.3, regions by 9 and more.
 _CLEAR = 5.0
 _FEWEST = 3
+# Where nothing hints at a region the evidence is not computed, which takes longer than
+# all else: at this level failures would have to be elsewhere in the mean, or more
+# frequent among the nearest runs of a failure than among all.
+_LEVEL, _N_NEAREST = 0.1, 3
 _MOST_ITERATIONS = 30
 # The cut is steep, but not so that a population could find no way into the region.
 _STEEPNESS = 10.0
@@ -58,7 +63,7 @@ def log_chance_to_run(
     callable or None
         (n_points, n_parameters) in the unit cube -> (n_points,), at most zero.
     """
-    if min(runs.n_failed, runs.n - runs.n_failed) < _FEWEST:
+    if not _hint_at_a_region(runs.u, runs.ok):
         return None
     latent, gain = _classifier(runs.u.tobytes(), runs.ok.tobytes(), runs.n)
     if gain < _CLEAR:
@@ -77,6 +82,33 @@ def share_beyond(runs: Runs, draws: Array) -> float:
         return 0.0
     some = draws[:: 1 + len(draws) // _N_ASKED]
     return float(np.mean(-np.expm1(log_chance(some))))
+
+
+def _hint_at_a_region(u: Array, ok: NDArray[np.bool_]) -> bool:
+    """Whether failures are elsewhere in the mean, or crowd together."""
+    n, d = u.shape
+    n_failed, n_ok = int((~ok).sum()), int(ok.sum())
+    if min(n_failed, n_ok) < _FEWEST:
+        return False
+    if n <= d + 2:
+        return True
+    # Hotelling's test of two means.
+    apart = u[ok].mean(axis=0) - u[~ok].mean(axis=0)
+    within = (n_ok - 1) * np.atleast_2d(np.cov(u[ok].T))
+    within += (n_failed - 1) * np.atleast_2d(np.cov(u[~ok].T))
+    within[np.diag_indices(d)] += 1e-9
+    squared = n_failed * n_ok / n * float(apart @ np.linalg.solve(within, apart))
+    if special.fdtrc(d, n - d - 1, squared * (n - d - 1) / d) < _LEVEL:
+        return True
+    failed = np.flatnonzero(~ok)
+    gap = cdist(u[failed], u)
+    gap[np.arange(n_failed), failed] = np.inf
+    nearest = np.argsort(gap, axis=1, kind="stable")[:, :_N_NEAREST]
+    # Pairs that are each other's nearest are one witness, not two.
+    chance, n_witnesses = n_failed / n, 0.5 * nearest.size
+    excess = float(np.mean(~ok[nearest])) - chance
+    sd = np.sqrt(chance * (1.0 - chance) / n_witnesses)
+    return bool(special.ndtr(-excess / sd) < _LEVEL)
 
 
 # The same runs are asked about several times while a batch is chosen.

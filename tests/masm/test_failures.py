@@ -70,6 +70,17 @@ def test_failures_beside_good_runs_are_of_a_region_where_a_border_parts_them():
     assert log_chance_to_run(runs_of(u, rng.permutation(ok))) is None
 
 
+def test_a_region_all_round_the_good_runs_is_found_too():
+    """Failures lie on all sides, in the mean where the good runs are."""
+    rng = np.random.default_rng(3)
+    u = rng.random((90, 3))
+    ok = np.sum((u - 0.5) ** 2, axis=1) < 0.2
+    log_chance = log_chance_to_run(runs_of(u, ok))
+    new = rng.random((2000, 3))
+    inside = np.sum((new - 0.5) ** 2, axis=1) < 0.2
+    assert np.mean((log_chance(new) > np.log(0.5)) == inside) > 0.85
+
+
 def test_a_posterior_at_the_border_of_a_region_is_the_truncated_one():
     """A third of the posterior lies where the model does not run."""
     target = make("gauss4", 2)
