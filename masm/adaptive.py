@@ -89,8 +89,8 @@ def sample(
         Runs that may be added to those, four batches at a time, as long as the
         estimated error is too large to be believed.
     batch_size : int, optional
-        Runs in each batch after the first, which is of 5 for each parameter; by
-        default so that there are eleven batches in all.
+        Runs in each batch after the first, which is of 4 for each parameter (at least
+        32, at most half of all); by default so that there are eleven batches in all.
     n_chains, n_draws : int, optional
         Chains of the posterior, and kept draws of each: by default 250 on emulated
         series and 1000 on an emulated cost, whose chains are of a simpler kind.

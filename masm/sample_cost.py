@@ -47,7 +47,8 @@ def sample_cost(
         Most evaluations; by default 15 for each parameter and 27, or what another
         method takes by default.
     batch_size : int, optional
-        Rows in each call after the first, whose rows are 5 for each parameter.
+        Rows in each call after the first, whose rows are 4 for each parameter (at
+        least 32, at most half of all).
     method : str
         As in `masm.calibrate`, for comparison; the default is the method to use.
     map, timeout : optional
