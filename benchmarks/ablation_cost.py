@@ -13,8 +13,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.targets import TARGETS
+from benchmarks.targets import TARGETS, make
 from benchmarks.verdict import judge
+from masm.adaptive import default_runs
 from masm.coordinates import Warp
 
 
@@ -36,6 +37,7 @@ WITHOUT: dict[str, dict[str, Callable[..., Any] | float]] = {
         _SURROGATE + "_KNOWN": np.inf,
         _SURROGATE + "_BEST_MISSED": np.inf,
     },
+    "descent before all else": {_SURROGATE + "_HOT": np.inf},
     "leads from afar": {_EXPLORATION + "_PROMISING": 0.0},
 }
 
@@ -56,7 +58,9 @@ def main() -> None:
                     with ExitStack() as stack:
                         for what, instead in WITHOUT[without].items():
                             stack.enter_context(patch(what, instead))
-                        row = judge(name, variant, seed, asked.max_runs)
+                        target = make(name, variant)
+                        budget = asked.max_runs or default_runs(target.n_parameters)
+                        row = judge(target, seed, budget, series=False)
                     print(
                         f"without {without}: {row.target} seed {seed} runs {row.runs} "
                         f"mmtv {row.mmtv:.3f} largest tv {row.largest_tv:.3f} "
