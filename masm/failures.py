@@ -87,28 +87,34 @@ def share_beyond(runs: Runs, draws: Array) -> float:
 def _hint_at_a_region(u: Array, ok: NDArray[np.bool_]) -> bool:
     """Whether failures are elsewhere in the mean, or crowd together."""
     n, d = u.shape
-    n_failed, n_ok = int((~ok).sum()), int(ok.sum())
-    if min(n_failed, n_ok) < _FEWEST:
+    if min(int((~ok).sum()), int(ok.sum())) < _FEWEST:
         return False
-    if n <= d + 2:
-        return True
-    # Hotelling's test of two means.
+    return n <= d + 2 or _elsewhere(u, ok) < _LEVEL or _crowded(u, ok) < _LEVEL
+
+
+def _elsewhere(u: Array, ok: NDArray[np.bool_]) -> float:
+    """Chance that failures are so far from good runs in the mean (Hotelling)."""
+    n, d = u.shape
+    n_failed, n_ok = int((~ok).sum()), int(ok.sum())
     apart = u[ok].mean(axis=0) - u[~ok].mean(axis=0)
     within = (n_ok - 1) * np.atleast_2d(np.cov(u[ok].T))
     within += (n_failed - 1) * np.atleast_2d(np.cov(u[~ok].T))
     within[np.diag_indices(d)] += 1e-9
     squared = n_failed * n_ok / n * float(apart @ np.linalg.solve(within, apart))
-    if special.fdtrc(d, n - d - 1, squared * (n - d - 1) / d) < _LEVEL:
-        return True
+    return float(special.fdtrc(d, n - d - 1, squared * (n - d - 1) / d))
+
+
+def _crowded(u: Array, ok: NDArray[np.bool_]) -> float:
+    """Chance that so many of the nearest runs of failures failed too."""
     failed = np.flatnonzero(~ok)
     gap = cdist(u[failed], u)
-    gap[np.arange(n_failed), failed] = np.inf
+    gap[np.arange(len(failed)), failed] = np.inf
     nearest = np.argsort(gap, axis=1, kind="stable")[:, :_N_NEAREST]
     # Pairs that are each other's nearest are one witness, not two.
-    chance, n_witnesses = n_failed / n, 0.5 * nearest.size
+    chance, n_witnesses = len(failed) / len(u), 0.5 * nearest.size
     excess = float(np.mean(~ok[nearest])) - chance
     sd = np.sqrt(chance * (1.0 - chance) / n_witnesses)
-    return bool(special.ndtr(-excess / sd) < _LEVEL)
+    return float(special.ndtr(-excess / sd))
 
 
 # The same runs are asked about several times while a batch is chosen.
