@@ -16,11 +16,15 @@ import numpy as np
 from benchmarks.targets import TARGETS, make
 from benchmarks.verdict import judge
 from masm.adaptive import default_runs
-from masm.coordinates import Warp
+from masm.coordinates import Coordinates, Warp
 
 
 def _straight(u: Any, cost: Any, noise: Any) -> Warp:
     return Warp.none(u.shape[1])
+
+
+def _as_they_are(gp: Any, u: Any, coordinates: Coordinates, n: int) -> Coordinates:
+    return coordinates
 
 
 def _cold(excess: Any, d: int) -> float:
@@ -31,12 +35,17 @@ def _cold(excess: Any, d: int) -> float:
 _SURROGATE, _EXPLORATION = "masm.cost_surrogate.", "masm.exploration."
 WITHOUT: dict[str, dict[str, Callable[..., Any] | float]] = {
     "nothing": {},
-    "bent axes": {_SURROGATE + "straightening": _straight},
+    "bent axes": {
+        _SURROGATE + "straightening": _straight,
+        _SURROGATE + "bend_further": _as_they_are,
+    },
+    "bends by evidence": {_SURROGATE + "bend_further": _as_they_are},
     "temperature": {_SURROGATE + "temperature": _cold},
     "distrust of the unknown": {
         _SURROGATE + "_KNOWN": np.inf,
         _SURROGATE + "_BEST_MISSED": np.inf,
     },
+    "caution on the way down": {_SURROGATE + "_CAUTION": 1.0},
     "descent before all else": {_SURROGATE + "_HOT": np.inf},
     "leads from afar": {_EXPLORATION + "_PROMISING": 0.0},
 }

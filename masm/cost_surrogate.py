@@ -6,7 +6,7 @@ bent so that others become nearly normal (`masm.coordinates`). Far runs, whose c
 large and of a different shape, are believed less the worse they are (noise shaping,
 as in variational Bayesian Monte Carlo; Acerbi 2020). How much less, the bends, the
 smoothness of the kernel, and whether it is set along the posterior's own axes, are
-chosen by the marginal likelihood.
+chosen by the marginal likelihood, each with the bends that are best for it.
 
 References
 ----------
@@ -29,65 +29,23 @@ from masm.coordinates import (
     bend_further,
     straightening,
 )
+from masm.cost_view import VIEWS, View, temperature
 from masm.gp import GaussianProcess, KernelName
 from masm.problem import Runs
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class View:
-    """How the process sees far runs, in costs beyond the best.
-
-    Attributes
-    ----------
-    bend : float
-        Times the scale (the number of parameters, times the temperature): from here
-        on the logarithm of the cost is seen, so that a far run says "bad" but not
-        how bad. Infinite for never.
-    start, share : float
-        Noise is added to what is seen beyond ``start`` times the scale, with this
-        share of it as standard deviation.
-    """
-
-    bend: float
-    start: float
-    share: float
-
-    def seen(self, excess: Array, scale: float) -> Array:
-        """Costs as the process sees them, (n,); straight and then bent."""
-        bend = self.bend * scale
-        if not np.isfinite(bend):
-            return excess
-        beyond = np.maximum(excess / bend, 1.0)
-        return np.where(excess < bend, excess, bend * (1.0 + np.log(beyond)))
-
-    def variance(self, seen: Array, scale: float) -> Array:
-        """Noise variance of what is seen, (n,)."""
-        return (self.share * np.maximum(seen - self.start * scale, 0.0)) ** 2
-
-    def log_slope(self, excess: Array, scale: float) -> float:
-        """Sum of log d(seen)/d(excess), to compare evidences of different views."""
-        return -float(np.sum(np.log(np.maximum(excess / (self.bend * scale), 1.0))))
-
-
-def temperature(excess: Array, d: int) -> float:
-    """How many times the posterior's width in cost the good runs still span.
-
-    1 once there are more runs within the posterior's reach (an excess of twice the
-    number of parameters) than parameters; before that, what is to be learned is the
-    bowl that the good runs lie in, and all that is measured in costs is scaled up.
-    """
-    nth = np.partition(excess, min(d + 1, len(excess) - 1))[min(d + 1, len(excess) - 1)]
-    return max(1.0, float(nth) / (2.0 * d))
-
-
-_VIEWS = (View(np.inf, 5.0, 0.1), View(10.0, 2.0, 0.1), View(3.0, 2.0, 0.1))
+_MIDDLE = VIEWS[1]
 _KERNELS: tuple[KernelName, ...] = ("gaussian", "matern52")
 # From a temperature above this the posterior has first to be reached.
 _HOT = 4.0
+# Standard deviations by which a cost is taken to be higher on the way down. Fitted to
+# far runs, the surrogate errs by several of its own.
+_CAUTION = 4.0
 _REFIT_GROWTH = 1.1
-_AFRESH_GROWTH = 1.5
+_AFRESH_GROWTH = 1.3
+_BEND_ITERATIONS = 80
 # What the surrogate's own uncertainty may add to a log density: it flattens the
 # posterior where little is known, without making the unknown likely.
 _MOST_BONUS = 1.0
@@ -130,7 +88,7 @@ class CostSurrogate:
         self.d = n_parameters
         self.gp = GaussianProcess(mean="quadratic")
         self.coordinates = Coordinates(Warp.none(self.d), Axes.of_cube(self.d))
-        self.view = _VIEWS[0]
+        self.view = VIEWS[0]
         self.best = np.inf
         self.temperature = 1.0
         self.reached = True
@@ -156,27 +114,42 @@ class CostSurrogate:
         self._choose(runs.u[runs.ok], runs.cost[runs.ok], rng)
 
     def _choose(self, u: Array, cost: Array, rng: np.random.Generator) -> None:
-        """Choose coordinates, then the view, then the kernel; then fit the bends."""
+        """Choose coordinates, view and kernel, with bends that are best for each."""
         excess = self._excess(cost)
-        d = self.d
-        noise = 0.5 * self.temperature + 0.3 * excess
-        warps = Warp.none(d), straightening(u, excess, noise)
-        options = [
-            (Coordinates(warp, axes), _VIEWS[1], _KERNELS[0])
-            for warp in warps
-            for axes in (Axes.of_cube(d), Axes.of_posterior(warp(u), excess))
-        ]
-        chosen = max((self._fit(u, excess, *o, rng) for o in options), key=_evidence)
-        where, view = chosen.coordinates, chosen.view
-        others = [(where, v, _KERNELS[0]) for v in _VIEWS if v is not view]
-        fits = [chosen, *(self._fit(u, excess, *o, rng) for o in others)]
+
+        def fit(
+            coordinates: Coordinates, view: View, kernel: KernelName = _KERNELS[0]
+        ) -> _Fit:
+            return self._fit(u, excess, coordinates, view, kernel, rng)
+
+        fits = []
+        for warp in self._first_bends(u, excess):
+            axes = Axes.of_cube(self.d), Axes.of_posterior(warp(u), excess)
+            straight = [fit(Coordinates(warp, a), _MIDDLE) for a in axes]
+            best = max(straight, key=_evidence)
+            others = [fit(best.coordinates, v) for v in VIEWS if v is not _MIDDLE]
+            fits += [self._bent(view, u, excess) for view in [best, *others]]
         chosen = max(fits, key=_evidence)
-        other = self._fit(u, excess, where, chosen.view, _KERNELS[1], rng)
+        warp = chosen.coordinates.warp
+        turned = Coordinates(warp, Axes.of_posterior(warp(u), excess))
+        other = self._bent(fit(turned, chosen.view), u, excess)
         chosen = max([chosen, other], key=_evidence)
-        self.gp, self.view, self.coordinates = chosen.gp, chosen.view, where
-        if np.any(where.warp.bend):
-            self.coordinates = bend_further(self.gp, u, where, 40)
+        other = fit(chosen.coordinates, chosen.view, _KERNELS[1])
+        chosen = max([chosen, self._bent(other, u, excess)], key=_evidence)
+        self.gp, self.view = chosen.gp, chosen.view
+        self.coordinates = chosen.coordinates
         self.n_fitted = self.n_afresh = len(u)
+
+    def _first_bends(self, u: Array, excess: Array) -> list[Warp]:
+        """Where to begin: none, those that a quadratic asks for, and the last ones.
+
+        Evidence has several optima in the bends, and those of few runs, mostly far
+        ones, are not those of the runs that come after.
+        """
+        noise = 0.5 * self.temperature + 0.3 * excess
+        first = [Warp.none(self.d), straightening(u, excess, noise)]
+        last = self.coordinates.warp
+        return [*first, last] if np.any(last.bend) else first
 
     def _excess(self, cost: Array) -> Array:
         self.best = float(cost.min())
@@ -208,18 +181,29 @@ class CostSurrogate:
             n_starts=1,
             max_iterations=60,
         )
-        # The density of the costs themselves, whatever the scale and the view.
-        evidence = gp.log_posterior - len(u) * np.log(gp.y_scale)
-        evidence += view.log_slope(excess, self._scale) + coordinates.log_prior()
+        evidence = self._log_evidence(gp, coordinates, view, excess)
         return _Fit(evidence, gp, coordinates, view)
+
+    def _bent(self, fit: _Fit, u: Array, excess: Array) -> _Fit:
+        """Bend the axes further, until the evidence of this view grows no more."""
+        coordinates = bend_further(fit.gp, u, fit.coordinates, _BEND_ITERATIONS)
+        evidence = self._log_evidence(fit.gp, coordinates, fit.view, excess)
+        return _Fit(evidence, fit.gp, coordinates, fit.view)
+
+    def _log_evidence(
+        self, gp: GaussianProcess, coordinates: Coordinates, view: View, excess: Array
+    ) -> float:
+        """Of the costs themselves, so that scales and views can be compared."""
+        evidence = gp.log_posterior - len(excess) * np.log(gp.y_scale)
+        evidence += view.log_slope(excess, self._scale) + coordinates.log_prior()
+        return float(evidence)
 
     def _refit(self, u: Array, cost: Array) -> None:
         seen, variance = self._seen(self._excess(cost))
         self.gp.refit(
             x=self.coordinates(u), y=seen, extra_variance=variance, max_iterations=30
         )
-        if np.any(self.coordinates.warp.bend):
-            self.coordinates = bend_further(self.gp, u, self.coordinates, 15)
+        self.coordinates = bend_further(self.gp, u, self.coordinates, 15)
         self.n_fitted = len(u)
 
     def _seen(self, excess: Array) -> tuple[Array, Array]:
@@ -238,13 +222,13 @@ class CostSurrogate:
         """Log likelihood in which new runs are sought, tempered until it is known.
 
         Once the posterior is reached, as if the cost were one standard deviation
-        lower, so that its unknown parts are run; before, as if it were higher, so
-        that the search goes down from good runs and not into the unknown, where a
-        quadratic may fall without end.
+        lower, so that its unknown parts are run; before, as if it were several
+        higher, so that the search goes down from good runs and not into the unknown,
+        where a quadratic may fall without end.
         """
         mean, sd = self._known(u)
         if self.temperature > 1.0:
-            return -0.5 * (mean + sd) / self.temperature
+            return -0.5 * (mean + _CAUTION * sd) / self.temperature
         return -0.5 * (mean - np.minimum(sd, _KNOWN) + np.maximum(sd - _KNOWN, 0.0))
 
     def _known(self, u: Array) -> tuple[Array, Array]:
