@@ -123,6 +123,44 @@ def sums(
             gradient[d + 2] += curvature * (bend + 0.5 * own * second[i, i])
 
 
-def mirrored(triangle: Array) -> Array:
-    """Full symmetric matrix of an upper triangle."""
-    return np.triu(triangle) + np.triu(triangle, 1).T
+@njit(cache=True, fastmath=FAST)
+def moves(
+    scaled, lengths, signal, z, spread, linear, curvature,
+    slope, inverse, alpha, moved,
+):  # fmt: skip # pragma: no cover - compiled
+    """Sum tr(inner dK) / 2 for each input of each run.
+
+    Second-order terms of the trend have the covariance ((z.z')^2 + sum z^2 z'^2) / 2.
+
+    Parameters
+    ----------
+    scaled, signal, curvature, slope, inverse, alpha : as in `sums`
+    lengths, spread : (n_parameters,), by which ``scaled`` and ``z`` are divided
+    z : (n_parameters, n), inputs as the trend sees them
+    linear : variance of the first-order coefficients
+    moved : (n_parameters, n), filled
+    """
+    d, n = scaled.shape
+    moved[:] = 0.0
+    inner, weight, product = np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        for j in range(i + 1):
+            inner[j] = inverse[j, i] - alpha[j] * alpha[i]
+            weight[j] = signal * inner[j] * slope[j, i]
+            product[j] = 0.0
+        for p in range(d):
+            at = z[p, i]
+            for j in range(i + 1):
+                product[j] += z[p, j] * at
+        for j in range(i + 1):
+            product[j] = inner[j] * (linear + curvature * product[j])
+        for p in range(d):
+            at, seen, bent = scaled[p, i], z[p, i], curvature * z[p, i]
+            by_length, by_spread = 1.0 / lengths[p], 1.0 / spread[p]
+            total = by_spread * seen * (product[i] + bent * inner[i] * seen)
+            for j in range(i):
+                pull = weight[j] * (scaled[p, j] - at) * by_length
+                lean = (product[j] + bent * inner[j] * z[p, j]) * by_spread
+                total += pull + z[p, j] * lean
+                moved[p, j] += seen * lean - pull
+            moved[p, i] += total

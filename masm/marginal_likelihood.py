@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from masm.compiled_covariance import Triangles, fill, mirrored, sums
+from masm.compiled_covariance import Triangles, fill, moves, sums
 from masm.errors import SurrogateNotFitted
 from masm.kernels import KernelName
 from masm.matrices import cholesky, inverse_triangle
@@ -118,13 +118,9 @@ class Objective:
         self.centered = x - x.mean(axis=0)
         self.trend, self.gaussian = trend, kernel == "gaussian"
         self.triangles = Triangles.of(len(x))
-        self.basis = trend.basis(x)
-        first = self.basis[:, : trend.n_first]
-        variance = trend.prior_variance(0.0)[: trend.n_first]
-        # Symmetric: read along the memory of either order.
-        self.first = np.asfortranarray((first * variance) @ first.T)
-        second = self.basis[:, trend.n_first :]
-        self.second = np.asfortranarray(second @ second.T)
+        first, second = trend.covariances(x)
+        # Symmetric: their transposes are the same in the order that is read.
+        self.first, self.second = first.T, second.T
         prior = [_LENGTH_PRIOR] * self.d + [_SIGNAL_PRIOR, _NOISE_PRIOR]
         prior += [_CURVATURE_PRIOR] * trend.curved
         self.prior_mean, self.prior_sd = np.array(prior).T
@@ -179,17 +175,25 @@ class Objective:
         z = (logs - self.prior_mean) / self.prior_sd
         moved = np.empty(0)
         if inputs:
-            inner = mirrored(triangle) - np.outer(alpha, alpha)
-            weight = hyper.signal_variance * inner * mirrored(made.slope)
-            moved = self._inputs_gradient(hyper, inner, weight, scaled.T)
+            moved = self._moves(hyper, scaled, triangle, alpha)
         value = misfit + 0.5 * float(z @ z)
         return value, gradient[: len(z)] + z / self.prior_sd, moved
 
-    def _inputs_gradient(
-        self, hyper: Hyperparameters, inner: Array, weight: Array, scaled: Array
+    def _moves(
+        self, hyper: Hyperparameters, scaled: Array, triangle: Array, alpha: Array
     ) -> Array:
-        # dk/dx_i = -slope (x_i - x_j) / l^2; each pair is met twice.
-        kernel = weight @ scaled - weight.sum(axis=1)[:, None] * scaled
-        variance = self.trend.prior_variance(hyper.curvature_variance)
-        basis = (inner @ self.basis) * variance
-        return kernel / hyper.length_scales + self.trend.inputs_gradient(self.x, basis)
+        moved = np.empty_like(scaled)
+        moves(
+            scaled,
+            hyper.length_scales,
+            hyper.signal_variance,
+            np.ascontiguousarray(self.trend.inputs(self.x).T),
+            self.trend.spread,
+            self.trend.linear_variance,
+            hyper.curvature_variance,
+            self.triangles.slope,
+            triangle,
+            alpha,
+            moved,
+        )
+        return moved.T

@@ -66,33 +66,32 @@ class Trend:
         """Functions of the trend at x, (n_points, n_functions)."""
         columns = [np.ones((len(x), 1))]
         if self.name != "constant":
-            z = (x - self.center) / self.spread
+            z = self.inputs(x)
             columns.append(z)
         if self.curved:
             i, j = np.triu_indices(x.shape[1])
             columns.append(z[:, i] * z[:, j])
         return np.hstack(columns)
 
-    def inputs_gradient(self, x: Array, basis_gradient: Array) -> Array:
-        """Chain rule: d/dx of what has this gradient in the basis at x.
+    @property
+    def linear_variance(self) -> float:
+        """Prior variance of each first-order coefficient; 0 for a constant."""
+        return 0.0 if self.name == "constant" else _LINEAR_VARIANCE
 
-        Parameters
-        ----------
-        x : (n_points, n_parameters)
-        basis_gradient : (n_points, n_functions)
+    def inputs(self, x: Array) -> Array:
+        """Shifted and scaled, (n_points, n_parameters)."""
+        return np.asarray((x - self.center) / self.spread)
 
-        Returns
-        -------
-        (n_points, n_parameters)
+    def covariances(self, x: Array) -> tuple[Array, Array]:
+        """Covariances at x: of constant and first order, and of second order.
+
+        Each (n_points, n_points); the latter for unit variance of the coefficients,
+        zero where there are none. It is ``((z.z')^2 + sum z^2 z'^2) / 2``.
         """
-        if self.name == "constant":
-            return np.zeros_like(x)
-        gradient = basis_gradient[:, 1 : self.n_first].copy()
-        if self.curved:
-            z = (x - self.center) / self.spread
-            i, j = np.triu_indices(x.shape[1])
-            products = basis_gradient[:, self.n_first :]
-            for k in range(x.shape[1]):
-                gradient[:, k] += np.sum(products[:, i == k] * z[:, j[i == k]], axis=1)
-                gradient[:, k] += np.sum(products[:, j == k] * z[:, i[j == k]], axis=1)
-        return gradient / self.spread
+        z = self.inputs(x)
+        product = z @ z.T
+        first = _CONSTANT_VARIANCE + self.linear_variance * product
+        if not self.curved:
+            return first, np.zeros_like(first)
+        square = z * z
+        return first, 0.5 * (product * product + square @ square.T)
