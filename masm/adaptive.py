@@ -55,6 +55,8 @@ _MORE_BATCHES = 4
 _N_STABLE = 6
 _STABLE_SHIFT = 0.10
 _STABLE_ERROR = 0.15
+# The errors of fewer runs tell nothing.
+_LEAST_CHECKED = 6
 # Functions drawn to expect errors by.
 _N_EXPECTED = 200
 
@@ -171,9 +173,11 @@ class _Search:
                 seed_sequence(self.seed, _BATCH, self.n_batches)
             )
             _require_enough(self.problem, self.runs)
-            size = min(self.batch_size, max_runs - self.runs.n)
+            left = max_runs - self.runs.n
+            n_check = max(_LEAST_CHECKED, self.batch_size)
             # A stable posterior goes straight to the check.
-            last = max_runs - self.runs.n <= size or self.n_stable >= _N_STABLE
+            last = left <= n_check or self.n_stable >= _N_STABLE
+            size = min(left, n_check) if last else _even(left, self.batch_size)
             (self.surrogate.refit if last else self.surrogate.update)(self.runs, rng)
             population = self._population(_N_POPULATION, 3, rng, hopeful=not last)
             shift = np.inf
@@ -181,7 +185,7 @@ class _Search:
                 shift = moment_shift(population, self.before)
             self.before = population
             if last:
-                self._check(population, min(size, max(6, self.batch_size)), shift, rng)
+                self._check(population, size, shift, rng)
             else:
                 self._improve(population, size, shift, rng)
 
@@ -332,6 +336,11 @@ class _Search:
             return {}
         rng = np.random.default_rng(seed_sequence(self.seed, _SCALE))
         return self.surrogate.draw_scales(u, rng)
+
+
+def _even(n: int, most: int) -> int:
+    """Size of the next of the fewest batches of so many runs, all about as large."""
+    return math.ceil(n / math.ceil(n / most))
 
 
 def _require_enough(problem: Problem, runs: Runs) -> None:

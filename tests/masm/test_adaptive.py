@@ -242,3 +242,25 @@ def test_the_budget_of_a_calibration_is_for_the_whole_call():
     priors = {"slope": (0.0, 1.0), "level": (0.0, 1.0)}
     result = masm.calibrate(model, observed, priors, seed=1, max_runs=40)
     assert result.n_model_runs == sum(calls) <= 40
+
+
+@pytest.mark.parametrize("max_runs", [40, 43, 60, 87, 88])
+@pytest.mark.parametrize("batch_size", [None, 1, 4])
+def test_the_last_batch_is_large_enough_to_check_by(max_runs, batch_size):
+    """Whatever the budget: with 22 runs in threes the last would be one alone."""
+    calls = []
+
+    def counted(theta):
+        calls.append(len(theta))
+        return 100.0 * bowl(theta)
+
+    priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    result = masm.sample_cost(
+        counted, priors, seed=1, max_runs=max_runs, batch_size=batch_size, n_draws=20
+    )
+    assert sum(calls) <= max_runs
+    assert calls[-1] >= 3
+    assert np.isfinite(result.attrs["error"])
+    if batch_size is None:
+        assert len(calls) <= 11
+        assert max(calls[1:-1]) - min(calls[1:-1]) <= 1

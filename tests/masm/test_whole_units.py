@@ -92,9 +92,8 @@ def test_a_threshold_in_days_gives_a_posterior_in_steps():
         },
         coords={"time": TIME[::8]},
     )
-    result = masm.calibrate(
-        season_model, observed, {"end": (200.0, 300.0), "rate": (0.2, 1.2)}, seed=3
-    )
+    priors = {"end": (200.0, 300.0), "rate": (0.2, 1.2)}
+    result = masm.calibrate(season_model, observed, priors, seed=3, max_runs=90)
     assert result.status == "done"
     assert result.attrs["whole_units"] == "end"
 
