@@ -102,7 +102,7 @@ def joint_of(
 def caution(steps: Sequence[Sequence[str]]) -> str:
     """What to know of intervals that came from blocks, one after the other.
 
-    The shares are of `benchmarks.sbc`: 142 and 400 truths of the process model's twin.
+    The shares are of `benchmarks.sbc`: 200 and 400 truths of the process model's twin.
 
     Parameters
     ----------
@@ -124,6 +124,6 @@ def caution(steps: Sequence[Sequence[str]]) -> str:
     return (
         f"Stepwise blocks: {', '.join(dict.fromkeys(held))} stay at their means while "
         "later streams settle the rest, so that intervals are too narrow. In a test "
-        "with known truths 90 % intervals held 83 % of them, and 70 to 85 % in the "
+        "with known truths 90 % intervals held 82 % of them, and 68 to 85 % in the "
         "parameters that stay. One block of all streams held 90 %, with fewer runs."
     )
