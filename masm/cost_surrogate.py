@@ -35,9 +35,9 @@ from masm.problem import Runs
 
 Array = NDArray[np.float64]
 
-
-_MIDDLE = VIEWS[1]
 _KERNELS: tuple[KernelName, ...] = ("gaussian", "matern52")
+# By which axes are chosen, before the views are compared.
+_MIDDLE = VIEWS[1]
 # From a temperature above this the posterior has first to be reached.
 _HOT = 4.0
 # Standard deviations by which a cost is taken to be higher on the way down. Fitted to

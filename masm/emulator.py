@@ -255,13 +255,22 @@ class SeriesEmulator:
         """Log density in which runs are sought: not lowered for being unknown."""
         return self._density(hopeful=True)(u)
 
-    def _density(self, *, hopeful: bool) -> Callable[[Array], Array]:
+    def _moments(self) -> Callable[[Array], tuple[Array, Array]]:
+        """Means and variances of the scores, jumps included, as they are now."""
         compiled, jagged = self._compiled, self.jagged[:, None]
         warp, units = self.warp, self.units
 
-        def log_density(u: Array) -> Array:
+        def moments(u: Array) -> tuple[Array, Array]:
             mean, variance = compiled.predict(warp(units(u)))
-            variance += jagged
+            return mean, variance + jagged
+
+        return moments
+
+    def _density(self, *, hopeful: bool) -> Callable[[Array], Array]:
+        moments = self._moments()
+
+        def log_density(u: Array) -> Array:
+            mean, variance = moments(u)
             limited = variance / (1.0 + variance / _MOST_VARIANCE)
             size = np.log1p(limited if hopeful else variance)
             cost = np.sum(mean**2 / (1.0 + limited) + size, axis=0)

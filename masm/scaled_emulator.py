@@ -116,8 +116,7 @@ class ScaledEmulator(SeriesEmulator):
     # -- use ----------------------------------------------------------------
 
     def _density(self, *, hopeful: bool) -> Callable[[Array], Array]:
-        compiled, jagged = self._compiled, self.jagged[:, None]
-        warp, units = self.warp, self.units
+        moments = self._moments()
         parts = [
             _StreamDensity(scale, unit, self._owner == j, hopeful=hopeful)
             for j, (scale, unit) in enumerate(
@@ -126,8 +125,7 @@ class ScaledEmulator(SeriesEmulator):
         ]
 
         def log_density(u: Array) -> Array:
-            mean, variance = compiled.predict(warp(units(u)))
-            variance += jagged
+            mean, variance = moments(u)
             total = np.zeros(len(u))
             for part in parts:
                 total += part(mean, variance)
