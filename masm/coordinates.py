@@ -24,6 +24,8 @@ _STRAIGHT = 1e-3
 BEND_PRIOR_SD = 1.5
 _MOST_BEND = 5.0
 _FLAT_VARIANCE = 1e3
+# A fit ends when the log evidence grows by less than this share of itself.
+_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ def bend_further(
         jac=True,
         method="L-BFGS-B",
         bounds=[*gp.bounds(), *[(-_MOST_BEND, _MOST_BEND)] * d],
-        options={"maxiter": max_iterations},
+        options={"maxiter": max_iterations, "ftol": _TOLERANCE},
     )
     best = Coordinates(Warp(found.x[-d:]), axes)
     gp.refit(
