@@ -28,9 +28,9 @@ import pandas as pd
 import xarray as xr
 
 import masm
-from jobs.parameters import parameters
+from jobs.process_models.parameter_table import parameters
 from jobs.report import write_report
-from jobs.run import Run, open_run, start
+from jobs.run.run import Run, open_run, start
 
 NAMES = (
     "alpha3", "theta3", "beta3", "vmax", "p5", "p14", "p15", "p17", "p18", "p20",

@@ -25,7 +25,7 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-    from jobs.run import Run
+    from jobs.run.run import Run
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -77,11 +77,11 @@ calibration:
 def run_site(site: str, seed: int, runs: int, method: str) -> None:
     """Calibrate and print one line for each set of parameters."""
     import masm
-    from jobs.calibration import priors_of
-    from jobs.observed import make_streams
-    from jobs.run import open_run
-    from jobs.simulation import calibration_model
-    from jobs.sources import forcing_of, observations_of
+    from jobs.inputs.pixel_data import forcing_of, observations_of
+    from jobs.inputs.simulate import calibration_model
+    from jobs.inputs.streams import make_streams
+    from jobs.run.run import open_run
+    from jobs.stages.calibrate_pixel import priors_of
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.yaml").write_text(config(site, seed))
@@ -117,8 +117,8 @@ def _scores(
     run: Run, forcing: xr.Dataset, observed: xr.Dataset, result: Any, seed: int
 ) -> dict[str, str]:
     import ibis_dalec
-    from jobs.observed import make_streams, pair
-    from masm.scores import scores
+    from jobs.inputs.streams import make_streams, pair
+    from masm.results.scores import scores
 
     draws = np.stack(
         [result.posterior[name].to_numpy().ravel() for name in PARAMETERS], axis=1

@@ -49,14 +49,14 @@ def measure(
     Returns
     -------
     list of (int, pandas.DataFrame)
-        Pixel and what `masm.sobol.compare` says.
+        Pixel and what `masm.sensitivity.sobol.compare` says.
     """
-    from jobs.config_section import Period
-    from jobs.run import open_run
-    from jobs.screening import every_prior, screening_pixels
-    from jobs.simulation import CalibrationModel
-    from jobs.sources import forcing_of
-    from masm.sobol import compare
+    from jobs.config.section import Period
+    from jobs.inputs.pixel_data import forcing_of
+    from jobs.process_models.ibis_dalec import CalibrationModel
+    from jobs.run.run import open_run
+    from jobs.stages.screen import every_prior, screening_pixels
+    from masm.sensitivity.sobol import compare
 
     run = open_run(path)
     first = run.config.periods.calibration.first

@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]  # while this file is loa
 
 from packages import draw_packages  # noqa: E402
 
-from jobs.cli import app  # noqa: E402
+from jobs.cli.app import app  # noqa: E402
 
 PACKAGES = ("masm", "ibis_dalec", "upscale", "regions", "jobs")
 _MATH = re.compile(

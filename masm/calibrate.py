@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from masm.assembly import assemble, draws_of
-from masm.blocks import Block, caution, checked_blocks, joint_of
-from masm.checkpoint import Checkpoint, digest
 from masm.errors import InputError
-from masm.likelihood import GaussianLikelihood
-from masm.methods import DEFAULT_METHOD, WITHOUT_CHECK, method_of
-from masm.model import Map, Model, ModelRunner
-from masm.observations import as_streams
-from masm.priors import Priors, as_priors
-from masm.problem import Outcome, Problem, Seed, seed_sequence
-from masm.processes import limited
-from masm.result import Result
-from masm.scores import scores
-from masm.stream import ObservedSeries
+from masm.likelihood.gaussian import GaussianLikelihood
+from masm.methods.registry import DEFAULT_METHOD, WITHOUT_CHECK, method_of
+from masm.observations.dataset import as_streams
+from masm.observations.stream import ObservedSeries
+from masm.problem.blocks import Block, caution, checked_blocks, joint_of
+from masm.problem.priors import Priors, as_priors
+from masm.problem.problem import Outcome, Problem
+from masm.problem.seeds import Seed, seed_sequence
+from masm.results.assemble import assemble, draws_of
+from masm.results.checkpoint import Checkpoint, digest
+from masm.results.result import Result
+from masm.results.scores import scores
+from masm.runners.executable import limited
+from masm.runners.series_runner import Map, Model, ModelRunner
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,7 +65,8 @@ def calibrate(
         such arrays. A model that takes one parameter set and returns series over
         (time) will do as well. A run that raises or returns NaN is survived.
     observations : xarray.Dataset, Stream, or mapping of name to Stream
-        For a Dataset over ``time`` see `masm.observations.streams_from_dataset`.
+        For a Dataset over ``time`` see
+        `masm.observations.dataset.streams_from_dataset`.
     priors : mapping or Priors
         Name to ``(low, high)`` for a uniform prior, or to a prior such as
         `masm.TruncatedNormal`.
@@ -80,11 +82,11 @@ def calibrate(
         ``"emulator"`` alone.
     method : str
         ``"emulator"``: about a hundred runs, an emulator of the series and a verdict
-        (`masm.adaptive`). ``"published"``: the loop of the source paper
-        (`masm.published`). To compare with, on the model itself: ``"metropolis"``,
-        ``"demc"``, ``"importance"``, ``"nelder_mead"``, ``"lbfgsb"``,
-        ``"differential_evolution"`` and ``"history_matching"``, the last four of
-        which give no posterior (`masm.baselines`).
+        (`masm.methods.adaptive.loop`). ``"published"``: the loop of the source paper
+        (`masm.methods.published.loop`). To compare with, on the model itself:
+        ``"metropolis"``, ``"demc"``, ``"importance"``, ``"nelder_mead"``, ``"lbfgsb"``,
+        ``"differential_evolution"`` and ``"history_matching"``, the last four of which
+        give no posterior (`masm.methods`).
     variance : rule, or mapping of stream to rule, optional
         The error variance: ``"series"`` (that of the observed aggregated series, the
         paper's), ``"given"`` (with the data), a number in units squared,

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from masm.assembly import assemble
-from masm.cost_runner import CostRunner
 from masm.errors import InputError
-from masm.methods import DEFAULT_METHOD, method_of
-from masm.model import Map
-from masm.priors import as_priors
-from masm.problem import Problem, Seed, seed_sequence
-from masm.processes import limited
-from masm.result import Result
+from masm.methods.registry import DEFAULT_METHOD, method_of
+from masm.problem.priors import as_priors
+from masm.problem.problem import Problem
+from masm.problem.seeds import Seed, seed_sequence
+from masm.results.assemble import assemble
+from masm.results.result import Result
+from masm.runners.cost_runner import CostRunner
+from masm.runners.executable import limited
+from masm.runners.series_runner import Map
 
 
 def sample_cost(

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from jobs.coastlines import Box, box_around, lines_in
-from jobs.config_checks import STREAMS
-from jobs.parameters import parameters, prior_bounds
+from jobs.config.priors import prior_bounds
+from jobs.figures.coastlines import Box, box_around, lines_in
+from jobs.process_models.parameter_table import parameters
+from jobs.process_models.streams import STREAMS
 from jobs.report.details import Embedded, short
 from jobs.report.results import Results
 

@@ -9,13 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from jobs import figures_checks, figures_fluxes, figures_many
-from jobs.config_checks import STREAMS
-from jobs.parameters import prior_bounds
-from jobs.pixels import Pixel
+from jobs.config.priors import prior_bounds
+from jobs.figures import (
+    fluxes as figures_fluxes,
+)
+from jobs.figures import (
+    many_pixels as figures_many,
+)
+from jobs.figures import (
+    reliability as figures_checks,
+)
+from jobs.inputs.pixel_data import synthetic_parts
+from jobs.process_models.streams import STREAMS
 from jobs.report.regional import drawings_of_region
 from jobs.report.results import Results
-from jobs.sources import synthetic_parts
+from jobs.run.pixel import Pixel
 
 logger = logging.getLogger(__name__)
 

@@ -7,16 +7,27 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs import figures_fluxes, figures_many, figures_maps, figures_upscaling
-from jobs.config_checks import STREAMS
 from jobs.errors import ConfigError
+from jobs.figures import (
+    fluxes as figures_fluxes,
+)
+from jobs.figures import (
+    many_pixels as figures_many,
+)
+from jobs.figures import (
+    maps as figures_maps,
+)
+from jobs.figures import (
+    upscaling as figures_upscaling,
+)
+from jobs.process_models.streams import STREAMS
 from jobs.report.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from jobs.run import Run
+    from jobs.run.run import Run
 
 _DAYS_PER_YEAR = 365.2425
 
@@ -127,7 +138,7 @@ def _places(run: Run) -> pd.DataFrame:
     """Return latitude and longitude of every pixel of the region's cube."""
     import pandas as pd
 
-    from jobs.region import open_region
+    from jobs.run.region_sample import open_region
 
     cells = open_region(run.cube).cells
     columns = {"latitude": cells.lat, "longitude": cells.lon}
@@ -135,7 +146,7 @@ def _places(run: Run) -> pd.DataFrame:
 
 
 def _store(run: Run, parameter_set: str, group: str) -> xr.Dataset | None:
-    from jobs.regional_store import open_group
+    from jobs.stages.region_store import open_group
 
     try:
         return open_group(run, parameter_set, group).load()

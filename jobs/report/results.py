@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.parameters import parameters, prior_bounds
-from jobs.pixels import Pixel
-from jobs.run import Run
-from jobs.sources import known_truth
-from jobs.states import FINISHED, PixelState, state_of
-from jobs.summaries import read_summary
+from jobs.config.priors import prior_bounds
+from jobs.inputs.pixel_data import known_truth
+from jobs.process_models.parameter_table import parameters
+from jobs.run.pixel import Pixel
+from jobs.run.pixel_state import FINISHED, PixelState, state_of
+from jobs.run.pixel_summary import read_summary
+from jobs.run.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config_checks import STREAMS
-from jobs.provenance import read_record
+from jobs.inputs.pixel_data import synthetic_parts
+from jobs.process_models.streams import STREAMS
 from jobs.report.parts import Fact, Section, Table, add_pictures, link, table_of
 from jobs.report.regional_sections import regional
 from jobs.report.results import Results
-from jobs.sources import synthetic_parts
-from masm.blocks import caution
+from jobs.run.provenance import read_record
+from masm.problem.blocks import caution
 
 if TYPE_CHECKING:
     import pandas as pd

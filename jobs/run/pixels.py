@@ -1,0 +1,160 @@
+"""The pixels of a run: ``pixels.csv``, one row each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from jobs.config.schema import Config
+from jobs.errors import ConfigError, Problem, did_you_mean
+from jobs.files import write_text
+from jobs.run.csv_tables import Row, read_rows
+from jobs.run.pixel import Pixel
+
+_RANGES = {
+    "latitude": (-90.0, 90.0),
+    "longitude": (-180.0, 180.0),
+    "elevation": (-450.0, 9000.0),
+    "sand": (0.0, 100.0),
+    "clay": (0.0, 100.0),
+}
+
+
+def pixels_of(config: Config, folder: Path) -> list[Pixel]:
+    """Return the pixels that a configuration asks for.
+
+    Parameters
+    ----------
+    config : Config
+        The configuration.
+    folder : Path
+        What its file names are relative to.
+    """
+    place = config.pixels
+    if place.source == "table":
+        return read_pixels(folder / place.table)
+    if place.source == "region":
+        from jobs.run.region_sample import draw_sample, open_region, pixels_at
+
+        cube = open_region((folder / place.cube).resolve())
+        return pixels_at(cube, draw_sample(config, folder).calibration)
+    return [
+        Pixel(
+            0,
+            place.name,
+            place.latitude,
+            place.longitude,
+            place.elevation,
+            place.sand,
+            place.clay,
+        )
+    ]
+
+
+def read_pixels(path: Path) -> list[Pixel]:
+    """Read a table of pixels.
+
+    Raises
+    ------
+    ConfigError
+        Naming line and column of every value that cannot be.
+    """
+    header, rows = read_rows(path, "the table of pixels")
+    wanted = [field.name for field in fields(Pixel)]
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise ConfigError(
+            Problem(
+                f"{path.name}:1",
+                f"no column {', '.join(missing)}",
+                found=", ".join(header),
+                wanted=", ".join(wanted),
+                hint=did_you_mean(missing[0], header) if header else "",
+            )
+        )
+    pixels: list[Pixel] = []
+    problems: list[Problem] = []
+    lines: dict[int, int] = {}
+    for line, row in rows:
+        where = f"{path.name}:{line}"
+        found = list(_row_problems(row, where))
+        problems += found
+        if found:
+            continue
+        cells = {name: (row[name] or "").strip() for name in wanted}
+        numbers = (float(cells[name]) for name in _RANGES)
+        pixel = Pixel(int(cells["id"]), cells["name"], *numbers)
+        if pixel.id in lines:
+            wanted_id = f"an id of its own (line {lines[pixel.id]} has it)"
+            problems.append(Problem(where, "id", str(pixel.id), wanted_id))
+        lines[pixel.id] = line
+        pixels.append(pixel)
+    if not pixels and not problems:
+        problems.append(Problem(str(path), "no pixels", wanted="at least one row"))
+    if problems:
+        raise ConfigError(problems[:20])
+    return pixels
+
+
+def write_pixels(pixels: Sequence[Pixel], path: Path) -> None:
+    """Write ``pixels.csv``."""
+    stream = io.StringIO()
+    names = [field.name for field in fields(Pixel)]
+    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(pixel) for pixel in pixels)
+    write_text(path, stream.getvalue())
+
+
+def choose(pixels: Sequence[Pixel], ids: Sequence[int]) -> list[Pixel]:
+    """Return the pixels with these ids, all of them if there are none.
+
+    Raises
+    ------
+    ConfigError
+        If an id is not a pixel of the run.
+    """
+    if not ids:
+        return list(pixels)
+    by_id = {pixel.id: pixel for pixel in pixels}
+    for pixel_id in ids:
+        if pixel_id not in by_id:
+            raise ConfigError(
+                Problem(
+                    "",
+                    f"--pixel {pixel_id}",
+                    "no such pixel in this run",
+                    f"an id from {min(by_id)} to {max(by_id)} (pixels.csv)",
+                )
+            )
+    return [by_id[pixel_id] for pixel_id in ids]
+
+
+def _row_problems(row: Row, where: str) -> Iterator[Problem]:
+    if not re.fullmatch(r"\s*\d{1,8}\s*", row["id"] or "", re.ASCII):
+        yield Problem(where, "id", _shown(row["id"]), "a whole number")
+    name = (row["name"] or "").strip()
+    if not name.isprintable():
+        yield Problem(where, "name", ascii(name)[:60], "a name of printable characters")
+    if not name:
+        yield Problem(where, "name", "nothing", "a name")
+    numbers = {}
+    for key, (low, high) in _RANGES.items():
+        try:
+            numbers[key] = float(row[key] or "")
+            inside = low <= numbers[key] <= high
+        except ValueError:
+            inside = False
+        if not inside:
+            yield Problem(where, key, _shown(row[key]), f"{low:g} to {high:g}")
+    soil = numbers.get("sand", 0.0) + numbers.get("clay", 0.0)
+    if 100.0 < soil <= 200.0:
+        yield Problem(where, "sand and clay", f"{soil:g} %", "together at most 100 %")
+
+
+def _shown(cell: str | None) -> str:
+    return "nothing" if cell is None else f'"{cell[:60]}"'

@@ -1,0 +1,302 @@
+"""Modelled fluxes against eddy-covariance towers, as Fig. 10 of the paper.
+
+For each tower, year by year and over all years, and for the whole year, the growing
+season (May to September) and the rest: the DISO of modelled GPP, ER and NEE against the
+tower, before and after; of modelled GPP against the satellite product; and of the
+product itself against the tower, without which the others cannot be read.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.errors import ConfigError, Problem
+from jobs.files import replacing
+from jobs.run.region_sample import open_region
+from jobs.run.run import Run
+from jobs.stages.flux_sites_pixels import pixel_at, pixel_fluxes, product_gpp
+from jobs.stages.region_store import WINDOWS, open_group
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+logger = logging.getLogger(__name__)
+
+FLUXES = ("gpp", "er", "nee")
+GROWING = (5, 6, 7, 8, 9)
+SEASONS = ("all", "growing", "non-growing")
+_COLUMNS = ("site", "latitude", "longitude", "file")
+_FEW = 3  # values below which a score says nothing
+
+
+@dataclass(frozen=True)
+class Tower:
+    """A row of ``sites.csv``."""
+
+    site: str
+    latitude: float
+    longitude: float
+    path: Path
+
+
+def read_sites(folder: Path) -> list[Tower]:
+    """Read ``sites.csv`` of a folder of tower files.
+
+    Raises
+    ------
+    ConfigError
+        Naming line and column of what cannot be used.
+    """
+    path = folder / "sites.csv"
+    if not path.is_file():
+        raise ConfigError(
+            Problem(
+                str(path),
+                "--flux-sites",
+                found="no such file",
+                wanted=f"a table of towers with columns {', '.join(_COLUMNS)}; file is "
+                "a FLUXNET2015, AmeriFlux BASE or plain daily table beside it",
+            )
+        )
+    with path.open(encoding="utf-8", newline="") as opened:
+        reader = csv.DictReader(opened)
+        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise ConfigError(
+                Problem(
+                    f"{path}:1",
+                    f"no column {missing[0]}",
+                    found=", ".join(reader.fieldnames or []),
+                    wanted=", ".join(_COLUMNS),
+                )
+            )
+        return [_tower(row, folder, f"{path}:{reader.line_num}") for row in reader]
+
+
+def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
+    """Score the towers that lie in the run's pixels, and write ``flux_sites.csv``.
+
+    Parameters
+    ----------
+    run : Run
+        Of a region, of a table of pixels or of a site.
+    folder : Path
+        With ``sites.csv``.
+    sets : sequence of str
+        Parameter sets; the first is the one that ``improved`` is against.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each site, season, year (or ``all``), flux and ``compared``
+        (``model/tower``, ``model/product`` and ``product/tower``): ``n`` values,
+        ``step`` (8day or monthly), ``diso_<set>``, and ``improved_<set>``, the fall of
+        DISO as a share of the first set's (the paper's delta DISO). Empty if no tower
+        lies in a pixel.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    for tower in read_sites(folder):
+        rows += _score_tower(run, tower, sets)
+    table = pd.DataFrame(rows)
+    for name in sets[1:]:
+        if len(table):
+            before = table[f"diso_{sets[0]}"]
+            table[f"improved_{name}"] = (before - table[f"diso_{name}"]) / before
+    with replacing(run.folder.evaluation / "flux_sites.csv") as aside:
+        table.to_csv(aside, index=False, float_format="%.6g")
+    return table
+
+
+def _score_tower(
+    run: Run, tower: Tower, sets: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    observed = read_tower_file(tower.path)
+    group = "monthly" if _is_monthly(observed) else "8day"
+    modelled = _modelled(run, tower, sets, group)
+    if modelled is None:
+        logger.warning("%s lies in no simulated pixel: left out", tower.site)
+        return
+    pixel, models, product = modelled
+    time = models[sets[0]]["time"].to_numpy()
+    seen = {
+        name: _onto(observed[name], time, WINDOWS[group])
+        for name in FLUXES
+        if name in observed
+    }
+    for label, inside in _subsets(time):
+        head = {"site": tower.site, "pixel": pixel, "step": group, **label}
+        for flux, values in seen.items():
+            yield from _row(head, flux, "model/tower", models, values, inside)
+        if product is not None:
+            yield from _row(head, "gpp", "model/product", models, product, inside)
+            if "gpp" in seen:
+                fixed = dict.fromkeys(sets, product)
+                yield from _row(
+                    head, "gpp", "product/tower", fixed, seen["gpp"], inside
+                )
+
+
+def _modelled(
+    run: Run, tower: Tower, sets: Sequence[str], group: str
+) -> tuple[int, dict[str, Any], NDArray[np.float64] | None] | None:
+    """Return a tower's pixel, its modelled fluxes and the product's GPP there."""
+    product: NDArray[np.float64] | None = None
+    if run.config.pixels.source == "region":
+        from landdata import cell_at
+
+        cell = cell_at(tower.latitude, tower.longitude)
+        models: dict[str, Any] = {}
+        for name in sets:
+            opened = open_group(run, name, group)
+            if cell not in opened["pixel"].to_numpy():
+                return None
+            models[name] = opened.sel(pixel=cell).load()
+        time = models[sets[0]]["time"].to_numpy()
+        return cell, models, _product(run, cell, time, WINDOWS[group])
+    pixel = pixel_at(run, tower.latitude, tower.longitude)
+    if pixel is None:
+        return None
+    models = dict(pixel_fluxes(run, pixel, sets, WINDOWS[group], FLUXES))
+    if group == "8day":
+        product = product_gpp(run, pixel, models[sets[0]]["time"].to_numpy())
+    return pixel.id, models, product
+
+
+def _row(
+    head: dict[str, Any],
+    flux: str,
+    compared: str,
+    models: dict[str, Any],
+    against: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+) -> Iterator[dict[str, Any]]:
+    from masm.results.scores import scores
+
+    found = {}
+    for name, model in models.items():
+        values = model[flux].to_numpy() if hasattr(model, "data_vars") else model
+        found[name] = scores(values[inside], against[inside])
+    n = next(iter(found.values()))["n"]
+    if n >= _FEW:
+        disos = {f"diso_{name}": one["diso"] for name, one in found.items()}
+        yield {**head, "flux": flux, "compared": compared, "n": n, **disos}
+
+
+def _subsets(
+    time: NDArray[np.datetime64],
+) -> Iterator[tuple[dict[str, str], NDArray[np.bool_]]]:
+    """Every season of every year and of all years."""
+    years = time.astype("datetime64[Y]").astype(int) + 1970
+    month = time.astype("datetime64[M]").astype(int) % 12 + 1
+    growing = np.isin(month, GROWING)
+    seasons = {
+        "all": np.ones_like(growing),
+        "growing": growing,
+        "non-growing": ~growing,
+    }
+    for season in SEASONS:
+        yield {"season": season, "year": "all"}, seasons[season]
+        for year in np.unique(years).tolist():
+            label = {"season": season, "year": str(year)}
+            yield label, seasons[season] & (years == year)
+
+
+def read_tower_file(path: Path) -> xr.Dataset:
+    """Read a tower's file, by what its first line says that it is.
+
+    Parameters
+    ----------
+    path : Path
+        AmeriFlux BASE, FLUXNET2015 or AmeriFlux FLUXNET (daily or monthly), or a plain
+        daily table (``landdata.read_tower``).
+
+    Returns
+    -------
+    xarray.Dataset (time)
+        Of those it has: gpp, er, nee, g m-2 d-1 of carbon.
+    """
+    with path.open(encoding="utf-8", errors="replace") as opened:
+        first = opened.readline()
+    if first.startswith("#"):  # "# Site: US-Ha1", then "# Version: ..."
+        from landdata.sites.ameriflux import read_ameriflux_base
+
+        return read_ameriflux_base(path)
+    # FLUXNET2015 and AmeriFlux FLUXNET files share their columns, not their names.
+    if "NEE_VUT_REF" in first:
+        from landdata import read_fluxnet
+
+        return read_fluxnet(path)
+    from landdata import read_tower
+
+    return read_tower(path)
+
+
+def _is_monthly(observed: xr.Dataset) -> bool:
+    from masm.observations.windows import time_step_days
+
+    return time_step_days(observed["time"].to_numpy()) > 8.0
+
+
+def _onto(
+    series: xr.DataArray, time: NDArray[np.datetime64], windows: str
+) -> NDArray[np.float64]:
+    """Means over windows (window,), NaN where less than half of the days are there."""
+    from masm.observations.windows import window_means, window_starts
+
+    if windows == "month" and _is_monthly(series.to_dataset(name="one")):
+        return series.reindex(time=time).to_numpy().astype(float)
+    mean, keys, _ = window_means(
+        series.to_numpy(), series["time"].to_numpy(), windows, 0.5
+    )
+    starts = window_starts(keys, windows).astype(time.dtype)
+    found = np.full(time.size, np.nan)
+    _, at, of = np.intersect1d(time, starts, return_indices=True)
+    found[at] = mean[of]
+    return found
+
+
+def _product(
+    run: Run, pixel: int, time: NDArray[np.datetime64], windows: str
+) -> NDArray[np.float64] | None:
+    """The cube's GPP over windows; months from the days of its 8-day means."""
+    import xarray as xr
+
+    observed = open_region(run.cube).observations([pixel]).isel(pixel=0)
+    if "gpp" not in observed:
+        return None
+    series = observed["gpp"].load()
+    if windows != "month":
+        return series.reindex(time=time).to_numpy().astype(float)
+    starts = series["time"].to_numpy().astype("datetime64[D]")
+    days = np.arange(starts[0], starts[-1] + 8)
+    at = np.searchsorted(starts, days, side="right") - 1
+    # A window ends with the next, and the last of a year with the year.
+    inside = (days - starts[at]).astype(int) < 8
+    daily = series.isel(time=at).assign_coords(time=days.astype("datetime64[ns]"))
+    return _onto(daily.where(xr.DataArray(inside, dims="time")), time, windows)
+
+
+def _tower(row: dict[str, str], folder: Path, where: str) -> Tower:
+    try:
+        place = float(row["latitude"]), float(row["longitude"])
+    except (TypeError, ValueError) as exc:
+        raise ConfigError(
+            Problem(where, "latitude, longitude", str(exc), "degrees")
+        ) from exc
+    path = folder / (row["file"] or "")
+    if not path.is_file():
+        raise ConfigError(
+            Problem(where, "file", found=f"no file {path}", wanted="a tower's file")
+        )
+    return Tower(row["site"], *place, path)

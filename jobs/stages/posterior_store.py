@@ -1,0 +1,219 @@
+"""The layout of ``posteriors.zarr``: what it holds, over which dimensions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jobs.config.priors import prior_bounds
+from jobs.config.schema import Config, RelativeVariance
+from jobs.inputs.pixel_data import synthetic_parts
+from jobs.process_models.parameter_table import parameters
+from jobs.run.run import Run
+
+if TYPE_CHECKING:
+    import zarr
+
+PIXELS_PER_CHUNK = 64
+N_CHAINS = 4
+NUMBERS = ("mean", "sd", "q05", "q50", "q95", "r_hat", "ess_bulk", "ess_tail")
+ERROR_NUMBERS = ("mean", "sd", "q05", "q50", "q95")
+COUNTS = ("minutes", "n_model_runs", "n_failed_runs", "surrogate_rmse")
+STATES = ("waiting", "running", "done", "suspect", "failed", "skipped")
+
+
+def sampled_streams(config: Config) -> list[str]:
+    """Streams whose errors are of unknown size, in the order of the configuration."""
+    found = []
+    for name, stream in config.streams.items():
+        rule = stream.variance
+        if rule.sampled if isinstance(rule, RelativeVariance) else rule == "sampled":
+            found.append(name)
+    return found
+
+
+def open_store(path: Path, run: Run) -> zarr.Group:
+    """Open the store of a run, or make an empty one.
+
+    One that was left half-made, or that an earlier version made without something
+    that belongs in it now, is made anew: all it holds is in the pixels' own files.
+    """
+    import zarr
+
+    if (path / "zarr.json").exists():
+        store = zarr.open_group(path, mode="r+")
+        lacks = sampled_streams(run.config) and "error_scale_mean" not in store
+        if "complete" in store.attrs and not lacks:
+            for begun in path.rglob("*.partial"):  # by a collector that was killed
+                begun.unlink(missing_ok=True)
+            return store
+    store = zarr.open_group(path, mode="w")
+    _create(store, run)
+    store.attrs["complete"] = True
+    return store
+
+
+def _create(store: zarr.Group, run: Run) -> None:
+    store.attrs.update({"title": run.config.name, "seed": run.config.seed})
+    if parts := synthetic_parts(run):
+        store.attrs["comment"] = parts
+    layout = _Layout(store, run)
+    layout.add_places(run)
+    layout.add_counts()
+    layout.add_summaries()
+    layout.add_errors()
+    layout.add_draws()
+
+
+class _Layout:
+    """Arrays of an empty store.
+
+    Parameters
+    ----------
+    store : zarr.Group
+    run : Run
+        Whose pixels, parameters and streams give the dimensions.
+    """
+
+    def __init__(self, store: zarr.Group, run: Run):
+        from zarr.codecs import BloscCodec
+
+        self.store = store
+        self.packed = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+        self.bounds = prior_bounds(run.config)
+        self.streams = sampled_streams(run.config)
+        self.sizes = {
+            "pixel": len(run.pixels),
+            "parameter": len(self.bounds),
+            "error_stream": len(self.streams),
+            "chain": N_CHAINS,
+            "draw": run.config.calibration.keep_draws,
+        }
+
+    def add(
+        self, name: str, dims: Sequence[str], dtype: str, fill: Any, **attrs: Any
+    ) -> Any:
+        """Create an array over dimensions, pixels first."""
+        shape = [self.sizes[dim] for dim in dims]
+        return self.store.create_array(
+            name,
+            shape=shape,
+            chunks=(min(PIXELS_PER_CHUNK, shape[0]), *shape[1:]),
+            dtype=dtype,
+            fill_value=fill,
+            compressors=self.packed,
+            dimension_names=list(dims),
+            attributes=attrs,
+        )
+
+    def add_labels(self, name: str, labels: Sequence[str]) -> None:
+        """Create a coordinate of texts."""
+        array = self.store.create_array(
+            name, shape=(len(labels),), dtype="str", dimension_names=[name]
+        )
+        array[:] = np.array(labels, object)
+
+    def add_places(self, run: Run) -> None:
+        """Which pixels, and where."""
+        ids = np.array([pixel.id for pixel in run.pixels])
+        self.add("pixel", ["pixel"], "i8", -1)[:] = ids
+        for name, unit in (
+            ("latitude", "degrees_north"),
+            ("longitude", "degrees_east"),
+            ("elevation", "m"),
+        ):
+            values = np.array([getattr(pixel, name) for pixel in run.pixels])
+            self.add(name, ["pixel"], "f8", np.nan, units=unit)[:] = values
+
+    def add_counts(self) -> None:
+        """State of each pixel, and what it took."""
+        self.add(
+            "state",
+            ["pixel"],
+            "i1",
+            0,
+            flag_values=list(range(len(STATES))),
+            flag_meanings=" ".join(STATES),
+        )
+        self.add(
+            "collected_mtime", ["pixel"], "i8", -1, long_name="of posterior.nc, in ns"
+        )
+        for name in COUNTS:
+            units = "min" if name == "minutes" else "1"
+            self.add(name, ["pixel"], "f4", np.nan, units=units)
+
+    def add_summaries(self) -> None:
+        """Of each parameter."""
+        dims = ["pixel", "parameter"]
+        self.add_labels("parameter", list(self.bounds))
+        for number in NUMBERS:
+            self.add(number, dims, "f4", np.nan)
+        self.add(
+            "at_bound",
+            dims,
+            "i1",
+            0,
+            flag_values=[-1, 0, 1],
+            flag_meanings="low no high",
+        )
+
+    def add_errors(self) -> None:
+        """Factors on errors of unknown size, where there are such errors."""
+        if not self.streams:
+            return
+        self.add_labels("error_stream", self.streams)
+        for number in ERROR_NUMBERS:
+            self.add(
+                f"error_scale_{number}",
+                ["pixel", "error_stream"],
+                "f4",
+                np.nan,
+                units="1",
+                long_name=f"{number} of the factor on the sd of errors",
+            )
+
+    def add_draws(self) -> None:
+        """Draws of each parameter."""
+        table = parameters()
+        for name, (low, high) in self.bounds.items():
+            self.add(
+                name,
+                ["pixel", "chain", "draw"],
+                "f4",
+                np.nan,
+                units=table[name].unit,
+                long_name=table[name].description,
+                default=table[name].default,
+                prior_low=low,
+                prior_high=high,
+            )
+
+
+def array_of(store: zarr.Group, name: str) -> zarr.Array:
+    """Return an array of the store.
+
+    Raises
+    ------
+    KeyError, TypeError
+        If there is none of that name, or it is a group.
+    """
+    import zarr
+
+    array = store[name]
+    if not isinstance(array, zarr.Array):
+        raise TypeError(f"{name} in {store.store} is not an array")
+    return array
+
+
+def consolidate(store: zarr.Group) -> None:
+    """Put all metadata into one file: without it xarray warns of a slow opening."""
+    import zarr
+
+    with warnings.catch_warnings():
+        # Not yet in the Zarr 3 specification, which every reader may ignore.
+        warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
+        zarr.consolidate_metadata(store.store)

@@ -1,0 +1,1 @@
+"""The loop of Ma et al. (2022) (``published``)."""

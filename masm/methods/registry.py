@@ -1,0 +1,47 @@
+"""The calibration methods by name, and what their options may be."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from masm.errors import InputError
+from masm.problem.problem import Outcome
+
+#: Each method's module; it has ``sample(problem, seed, **options) -> Outcome``.
+METHODS = {
+    "emulator": "masm.methods.adaptive.loop",
+    "published": "masm.methods.published.loop",
+    "metropolis": "masm.methods.mcmc.adaptive_metropolis",
+    "demc": "masm.methods.mcmc.demc",
+    "importance": "masm.methods.importance_sampling",
+    "nelder_mead": "masm.methods.optimisers.nelder_mead",
+    "lbfgsb": "masm.methods.optimisers.lbfgsb",
+    "differential_evolution": "masm.methods.optimisers.differential_evolution",
+    "history_matching": "masm.methods.history_matching",
+}
+
+DEFAULT_METHOD = "emulator"
+
+#: Methods whose runs give no posterior predictive, so that it takes runs of its own.
+WITHOUT_CHECK = ("metropolis", "demc", "importance", "history_matching")
+
+
+def method_of(method: str, options: Mapping[str, Any]) -> Callable[..., Outcome]:
+    """Return the function of a method, when it has all these options."""
+    if method not in METHODS:
+        raise InputError(
+            f"unknown method {method!r}", wanted=f"one of {', '.join(METHODS)}"
+        )
+    sample: Callable[..., Outcome] = importlib.import_module(METHODS[method]).sample
+    known = list(inspect.signature(sample).parameters)[2:]
+    for name in options:
+        if name not in known:
+            raise InputError(
+                f"unknown option {name!r} of method {method!r}",
+                found=name,
+                wanted=f"one of {', '.join(known)}",
+            )
+    return sample
