@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from jobs.process_models.parameter_table import parameters
 
 import masm
-from jobs.process_models.parameter_table import parameters
 from jobs.report import write_report
 from jobs.run.run import Run, open_run, start
 

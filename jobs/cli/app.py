@@ -295,16 +295,19 @@ def report(run: RunPath) -> None:
 
 @app.command("warm-up")
 def warm_up() -> None:
-    """Compile the process model once (a minute); every later start is at once.
+    """Compile every process model once (a minute); every later start is at once.
 
     Arrays of tasks and local workers do this for themselves before they start. Run
     it by hand on another kind of machine, or after an update.
     """
     with guarded(Path(), "warm-up", again="masm warm-up"):
-        from jobs.process_models.ibis_dalec import compile_model
+        from jobs.process_models.base import Settings
+        from jobs.process_models.registry import MODELS, open_model
 
-        compile_model()
-        show("the model is compiled")
+        for name in MODELS:
+            if name != "executable":  # nothing of ours is compiled in it
+                open_model(name, Settings()).warm_up()
+                show(f"{name} is compiled")
 
 
 @app.command("run")

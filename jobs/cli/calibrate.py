@@ -9,11 +9,11 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from jobs.config.methods import expected_runs
+from jobs.config.process_model import model_of
 from jobs.console import logged, progress, show
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.executors import slurm
 from jobs.exit_codes import Exit
-from jobs.process_models.ibis_dalec import compile_model
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder
 from jobs.run.pixel import Pixel
@@ -161,7 +161,7 @@ def _submit(run: Run, pixels: Sequence[Pixel]) -> Exit:
         return tally.exit
     plan = _slurm_plan(run, left)
     _show_plan(plan)
-    compile_model()
+    model_of(run.config).warm_up()
     jobs = slurm.submit(run.folder, run.config.name, plan, run.config.execution.slurm)
     show(
         f"submitted job {', '.join(jobs)}\n"

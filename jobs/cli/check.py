@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from jobs.config.methods import expected_runs
 from jobs.config.priors import calibrated_parameters
+from jobs.config.process_model import units_of
+from jobs.config.schema import Config
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.streams import make_streams
-from jobs.process_models.streams import STREAMS
 from jobs.run.pixel import Pixel
 from jobs.run.provenance import checksums
 from jobs.run.run import Run
@@ -65,8 +66,9 @@ def _time(run: Run) -> str:
     return f"time: about {hours:.2g} core-hours at {pace:.2g} min a pixel ({source})"
 
 
-def _unit(stream: str) -> str:
-    return "" if STREAMS[stream] == "1" else f" {STREAMS[stream]}"
+def _unit(config: Config, stream: str) -> str:
+    unit = units_of(config)[stream]
+    return "" if unit == "1" else f" {unit}"
 
 
 def _pixel(run: Run, pixel: Pixel) -> Iterator[str]:
@@ -87,6 +89,6 @@ def _pixel(run: Run, pixel: Pixel) -> Iterator[str]:
             possible = 46 * (years.last - years.first + 1)
             yield (
                 f"  {period} {years}: {name} has {series.n_obs} of {possible} 8-day "
-                f"means, mean {series.value.mean():.3g}{_unit(name)}, variance "
+                f"means, mean {series.value.mean():.3g}{_unit(config, name)}, variance "
                 f"{series.variance_rule}"
             )

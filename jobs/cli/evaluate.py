@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jobs.cli.calibrate import _N_SHOWN
 from jobs.cli.tables import parameter_table, score_table
+from jobs.config.process_model import model_of, units_of
 from jobs.console import progress, show
 from jobs.figures.pixel import draw_fit, draw_posterior
 from jobs.inputs.pixel_data import known_truth, synthetic_parts
@@ -48,6 +49,7 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
             found.append((pixel, kept, scores))
             on_pixels(1)
     every = [scores for _, _, scores in found]
+    rows = model_of(run.config).parameters
     for pixel, shown_comparison, scores in found:
         if shown_comparison is None:
             continue
@@ -62,13 +64,15 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
             result.posterior,
             figures / f"posterior_{pixel.slug}.png",
             title=label,
+            meanings={name: row.description for name, row in rows.items()},
             truth=truth,
         )
-        show(score_table(scores, label))
-        show(parameter_table(read_summary(run.folder.pixel(pixel.id)), label, truth))
+        show(score_table(scores, label, units_of(run.config)))
+        summary = read_summary(run.folder.pixel(pixel.id))
+        show(parameter_table(summary, label, truth, rows))
     if len(pixels) > 1:
         label = f"{run.config.name}, median of {len(pixels)} pixels"
-        show(score_table(median_scores(every), label))
+        show(score_table(median_scores(every), label, units_of(run.config)))
     show(
         f"scores   {run.folder.evaluation}\nfigures  {run.folder.figures}\n"
         + "\n".join(

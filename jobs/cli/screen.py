@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.config.process_model import model_of
 from jobs.console import logged, show, table
 from jobs.executors.tasks import do_task, do_units, minutes_for
 from jobs.figures.screening import draw_screening, importance_table
 from jobs.inputs.pixel_data import synthetic_parts
-from jobs.process_models.parameter_table import parameters
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run, open_run, start
 from jobs.stages.screen import (
@@ -41,7 +41,7 @@ def screen_run(path: Path, executor: str | None) -> bool:
         Whether it is done; False when it was submitted to Slurm.
     """
     run = open_run(path)
-    check_screening(run.config.screening)
+    check_screening(run.config)
     start(run)
     pixels = screening_pixels(run)
     left = [pixel.id for pixel in pixels_left(run, pixels)]
@@ -68,7 +68,9 @@ def screen_task(path: Path, tasks: Path, number: int) -> None:
 
 def _minutes(run: Run) -> float:
     years = run.config.periods
-    n_runs = run.config.screening.trajectories * (len(parameters()) + 1)
+    n_runs = run.config.screening.trajectories * (
+        len(model_of(run.config).parameters) + 1
+    )
     return minutes_for(run, n_runs, years.calibration.last - years.spinup.first + 1)
 
 

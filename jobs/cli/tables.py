@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobs.console import table
-from jobs.process_models.parameter_table import parameters
-from jobs.process_models.streams import STREAMS
+from jobs.process_models.base import Parameter
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
 
-def score_table(scores: pd.DataFrame, label: str) -> Table:
+def score_table(scores: pd.DataFrame, label: str, units: Mapping[str, str]) -> Table:
     """Show R, RMSE, AE and DISO of each stream, period and parameter set."""
-    units = [STREAMS[stream] for stream in scores["stream"]]
-    shown = scores.drop(columns=["pixel", "r2"]).assign(unit=units)
+    unit = [units[stream] for stream in scores["stream"]]
+    shown = scores.drop(columns=["pixel", "r2"]).assign(unit=unit)
     shown = shown[
         ["stream", "period", "parameters", "r", "rmse", "ae", "unit", "diso", "n"]
     ].rename(columns={"r": "R", "rmse": "RMSE", "ae": "AE", "diso": "DISO"})
@@ -29,6 +28,7 @@ def parameter_table(
     summary: dict[str, Any],
     label: str,
     truth: Mapping[str, float] | None,
+    rows: Mapping[str, Parameter],
 ) -> Table:
     """Show posterior beside default, with R-hat and, in a twin, the truth.
 
@@ -40,12 +40,13 @@ def parameter_table(
         What it is.
     truth : mapping or None
         Known parameters of a twin.
+    rows : mapping
+        The model's parameter table.
     """
     import pandas as pd
 
     found = pd.DataFrame.from_dict(summary["parameters"], orient="index")
     names = list(found.index)
-    rows = parameters()
     shown = found.reset_index(names="parameter").rename(columns={"ess_bulk": "ess"})
     shown["default"] = [rows[name].default for name in names]
     columns = ["parameter", "default", "mean", "sd", "q05", "q95", "r_hat", "ess"]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from jobs.config.methods import method_defaults, method_names, wanted_kind
+from jobs.config.process_model import model_of
 from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document
 from jobs.errors import ConfigError, Problem, did_you_mean
-from jobs.process_models.parameter_table import Parameter, parameters
-from jobs.process_models.streams import STREAMS
+from jobs.process_models.base import Parameter
 
-"""Streams that can be calibrated on, with their units."""
-
-Table = dict[str, Parameter]
+Table = Mapping[str, Parameter]
 
 
 def check_meaning(config: Config, document: Document) -> None:
@@ -24,7 +22,7 @@ def check_meaning(config: Config, document: Document) -> None:
     ConfigError
         With every mistake found.
     """
-    table = parameters()
+    table = model_of(config).parameters
     problems = [
         *_streams(config, document),
         *_parameters(config, document, table),
@@ -37,13 +35,14 @@ def check_meaning(config: Config, document: Document) -> None:
 
 
 def _streams(config: Config, document: Document) -> Iterator[Problem]:
+    outputs = model_of(config).outputs
     for name in config.streams:
-        if name not in STREAMS:
+        if name not in outputs:
             yield document.problem(
                 ("streams", name),
                 found=f'an unknown stream "{name}"',
-                wanted="an output of the model",
-                hint=did_you_mean(name, STREAMS),
+                wanted=f"an output of the model: {', '.join(outputs)}",
+                hint=did_you_mean(name, outputs),
             )
     used = set()
     for index, block in enumerate(config.calibration.blocks):

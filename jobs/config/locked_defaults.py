@@ -41,7 +41,8 @@ def with_locked_sections(
     pydantic.ValidationError
         If this version of the software refuses a locked value.
     """
-    return Config.model_validate(dict(_filled(config, written, locked, (), were_set)))
+    filled = dict(_filled(config, written, locked, (), were_set))
+    return Config.model_validate(filled).in_folder(config.folder)
 
 
 def with_locked_options(

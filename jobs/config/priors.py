@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from jobs.config.process_model import model_of
 from jobs.config.schema import Config
-from jobs.process_models.parameter_table import parameters
 
 
 def calibrated_parameters(config: Config) -> list[str]:
@@ -14,7 +14,7 @@ def calibrated_parameters(config: Config) -> list[str]:
 
 def prior_bounds(config: Config) -> dict[str, tuple[float, float]]:
     """Return the prior of each calibrated parameter: the table's, or narrower."""
-    table, narrowed = parameters(), config.calibration.bounds
+    table, narrowed = model_of(config).parameters, config.calibration.bounds
     return {
         name: narrowed.get(name, (table[name].low, table[name].high))
         for name in calibrated_parameters(config)

@@ -46,7 +46,8 @@ def read_config(path: Path) -> tuple[Config, Document]:
     """
     document = read_document(path)
     try:
-        return Config.model_validate(document.plain()), document
+        config = Config.model_validate(document.plain())
+        return config.in_folder(path.parent), document
     except ValidationError as exc:
         problems = [_problem(document, dict(error)) for error in exc.errors()]
         raise ConfigError(problems) from exc

@@ -8,13 +8,15 @@ of them with their values, so a finished run says what it was.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
     Tag,
     field_validator,
     model_validator,
@@ -119,8 +121,12 @@ class Block(Section):
 class Model(Section):
     """How the process model is run."""
 
+    name: str = Field(default="ibis_dalec", description="the process model")
     spinup_cycles: int = Field(
         default=10, ge=0, description="repeats of the spin-up year"
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="of the process model"
     )
 
 
@@ -213,3 +219,15 @@ class Config(Section):
     calibration: Calibration
     upscaling: Upscaling = Upscaling()
     execution: Execution = Execution()
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the file; names of files in it are relative to this."""
+        return self._folder
+
+    def in_folder(self, folder: Path) -> Config:
+        """Return the configuration as read from a file in ``folder``."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy

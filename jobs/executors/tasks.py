@@ -12,11 +12,11 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from jobs.config.process_model import model_of
 from jobs.console import progress, show
 from jobs.errors import ConfigError, Problem
 from jobs.executors import slurm
 from jobs.executors.requeue import requeued_before_walltime
-from jobs.process_models.ibis_dalec import compile_model
 from jobs.run.run import Run
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def do_units(
     path = run.folder.path
     with progress(" ".join(verb), len(left), unit) as advance:
         made = (
-            _local(path, work, left, run.config.execution.workers)
+            _local(run, work, left)
             if executor == "local" and len(left) > 1
             else _serial(path, work, left)
         )
@@ -94,13 +94,12 @@ def _serial(path: Path, work: Work, left: Sequence[int]) -> Generator[int]:
         yield _one(path, work, number)
 
 
-def _local(
-    path: Path, work: Work, left: Sequence[int], n_workers: int
-) -> Generator[int]:
+def _local(run: Run, work: Work, left: Sequence[int]) -> Generator[int]:
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    compile_model()
+    model_of(run.config).warm_up()
+    path, n_workers = run.folder.path, run.config.execution.workers
     with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
         pool = Parallel(
             return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
@@ -131,7 +130,7 @@ def _one(path: Path, work: Work, number: int) -> int:
 def _submit(run: Run, left: Sequence[int], verb: Sequence[str], minutes: float) -> None:
     settings = run.config.execution.slurm
     plan = slurm.make_plan(left, settings, minutes, slurm.max_array_size())
-    compile_model()
+    model_of(run.config).warm_up()
     jobs = slurm.submit(run.folder, run.config.name, plan, settings, verb)
     show(
         f"submitted job {', '.join(jobs)}: {len(plan.tasks)} tasks for {len(left)} "

@@ -19,7 +19,6 @@ from jobs.figures.canvas import (
     put_title,
     save_figure,
 )
-from jobs.process_models.parameter_table import parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +74,7 @@ def draw_posterior(
     target: Path,
     *,
     title: str,
+    meanings: Mapping[str, str],
     truth: Mapping[str, float] | None = None,
 ) -> None:
     """Draw posterior densities inside their prior ranges, the default marked.
@@ -88,6 +88,8 @@ def draw_posterior(
         The PNG; the densities are written beside it as CSV.
     title : str
         Says where the data come from.
+    meanings : mapping
+        What each parameter is, in words.
     truth : mapping, optional
         Known parameters of a twin, marked too.
     """
@@ -119,7 +121,9 @@ def draw_posterior(
         pad = 0.04 * (high - low) * scale
         axis.set_xlim(low * scale - pad, high * scale + pad)
         axis.set_yticks([])
-        axis.set_xlabel(_parameter_label(name, power), fontsize=8)
+        axis.set_xlabel(
+            _parameter_label(name, attrs, meanings[name], power), fontsize=8
+        )
         axis.tick_params(labelsize=7)
         rows += [
             {
@@ -163,10 +167,12 @@ def _shade(axis: Axes, part: pd.DataFrame) -> None:
             axis.axvspan(first, last, color=colour, zorder=0, lw=0, label=period)
 
 
-def _parameter_label(name: str, power: int) -> str:
+def _parameter_label(
+    name: str, attrs: Mapping[str, Any], meaning: str, power: int
+) -> str:
     import textwrap
 
-    row = parameters()[name]
-    unit = f"$10^{{{power}}}$ {row.unit}" if power else row.unit
-    meaning = textwrap.fill(row.description, 32, max_lines=3, placeholder=" ...")
+    unit = str(attrs.get("units", "1"))
+    unit = f"$10^{{{power}}}$ {unit}" if power else unit
+    meaning = textwrap.fill(meaning, 32, max_lines=3, placeholder=" ...")
     return f"{name} ({unit})\n{meaning}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from jobs.figures.canvas import (
     put_title,
     save_figure,
 )
-from jobs.process_models.parameter_table import parameters
-from jobs.process_models.streams import STREAMS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +29,9 @@ _SPLITS = {
 _SCORES = {"r2": "R²", "rmse": "RMSE", "diso": "DISO"}
 
 
-def draw_upscaled(points: pd.DataFrame, target: Path, *, title: str) -> None:
+def draw_upscaled(
+    points: pd.DataFrame, target: Path, *, title: str, units: Mapping[str, str]
+) -> None:
     """Draw upscaled against calibrated parameters, by split (Figure 5).
 
     Parameters
@@ -42,6 +43,8 @@ def draw_upscaled(points: pd.DataFrame, target: Path, *, title: str) -> None:
         The PNG; its table is the CSV beside it.
     title : str
         Says where the data come from.
+    units : mapping
+        Unit of each parameter.
     """
     names = list(dict.fromkeys(points["parameter"]))
     n_columns = min(5, len(names))
@@ -59,7 +62,7 @@ def draw_upscaled(points: pd.DataFrame, target: Path, *, title: str) -> None:
             axis.plot(x, y, marker, ms=3, mfc="none", color=colour, label=label)
             lines.append(f"{label}: R² {efficiency(y, x):.2f}")
         axis.axline((x.mean(), x.mean()), slope=1, color="0.3", lw=0.8)
-        unit = parameters()[name].unit
+        unit = units[name]
         scale = f"$10^{{{power}}}$ " if power else ""
         axis.set_title(f"{name} ({scale}{unit})", fontsize=8)
         low, high = axis.get_ylim()
@@ -78,7 +81,9 @@ def draw_upscaled(points: pd.DataFrame, target: Path, *, title: str) -> None:
     save_figure(figure, target, points)
 
 
-def draw_upscaled_scores(scores: pd.DataFrame, target: Path, *, title: str) -> None:
+def draw_upscaled_scores(
+    scores: pd.DataFrame, target: Path, *, title: str, units: Mapping[str, str]
+) -> None:
     """Draw scores with upscaled against those with calibrated parameters (Figure 6).
 
     Parameters
@@ -89,6 +94,8 @@ def draw_upscaled_scores(scores: pd.DataFrame, target: Path, *, title: str) -> N
         The PNG; its table is the CSV beside it.
     title : str
         Says where the data come from.
+    units : mapping
+        Unit of each stream.
     """
     whole = scores[scores["period"] == "all"]
     streams = list(dict.fromkeys(whole["stream"]))
@@ -108,7 +115,7 @@ def draw_upscaled_scores(scores: pd.DataFrame, target: Path, *, title: str) -> N
                 axis.axline((middle, middle), slope=1, color="0.3", lw=0.8)
             gain = both["upscaled"] - both["calibrated"]
             better = np.mean(gain >= 0 if score == "r2" else gain <= 0)
-            unit = STREAMS[stream] if score == "rmse" else "1"
+            unit = units[stream] if score == "rmse" else "1"
             axis.set_title(
                 f"{stream.upper()}, {label} ({unit}): as good or better in "
                 f"{better:.0%}",

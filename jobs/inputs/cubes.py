@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.errors import ConfigError, Problem
+from jobs.process_models.base import Settings
+from jobs.process_models.registry import DEFAULT_MODEL, open_model
 
 if TYPE_CHECKING:
     from landdata import Cube, ProductSource
@@ -26,7 +28,6 @@ def build_synthetic(
     on_progress: Progress,
 ) -> Cube:
     """Build a synthetic region of so many cells with Harvard Forest in its middle."""
-    from jobs.process_models.ibis_dalec import compile_model
     from landdata import SyntheticSource, build_cube
     from landdata.synthetic.region import synthetic_block
 
@@ -41,7 +42,7 @@ def build_synthetic(
         )
     grid = synthetic_block(n_columns=columns, n_rows=rows)
     if workers > 1:
-        compile_model()  # once, before workers start
+        open_model(DEFAULT_MODEL, Settings()).warm_up()  # once, before workers start
     source = SyntheticSource(seed=seed, grid=grid, years=years)
     return build_cube(path, source, workers=workers, on_progress=on_progress)
 

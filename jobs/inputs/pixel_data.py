@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs.config.pixels import GeneratedPixel, PixelTable, RegionPixels, SitePixel
+from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
 from jobs.inputs.region import region_forcing, region_observations, region_truth
 from jobs.inputs.streams import select_years
@@ -32,7 +33,9 @@ def forcing_of(run: Run, pixel: Pixel) -> xr.Dataset:
     if isinstance(place, PixelTable):
         return _file_forcing(run, place, pixel)
     if isinstance(place, RegionPixels):
-        return region_forcing(run.cube, pixel, run.config.periods.whole)
+        return region_forcing(
+            run.cube, pixel, run.config.periods.whole, model_of(run.config)
+        )
     return _generated_forcing(run, place, pixel)
 
 
@@ -122,8 +125,6 @@ def _generated_forcing(run: Run, place: GeneratedPixel, pixel: Pixel) -> xr.Data
 
 
 def _file_forcing(run: Run, place: PixelTable, pixel: Pixel) -> xr.Dataset:
-    from ibis_dalec import validate_forcing
-
     path = run.pixel_file(place.forcing, pixel)
     forcing = _open(path).assign(
         lat=((), pixel.latitude, {"units": "degrees_north"}),
@@ -142,7 +143,7 @@ def _file_forcing(run: Run, place: PixelTable, pixel: Pixel) -> xr.Dataset:
                 wanted=f"the years {years} in full (periods)",
             )
         )
-    return validate_forcing(select_years(forcing, years), where=str(path))
+    return model_of(run.config).drivers(select_years(forcing, years), str(path))
 
 
 def _open(path: Path) -> xr.Dataset:

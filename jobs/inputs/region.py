@@ -9,6 +9,7 @@ import numpy as np
 
 from jobs.config.section import Period
 from jobs.errors import ConfigError, Problem
+from jobs.process_models.base import ProcessModel
 from jobs.run.pixel import Pixel
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 from jobs.run.region_sample import open_region
 
 
-def region_forcing(path: Path, pixel: Pixel, years: Period) -> xr.Dataset:
+def region_forcing(
+    path: Path, pixel: Pixel, years: Period, model: ProcessModel
+) -> xr.Dataset:
     """Return the daily forcing of a pixel.
 
     Raises
@@ -25,8 +28,6 @@ def region_forcing(path: Path, pixel: Pixel, years: Period) -> xr.Dataset:
     ConfigError
         If the cube has no weather there.
     """
-    from ibis_dalec import validate_forcing
-
     cube = open_region(path)
     found = cube.pixel(pixel.id)
     if found.state == "no_forcing":
@@ -38,9 +39,8 @@ def region_forcing(path: Path, pixel: Pixel, years: Period) -> xr.Dataset:
                 wanted="every day of every driver",
             )
         )
-    return validate_forcing(
-        found.forcing.sel(time=years.years), where=f"{path}  pixel {pixel.id}"
-    )
+    weather = found.forcing.sel(time=years.years)
+    return model.drivers(weather, f"{path}  pixel {pixel.id}")
 
 
 def region_observations(path: Path, pixel: Pixel, years: Period) -> xr.Dataset:

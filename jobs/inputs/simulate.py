@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
+from jobs.config.process_model import model_of
 from jobs.config.schema import Config
 from jobs.config.section import Period
 from jobs.inputs.streams import select_years
 
 if TYPE_CHECKING:
     import xarray as xr
-from jobs.process_models.ibis_dalec import CalibrationModel
-from jobs.run.simulation_files import SAVED
 
 
-def calibration_model(config: Config, forcing: xr.Dataset) -> CalibrationModel:
+def calibration_model(
+    config: Config, drivers: xr.Dataset
+) -> Callable[[Any], xr.Dataset]:
     """Return the model of a pixel over the calibration years."""
     periods = config.periods
     needed = Period(first=periods.spinup.first, last=periods.calibration.last)
-    return CalibrationModel(
-        select_years(forcing, needed),
-        tuple(config.streams),
-        periods.calibration,
-        config.model.spinup_cycles,
+    return model_of(config).calibration_model(
+        select_years(drivers, needed), tuple(config.streams), periods.calibration.years
     )
 
 
 def simulate(
-    config: Config, forcing: xr.Dataset, parameters: Mapping[str, float]
+    config: Config, drivers: xr.Dataset, parameters: Mapping[str, float]
 ) -> xr.Dataset:
-    """Simulate all years of a pixel with given parameters, the rest default."""
-    import ibis_dalec
+    """Simulate all years of a pixel with given parameters, the rest default.
 
-    return ibis_dalec.simulate(
-        forcing,
-        dict(parameters),
-        spinup_cycles=config.model.spinup_cycles,
-        outputs=SAVED,
-    )
+    Returns
+    -------
+    xarray.Dataset
+        The outputs over (time,) that the model's adapter keeps.
+    """
+    model = model_of(config)
+    simulated = model.simulate(drivers, dict(parameters))
+    return simulated[[name for name in model.saved if name in simulated]]

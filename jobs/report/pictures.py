@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jobs.config.priors import prior_bounds
+from jobs.config.process_model import units_of
 from jobs.figures import (
     fluxes as figures_fluxes,
 )
@@ -20,7 +21,6 @@ from jobs.figures import (
     reliability as figures_checks,
 )
 from jobs.inputs.pixel_data import synthetic_parts
-from jobs.process_models.streams import STREAMS
 from jobs.report.regional import drawings_of_region
 from jobs.report.results import Results
 from jobs.run.pixel import Pixel
@@ -90,7 +90,10 @@ def _draw_scores(results: Results, title: str) -> None:
     if not len(scores) or scores["pixel"].nunique() < 2:
         return
     figures_many.draw_score_distributions(
-        scores, folder / "fig08_scores.png", title=title, units=STREAMS
+        scores,
+        folder / "fig08_scores.png",
+        title=title,
+        units=dict(units_of(results.run.config)),
     )
     if len(results.comparison):
         figures_many.draw_fit_of_samples(

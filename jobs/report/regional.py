@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.config.process_model import model_of, units_of
 from jobs.errors import ConfigError
 from jobs.figures import (
     fluxes as figures_fluxes,
@@ -20,7 +21,6 @@ from jobs.figures import (
 from jobs.figures import (
     upscaling as figures_upscaling,
 )
-from jobs.process_models.streams import STREAMS
 from jobs.report.results import Results
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def _draw_upscaled(run: Run, title: str) -> None:
     points = _table(run.folder.path / "upscaling" / "model" / "points.csv")
     if points is not None:
         target = run.folder.figures / "fig05_upscaled.png"
-        figures_upscaling.draw_upscaled(points, target, title=title)
+        units = {n: row.unit for n, row in model_of(run.config).parameters.items()}
+        figures_upscaling.draw_upscaled(points, target, title=title, units=units)
 
 
 def _draw_scores(run: Run, title: str) -> None:
@@ -66,7 +67,10 @@ def _draw_scores(run: Run, title: str) -> None:
     sets = set(scores["parameters"])
     if {"calibrated", "upscaled"} <= sets:
         figures_upscaling.draw_upscaled_scores(
-            scores, figures / "fig06_upscaled_scores.png", title=title
+            scores,
+            figures / "fig06_upscaled_scores.png",
+            title=title,
+            units=units_of(run.config),
         )
     if {"default", "upscaled"} <= sets:
         both = scores[scores["parameters"].isin(["default", "upscaled"])]
@@ -74,7 +78,7 @@ def _draw_scores(run: Run, title: str) -> None:
             both[both["period"] == "all"],
             figures / "fig08_region_scores.png",
             title=f"{title}, region, all years",
-            units=STREAMS,
+            units=dict(units_of(run.config)),
             after="upscaled",
         )
         figures_maps.draw_error_maps(

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-SAVED = ("lai", "gpp", "ra", "rh", "er", "nee", "et")
-
-
 def save_simulation(
     simulated: xr.Dataset, path: Path, source: str, parameters: Mapping[str, float]
 ) -> None:
@@ -25,7 +22,7 @@ def save_simulation(
     Parameters
     ----------
     simulated : xarray.Dataset
-        Daily.
+        The daily outputs to keep.
     path : Path
         Where.
     source : str
@@ -33,7 +30,7 @@ def save_simulation(
     parameters : mapping
         What it was simulated with; the rest is default.
     """
-    kept = simulated[list(SAVED)]
+    kept = simulated.copy()
     values = {name: float(value) for name, value in parameters.items()}
     kept.attrs = {
         "Conventions": "CF-1.11",

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.config.priors import prior_bounds
+from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.disk_errors import full_disk, is_refused_in
 from jobs.errors import OutOfTime
@@ -29,8 +30,6 @@ from jobs.files import put_aside, sweep, write_text
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
-from jobs.process_models.parameter_table import parameters
-from jobs.process_models.streams import STREAMS
 from jobs.run.event_log import Ledger
 from jobs.run.folder import PixelFolder
 from jobs.run.pixel import Pixel
@@ -123,8 +122,9 @@ def priors_of(config: Config) -> masm.Priors:
     from masm import Priors, Uniform
 
     priors = {}
+    table = model_of(config).parameters
     for name, (low, high) in prior_bounds(config).items():
-        row = parameters()[name]
+        row = table[name]
         default = min(max(row.default, low), high)
         priors[name] = Uniform(low, high, default=default, units=row.unit)
     return Priors(priors)
@@ -202,9 +202,10 @@ def _calibrate(
     try:
         observations = observations_of(run, pixel, forcing)
         streams = make_streams(observations, config.streams, config.periods.calibration)
+        units = units_of(config)
         for stream in streams.values():
             stream.aggregate()  # refuses a variance of zero, too few values
-            require_same_units(stream, STREAMS[stream.name])
+            require_same_units(stream, units[stream.name])
     except ValueError as exc:
         raise _PixelError("no_observations", str(exc)) from exc
     model = calibration_model(config, forcing)

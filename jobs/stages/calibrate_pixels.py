@@ -9,11 +9,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
 from jobs.executors.base import Finished
 from jobs.executors.workers import run_local, run_serial
 from jobs.exit_codes import Exit
-from jobs.process_models.ibis_dalec import compile_model
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_state import FINISHED, PixelState, state_of
 from jobs.run.run import Run
@@ -168,6 +168,6 @@ def _start(
 ) -> Finished:
     if executor == "local":
         if ids:
-            compile_model()
+            model_of(run.config).warm_up()
         return run_local(path, ids, calibrate_here, run.config.execution.workers)
     return run_serial(path, ids, calibrate_here, on_runs)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.config.priors import prior_bounds
+from jobs.config.process_model import model_of
 from jobs.config.schema import Config, RelativeVariance
 from jobs.inputs.pixel_data import synthetic_parts
-from jobs.process_models.parameter_table import parameters
 from jobs.run.run import Run
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class _Layout:
         self.store = store
         self.packed = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
         self.bounds = prior_bounds(run.config)
+        self.table = model_of(run.config).parameters
         self.streams = sampled_streams(run.config)
         self.sizes = {
             "pixel": len(run.pixels),
@@ -178,7 +179,7 @@ class _Layout:
 
     def add_draws(self) -> None:
         """Draws of each parameter."""
-        table = parameters()
+        table = self.table
         for name, (low, high) in self.bounds.items():
             self.add(
                 name,

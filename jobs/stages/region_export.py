@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.config.priors import prior_bounds
+from jobs.config.process_model import model_of
 from jobs.files import replacing, sweep
-from jobs.process_models.parameter_table import parameters
 from jobs.run.region_sample import open_region
 from jobs.run.run import Run
 from jobs.stages.region_evaluate import simulated_sets
@@ -140,9 +140,10 @@ def sample_table(run: Run, found: Upscaled) -> tuple[pd.DataFrame, dict[str, str
     table = once[others].join(wide).join(found.covariates.loc[once.index])
     table.insert(0, "rejected_because", kept.reindex(table.index))
     units = _covariate_units(found.covariates)
+    table_of_parameters = model_of(run.config).parameters
     for name in prior_bounds(run.config):
         for kind in ("mean", "sd"):
-            units[f"{name}_{kind}"] = parameters()[name].unit
+            units[f"{name}_{kind}"] = table_of_parameters[name].unit
     return table, units
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.config.priors import calibrated_parameters
+from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
-from jobs.process_models.parameter_table import parameters
 from jobs.run.pixel_state import FINISHED, state_of
 from jobs.run.pixel_summary import posterior_means
 from jobs.run.region_sample import draw_sample, open_region
@@ -80,7 +80,8 @@ def fields_of(run: Run, parameter_set: str) -> Fields:
         return _calibrated(run, names)
     ids = region_ids(run)
     if parameter_set == "default":
-        defaults = np.array([parameters()[name].default for name in names])
+        table = model_of(run.config).parameters
+        defaults = np.array([table[name].default for name in names])
         return Fields(ids, names, np.tile(defaults, (1, ids.size, 1)))
     path = upscaled_file(run, "draws" if parameter_set == "ensemble" else "parameters")
     found = _open(path, run)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.config.process_model import model_of
 from jobs.executors.tasks import do_units, minutes_for
 from jobs.run.region_sample import open_region
 from jobs.run.run import Run, open_run
@@ -81,17 +82,11 @@ def block_means(
     dict
         Group to flux to (pixel, window), in the flux's unit.
     """
-    from ibis_dalec import iterate_pixels
-
     draw, pixels = store.where(number)
     forcing = _forcing(run, fields.ids[pixels])
     values = fields.values[draw, pixels]
-    (simulated,) = iterate_pixels(
-        forcing,
-        _parameters(fields, values),
-        chunk=BLOCK_PIXELS,
-        spinup_cycles=run.config.model.spinup_cycles,
-        outputs=list(FLUXES),
+    (simulated,) = model_of(run.config).simulate_pixels(
+        forcing, _parameters(fields, values), list(FLUXES), BLOCK_PIXELS
     )
     kept = simulated.sel(time=run.config.periods.observed.years)
     days = kept["time"].to_numpy().astype("datetime64[D]")

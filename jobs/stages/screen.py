@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.config.priors import calibrated_parameters
-from jobs.config.region import Screening
+from jobs.config.process_model import model_of
 from jobs.config.schema import Config
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import replacing, write_text
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
-from jobs.process_models.parameter_table import parameters
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run, open_run
 
@@ -155,7 +154,8 @@ def comparison(selected: masm.Selection, config: Config) -> pd.DataFrame:
     table["selected"] = table.index.isin(selected.parameters)
     table["calibrated"] = table.index.isin(calibrated)
     table["paper"] = table.index.isin(PAPER)
-    table["meaning"] = [parameters()[name].description for name in table.index]
+    known = model_of(config).parameters
+    table["meaning"] = [known[name].description for name in table.index]
     named = table["selected"] | table["calibrated"] | table["paper"]
     shares = table.filter(like="share_").max(axis=1)
     order = shares[named].sort_values(ascending=False).index
@@ -205,7 +205,7 @@ def confirm(run: Run, pixels: Sequence[Pixel], effects: xr.Dataset) -> pd.DataFr
     return done
 
 
-def check_screening(rule: Screening) -> None:
+def check_screening(config: Config) -> None:
     """Refuse unknown parameters in the user's lists.
 
     Raises
@@ -213,7 +213,7 @@ def check_screening(rule: Screening) -> None:
     ConfigError
         Naming the first of them.
     """
-    known = parameters()
+    known, rule = model_of(config).parameters, config.screening
     for key, names in (("include", rule.include), ("exclude", rule.exclude)):
         for name in names:
             if name not in known:
@@ -235,7 +235,7 @@ def _effects(run: Run, pixel: Pixel) -> xr.Dataset:
     rule = run.config.screening
     return masm.screen(
         model,
-        every_prior(),
+        every_prior(run.config),
         seed=[run.config.seed, pixel.id],
         observations=streams,
         n_trajectories=rule.trajectories,
@@ -249,19 +249,23 @@ def _totals(run: Run, pixel: Pixel) -> xr.Dataset:
     model, streams = _problem(run, pixel)
     return masm.total_effects(
         model,
-        every_prior(),
+        every_prior(run.config),
         seed=[run.config.seed, pixel.id],
         observations=streams,
         n_base=run.config.screening.sobol_base,
     )
 
 
-def every_prior() -> masm.Priors:
+def every_prior(config: Config) -> masm.Priors:
     """Return uniform priors of all parameters of the model's table."""
     import masm
-    from ibis_dalec import parameter_table
 
-    return masm.Priors.from_table(parameter_table())
+    return masm.Priors(
+        {
+            name: masm.Uniform(row.low, row.high, default=row.default, units=row.unit)
+            for name, row in model_of(config).parameters.items()
+        }
+    )
 
 
 def _problem(run: Run, pixel: Pixel) -> tuple[Any, dict[str, Any]]:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.config.priors import prior_bounds
+from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing, sweep, write_text
 from jobs.netcdf_files import _write
-from jobs.process_models.parameter_table import parameters
 from jobs.run.run import Run
 from jobs.stages.collect import collect
 from jobs.stages.region_parameters import upscaled_file
@@ -187,7 +187,7 @@ def _train(
 ) -> tuple[upscale.Selection, upscale.Upscaler]:
     import upscale
 
-    rules, table = run.config.upscaling, parameters()
+    rules, table = run.config.upscaling, model_of(run.config).parameters
     streams = run.config.streams if rules.max_diso is not None else ()
     chosen = upscale.select_training(
         posteriors,
