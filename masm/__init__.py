@@ -7,6 +7,8 @@
 
 from masm.calibrate import calibrate
 from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
+from masm.methods.method import Method
+from masm.methods.registry import METHODS, method_of
 from masm.observations.dataset import (
     Errors,
     GivenVariance,
@@ -39,6 +41,7 @@ from masm.sensitivity.selection import Selection, importance, select
 from masm.sensitivity.sobol import total_effects
 
 __all__ = [
+    "METHODS",
     "Beta",
     "Block",
     "CalibrationFailed",
@@ -49,6 +52,7 @@ __all__ = [
     "GivenVariance",
     "InputError",
     "LogUniform",
+    "Method",
     "Outcome",
     "Prior",
     "Priors",
@@ -67,6 +71,7 @@ __all__ = [
     "below",
     "calibrate",
     "importance",
+    "method_of",
     "open_result",
     "sample_cost",
     "scores",

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from jobs.config.methods import method_defaults, method_names, wanted_kind
+from jobs.config.methods import (
+    method_defaults,
+    method_names,
+    takes_proposals,
+    wanted_kind,
+)
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document
@@ -166,11 +171,11 @@ def _method(config: Config, document: Document) -> Iterator[Problem]:
             hint=did_you_mean(chosen.method, known),
         )
         return
-    if chosen.proposals == "blocks" and chosen.method != "emulator":
+    if chosen.proposals == "blocks" and not takes_proposals(chosen.method):
         yield document.problem(
             ("calibration", "proposals"),
             found=f"blocks, with method {chosen.method}",
-            wanted="method: emulator, or no proposals",
+            wanted="a method whose chains take blocks (emulator), or no proposals",
         )
     options = method_defaults(chosen.method)
     for name, value in chosen.options.items():

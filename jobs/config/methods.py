@@ -1,26 +1,30 @@
-"""The calibration methods that ``masm`` offers, their options, and what they cost."""
+"""The calibration methods that ``masm`` offers, as a configuration sees them."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.config.schema import Config
 
-_ELSEWHERE = ("proposals",)  # options that have a place of their own in the file
+if TYPE_CHECKING:
+    from masm import Method
 
 
 def method_names() -> list[str]:
     """Return the names of the methods."""
-    return list(_methods())
+    from masm import METHODS
+
+    return list(METHODS)
 
 
 def method_defaults(method: str) -> dict[str, Any]:
     """Return each option of a method with its default."""
-    sample = importlib.import_module(_methods()[method]).sample
-    parameters = list(inspect.signature(sample).parameters.values())[2:]
-    return {p.name: p.default for p in parameters if p.name not in _ELSEWHERE}
+    return _method(method).options
+
+
+def takes_proposals(method: str) -> bool:
+    """Tell whether chains of a method can move one block at a time."""
+    return _method(method).takes_proposals
 
 
 def wanted_kind(default: Any, value: Any) -> str:
@@ -44,24 +48,18 @@ def with_defaults(config: Config) -> Config:
     return config.model_copy(update={"calibration": calibration})
 
 
-def expected_runs(config: Config) -> int | None:
-    """Return about how many model runs a pixel takes, None if it cannot be told."""
+def expected_runs(config: Config) -> int:
+    """Return about how many model runs a pixel takes."""
+    method = _method(config.calibration.method)
     options = with_defaults(config).calibration.options
     blocks = config.calibration.blocks
     sizes = [len(block.parameters) for block in blocks]
     if config.calibration.proposals == "blocks":
         sizes = [len({name for block in blocks for name in block.parameters})]
-    if "max_runs" in options:
-        default_runs = importlib.import_module(
-            "masm.methods.adaptive.loop"
-        ).default_runs
-        return sum(int(options["max_runs"] or default_runs(size)) for size in sizes)
-    wanted = ("n_initial_per_parameter", "n_iterations", "n_check")
-    if any(name not in options for name in wanted):
-        return None
-    per_parameter, iterations, check = (int(options[name]) for name in wanted)
-    return sum(per_parameter * size + 5 * iterations + check for size in sizes)
+    return sum(method.expected_runs(size, options) for size in sizes)
 
 
-def _methods() -> dict[str, str]:
-    return importlib.import_module("masm.methods.registry").METHODS
+def _method(name: str) -> Method:
+    from masm import method_of
+
+    return method_of(name)

@@ -35,6 +35,7 @@ from masm.errors import CalibrationFailed, InputError
 from masm.gaussian_process.regression import GaussianProcess
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.methods.budget import Evaluations, check_counts, spread_starts
+from masm.methods.method import Method
 from masm.methods.outcomes import NO_POSTERIOR
 from masm.problem.problem import Outcome, Problem, Runs
 from masm.problem.seeds import seed_sequence
@@ -283,3 +284,13 @@ def _farthest(draws: Array, visited: Array, n: int) -> Array:
         chosen.append(int(np.argmax(distance)))
         distance = np.minimum(distance, cdist(draws, draws[chosen[-1:]])[:, 0])
     return draws[chosen]
+
+
+METHOD = Method(
+    name="history_matching",
+    summary="Waves of implausibility: what the observations do not rule out.",
+    sample=sample,
+    gives="region",
+    predictive=False,
+    source="Vernon et al. (2010)",
+)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from masm.methods.budget import Evaluations, check_counts, cost_only
+from masm.methods.method import Method
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.diagnostics import ESS_LIMIT, arviz
 from masm.samplers.latin_hypercube import latin_hypercube
@@ -227,3 +228,13 @@ def _systematic(weight: Array, n: int, rng: np.random.Generator) -> NDArray[np.i
     edges = np.cumsum(weight)
     edges[-1] = 1.0
     return np.searchsorted(edges, (rng.random() + np.arange(n)) / n)
+
+
+METHOD = Method(
+    name="importance",
+    summary="Adaptive multiple importance sampling on the model itself.",
+    sample=sample,
+    gives="posterior",
+    predictive=False,
+    source="Cornuet et al. (2012)",
+)

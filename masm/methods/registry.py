@@ -1,19 +1,19 @@
-"""The calibration methods by name, and what their options may be."""
+"""The calibration methods by name.
+
+A method is a value, ``METHOD`` of its module (`masm.methods.method.Method`). The
+command line, the checks of a run and the documentation read this one table.
+"""
 
 from __future__ import annotations
 
 import importlib
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from masm.errors import InputError
-from masm.problem.problem import Outcome
+from masm.methods.method import Method
 
-#: Each method's module; it has ``sample(problem, seed, **options) -> Outcome``.
-METHODS = {
-    "emulator": "masm.methods.adaptive.loop",
-    "published": "masm.methods.published.loop",
+METHODS: dict[str, str] = {
+    "emulator": "masm.methods.adaptive",
+    "published": "masm.methods.published",
     "metropolis": "masm.methods.mcmc.adaptive_metropolis",
     "demc": "masm.methods.mcmc.demc",
     "importance": "masm.methods.importance_sampling",
@@ -22,26 +22,29 @@ METHODS = {
     "differential_evolution": "masm.methods.optimisers.differential_evolution",
     "history_matching": "masm.methods.history_matching",
 }
+"""Name, and the module that holds its ``METHOD``. A further method is one more line."""
 
 DEFAULT_METHOD = "emulator"
 
-#: Methods whose runs give no posterior predictive, so that it takes runs of its own.
-WITHOUT_CHECK = ("metropolis", "demc", "importance", "history_matching")
 
+def method_of(method: str | Method) -> Method:
+    """Return a method by its name; a `Method` is returned as it is.
 
-def method_of(method: str, options: Mapping[str, Any]) -> Callable[..., Outcome]:
-    """Return the function of a method, when it has all these options."""
+    Raises
+    ------
+    InputError
+        If there is no method of this name.
+    """
+    if isinstance(method, Method):
+        return method
     if method not in METHODS:
         raise InputError(
             f"unknown method {method!r}", wanted=f"one of {', '.join(METHODS)}"
         )
-    sample: Callable[..., Outcome] = importlib.import_module(METHODS[method]).sample
-    known = list(inspect.signature(sample).parameters)[2:]
-    for name in options:
-        if name not in known:
-            raise InputError(
-                f"unknown option {name!r} of method {method!r}",
-                found=name,
-                wanted=f"one of {', '.join(known)}",
-            )
-    return sample
+    value: Method = importlib.import_module(METHODS[method]).METHOD
+    return value
+
+
+def all_methods() -> list[Method]:
+    """Return every method, the default first."""
+    return [method_of(name) for name in METHODS]

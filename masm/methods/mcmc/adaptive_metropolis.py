@@ -22,6 +22,7 @@ import math
 import numpy as np
 
 from masm.methods.budget import Evaluations, check_counts, cost_only, spread_starts
+from masm.methods.method import Method
 from masm.methods.outcomes import posterior_outcome
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.chains import Chains
@@ -117,3 +118,13 @@ def _factor(u: Array, before: Array) -> Array:
     covariance = np.atleast_2d(np.cov(recent.T)) * (2.38**2 / d)
     blended = 0.5 * (before @ before.T + covariance) + 1e-10 * np.eye(d)
     return np.asarray(np.linalg.cholesky(blended), float)
+
+
+METHOD = Method(
+    name="metropolis",
+    summary="Parallel adaptive Metropolis chains on the model itself.",
+    sample=sample,
+    gives="posterior",
+    predictive=False,
+    source="Haario et al. (2001)",
+)

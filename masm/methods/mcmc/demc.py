@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from masm.methods.budget import Evaluations, check_counts, cost_only, spread_starts
+from masm.methods.method import Method
 from masm.methods.outcomes import posterior_outcome
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.ensemble import ensemble_chains
@@ -61,3 +62,13 @@ def sample(
     )
     evaluations.require_some()
     return posterior_outcome(chains, evaluations.runs)
+
+
+METHOD = Method(
+    name="demc",
+    summary="Differential-evolution Markov chains, DE-MC(Z), on the model itself.",
+    sample=sample,
+    gives="posterior",
+    predictive=False,
+    source="ter Braak and Vrugt (2008)",
+)

@@ -16,6 +16,7 @@ import numpy as np
 from scipy import optimize
 
 from masm.methods.budget import BudgetSpent, Evaluations, check_counts, spread_starts
+from masm.methods.method import Method
 from masm.methods.outcomes import best_point, best_so_far
 from masm.problem.problem import Outcome, Problem
 
@@ -76,3 +77,12 @@ def sample(
         history=best_so_far(evaluations.runs),
         attrs={"converged": int(converged), "budget_spent": int(spent)},
     )
+
+
+METHOD = Method(
+    name="differential_evolution",
+    summary="Differential evolution of a population.",
+    sample=sample,
+    gives="point",
+    source="Storn and Price (1997)",
+)

@@ -17,6 +17,7 @@ from scipy import optimize
 
 from masm.errors import InputError
 from masm.methods.budget import check_counts
+from masm.methods.method import Method
 from masm.methods.optimisers.multi_start import Ask, multi_start
 from masm.problem.problem import Outcome, Problem
 from masm.types import Array
@@ -97,3 +98,12 @@ class _Differences:
             # Neither side runs: such a parameter stays where it is.
             slope[~np.isfinite(slope)] = 0.0
         return self.last, slope
+
+
+METHOD = Method(
+    name="lbfgsb",
+    summary="Quasi-Newton searches with finite differences from several starts.",
+    sample=sample,
+    gives="point",
+    source="Byrd et al. (1995)",
+)

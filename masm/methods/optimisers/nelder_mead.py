@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import optimize
 
+from masm.methods.method import Method
 from masm.methods.optimisers.multi_start import Ask, multi_start
 from masm.problem.problem import Outcome, Problem
 from masm.types import Array
@@ -71,3 +72,12 @@ def _search(start: Array, ask: Ask) -> bool:
         },
     )
     return bool(found.success)
+
+
+METHOD = Method(
+    name="nelder_mead",
+    summary="Simplex searches from several starts.",
+    sample=sample,
+    gives="point",
+    source="Nelder and Mead (1965)",
+)
