@@ -17,6 +17,7 @@ from masm.methods.method import Method
 from masm.methods.registry import DEFAULT_METHOD, method_of
 from masm.observations.dataset import as_streams
 from masm.observations.stream import ObservedSeries, Stream
+from masm.problem import seeds
 from masm.problem.blocks import Block, caution, checked_blocks, joint_of
 from masm.problem.priors import Priors, as_priors
 from masm.problem.problem import Outcome, Problem
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_PREDICTIVE = 2_000_000
 # Model runs of a joint calibration that score the fit: defaults, mean and best run.
 _N_SCORED = 3
 
@@ -237,7 +237,7 @@ def _run_steps(
     extra = stage_runs
     predictive = parts[0][1].check if len(parts) == 1 else None
     if predictive is None and n > 0:
-        rng = np.random.default_rng(seed_sequence(seed, _PREDICTIVE))
+        rng = np.random.default_rng(seed_sequence(seed, seeds.Stream.PREDICTIVE))
         draws = draws_of(parts).reshape(-1, len(priors))
         predictive = whole.run(draws[rng.choice(len(draws), n)])
         extra = extra.append(predictive)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from upscale.errors import InputError
 from upscale.prediction.error_fields import ErrorCopula, fit_copula
 from upscale.prediction.upscaler import Upscaler, make_meta
+from upscale.seeds import ParameterStream
 from upscale.training import baselines, trees
 from upscale.training.input_checks import TrainingTables, check_training
 from upscale.training.parameter import Parameter, ParameterModel
@@ -51,8 +52,6 @@ logger = logging.getLogger(__name__)
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
-
-_PEERS = 1  # a stream of each parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +196,9 @@ def _copula(
 def _finish(draft: Draft, shared: Shared, rules: TrainingRules, seed: int) -> _Outcome:
     """Validate and fit one parameter."""
     prior, data, known, settings = draft.prior, draft.data, draft.known, draft.settings
-    rng = np.random.default_rng([seed, zlib.crc32(prior.name.encode()), _PEERS])
+    rng = np.random.default_rng(
+        [seed, zlib.crc32(prior.name.encode()), ParameterStream.COMPARED_MAPS]
+    )
     test, margin = shared.test[known], rules.skill_margin
     part, _, _ = fit_unit_model(data.take(~test), settings, margin, draft.seed)
     whole, held, skill = fit_unit_model(data, settings, margin, draft.seed)

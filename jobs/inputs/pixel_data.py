@@ -17,12 +17,10 @@ from jobs.inputs.twin import observe, truth_of
 from jobs.run.pixel import Pixel
 from jobs.run.region_sample import open_region
 from jobs.run.run import Run
+from jobs.run.seeds import PixelStream, pixel_generator
 
 if TYPE_CHECKING:
     import xarray as xr
-
-_NOISE, _WEATHER = 1, 2
-"""Which stream of a pixel's chance makes a twin's noise, and which its weather."""
 
 
 def forcing_of(run: Run, pixel: Pixel) -> xr.Dataset:
@@ -65,7 +63,7 @@ def observations_of(run: Run, pixel: Pixel, forcing: xr.Dataset) -> xr.Dataset:
         from jobs.inputs.simulate import simulate
 
         truth = simulate(config, forcing, truth_of(config, pixel))
-        rng = np.random.default_rng([config.seed, pixel.id, _NOISE])
+        rng = pixel_generator(config.seed, pixel.id, PixelStream.TWIN_NOISE)
         return select_years(observe(truth, config.twin, rng), observed)
     if isinstance(place, PixelTable) and place.observations is not None:
         path = run.pixel_file(place.observations, pixel)
@@ -118,7 +116,7 @@ def _generated_forcing(run: Run, place: GeneratedPixel, pixel: Pixel) -> xr.Data
     normals = replace(
         harvard_normals(), lat=pixel.latitude, sand=pixel.sand, clay=pixel.clay
     )
-    rng = np.random.default_rng([run.config.seed, pixel.id, _WEATHER])
+    rng = pixel_generator(run.config.seed, pixel.id, PixelStream.GENERATED_WEATHER)
     years = (place.years.first, place.years.last)
     forcing = generate_weather(normals, years, rng)
     return select_years(forcing, run.config.periods.whole)

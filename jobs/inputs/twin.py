@@ -13,11 +13,11 @@ import numpy as np
 from jobs.config.priors import prior_bounds
 from jobs.config.schema import Config, Twin
 from jobs.run.pixel import Pixel
+from jobs.run.seeds import PixelStream, pixel_generator
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_TRUTH = 3  # which stream of a pixel's chance makes its true parameters
 
 SYNTHETIC = "synthetic twin: model output at known parameters, with noise"
 
@@ -31,7 +31,7 @@ def truth_of(config: Config, pixel: Pixel) -> dict[str, float]:
         return {}
     if config.twin.truth != "random":
         return dict(config.twin.truth)
-    rng = np.random.default_rng([config.seed, pixel.id, _TRUTH])
+    rng = pixel_generator(config.seed, pixel.id, PixelStream.TWIN_PARAMETERS)
     bounds = prior_bounds(config)
     share = 0.1 + 0.8 * rng.random(len(bounds))
     return {

@@ -20,14 +20,13 @@ from jobs.config.pixels import RegionPixels
 from jobs.errors import ConfigError, Problem
 from jobs.run.pixel import Pixel
 from jobs.run.region_places import listed_ids
+from jobs.run.seeds import RunStream, run_generator
 
 if TYPE_CHECKING:
     from jobs.config.schema import Config
     from landdata import Cube
 
 Ids = NDArray[np.int64]
-
-_SAMPLE = (0, 0, 4)  # which stream of a run's chance draws its pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +112,7 @@ def draw_sample(config: Config, folder: Path) -> RegionSample:
                 hint="Look at: masm check. Or lower pixels.sample.forest_above.",
             )
         )
-    rng = np.random.default_rng([config.seed, *_SAMPLE])
+    rng = run_generator(config.seed, RunStream.SAMPLE_OF_PIXELS)
     if rule.places is not None:
         calibration = listed_ids(rule.places, folder, cube)
         others = rng.permutation(np.setdiff1d(left, calibration))

@@ -22,6 +22,7 @@ from jobs.errors import ConfigError, Problem
 from jobs.files import replacing, sweep, write_text
 from jobs.netcdf_files import _write
 from jobs.run.run import Run
+from jobs.run.seeds import RunStream, run_generator
 from jobs.stages.collect import collect
 from jobs.stages.region_parameters import upscaled_file
 from jobs.stages.upscale_inputs import (
@@ -46,7 +47,6 @@ _ENDS = {
     "dissimilarity_limit": "dissimilarity where the area of applicability ends",
     "quality": "where the value comes from",
 }
-_DRAWS = 5  # which stream of a run's chance draws maps
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +226,7 @@ def _write_maps(run: Run, upscaler: upscale.Upscaler, covariates: pd.DataFrame) 
     for name, meaning in _ENDS.items():
         prediction[name].attrs.setdefault("long_name", meaning)
     _write(prediction, upscaled_file(run, "parameters"))
-    seed = int(np.random.default_rng([run.config.seed, _DRAWS]).integers(2**31))
+    seed = int(run_generator(run.config.seed, RunStream.MAP_DRAWS).integers(2**31))
     drawn = upscaler.draw(covariates, run.config.upscaling.draws, seed)
     stacked = drawn.to_dataarray("parameter", name="draw_value").to_dataset()
     stacked.attrs = drawn.attrs

@@ -10,7 +10,7 @@ import numpy as np
 
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.problem.problem import Outcome, Problem, Runs
-from masm.problem.seeds import seed_sequence
+from masm.problem.seeds import Stream, seed_sequence
 from masm.results.error_scale_posterior import scale_dataset, scale_draws
 from masm.results.result import CONVERGENCE, Result
 from masm.samplers.diagnostics import at_bound, convergence
@@ -163,7 +163,7 @@ def _prior(parts: Sequence[tuple[Problem, Outcome]], seed: Any) -> xr.Dataset:
     problem = parts[0][0]
     names = list(_owners(parts))
     whole = Problem(problem.priors, tuple(names), problem.runner)
-    rng = np.random.default_rng(seed_sequence(seed, 1_000_000))
+    rng = np.random.default_rng(seed_sequence(seed, Stream.SCORES_OF_ASSEMBLY))
     n_tries = _N_PRIOR_DRAWS * (100 if problem.priors.constraints else 1)
     u = rng.random((n_tries, len(names)))
     u = u[whole.allowed(u)][:_N_PRIOR_DRAWS]

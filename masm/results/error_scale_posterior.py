@@ -10,7 +10,7 @@ import numpy as np
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.problem.priors import LogUniform
 from masm.problem.problem import Outcome, Problem, Runs
-from masm.problem.seeds import Seed, seed_sequence
+from masm.problem.seeds import Seed, Stream, seed_sequence
 from masm.samplers.diagnostics import at_bound, convergence
 from masm.types import Array
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-_SCALE = 3_000_000
 _N_DRAWS = 4000
 
 
@@ -45,7 +44,7 @@ def scale_draws(
             continue
         if predictive is None or predictive.series is None or not predictive.ok.any():
             continue
-        rng = np.random.default_rng(seed_sequence(seed, _SCALE, j))
+        rng = np.random.default_rng(seed_sequence(seed, Stream.ERROR_SCALE, j))
         series = predictive.series[predictive.ok]
         squares = likelihood.squares(likelihood.whiten(series))[name]
         found[name] = scale.draw(rng.choice(squares, _N_DRAWS), rng)[None]

@@ -18,7 +18,7 @@ import numpy as np
 
 from masm.errors import CalibrationFailed, InputError
 from masm.problem.priors import Priors, as_priors
-from masm.problem.seeds import Seed, seed_sequence
+from masm.problem.seeds import ScreeningStream, Seed, seed_sequence
 from masm.runners.series_runner import Model
 from masm.sensitivity.outputs import Reducer, make_reducer
 from masm.types import Array
@@ -95,7 +95,7 @@ def screen(
     """
     priors = as_priors(priors)
     reducer = make_reducer(model, streams, observations, samples_per_call, **options)
-    rng = np.random.default_rng(seed_sequence(seed, 0))
+    rng = np.random.default_rng(seed_sequence(seed, ScreeningStream.TRAJECTORIES))
     u = trajectories(priors, n_trajectories, n_levels, rng)
     n_points = len(priors) + 1
     reduced = []
@@ -122,7 +122,7 @@ def screen(
             len(reducer.failures),
             reducer.failures[0],
         )
-    rng = np.random.default_rng(seed_sequence(seed, 1))
+    rng = np.random.default_rng(seed_sequence(seed, ScreeningStream.RESAMPLING))
     effects = _analyse(u[whole], outputs[whole], priors, n_levels, rng)
     return _dataset(effects, priors, reducer, n_trajectories, int(whole.sum()))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from masm.errors import CalibrationFailed, InputError
 from masm.problem.priors import as_priors
-from masm.problem.seeds import Seed, seed_sequence
+from masm.problem.seeds import ScreeningStream, Seed, seed_sequence
 from masm.runners.series_runner import Model
 from masm.sensitivity.morris import _salib_problem
 from masm.sensitivity.outputs import make_reducer
@@ -75,7 +75,7 @@ def total_effects(
         raise InputError("n_base", found=n_base, wanted="a power of two, such as 128")
     reducer = make_reducer(model, streams, observations, samples_per_call, **options)
     problem = _salib_problem(priors)
-    rng = np.random.default_rng(seed_sequence(seed, 2))
+    rng = np.random.default_rng(seed_sequence(seed, ScreeningStream.SOBOL))
     u = design.sample(problem, n_base, calc_second_order=False, seed=rng)
     parts = []
     for first in range(0, len(u), samples_per_call):

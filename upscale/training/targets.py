@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from upscale.seeds import ParameterStream, SharedStream
 from upscale.training import trees
 from upscale.training.conditional_means import given
 from upscale.training.parameter import Parameter
@@ -34,8 +35,6 @@ from upscale.training.trees import TreeSettings
 from upscale.types import Floats
 
 _SHAP_PIXELS = 500
-_SPLITS, _SHAP = 1, 2  # streams of chance that parameters share
-_AGAIN = 2  # a stream of each parameter; 1 is of the maps it is compared with
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +67,13 @@ def share(
     covariates: pd.DataFrame, coordinates: pd.DataFrame, rules: TrainingRules, seed: int
 ) -> Shared:
     """Split the pixels at random, and into folds of whole blocks."""
-    rng = np.random.default_rng([seed, _SPLITS])
+    rng = np.random.default_rng([seed, SharedStream.SPLITS])
     lat, lon = (coordinates[name].to_numpy() for name in ("latitude", "longitude"))
     blocks = block_ids(plane(lat, lon), block_km_of(coordinates, rules))
     n = len(covariates)
-    chosen = np.random.default_rng([seed, _SHAP]).permutation(n)[:_SHAP_PIXELS]
+    chosen = np.random.default_rng([seed, SharedStream.SHAP_PIXELS]).permutation(n)[
+        :_SHAP_PIXELS
+    ]
     return Shared(
         x=covariates.to_numpy(dtype=np.float64),
         names=tuple(map(str, covariates.columns)),
@@ -178,6 +179,8 @@ def _beside(
     y[draft.known] = draft.data.y
     mean, sd = (one[draft.known] for one in given(known, y, column, values))
     data = replace(draft.data, goal=mean, goal_sd=sd)
-    rng = np.random.default_rng([seed, zlib.crc32(draft.prior.name.encode()), _AGAIN])
+    rng = np.random.default_rng(
+        [seed, zlib.crc32(draft.prior.name.encode()), ParameterStream.SECOND_DRAFT]
+    )
     settings, trials = _tune(data, shared.test[draft.known], rules, rng)
     return replace(draft, data=data, settings=settings, trials=trials)

@@ -46,7 +46,7 @@ from masm.errors import CalibrationFailed, InputError
 from masm.gaussian_process.regression import GaussianProcess
 from masm.methods.published.surrogate_metropolis import surrogate_chains
 from masm.problem.problem import Outcome, Problem, Runs
-from masm.problem.seeds import seed_sequence
+from masm.problem.seeds import PublishedStream, seed_sequence
 from masm.samplers.chains import Chains
 from masm.samplers.diagnostics import GELMAN_RUBIN_LIMIT, convergence, has_converged
 from masm.samplers.ensemble import ensemble_chains
@@ -56,7 +56,6 @@ from masm.types import Array
 logger = logging.getLogger(__name__)
 
 # Parts of a calibration that draw their own random numbers.
-_DESIGN, _BAYES1, _BAYES2, _CHECK = range(4)
 
 _N_BINS = 4
 _N_UNIFORM = 10_000
@@ -114,14 +113,16 @@ def sample(
     """
     _check_options(locals())
     n_initial = n_initial_per_parameter * problem.n_parameters
-    rng = np.random.default_rng(seed_sequence(seed, _DESIGN))
+    rng = np.random.default_rng(seed_sequence(seed, PublishedStream.DESIGN))
     runs = problem.run(initial_points(problem, n_initial, rng))
     surrogate = _Surrogate.fitted(problem, runs, rng)
 
     history: dict[str, list[float]] = {"n_runs": [], "rmse": [], "best_cost": []}
     errors: list[Array] = []
     for iteration in range(n_iterations):
-        rng = np.random.default_rng(seed_sequence(seed, _BAYES1, iteration))
+        rng = np.random.default_rng(
+            seed_sequence(seed, PublishedStream.FIRST_STAGE, iteration)
+        )
         chains = surrogate.chains(n_steps // n_chains, n_chains, rng)
         points = representative_points(chains, runs.u, problem, resolution, rng)
         predicted = surrogate.gp.predict_mean(points)
@@ -144,7 +145,7 @@ def sample(
     chains, diagnosis, cycles = _long_chains(
         surrogate, seed, n_draws, n_chains, n_cycles
     )
-    rng = np.random.default_rng(seed_sequence(seed, _CHECK))
+    rng = np.random.default_rng(seed_sequence(seed, PublishedStream.CHECK))
     pick = rng.choice(len(chains.pooled), size=n_check, replace=False)
     check = problem.run(chains.pooled[pick])
     runs = runs.append(check)
@@ -320,7 +321,9 @@ def _long_chains(
     """Bayes2: repeat long chains, each cycle with a longer burn-in, to convergence."""
     per_chain = n_draws // n_chains
     for cycle in range(1, n_cycles + 1):
-        rng = np.random.default_rng(seed_sequence(seed, _BAYES2, cycle))
+        rng = np.random.default_rng(
+            seed_sequence(seed, PublishedStream.SECOND_STAGE, cycle)
+        )
         chains = surrogate.chains(
             per_chain, n_chains, rng, n_burn=(per_chain * cycle) // 2
         )
