@@ -40,7 +40,7 @@ def calibrate_run(
     """Calibrate what is left of a run, and show what came of it."""
     run = open_run(path)
     pixels = choose(run.pixels, ids)
-    if len(run.pixels) == 1 and run.config.pixels.source == "site":
+    if run.source.checks_at_start:
         from jobs.cli.check import check
 
         list(check(run))  # a mistake in the one pixel's files is the user's to mend

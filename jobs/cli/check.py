@@ -29,7 +29,7 @@ def check(run: Run) -> Iterator[str]:
         At the first input that cannot be used, naming file, variable and date.
     """
     config = run.config
-    if config.pixels.source == "region":
+    if run.source.is_region:
         from jobs.cli.region_check import check_region
 
         yield from check_region(run)

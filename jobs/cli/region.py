@@ -49,7 +49,7 @@ _AIMS = {"calibrated": "posterior means", "parameter": "posterior draws"}
 
 def is_region(path: Path) -> bool:
     """Tell whether a run is of a region cube."""
-    return open_run(path).config.pixels.source == "region"
+    return open_run(path).source.is_region
 
 
 def upscale_verb(path: Path) -> None:
@@ -190,12 +190,12 @@ def run_region(path: Path, executor: str | None) -> bool:
 
 def _open_region_run(path: Path, verb: str) -> Run:
     run = open_run(path)
-    if run.config.pixels.source != "region":
+    if not run.source.is_region:
         raise ConfigError(
             Problem(
                 "config.yaml",
                 "pixels.source",
-                found=run.config.pixels.source,
+                found=run.source.kind,
                 wanted=f"region, for masm {verb} of a whole region",
                 hint="masm init RUN --template region",
             )

@@ -43,7 +43,7 @@ def drawings_of(results: Results) -> Iterator[Callable[[], None]]:
     parts = synthetic_parts(run)
     if parts:
         title += f", {parts}"
-    if run.config.pixels.source == "region":
+    if run.source.is_region:
         yield from drawings_of_region(results, title)
     yield partial(_draw_sites, results, title)
     for pixel in _checked(results):

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from jobs.config.schema import Config
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import write_text
 from jobs.run.csv_tables import Row, read_rows
@@ -22,37 +21,6 @@ _RANGES = {
     "sand": (0.0, 100.0),
     "clay": (0.0, 100.0),
 }
-
-
-def pixels_of(config: Config, folder: Path) -> list[Pixel]:
-    """Return the pixels that a configuration asks for.
-
-    Parameters
-    ----------
-    config : Config
-        The configuration.
-    folder : Path
-        What its file names are relative to.
-    """
-    place = config.pixels
-    if place.source == "table":
-        return read_pixels(folder / place.table)
-    if place.source == "region":
-        from jobs.run.region_sample import draw_sample, open_region, pixels_at
-
-        cube = open_region((folder / place.cube).resolve())
-        return pixels_at(cube, draw_sample(config, folder).calibration)
-    return [
-        Pixel(
-            0,
-            place.name,
-            place.latitude,
-            place.longitude,
-            place.elevation,
-            place.sand,
-            place.clay,
-        )
-    ]
 
 
 def read_pixels(path: Path) -> list[Pixel]:

@@ -12,8 +12,9 @@ from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document
 from jobs.run.folder import RunFolder
 from jobs.run.pixel import Pixel
-from jobs.run.pixels import pixels_of, read_pixels, write_pixels
+from jobs.run.pixels import read_pixels, write_pixels
 from jobs.run.provenance import checksums, read_record, record, write_record
+from jobs.run.sources import PixelSource, source_of
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,21 @@ class Run:
     lost: list[str] = field(default_factory=list)
 
     @cached_property
+    def source(self) -> PixelSource:
+        """Where the pixels come from."""
+        return source_of(self.config, self.folder.path)
+
+    @cached_property
     def pixels(self) -> list[Pixel]:
         """The pixels to calibrate.
 
         Of a started region run as it wrote them down: status and results need no
         cube, which may lie on another machine.
         """
-        region = self.config.pixels.source == "region"
-        if region and self.folder.lock.exists() and self.folder.pixel_table.exists():
+        started = self.folder.lock.exists() and self.folder.pixel_table.exists()
+        if self.source.is_region and started:
             return read_pixels(self.folder.pixel_table)
-        return pixels_of(self.config, self.folder.path)
+        return self.source.pixels()
 
     @property
     def cube(self) -> Path:
@@ -59,33 +65,7 @@ class Run:
     @property
     def inputs(self) -> dict[str, Path]:
         """Input files of the whole run, by their name in the configuration."""
-        place = self.config.pixels
-        files: dict[str, Path | None] = {}
-        if place.source == "site":
-            files = {
-                "tower": place.tower,
-                "station": place.station,
-                "modis_lai": place.modis_lai,
-            }
-        elif place.source == "table":
-            files = {"table": place.table}
-        elif place.source == "region":
-            listed = place.sample.places
-            # The list of checksums stands for the whole cube.
-            files = {
-                "cube": place.cube / "checksums.json",
-                "sample.places": listed if isinstance(listed, Path) else None,
-            }
-        return {
-            f"pixels.{key}": (self.folder.path / path).resolve()
-            for key, path in files.items()
-            if path is not None
-        }
-
-    def pixel_file(self, pattern: str, pixel: Pixel) -> Path:
-        """Return a pixel's own input file from a pattern such as ``obs/{id}.nc``."""
-        name = pattern.replace("{id}", str(pixel.id)).replace("{name}", pixel.name)
-        return (self.folder.path / name).resolve()
+        return {f"pixels.{key}": path for key, path in self.source.files().items()}
 
 
 def open_run(path: Path) -> Run:
@@ -132,7 +112,7 @@ def start(run: Run) -> None:
         return
     write_pixels(run.pixels, folder.pixel_table)
     write_lock(run.config, folder.lock)
-    if run.config.pixels.source == "region":
+    if run.source.is_region:
         inputs[folder.pixel_table.name] = folder.pixel_table  # read from now on
     facts = record(run.config.seed, checksums(inputs))
     write_record(folder.record, {**facts, "keys_set": keys_set(run.document)})

@@ -152,7 +152,7 @@ def _modelled(
 ) -> tuple[int, dict[str, Any], NDArray[np.float64] | None] | None:
     """Return a tower's pixel, its modelled fluxes and the product's GPP there."""
     product: NDArray[np.float64] | None = None
-    if run.config.pixels.source == "region":
+    if run.source.is_region:
         from landdata import cell_at
 
         cell = cell_at(tower.latitude, tower.longitude)

@@ -34,7 +34,7 @@ PAPER = (
 
 def screening_pixels(run: Run) -> list[Pixel]:
     """Return the pixels to screen: a region's screening share, else the run's own."""
-    if run.config.pixels.source != "region":
+    if not run.source.is_region:
         return run.pixels
     from jobs.run.pixels import choose
     from jobs.run.region_sample import draw_sample, open_region, pixels_at
