@@ -50,7 +50,7 @@ def run_task(
     """
     n, n_steps = task.parameters.size, task.drivers.shape[1]
     states = np.zeros(n, dtype=STATE_RECORD)
-    flat = states.view(np.float64).reshape(n, -1)
+    flat = states.view(np.float64).reshape(n, STATE_RECORD.itemsize // 8)
     if state is not None:
         flat[:] = state
     out = np.empty((n, task.columns.size, n_steps))
