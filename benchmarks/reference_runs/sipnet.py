@@ -66,13 +66,9 @@ def compare(folder: Path, shared: Path | None) -> list[Deviation]:
     return rows
 
 
-def compare_run(
-    name: str, run: dict, folder: Path, shared: Path | None
-) -> Deviation:
+def compare_run(name: str, run: dict, folder: Path, shared: Path | None) -> Deviation:
     """The worst deviation of one run."""
-    reference = pd.read_csv(
-        _table(name, folder, shared), float_precision="round_trip"
-    )
+    reference = pd.read_csv(_table(name, folder, shared), float_precision="round_trip")
     forcing = cut(read_drivers(_find(run["drivers"], folder, shared)), run, reference)
     result = sipnet.simulate(
         forcing,
@@ -89,7 +85,9 @@ def _find(name: str, folder: Path, shared: Path | None) -> Path:
     for place in (folder, shared):
         if place is not None and (place / name).is_file():
             return place / name
-    raise FileNotFoundError(f"no {name} in {folder}" + (f" or {shared}" if shared else ""))
+    raise FileNotFoundError(
+        f"no {name} in {folder}" + (f" or {shared}" if shared else "")
+    )
 
 
 def _table(name: str, folder: Path, shared: Path | None) -> Path:

@@ -7,6 +7,7 @@ have wind.
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import xarray as xr
 
 from landmodels.sipnet.drivers import CALENDAR, WEATHER, Driver, validate_forcing
 from landmodels.sipnet.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 #: What a daily table must have, with limits that catch a wrong unit.
 DAILY: dict[str, Driver] = {
@@ -43,7 +46,7 @@ SOIL_DAYS = 15.0
 def read_fluxnet_daily(
     path: str | os.PathLike[str], latitude: float | None = None
 ) -> xr.Dataset:
-    """Read a daily tower table, and its latitude from ``sites.csv`` beside it.
+    r"""Read a daily tower table, and its latitude from ``sites.csv`` beside it.
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ def read_fluxnet_daily(
     >>> from landmodels.sipnet import read_fluxnet_daily
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "XX-Xxx_daily.csv"
-    ...     _ = path.write_text("date,tmin,tmax,srad,vpd,prec\\n2001-07-01,9,21,20,8,0")
+    ...     _ = path.write_text("date,tmin,tmax,srad,vpd,prec\n2001-07-01,9,21,20,8,0")
     ...     read_fluxnet_daily(path, latitude=45.0)["vpd"].attrs["units"]
     'hPa'
     """
@@ -122,9 +125,7 @@ def _latitude(path: Path) -> float:
     return float(rows["lat"].iloc[0])
 
 
-def half_daily_drivers(
-    daily: xr.Dataset, latitude: float | None = None
-) -> xr.Dataset:
+def half_daily_drivers(daily: xr.Dataset, latitude: float | None = None) -> xr.Dataset:
     """Turn daily weather into a day step and a night step for every date.
 
     Parameters
@@ -174,8 +175,7 @@ def half_daily_drivers(
         )
     v, index = _daily_values(daily)
     share = daylight_share(index.day_of_year.to_numpy(float), latitude)
-    night = _night(v, share, _soil_temperature(0.5 * (v["tmin"] + v["tmax"])))
-    day = night.pop("day")
+    day, night = _day_and_night(v, share)
     columns = {
         "year": (index.year, index.year),
         "day": (index.day_of_year, index.day_of_year),
@@ -222,9 +222,10 @@ def daylight_share(day_of_year: np.ndarray, latitude: float) -> np.ndarray:
     return np.clip(np.arccos(np.clip(cosine, -1.0, 1.0)) / np.pi, 0.05, 0.95)
 
 
-def _night(v, share: np.ndarray, tsoil: np.ndarray) -> dict:
-    """Weather of the night step, and under ``day`` that of the day step."""
+def _day_and_night(v, share: np.ndarray) -> tuple[dict, dict]:
+    """Weather of the day steps and of the night steps."""
     mean = 0.5 * (v["tmin"] + v["tmax"])
+    tsoil = _soil_temperature(mean)
     warm, cold = 0.5 * (mean + v["tmax"]), 0.5 * (mean + v["tmin"])
     saturation = share * _saturation(warm) + (1.0 - share) * _saturation(cold)
     vapour = np.maximum(saturation - 100.0 * v["vpd"], 0.05 * saturation)
@@ -242,8 +243,8 @@ def _night(v, share: np.ndarray, tsoil: np.ndarray) -> dict:
         }
 
     light = PAR_SHARE * PHOTONS * v["srad"]
-    night = step(cold, 1.0 - share, np.zeros(share.size))
-    return {**night, "day": step(warm, share, light)}
+    dark = np.zeros(share.size)
+    return step(warm, share, light), step(cold, 1.0 - share, dark)
 
 
 def _saturation(temperature: np.ndarray) -> np.ndarray:
@@ -273,7 +274,8 @@ def _daily_values(daily: xr.Dataset) -> tuple[dict, pd.DatetimeIndex]:
     if gaps.size:
         raise InputError(
             f"daily table  time, {index[gaps[0] + 1]:%Y-%m-%d}",
-            found=f"after {index[gaps[0]]:%Y-%m-%d}", wanted="every date once, in order",
+            found=f"after {index[gaps[0]]:%Y-%m-%d}",
+            wanted="every date once, in order",
         )  # fmt: skip
     values = {}
     for name, driver in DAILY.items():
@@ -290,12 +292,17 @@ def _daily_values(daily: xr.Dataset) -> tuple[dict, pd.DatetimeIndex]:
                 wanted=repr(driver.units), hint=f"Convert to {driver.units} first.",
             )  # fmt: skip
         values[name] = _daily_numbers(variable, driver, index, place)
+    unlabelled = [name for name in DAILY if "units" not in daily[name].attrs]
+    if unlabelled:
+        units = ", ".join(DAILY[name].units for name in unlabelled)
+        names = ", ".join(unlabelled)
+        logger.warning("daily table: no units on %s; taken as %s", names, units)
     crossed = values["tmin"] > values["tmax"]
     if crossed.any():
         first = int(np.argmax(crossed))
         raise InputError(
             f"daily table  tmin and tmax on {index[first]:%Y-%m-%d}",
-            found=f"tmin {values['tmin'][first]:g} above tmax {values['tmax'][first]:g}",
+            found=f"{values['tmin'][first]:g} and {values['tmax'][first]:g} degC",
             wanted="tmin at most tmax",
         )
     return values, index

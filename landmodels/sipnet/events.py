@@ -53,7 +53,7 @@ KINDS = {
 
 
 def read_events(path: str | os.PathLike[str], run: str | None = None) -> pd.DataFrame:
-    """Read a table of events.
+    r"""Read a table of events.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def read_events(path: str | os.PathLike[str], run: str | None = None) -> pd.Data
     >>> from landmodels.sipnet.events import read_events
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "events.csv"
-    ...     _ = path.write_text("year,day,kind,a,b\\n2016,92,irrig,2.8,1")
+    ...     _ = path.write_text("year,day,kind,a,b\n2016,92,irrig,2.8,1")
     ...     len(read_events(path))
     1
     """
@@ -115,7 +115,9 @@ def event_records(
     table = _table(events, sites)
     records, starts = [], [0]
     for name, site in sites.items():
-        rows = table if "site" not in table else table[table["site"].astype(str) == name]
+        rows = (
+            table if "site" not in table else table[table["site"].astype(str) == name]
+        )
         records.append(_site_records(rows, site, options, leaf_days))
         starts.append(starts[-1] + len(rows))
     return np.concatenate(records), np.array(starts, dtype=np.int64)
@@ -148,9 +150,7 @@ def _site_records(rows, site, options: Options, leaf_days: bool) -> np.ndarray:
     """Checked events of one site, in order of steps."""
     records = np.zeros(len(rows), dtype=EVENT_RECORD)
     dates: dict[tuple[float, float], int] = {}
-    for t, date in enumerate(
-        zip(site["year"].values, site["day"].values, strict=True)
-    ):
+    for t, date in enumerate(zip(site["year"].values, site["day"].values, strict=True)):
         dates.setdefault(date, t)
     before = -1
     for i, (_, row) in enumerate(rows.iterrows()):

@@ -88,7 +88,9 @@ class Options:
         record = np.zeros(1, dtype=OPTION_RECORD)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            record[field.name] = PHENOLOGY[value] if field.name == "phenology" else value
+            record[field.name] = (
+                PHENOLOGY[value] if field.name == "phenology" else value
+            )
         return record
 
     def __str__(self) -> str:

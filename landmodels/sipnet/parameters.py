@@ -37,9 +37,11 @@ _NUMBERS = (
 
 @cache
 def _table() -> pd.DataFrame:
-    with files("landmodels.sipnet").joinpath("parameters.csv").open(
-        encoding="utf-8"
-    ) as f:
+    with (
+        files("landmodels.sipnet")
+        .joinpath("parameters.csv")
+        .open(encoding="utf-8") as f
+    ):
         table = pd.read_csv(f, keep_default_na=False).set_index("id")
     for name in _NUMBERS:
         table[name] = pd.to_numeric(table[name])
@@ -105,6 +107,14 @@ def parameter_set(name: str) -> dict[str, float]:
     return {str(k): float(v) for k, v in values.items()}
 
 
+@cache
+def _limits() -> list[tuple[str, float, float, float, str]]:
+    """Name, default, limits and unit of every parameter."""
+    table = _table()
+    columns = (table["default"], table["lowest"], table["highest"], table["unit"])
+    return list(zip(table.index, *(c.tolist() for c in columns), strict=True))
+
+
 def check_names(names: Any) -> None:
     """Refuse a name that is not in the table."""
     index = _table().index
@@ -126,21 +136,23 @@ def complete(given: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
     InputError
         If a value is outside the range that the model accepts.
     """
-    table = _table()
     values = {}
-    for name, row in table.iterrows():
-        value = np.broadcast_to(given.get(str(name), np.float64(row["default"])), (n,))
-        inside = (value >= row["lowest"]) & (value <= row["highest"])
+    for name, default, lowest, highest, unit in _limits():
+        if name not in given:
+            values[name] = np.full(n, default)
+            continue
+        value = np.broadcast_to(given[name], (n,))
+        inside = (value >= lowest) & (value <= highest)  # NaN is not
         if not inside.all():
             first = int(np.argmin(inside))
             raise InputError(
                 f"parameters.{name}" + (f", lane {first}" if n > 1 else ""),
-                found=f"{value[first]:g} {row['unit']}",
-                wanted=f"{row['lowest']:g} to {row['highest']:g} {row['unit']}",
+                found=f"{value[first]:g} {unit}",
+                wanted=f"{lowest:g} to {highest:g} {unit}",
                 hint="The limits are lowest and highest of "
                 "landmodels.sipnet.parameter_table().",
             )
-        values[str(name)] = value
+        values[name] = value
     return values
 
 
@@ -206,7 +218,9 @@ def records(values: Mapping[str, np.ndarray], options: Options) -> np.ndarray:
     allocation = ("leafAllocation", "woodAllocation", "fineRootAllocation")
     if options.legacy:
         v |= dict(
-            zip(allocation, _legacy_allocation(*(v[a] for a in allocation)), strict=True)
+            zip(
+                allocation, _legacy_allocation(*(v[a] for a in allocation)), strict=True
+            )
         )
     p = np.zeros(v["aMax"].size, dtype=PARAMETER_RECORD)
     for name in GIVEN:

@@ -89,7 +89,9 @@ def _numbers(words: list[str], width: int, where: str) -> list[float]:
         )  # fmt: skip
     if len(words) != width:
         raise InputError(
-            where, found=f"{len(words)} columns", wanted=f"{width}, as on the first line"
+            where,
+            found=f"{len(words)} columns",
+            wanted=f"{width}, as on the first line",
         )
     try:
         return [float(word) for word in words]
@@ -101,7 +103,7 @@ def _numbers(words: list[str], width: int, where: str) -> list[float]:
 
 
 def read_driver_table(path: str | os.PathLike[str]) -> xr.Dataset:
-    """Read drivers from a table with named columns (csv, also gzipped).
+    r"""Read drivers from a table with named columns (csv, also gzipped).
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def read_driver_table(path: str | os.PathLike[str]) -> xr.Dataset:
     >>> head = "year,day,time,length,tair,tsoil,par,precip,vpd,vpdsoil,vpress,wspd"
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "site.csv"
-    ...     _ = path.write_text(head + "\\n1998,305,0,0.5,1.5,0.8,0,0,106,70,712,0.9")
+    ...     _ = path.write_text(head + "\n1998,305,0,0.5,1.5,0.8,0,0,106,70,712,0.9")
     ...     read_driver_table(path).sizes["time"]
     1
     """

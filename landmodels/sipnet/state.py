@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from landmodels.sipnet.errors import InputError
+from landmodels.sipnet.options import Options
 from landmodels.sipnet.physics.constants import WINDOW_DAYS, WINDOW_ENTRIES
 from landmodels.sipnet.physics.records import QUEUES, STATE, STATE_RECORD
 
@@ -32,6 +33,10 @@ _LEGACY = ("gpp_queue_sum",)
 _POOLS = (
     "wood", "leaf", "coarse_root", "fine_root", "soil", "litter", "water", "snow",
     "tillage",
+)  # fmt: skip
+#: Pools of carbon; net assimilation that is not yet allocated may be negative.
+_CARBON = (
+    "wood", "unallocated", "leaf", "coarse_root", "fine_root", "soil", "litter",
 )  # fmt: skip
 #: Behind the state proper stand the two parameters that an analysis needs.
 NOTES = ("leaf_carbon_per_area", "soil_water_capacity")
@@ -193,6 +198,23 @@ def check_state(values: np.ndarray, where: str, first_year: float | None = None)
             wanted=f"{first_year:g} or before, the first year of the forcing",
             hint="The state is of a later time. To repeat years, set flag_year and "
             "degree_days_year to the year before the first.",
+        )  # fmt: skip
+
+
+def check_options(values: np.ndarray, options: Options) -> None:
+    """Refuse states, (lane, entry), with carbon that the options have no use for."""
+    s = np.ascontiguousarray(values).view(STATE_RECORD)[:, 0]
+    if options.legacy and (s["unallocated"] != 0.0).any():
+        raise InputError(
+            "initial_state.unallocated", found="unallocated carbon, with legacy on",
+            wanted="0: the legacy variant has one wood pool",
+            hint="Add it to wood and set it to 0.",
+        )  # fmt: skip
+    if not options.litter_pool and (s["litter"] != 0.0).any():
+        raise InputError(
+            "initial_state.litter", found="litter carbon, with litter_pool off",
+            wanted="0: without the pool nothing decomposes it",
+            hint="Add it to soil and set it to 0, or switch litter_pool on.",
         )  # fmt: skip
 
 
@@ -397,7 +419,15 @@ def _new_soil(carbon, lanes) -> dict[str, xr.DataArray]:
 
 def _booked(new: xr.DataArray, old: xr.DataArray) -> dict[str, xr.DataArray]:
     """Carbon by pool, and water, that the analysis added."""
-    pools = ["wood", "unallocated", "leaf", "coarse_root", "fine_root", "soil", "litter"]
+    pools = [
+        "wood",
+        "unallocated",
+        "leaf",
+        "coarse_root",
+        "fine_root",
+        "soil",
+        "litter",
+    ]
     change = new - old.astype(float)
     carbon = change.sel(state=pools).rename(state="pool")
     water = change.sel(state=["water", "snow"]).sum("state")

@@ -152,14 +152,34 @@ def step(p, s, d, o, f):
         window.add(s, f.gpp_rate - f.ra_rate, f.gpp_rate, d.dt)
 
 
+@equation
+def keep(columns, flat_state, flat_flux, buffer, b):
+    """Write what is asked for into column ``b`` of the buffer."""
+    n_flux = flat_flux.size
+    for k in range(columns.size):
+        c = columns[k]
+        buffer[k, b] = flat_flux[c] if c < n_flux else flat_state[c - n_flux]
+
+
+@equation
+def flush(buffer, out, first, n):
+    """Copy ``n`` columns of the buffer to the output from step ``first`` on."""
+    for k in range(out.shape[0]):
+        for b in range(n):
+            out[k, first + b] = buffer[k, b]
+
+
 @routine
-def run_lane(p, s, o, f, drivers, events, columns, flat_state, flat_flux, out, end):
+def run_lane(
+    p, s, o, f, drivers, events, columns, flat_state, flat_flux, buffer, out, end
+):
     """Run one lane over all steps.
 
     ``columns`` chooses what is kept: numbers of fluxes, and behind the last flux
-    numbers of state. ``out`` has dims (column, step); ``end`` is the summary.
+    numbers of state. ``out`` has dims (column, step); ``end`` is the summary. Values
+    go through a small buffer, (column, step), as writing to many far places in turn
+    takes as long as the physics.
     """
-    n_flux = flat_flux.size
     i_event = 0
     end.death_step = -1
     end.alive_at_end = 0
@@ -173,9 +193,10 @@ def run_lane(p, s, o, f, drivers, events, columns, flat_state, flat_flux, out, e
             management.manage(p, s, o, f, events[i_event])
             i_event += 1
         step(p, s, d, o, f)
-        for k in range(columns.size):
-            c = columns[k]
-            out[k, t] = flat_flux[c] if c < n_flux else flat_state[c - n_flux]
+        b = t % buffer.shape[1]
+        keep(columns, flat_state, flat_flux, buffer, b)
+        if b == buffer.shape[1] - 1 or t == drivers.size - 1:
+            flush(buffer, out, t - b, b + 1)
         if f.alive == 0.0 and f.was_alive != 0.0 and end.death_step < 0:
             end.death_step = t
         if f.gpp > 0.0:
@@ -187,7 +208,7 @@ def run_lane(p, s, o, f, drivers, events, columns, flat_state, flat_flux, out, e
 
 def _run_lanes(
     first, last, parameters, states, fresh, options, scratch, flat_flux, flat_states,
-    drivers, lane_site, events, event_start, columns, out, summary, spare,
+    drivers, lane_site, events, event_start, columns, buffer, out, summary, spare,
 ):  # fmt: skip
     """Run the lanes from ``first`` to before ``last``, one after the other.
 
@@ -204,7 +225,7 @@ def _run_lanes(
         run_lane(
             p, s, o, f, drivers[site],
             events[event_start[site] : event_start[site + 1]], columns,
-            flat_states[lane], flat_flux, out[lane], summary[lane],
+            flat_states[lane], flat_flux, buffer, out[lane], summary[lane],
         )  # fmt: skip
         window.oldest_first(s, spare)
 

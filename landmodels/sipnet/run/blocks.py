@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from landmodels.sipnet.physics.records import (
     STATE_RECORD,
     SUMMARY_RECORD,
 )
+
+#: Steps that the kernel's buffer of outputs holds.
+_BUFFER = 32
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,13 @@ def run_task(
         loop.run_lanes(
             bounds[0], bounds[1], task.parameters, states, state is None,
             task.options, scratch, scratch.view(np.float64), flat, task.drivers,
-            task.lane_site, task.events, task.event_start, task.columns, out, summary,
+            task.lane_site, task.events, task.event_start, task.columns,
+            np.zeros((task.columns.size, _BUFFER)), out, summary,
             np.zeros((3, WINDOW_ENTRIES)),
         )  # fmt: skip
 
     edges = np.linspace(0, n, max(1, min(threads, n)) + 1).astype(int)
-    parts = [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = list(itertools.pairwise(edges.tolist()))
     if len(parts) == 1:
         work(parts[0])
     else:

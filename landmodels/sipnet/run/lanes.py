@@ -114,11 +114,11 @@ def _given(parameters, sites, lone: bool) -> dict[str, xr.DataArray]:
     for name in map(str, names):
         value, where = parameters[name], f"parameters.{name}"
         if isinstance(value, xr.DataArray):
-            units = value.attrs.get("units", table.loc[name, "unit"])
-            if units != table.loc[name, "unit"]:
+            unit = table.loc[name, "unit"]
+            if value.attrs.get("units", unit) != unit:
                 raise InputError(
-                    f"{where}.units", found=repr(units),
-                    wanted=repr(table.loc[name, "unit"]),
+                    f"{where}.units", found=repr(value.attrs["units"]),
+                    wanted=repr(unit),
                 )  # fmt: skip
             array = value
         else:
@@ -196,7 +196,7 @@ def _template(
         raise InputError("parameters", found="no values", wanted="at least one sample")
     coords: dict[str, Any] = {}
     for array in arrays.values():
-        for name, coord in array.coords.items():
+        for label, coord in array.coords.items():
             if coord.dims and set(coord.dims) <= set(dims):
-                coords.setdefault(str(name), coord)
+                coords.setdefault(str(label), coord)
     return xr.DataArray(np.zeros(shape), dims=dims, coords=coords)

@@ -19,7 +19,7 @@ from landmodels.sipnet.physics.records import STATE_RECORD
 from landmodels.sipnet.run.blocks import Task, run_task, site_records
 from landmodels.sipnet.run.lanes import Lanes, arrange
 from landmodels.sipnet.run.outputs import Output, choose_outputs, columns
-from landmodels.sipnet.state import check_state, state_array
+from landmodels.sipnet.state import check_options, check_state, state_array
 
 #: A plant without photosynthesis for so long is not one that can be calibrated (d).
 _UNPRODUCTIVE_DAYS = 365.0
@@ -176,7 +176,7 @@ def _run(
     sites, names = _sites(forcing)
     lanes = arrange(parameters, names, initial_state, lone)
     good = _consistent(lanes, choice, contradictions)
-    _check_start(lanes, sites)
+    _check_start(lanes, sites, choice)
     days = lanes.values["leafOnDay"].any() or lanes.values["leafOffDay"].any()
     event_list, event_start = event_records(events, sites, choice, bool(days))
     p = records({k: v[good] for k, v in lanes.values.items()}, choice)
@@ -185,7 +185,7 @@ def _run(
         event_start, columns(chosen),
     )  # fmt: skip
     state = None if lanes.state is None else lanes.state[good]
-    out, final, summary = run_task(task, state, threads)
+    out, final, summary = run_task(task, state, int(threads))
     notes = np.stack([p["leafCSpWt"], p["soilWHC"]], axis=1)
     result = _Result(lanes, good, sites, chosen)
     keep_state = outputs is None or "final_state" in outputs
@@ -225,8 +225,12 @@ def _consistent(lanes: Lanes, options: Options, contradictions: str) -> np.ndarr
     return np.flatnonzero(~bad)
 
 
-def _check_start(lanes: Lanes, sites: Mapping[str, xr.Dataset]) -> None:
-    """The state must not be of a later year; five days must fit in the window."""
+def _check_start(
+    lanes: Lanes, sites: Mapping[str, xr.Dataset], options: Options
+) -> None:
+    """The state must fit the run; five days of steps must fit in the window."""
+    if lanes.state is not None:
+        check_options(lanes.state, options)
     for i, (name, site) in enumerate(sites.items()):
         where = f"forcing, site {name}" if name else "forcing"
         lengths = site["step_length"].values
@@ -286,10 +290,12 @@ class _Result:
         attrs = {"standard_name": "time", "long_name": "start of the step"}
         lengths = [site["step_length"].values for site in self.sites.values()]
         units = first["step_length"].attrs
-        if "site" in self.lanes.dims:
-            length = (("site", "time"), np.stack(lengths), units)
-        else:
-            length = ("time", lengths[0], units)
+        by_site = "site" in self.lanes.dims
+        length = xr.Variable(
+            ("site", "time") if by_site else ("time",),
+            np.stack(lengths) if by_site else lengths[0],
+            units,
+        )
         return {"time": ("time", first["time"].values, attrs), "step_length": length}
 
     def _fate(self, summary) -> dict[str, np.ndarray]:
