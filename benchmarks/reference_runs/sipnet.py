@@ -17,6 +17,7 @@ import xarray as xr
 
 from benchmarks.reference_runs.deviation import Deviation
 from landmodels import sipnet
+from landmodels.sipnet.tables import read_table
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 MEASURE = "of max(1e-6 |value|, 1e-9)"
@@ -68,7 +69,7 @@ def compare(folder: Path, shared: Path | None) -> list[Deviation]:
 
 def compare_run(name: str, run: dict, folder: Path, shared: Path | None) -> Deviation:
     """The worst deviation of one run."""
-    reference = pd.read_csv(_table(name, folder, shared), float_precision="round_trip")
+    reference = read_table(_table(name, folder, shared), "reference values")
     forcing = cut(read_drivers(_find(run["drivers"], folder, shared)), run, reference)
     result = sipnet.simulate(
         forcing,
@@ -131,7 +132,7 @@ def run_parameters(name: str, folder: Path, shared: Path | None) -> dict[str, fl
         if place is None or not (place / "parameters.csv").is_file():
             continue
         path = place / "parameters.csv"
-        table = pd.read_csv(path, float_precision="round_trip").set_index("parameter")
+        table = read_table(path, "parameters").set_index("parameter")
         if name in table:
             return {str(k): float(v) for k, v in table[name].dropna().items()}
     raise KeyError(f"no column {name} in parameters.csv")

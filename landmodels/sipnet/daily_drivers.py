@@ -17,6 +17,7 @@ import xarray as xr
 
 from landmodels.sipnet.drivers import CALENDAR, WEATHER, Driver, validate_forcing
 from landmodels.sipnet.errors import InputError
+from landmodels.sipnet.tables import read_table
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def read_fluxnet_daily(
     'hPa'
     """
     path = Path(path)
-    table = _read(path)
+    table = read_table(path, "a daily table")
     missing = [name for name in ("date", *DAILY) if name not in table.columns]
     if missing:
         raise InputError(
@@ -105,16 +106,9 @@ def read_fluxnet_daily(
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, float_precision="round_trip")
-    except (OSError, ValueError, EOFError, UnicodeDecodeError) as exc:
-        raise InputError(str(path), found=str(exc), wanted="a csv table") from exc
-
-
 def _latitude(path: Path) -> float:
     site = path.name.split("_")[0]
-    sites = _read(path.parent / "sites.csv")
+    sites = read_table(path.parent / "sites.csv", "a table of sites")
     rows = sites.loc[sites["site"] == site] if "site" in sites else sites.iloc[:0]
     if len(rows) != 1 or "lat" not in rows:
         raise InputError(

@@ -16,6 +16,7 @@ from landmodels.sipnet.errors import InputError
 from landmodels.sipnet.options import Options
 from landmodels.sipnet.physics import constants
 from landmodels.sipnet.physics.records import EVENT_RECORD
+from landmodels.sipnet.tables import read_table
 
 NUMBERS = ("a", "b", "c", "d")
 _LARGE = 1e6
@@ -83,10 +84,7 @@ def read_events(path: str | os.PathLike[str], run: str | None = None) -> pd.Data
     ...     len(read_events(path))
     1
     """
-    try:
-        table = pd.read_csv(path, float_precision="round_trip")
-    except (OSError, ValueError, EOFError, UnicodeDecodeError) as exc:
-        raise InputError(str(path), found=str(exc), wanted="a table of events") from exc
+    table = read_table(path, "a table of events")
     wanted = ["year", "day", "kind"] + (["run"] if run is not None else [])
     missing = [name for name in wanted if name not in table.columns]
     if missing:

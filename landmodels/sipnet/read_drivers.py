@@ -9,11 +9,11 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from landmodels.sipnet.drivers import CALENDAR, WEATHER, validate_forcing
 from landmodels.sipnet.errors import InputError
+from landmodels.sipnet.tables import read_table
 
 #: Columns of the text file; the older form has a location in front and a soil
 #: wetness at the end.
@@ -133,12 +133,7 @@ def read_driver_table(path: str | os.PathLike[str]) -> xr.Dataset:
     ...     read_driver_table(path).sizes["time"]
     1
     """
-    try:
-        table = pd.read_csv(path, float_precision="round_trip")
-    except (OSError, ValueError, EOFError, UnicodeDecodeError) as exc:
-        raise InputError(
-            str(path), found=str(exc), wanted="a table of drivers"
-        ) from exc
+    table = read_table(path, "a table of drivers")
     missing = [name for name in COLUMNS if name not in table.columns]
     extra = [str(name) for name in table.columns if name not in COLUMNS]
     if missing or extra:

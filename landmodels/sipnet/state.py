@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from landmodels.sipnet.errors import InputError
 from landmodels.sipnet.options import Options
 from landmodels.sipnet.physics.constants import WINDOW_DAYS, WINDOW_ENTRIES
 from landmodels.sipnet.physics.records import QUEUES, STATE, STATE_RECORD
+from landmodels.sipnet.tables import read_table
 
 #: Symbols of the specification's section 3 and of its state files.
 SYMBOLS = {
@@ -85,13 +85,15 @@ def read_state(path: str | os.PathLike[str]) -> xr.Dataset:
         If the file cannot be read, or an entry is missing, unknown or no number.
     """
     where = str(path)
-    try:
-        table = pd.read_csv(path, float_precision="round_trip")
-        items = dict(zip(table["item"].astype(str), table["value"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError, UnicodeDecodeError) as exc:
+    table = read_table(path, "a table of a state")
+    if list(table.columns) != ["item", "value"]:
         raise InputError(
-            where, found=str(exc), wanted="a csv table with columns item and value"
-        ) from exc
+            where, found="columns " + ", ".join(map(str, table.columns)),
+            wanted="columns item and value",
+        )  # fmt: skip
+    items = dict(zip(table["item"].astype(str), table["value"], strict=True))
+    if len(items) < len(table):
+        raise InputError(where, found="an entry twice", wanted="each entry once")
     record = np.zeros(1, dtype=STATE_RECORD)
     for symbol, name in SYMBOLS.items():
         if symbol not in items and symbol not in _LEGACY:
