@@ -105,8 +105,10 @@ def read_drivers(path: Path) -> xr.Dataset:
     return sipnet.read_clim(path)
 
 
-def cut(forcing: xr.Dataset, run: dict, reference: pd.DataFrame) -> xr.Dataset:
-    """The records from the run's first to its last."""
+def cut(
+    forcing: xr.Dataset, run: dict, reference: pd.DataFrame | None
+) -> xr.Dataset:
+    """The records from the run's first to its last, as many as the reference has."""
     keys = np.stack([forcing[k].values for k in ("year", "day", "hour")], axis=1)
 
     def position(record):
@@ -118,9 +120,10 @@ def cut(forcing: xr.Dataset, run: dict, reference: pd.DataFrame) -> xr.Dataset:
 
     first, last = position(run["first"]), position(run["last"])
     steps = int(run.get("steps", last - first + 1))
-    if last - first + 1 != steps or len(reference) != steps:
+    rows = steps if reference is None else len(reference)
+    if last - first + 1 != steps or rows != steps:
         raise ValueError(
-            f"{last - first + 1} driver records and {len(reference)} reference rows, "
+            f"{last - first + 1} driver records and {rows} reference rows, "
             f"{steps} are wanted"
         )
     return forcing.isel(time=slice(first, last + 1))
