@@ -301,7 +301,7 @@ def update_state(
     lanes = {name: new.sel(state=name, drop=True) for name in (*STATE, *NOTES)}
     changed: dict[str, xr.DataArray] = {}
     if "lai" in values:
-        per_area = _known(lanes["leaf_carbon_per_area"], "lai")
+        per_area = _known(lanes, "leaf_carbon_per_area", "lai")
         changed["leaf"] = _where(values["lai"], values["lai"] * per_area, lanes["leaf"])
     leaf = changed.get("leaf", lanes["leaf"])
     wood = values.get("above_ground_wood")
@@ -313,7 +313,7 @@ def update_state(
     if "soil_carbon" in values:
         changed |= _new_soil(values["soil_carbon"], lanes)
     if "soil_water" in values:
-        capacity = _known(lanes["soil_water_capacity"], "soil_water")
+        capacity = _known(lanes, "soil_water_capacity", "soil_water")
         water = np.minimum(values["soil_water"], capacity)
         changed["water"] = _where(values["soil_water"], water, lanes["water"])
     if "snow" in values:
@@ -378,14 +378,16 @@ def _over_lanes(value, lanes: xr.DataArray, where: str, units: str) -> xr.DataAr
     return lanes.copy(data=array)
 
 
-def _known(parameter: xr.DataArray, name: str) -> xr.DataArray:
-    if bool(parameter.isnull().any()):
+def _known(lanes, parameter: str, name: str) -> xr.DataArray:
+    """A parameter that the state carries; lanes that did not run are NaN anyway."""
+    values = lanes[parameter]
+    if bool((values.isnull() & lanes["wood"].notnull()).any()):
         raise InputError(
             f"analysed.{name}", found="a state that was read from a file",
             wanted="the final_state of a run, which knows its parameters",
             hint="Run one step from the state first.",
         )  # fmt: skip
-    return parameter
+    return values
 
 
 def _where(given, new, old) -> xr.DataArray:

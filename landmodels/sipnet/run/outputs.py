@@ -85,7 +85,7 @@ OUTPUTS: dict[str, Output] = {
                "wood with unallocated carbon, carbon"),
         Output("above_ground_biomass", "above_ground_biomass", "g m-2",
                "above-ground wood and leaves, carbon"),
-        Output("total_soil_carbon", "total_soil_carbon", "g m-2",
+        Output("soil_carbon", "total_soil_carbon", "g m-2",
                "soil and litter, carbon"),
         _pool("wood", "wood", "wood already allocated"),
         _pool("unallocated", "unallocated", "net assimilation not yet allocated"),

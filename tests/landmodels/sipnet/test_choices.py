@@ -218,7 +218,7 @@ def test_definitions_of_the_outputs(niwot):
     np.testing.assert_allclose(run["lai"], run["leaf"] / 270.0)
     above = run["wood"] + run["unallocated"] + run["leaf"]
     np.testing.assert_allclose(run["above_ground_biomass"], above)
-    np.testing.assert_allclose(run["total_soil_carbon"], run["soil"] + run["litter"])
+    np.testing.assert_allclose(run["soil_carbon"], run["soil"] + run["litter"])
     respired = run["above_ground_respiration"] + run["soil_respiration"]
     np.testing.assert_allclose(respired, run["er"])
     before = run["soil_water"].shift(time=1).fillna(6.0)
