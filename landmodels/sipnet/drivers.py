@@ -538,19 +538,30 @@ def driver_records(sites: Sequence[xr.Dataset]) -> np.ndarray:
     return records
 
 
-def check_window(lengths: np.ndarray, weights: np.ndarray, where: str) -> None:
+def check_window(lengths: np.ndarray, windows: np.ndarray, where: str) -> None:
     """Refuse steps so short that five days do not fit into the window.
 
-    ``weights`` are the lengths already in the window, oldest first.
+    ``lengths`` are those of the steps; ``windows``, (lane, entry), the lengths that
+    are already in each lane's window, oldest first and with zeros behind.
     """
-    total = np.concatenate([[0.0], np.cumsum(np.concatenate([weights, lengths]))])
-    oldest = np.searchsorted(total, total - WINDOW_DAYS - 1e-6, side="left")
-    entries = np.arange(total.size) - oldest + 1
-    if entries.max() >= WINDOW_ENTRIES:
-        first = int(np.argmax(entries >= WINDOW_ENTRIES)) - weights.size
-        raise InputError(
-            f"{where}  step_length, step {max(first, 0)}",
-            found=f"{int(entries.max())} steps in {WINDOW_DAYS:g} days",
-            wanted=f"at most {WINDOW_ENTRIES - 1}",
-            hint="Average the drivers to half-hourly steps or longer.",
-        )
+    most = (windows > 0.0).sum(axis=1).max() + _most_entries(lengths).max()
+    if most < WINDOW_ENTRIES:
+        return
+    for weights in np.unique(windows, axis=0):
+        known = weights[weights > 0.0]
+        entries = _most_entries(np.concatenate([known, lengths]))[known.size :]
+        if entries.max() >= WINDOW_ENTRIES:
+            first = int(np.argmax(entries >= WINDOW_ENTRIES))
+            raise InputError(
+                f"{where}  step_length, step {first}",
+                found=f"more than {WINDOW_ENTRIES - 1} steps in {WINDOW_DAYS:g} days",
+                wanted=f"at most {WINDOW_ENTRIES - 1}",
+                hint="Average the drivers to half-hourly steps or longer.",
+            )
+
+
+def _most_entries(lengths: np.ndarray) -> np.ndarray:
+    """Entries that reach into the five days before the end of each step."""
+    ends = np.cumsum(lengths)
+    oldest = np.searchsorted(ends, ends - WINDOW_DAYS - 1e-6, side="right")
+    return np.arange(1, ends.size + 1) - oldest + 1

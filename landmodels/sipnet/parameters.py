@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -29,6 +30,8 @@ from landmodels.sipnet.physics.records import DAILY, GIVEN, PARAMETER_RECORD
 DAYS_PER_YEAR = 365.0
 #: Bundled sets of values, and where a set takes what it lacks from.
 PARAMETER_SETS = ("niwot", "harvard", "russell", "pecan_template")
+#: Shares of the mean NPP; coarse roots take the rest.
+ALLOCATIONS = ("leafAllocation", "woodAllocation", "fineRootAllocation")
 _NUMBERS = (
     "default", "min", "max", "lowest", "highest", "niwot_min", "niwot_max",
     "harvard_min", "harvard_max", *PARAMETER_SETS,
@@ -156,48 +159,47 @@ def complete(given: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
     return values
 
 
+@dataclass(frozen=True)
+class Broken:
+    """A rule between parameters, and the first lane that breaks it."""
+
+    names: tuple[str, ...]
+    wanted: str
+    lane: int
+
+
 def inconsistent(
     values: Mapping[str, np.ndarray], options: Options
-) -> tuple[np.ndarray, str, str]:
+) -> tuple[np.ndarray, Broken | None]:
     """Lanes whose parameters contradict each other (section 3.1).
 
     Returns
     -------
     bad : ndarray of bool (lane,)
-    where, wanted : str
-        The first rule that is broken; empty if none is.
+    broken : Broken or None
+        The first rule that is broken.
     """
-    allocations = [
-        values[name]
-        for name in ("leafAllocation", "woodAllocation", "fineRootAllocation")
-    ]
-    roots = values["fineRootFrac"] + values["coarseRootFrac"]
-    rules = [
+    shares = [values[name] for name in ALLOCATIONS]
+    roots = ("fineRootFrac", "coarseRootFrac")
+    rules: list[tuple[tuple[str, ...], str, np.ndarray]] = [
         (
-            "psnTMin and psnTOpt", "psnTMin below psnTOpt",
+            ("psnTMin", "psnTOpt"), "psnTMin below psnTOpt",
             values["psnTMin"] >= values["psnTOpt"],
         ),
         (
-            "fineRootFrac and coarseRootFrac", "a sum below 1, the rest is wood",
-            roots >= 1.0,
+            roots, "a sum below 1, the rest is wood",
+            values[roots[0]] + values[roots[1]] >= 1.0,
         ),
     ]  # fmt: skip
-    if not options.legacy:
-        rules += [
-            (
-                "leafAllocation, woodAllocation and fineRootAllocation",
-                "each below 1 and a sum of at most 1; the rest goes to coarse roots",
-                (_coarse_share(*allocations) < 0.0)
-                | np.logical_or.reduce([a >= 1.0 for a in allocations]),
-            )
-        ]
-    bad = np.zeros(roots.shape, dtype=bool)
-    where = wanted = ""
-    for names, rule, broken in rules:
-        if broken.any() and not where:
-            where, wanted = names, rule
-        bad |= broken
-    return bad, where, wanted
+    if not options.legacy:  # the old program mends these by itself
+        too_large = np.logical_or.reduce([share >= 1.0 for share in shares])
+        wanted = "each below 1 and a sum of at most 1; the rest goes to coarse roots"
+        rules.append((ALLOCATIONS, wanted, (_coarse_share(*shares) < 0.0) | too_large))
+    bad = np.logical_or.reduce([where for _, _, where in rules])
+    for names, wanted, where in rules:
+        if where.any():
+            return bad, Broken(names, wanted, int(np.argmax(where)))
+    return bad, None
 
 
 def _coarse_share(leaf, wood, fine):
@@ -215,13 +217,9 @@ def _legacy_allocation(leaf, wood, fine):
 def records(values: Mapping[str, np.ndarray], options: Options) -> np.ndarray:
     """Parameters as the equations take them, one record for each lane."""
     v = dict(values)
-    allocation = ("leafAllocation", "woodAllocation", "fineRootAllocation")
     if options.legacy:
-        v |= dict(
-            zip(
-                allocation, _legacy_allocation(*(v[a] for a in allocation)), strict=True
-            )
-        )
+        mended = _legacy_allocation(*(v[name] for name in ALLOCATIONS))
+        v |= dict(zip(ALLOCATIONS, mended, strict=True))
     p = np.zeros(v["aMax"].size, dtype=PARAMETER_RECORD)
     for name in GIVEN:
         p[name] = v[name]
@@ -232,7 +230,7 @@ def records(values: Mapping[str, np.ndarray], options: Options) -> np.ndarray:
     f, rate = v["fAnoxia"], v["anaerobicDecompRate"]
     p["fAnoxia"] = np.where(f <= 0.0, TINY, np.where(f >= 1.0, 1.0 - TINY, f))
     p["anaerobicDecompRate"] = np.where(rate <= 0.0, TINY, np.minimum(rate, 1.0))
-    p["coarseRootAllocation"] = _coarse_share(*(p[a] for a in allocation))
+    p["coarseRootAllocation"] = _coarse_share(*(p[name] for name in ALLOCATIONS))
     _derive(p, v)
     _initial(p, v, options)
     return p

@@ -203,6 +203,11 @@ def check_state(values: np.ndarray, where: str, first_year: float | None = None)
         )  # fmt: skip
 
 
+def window_weights(values: np.ndarray) -> np.ndarray:
+    """Step lengths in the windows of states, (lane, entry)."""
+    return np.ascontiguousarray(values).view(STATE_RECORD)[:, 0]["queue_weight"]
+
+
 def check_options(values: np.ndarray, options: Options) -> None:
     """Refuse states, (lane, entry), with carbon that the options have no use for."""
     s = np.ascontiguousarray(values).view(STATE_RECORD)[:, 0]

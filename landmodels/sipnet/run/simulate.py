@@ -15,11 +15,16 @@ from landmodels.sipnet.errors import InputError
 from landmodels.sipnet.events import event_records
 from landmodels.sipnet.options import Options, choose_options
 from landmodels.sipnet.parameters import inconsistent, records
-from landmodels.sipnet.physics.records import STATE_RECORD
+from landmodels.sipnet.physics.constants import WINDOW_DAYS
 from landmodels.sipnet.run.blocks import Task, run_task, site_records
 from landmodels.sipnet.run.lanes import Lanes, arrange
 from landmodels.sipnet.run.outputs import Output, choose_outputs, columns
-from landmodels.sipnet.state import check_options, check_state, state_array
+from landmodels.sipnet.state import (
+    check_options,
+    check_state,
+    state_array,
+    window_weights,
+)
 
 #: A plant without photosynthesis for so long is not one that can be calibrated (d).
 _UNPRODUCTIVE_DAYS = 365.0
@@ -212,15 +217,15 @@ def _sites(forcing) -> tuple[dict[str, xr.Dataset], list[str] | None]:
 
 def _consistent(lanes: Lanes, options: Options, contradictions: str) -> np.ndarray:
     """Numbers of the lanes to run."""
-    bad, where, wanted = inconsistent(lanes.values, options)
-    if bad.any() and contradictions == "raise":
-        first = int(np.argmax(bad))
-        names = where.replace(" and ", ", ").split(", ")
-        values = ", ".join(f"{n} {lanes.values[n][first]:g}" for n in names)
+    bad, broken = inconsistent(lanes.values, options)
+    if broken is not None and contradictions == "raise":
+        first = broken.lane
+        values = ", ".join(f"{n} {lanes.values[n][first]:g}" for n in broken.names)
+        where = "parameters, " + ", ".join(broken.names)
         raise InputError(
-            f"parameters, {where}" + (f", lane {first}" if lanes.n > 1 else ""),
+            where + (f", lane {first}" if lanes.n > 1 else ""),
             found=values + (f" ({int(bad.sum())} lanes)" if lanes.n > 1 else ""),
-            wanted=wanted, hint="Sample with the constraint, do not clip.",
+            wanted=broken.wanted, hint="Sample with the constraint, do not clip.",
         )  # fmt: skip
     return np.flatnonzero(~bad)
 
@@ -233,16 +238,12 @@ def _check_start(
         check_options(lanes.state, options)
     for i, (name, site) in enumerate(sites.items()):
         where = f"forcing, site {name}" if name else "forcing"
-        lengths = site["step_length"].values
-        weights = [np.array([5.0])]
+        weights = np.array([[WINDOW_DAYS]])
         if lanes.state is not None:
             states = lanes.state[lanes.site == i]
             check_state(states, "initial_state", float(site["year"][0]))
-            record = np.ascontiguousarray(states).view(STATE_RECORD)[:, 0]
-            fullest = int(np.argmax(record["queue_length"]))
-            length = int(record["queue_length"][fullest])
-            weights = [record["queue_weight"][fullest][:length]]
-        check_window(lengths, weights[0], where)
+            weights = window_weights(states)
+        check_window(site["step_length"].values, weights, where)
 
 
 @dataclass(frozen=True)
