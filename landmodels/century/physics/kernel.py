@@ -71,5 +71,14 @@ def run(
                     record(rows[i], columns, out[i, slot[t]])
 
 
+def constants(lanes, parameters, sites, cell, variant45, surface_texture_co2):
+    """Set the constants of every lane, from which limits are checked before a run."""
+    for i in range(lanes.shape[0]):
+        set_constants(
+            lanes[i], parameters[i], sites[cell[i]], variant45, surface_texture_co2
+        )
+
+
 run_lanes = entry_point(run, _FOLDER, _DIGEST)
+set_lane_constants = entry_point(constants, _FOLDER, _DIGEST)
 prepare = entry_point(prepare_weather, _FOLDER, _DIGEST)
