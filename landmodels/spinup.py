@@ -18,7 +18,7 @@ import numpy as np
 #: A map of states, (state,) or (lane, state), over one year or one cycle.
 Advance = Callable[[np.ndarray], np.ndarray]
 
-#: Singular values below this share of the largest are stocks that nothing moves.
+#: Stocks that a year changes by less than this, relative, are stocks at rest.
 _SINGULAR = 1e-10
 
 
@@ -77,8 +77,6 @@ class Settings:
     Attributes
     ----------
     years_per_cycle : int
-    first_years : int
-        Mean years that are stepped before the Newton iteration.
     newton_steps, newton_stop
         Most Newton steps, and the relative change at which they end.
     cycles, cycle_stop
@@ -90,7 +88,6 @@ class Settings:
     """
 
     years_per_cycle: int = 10
-    first_years: int = 20
     newton_steps: int = 8
     newton_stop: float = 1e-5
     cycles: int = 40
@@ -126,9 +123,9 @@ class Equilibrium:
 class _Counter:
     """The two maps of the model, and the years they have run."""
 
-    def __init__(self, year: Advance, cycle: Advance, years_per_cycle: int):
+    def __init__(self, year: Advance, cycle: Advance, years_per_cycle: int, spent: int):
         self._year, self._cycle, self._length = year, cycle, years_per_cycle
-        self.years = 0
+        self.years = spent
 
     def year(self, states: np.ndarray) -> np.ndarray:
         self.years += len(states)
@@ -147,6 +144,7 @@ def solve_cycle(
     slow: np.ndarray,
     floor: float = 1e-6,
     settings: Settings | None = None,
+    spent: int = 0,
 ) -> Equilibrium:
     """Find the state that one pass through the forcing leaves as it is.
 
@@ -158,6 +156,7 @@ def solve_cycle(
     cycle : callable
         ``(1, state) -> (1, state)``: one pass through the whole forcing.
     start : ndarray (state,)
+        Some years from a plausible start state are enough.
     unknowns : ndarray of int
         Entries of the state that are solved for: the stocks. The rest is taken
         along from pass to pass.
@@ -166,13 +165,15 @@ def solve_cycle(
     floor : float
         Stocks below this, in their own unit, do not count in a relative change.
     settings : Settings, optional
+    spent : int
+        Model years that ``start`` has cost, to be counted.
 
     Returns
     -------
     Equilibrium
     """
     chosen = settings or Settings()
-    model = _Counter(year, cycle, chosen.years_per_cycle)
+    model = _Counter(year, cycle, chosen.years_per_cycle, spent)
     with np.errstate(all="ignore"):
         y, jacobian = _newton(model, start, unknowns, floor, chosen)
         if np.isfinite(jacobian).all():
@@ -209,21 +210,33 @@ def _jacobian(model, y, unknowns, floor):
     return after[0], phi * scale / scale[:, None], scale
 
 
+def _inverse(phi):
+    """Inverse of ``I - phi``, zero for stocks that nothing moves."""
+    n = len(phi)
+    a = np.eye(n) - phi
+    still = np.abs(a).max(axis=0) < _SINGULAR
+    a[still, still] = 1.0
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        inverse = np.linalg.pinv(np.eye(n) - phi, _SINGULAR)
+    inverse[still] = 0.0
+    return inverse
+
+
 def _newton(model, start, unknowns, floor, settings):
     """Steady state of the mean year; the Jacobian comes with it, unscaled."""
     y = start.copy()
-    for _ in range(settings.first_years):
-        y = model.year(y[None])[0]
     n = len(unknowns)
     for _ in range(settings.newton_steps):
         after, phi, scale = _jacobian(model, y, unknowns, floor)
         if not np.isfinite(phi).all():
             return y, np.full((n, n), np.nan)
         residual = (after[unknowns] - y[unknowns]) / scale
-        step = np.linalg.lstsq(np.eye(n) - phi, residual, rcond=_SINGULAR)[0] * scale
+        step = _inverse(phi) @ residual * scale
         before = y[unknowns]
         y = after.copy()
-        y[unknowns] = np.maximum(before + step, 0.2 * before)
+        y[unknowns] = _limited(before, before + step, 0.2, 10.0)
         if relative_change(before, y[unknowns], floor) < settings.newton_stop:
             break
     return y, phi * scale[:, None] / scale
@@ -232,9 +245,8 @@ def _newton(model, start, unknowns, floor, settings):
 def _chord(model, y, jacobian, unknowns, floor, settings):
     """Chord steps on the cycle, the inverse corrected by Broyden's rank-one update."""
     scale = _scale(y[unknowns], floor)
-    n = len(unknowns)
     power = np.linalg.matrix_power(jacobian, settings.years_per_cycle)
-    inverse = np.linalg.pinv(np.eye(n) - power * scale / scale[:, None], _SINGULAR)
+    inverse = _inverse(power * scale / scale[:, None])
     step = old = None
     change = np.nan
     for _ in range(settings.cycles):
@@ -259,11 +271,10 @@ def _chord(model, y, jacobian, unknowns, floor, settings):
     return Equilibrium(y, "none", change, model.years)
 
 
-def _limited(before, wanted):
-    """Keep a positive stock between half and twice its value."""
-    low = np.where(before > 0.0, 0.5 * before, -np.inf)
-    high = np.where(before > 0.0, 2.0 * before, np.inf)
-    return np.clip(wanted, low, high)
+def _limited(before, wanted, least=0.5, most=2.0):
+    """Keep a positive stock within these multiples of its value."""
+    limited = np.minimum(np.maximum(wanted, least * before), most * before)
+    return np.where(before > 0.0, limited, wanted)
 
 
 def _group_mean(model, y, unknowns, passes):
@@ -277,13 +288,13 @@ def _group_mean(model, y, unknowns, passes):
 
 def _means(model, y, jacobian, unknowns, slow, floor, settings):
     """Shift the state until means over groups of passes stand still."""
-    n = len(unknowns)
     scale = _scale(y[unknowns], floor)
     years = settings.years_per_cycle * settings.group
     power = np.linalg.matrix_power(jacobian, years)
-    inverse = np.linalg.pinv(np.eye(n) - power * scale / scale[:, None], _SINGULAR)
+    inverse = _inverse(power * scale / scale[:, None])
     is_slow = np.isin(unknowns, slow)
     change = np.nan
+    previous = None
     for _ in range(settings.groups):
         y, first, _before = _group_mean(model, y, unknowns, settings.group)
         y, second, before = _group_mean(model, y, unknowns, settings.group)
@@ -291,6 +302,10 @@ def _means(model, y, jacobian, unknowns, slow, floor, settings):
         shift = first + (inverse @ ((second - first) / scale)) * scale - second
         if not np.isfinite(shift).all():
             break
+        if previous is not None and shift[is_slow] @ previous[is_slow] < 0.0:
+            # The means lie between the last two states.
+            shift *= 0.5
+        previous = shift
         moved = y[unknowns]
         y = y.copy()
         y[unknowns] = _limited(moved, moved + shift)

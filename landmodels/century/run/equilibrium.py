@@ -12,7 +12,7 @@ import xarray as xr
 from landmodels.century.drivers import validate_forcing
 from landmodels.century.physics.layout import N_STATE, SOM3, SOM12, SOM22, STATE
 from landmodels.century.run.outputs import state_names
-from landmodels.century.run.task import Task, Weather, advance, make_task, make_weather
+from landmodels.century.run.task import Stepper, Task, Weather, make_task, make_weather
 from landmodels.century.run.task import prepare as prepare_months
 from landmodels.spinup import Equilibrium, Settings, solve_cycle
 
@@ -32,6 +32,8 @@ def _stocks() -> np.ndarray:
 UNKNOWNS = _stocks()
 #: Soil pools whose shift says whether a mean was found; dead_c stands first.
 SLOW = np.array([SOM12, SOM22, SOM3])
+#: Mean years from the start state before the search begins.
+FIRST_YEARS = 20
 #: What a search can end with.
 KINDS = ("periodic", "mean", "none")
 
@@ -165,17 +167,12 @@ def solve_lane(
     means = cycle_weather.mean_year()
     months = prepare_months(means, task.sites["lat"][cell : cell + 1])
     year_weather = Weather(months, np.ascontiguousarray(means[2]))
-    one = task.lane(i)
-    many = task.lane(i, len(UNKNOWNS) + 1)
-
-    def year(states: np.ndarray) -> np.ndarray:
-        lanes = one if len(states) == 1 else many
-        return advance(lanes, year_weather, states)[0]
-
-    def cycle(states: np.ndarray) -> np.ndarray:
-        return advance(one, cycle_weather, states)[0]
-
-    start, _ = advance(one, year_weather, None, passes=0)
+    single = task.lane(i)
+    one = Stepper(single, year_weather)
+    many = Stepper(task.lane(i, len(UNKNOWNS) + 1), year_weather)
+    start = one.start(FIRST_YEARS)[0]
     years = weather.months.shape[1] // 12
-    chosen = settings or Settings(years_per_cycle=years)
-    return solve_cycle(year, cycle, start[0], UNKNOWNS, SLOW, 1e-6, chosen)
+    return solve_cycle(
+        many, Stepper(single, cycle_weather), start, UNKNOWNS, SLOW, 1e-6,
+        settings or Settings(years_per_cycle=years), FIRST_YEARS,
+    )  # fmt: skip

@@ -260,6 +260,36 @@ def advance(
     return rows[:, :N_STATE].copy(), out
 
 
+class Stepper:
+    """Runs of one task through one weather, in the same memory each time."""
+
+    def __init__(self, task: Task, weather: Weather):
+        self._task, self._weather = task, weather
+        self._rows = new_rows(task.n_lanes)
+        self._lanes = records(self._rows)
+        self._slot = np.full(weather.months.shape[1], -1, dtype=np.int64)
+        self._out = np.zeros((task.n_lanes, 0, 0))
+
+    def start(self, passes: int) -> np.ndarray:
+        """States (lane, state) after some passes from the start state."""
+        self._run(True, passes)
+        return self._rows[:, :N_STATE].copy()
+
+    def __call__(self, states: np.ndarray) -> np.ndarray:
+        """States (lane, state) after one pass."""
+        self._rows[:, :N_STATE] = states
+        self._run(False, 1)
+        return self._rows[:, :N_STATE].copy()
+
+    def _run(self, cold: bool, passes: int) -> None:
+        task, weather = self._task, self._weather
+        kernel.run_lanes(
+            self._lanes, self._rows, task.parameters, task.sites, weather.months,
+            weather.following, task.cell, cold, passes, task.variant45,
+            task.surface_texture_co2, _NOTHING, self._slot, self._out,
+        )  # fmt: skip
+
+
 def state_array(
     state: xr.Dataset | xr.DataArray | None, task: Task
 ) -> np.ndarray | None:
