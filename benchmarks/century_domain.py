@@ -37,9 +37,7 @@ def calibrated() -> list[str]:
 
 def truth() -> dict[str, dict[str, float]]:
     """Parameters that made the synthetic observations, by class."""
-    return {
-        c: dict(zip(calibrated(), v, strict=True)) for c, v in _TRUTH.items()
-    }
+    return {c: dict(zip(calibrated(), v, strict=True)) for c, v in _TRUTH.items()}
 
 
 def domain_forcing(folder: Path) -> xr.Dataset:

@@ -130,7 +130,7 @@ def validate_forcing(
         clean[name] = _driver(forcing, MONTHLY[name], time, where)
     for name, driver in SITE.items():
         clean[name] = _site(forcing, driver, where)
-    _check_order(clean["tmin"], clean["tmax"], time, where)
+    check_order(clean["tmin"], clean["tmax"], time, where)
     _check_texture(clean, where)
     dataset = xr.Dataset(clean, attrs=dict(forcing.attrs))
     dataset = dataset.assign_coords(time=time)
@@ -318,7 +318,10 @@ def _attribute(value: Any, place: str) -> float:
         raise InputError(place, found=repr(value), wanted="a number") from exc
 
 
-def _check_order(tmin, tmax, time, where) -> None:
+def check_order(
+    tmin: xr.DataArray, tmax: xr.DataArray, time: np.ndarray, where: str
+) -> None:
+    """Refuse a minimum above the maximum; ``time`` names the month."""
     low, high = xr.broadcast(tmin, tmax)
     bad = (low > high).values
     if bad.any():

@@ -33,6 +33,16 @@ def _table() -> pd.DataFrame:
         return pd.read_csv(f, keep_default_na=False).set_index("id")
 
 
+@cache
+def _limits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Least and largest value of each parameter, and whether it is a whole number."""
+    table = _table().loc[list(PARAMETERS)]
+    return (
+        table["min"].to_numpy(float), table["max"].to_numpy(float),
+        np.isin(PARAMETERS, _WHOLE),
+    )  # fmt: skip
+
+
 def parameter_table() -> pd.DataFrame:
     """Parameters, one row each, indexed by id.
 
@@ -106,9 +116,7 @@ def parameters_by_class(
         _known(name)
     columns = {}
     for name in ids:
-        by_class = {
-            c: values.get(c, {}).get(name, defaults(c)[name]) for c in present
-        }
+        by_class = {c: values.get(c, {}).get(name, defaults(c)[name]) for c in present}
         columns[name] = (
             ecosystem.dims,
             np.array([by_class[str(c)] for c in ecosystem.values], float),
@@ -205,28 +213,28 @@ def _common_size(given: Mapping[str, xr.DataArray], dim: str, absent: int) -> in
 
 def check_values(values: np.ndarray) -> None:
     """Refuse values, (sample, cell, parameter), that the model cannot run with."""
+    low, high, whole = _limits()
+    slack = 1e-9 * (high - low)
+    inside = (values >= low - slack) & (values <= high + slack)
+    inside &= ~whole | (values == np.round(values))
+    if not inside.all():
+        at = tuple(np.argwhere(~inside)[0])
+        name = PARAMETERS[at[2]]
+        row = _table().loc[name]
+        word = "a whole number, " if name in _WHOLE else ""
+        raise InputError(
+            f"parameters.{name}, sample {at[0]}, cell {at[1]}",
+            found=f"{values[at]:g} {row.unit}",
+            wanted=f"{word}{row['min']:g} to {row['max']:g} {row.unit}",
+            hint="The bounds are those of landmodels.century.parameter_table().",
+        )
     table = _table()
-    for j, name in enumerate(PARAMETERS):
-        row = table.loc[name]
-        slack = 1e-9 * (row["max"] - row["min"])
-        column = values[:, :, j]
-        inside = (column >= row["min"] - slack) & (column <= row["max"] + slack)
-        if name in _WHOLE:
-            inside &= column == np.round(column)
-        if not inside.all():
-            at = np.argwhere(~inside)[0]
-            whole = "a whole number, " if name in _WHOLE else ""
-            raise InputError(
-                f"parameters.{name}, sample {at[0]}, cell {at[1]}",
-                found=f"{column[tuple(at)]:g} {row.unit}",
-                wanted=f"{whole}{row['min']:g} to {row['max']:g} {row.unit}",
-                hint="The bounds are those of landmodels.century.parameter_table().",
-            )
-    for low, high in (("ppdf_1", "ppdf_2"), ("aneref_1", "aneref_2")):
-        a = values[:, :, PARAMETERS.index(low)]
-        b = values[:, :, PARAMETERS.index(high)]
-        _order(a < b, a, b, f"{table.name[high]} above {table.name[low]}",
-               f"parameters.{low} and {high}")  # fmt: skip
+    for lower, upper in (("ppdf_1", "ppdf_2"), ("aneref_1", "aneref_2")):
+        a = values[:, :, PARAMETERS.index(lower)]
+        b = values[:, :, PARAMETERS.index(upper)]
+        labels = table["name"]
+        _order(a < b, a, b, f"{labels[upper]} above {labels[lower]}",
+               f"parameters.{lower} and {upper}")  # fmt: skip
     a = values[:, :, PARAMETERS.index("nlaypg")]
     b = values[:, :, PARAMETERS.index("nlayer")]
     _order(a <= b, a, b, "nlaypg at most nlayer", "parameters.nlaypg and nlayer")

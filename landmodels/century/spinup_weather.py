@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from landmodels.century.drivers import validate_forcing
+from landmodels.century.drivers import check_order, validate_forcing
 from landmodels.errors import InputError
 
 
@@ -33,7 +33,11 @@ def spinup_weather(forcing: xr.Dataset, *, years: int = 10) -> xr.Dataset:
     InputError
         If the forcing has fewer years.
     """
-    clean = validate_forcing(forcing)
+    return detrended(validate_forcing(forcing), years)
+
+
+def detrended(clean: xr.Dataset, years: int = 10) -> xr.Dataset:
+    """As :func:`spinup_weather`, for forcing that is checked already."""
     available = clean.sizes["time"] // 12
     if not 2 <= years <= available:
         raise InputError(
@@ -58,4 +62,5 @@ def spinup_weather(forcing: xr.Dataset, *, years: int = 10) -> xr.Dataset:
         part["co2"] = first.expand_dims(time=part["time"], axis=-1).assign_attrs(
             part["co2"].attrs
         )
-    return validate_forcing(part, where="spin-up weather")
+    check_order(part["tmin"], part["tmax"], part["time"].values, "spin-up weather")
+    return part

@@ -3,7 +3,7 @@
 from landmodels.century.physics.abiotic import set_abiotic, water_ratio
 from landmodels.century.physics.decomposition import decompose_month, set_month_rates
 from landmodels.century.physics.growth import grow_month
-from landmodels.century.physics.layout import SOM3, SOM12, SOM22, STRUC2, METAB2
+from landmodels.century.physics.layout import METAB2, SOM3, SOM12, SOM22, STRUC2
 from landmodels.century.physics.litter import litter_month
 from landmodels.century.physics.nitrogen import leach_month, month_input, start_year
 from landmodels.century.physics.production import (

@@ -19,8 +19,7 @@ def solar_radiation(latitude, month):
     x = -tan(latitude) * tan(declination)
     h = max(atan2(sqrt(max(0.0, 1.0 - x * x)), x), 0.0)
     return 917.0 * (
-        h * sin(latitude) * sin(declination)
-        + cos(latitude) * cos(declination) * sin(h)
+        h * sin(latitude) * sin(declination) + cos(latitude) * cos(declination) * sin(h)
     )
 
 

@@ -91,7 +91,10 @@ def _outputs() -> dict[str, Output]:
         Output(n, columns(_FIELD.get(n, n))[0], u, text, kind)
         for n, u, text, kind in _MONTH
     ]
-    for element, field, word in (("c", "dead_c", "carbon"), ("e", "dead_n", "nitrogen")):
+    for element, field, word in (
+        ("c", "dead_c", "carbon"),
+        ("e", "dead_n", "nitrogen"),
+    ):
         for (stem, layer), column in zip(DEAD_POOLS, columns(field), strict=True):
             place = {"1": "surface ", "2": "soil ", "": ""}[layer]
             table.append(

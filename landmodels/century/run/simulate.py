@@ -35,7 +35,7 @@ from landmodels.century.run.task import (
     records,
     state_array,
 )
-from landmodels.century.spinup_weather import spinup_weather
+from landmodels.century.spinup_weather import detrended
 from landmodels.errors import InputError
 from landmodels.spinup import Equilibrium
 
@@ -196,9 +196,7 @@ def simulate_batch(
             found = solve_lanes(task, spin_weather, threads)
             state = np.stack([e.state for e in found])
         else:
-            state, _ = advance(
-                task, spin_weather, None, spinup_cycles, threads=threads
-            )
+            state, _ = advance(task, spin_weather, None, spinup_cycles, threads=threads)
     final, out = advance(
         task, weather, state, 1, recording.columns, slot, n_slots, threads
     )
@@ -251,7 +249,7 @@ def _spinup_years(
         return checked
     if continues or (spinup == "start" and clean.sizes["time"] < 120):
         return clean
-    return spinup_weather(clean)
+    return detrended(clean)
 
 
 def _first_co2(spin: xr.Dataset, clean: xr.Dataset, co2_effect: bool) -> xr.Dataset:
@@ -306,9 +304,7 @@ def _dataset(task, recording, parameters, clean, final, out, window, depth_facto
     if recording.final_state:
         result["final_state"] = state_variable(final, task, dims)
         result = result.assign_coords(state=state_names())
-    return result.assign_coords(
-        {n: c for n, c in clean.coords.items() if n != "time"}
-    )
+    return result.assign_coords({n: c for n, c in clean.coords.items() if n != "time"})
 
 
 def _facts(task: Task, spinup: str, cycles: int, co2_effect: bool) -> dict[str, Any]:

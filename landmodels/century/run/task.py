@@ -326,7 +326,8 @@ def state_array(
         values = np.broadcast_to(values, shape)
     except ValueError as exc:
         raise InputError(
-            "initial_state", found=f"sizes {dict(state.sizes)}",
+            "initial_state",
+            found=f"sizes {dict(state.sizes)}",
             wanted=f"one state, or {shape[0]} samples by {shape[1]} cells",
         ) from exc
     return values.reshape(-1, len(names)).copy()
