@@ -1,8 +1,8 @@
 """CENTURY against the output of a real program, every column and every row.
 
 A case is ``NAME_forcing.csv`` with ``NAME_variant45.csv`` and ``NAME_variant46.csv``
-(or one of them). The header of a run gives site, parameters and CO2; its rows are months
-from the start state and of the years after the spin-up passes. The forcing is
+(or one of them). The header of a run gives site, parameters and CO2; its rows are
+months from the start state and of the years after the spin-up passes. The forcing is
 looked for in the folder, then in the shared one.
 """
 
@@ -144,10 +144,8 @@ def run_case(
     )
     rows: dict[str, list[int]] = {"first": [], "later": []}
     for year, month in zip(reference["year"], reference["month"], strict=True):
-        part = "first" if year <= years else "later"
-        rows[part].append(
-            (year - (years if part == "later" else 0) - 1) * 12 + month - 1
-        )
+        part, before = ("first", 0) if year <= years else ("later", years)
+        rows[part].append((year - before - 1) * 12 + month - 1)
     names = list(reference.columns[2:])
     tables = [_table(first, names, rows["first"]), _table(later, names, rows["later"])]
     return pd.concat(tables, ignore_index=True)

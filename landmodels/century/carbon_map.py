@@ -18,7 +18,6 @@ from landmodels.century.drivers import validate_forcing
 from landmodels.century.physics.layout import (
     METAB1,
     METAB2,
-    PARAMETER_TYPE,
     SOM3,
     SOM11,
     SOM12,
@@ -84,6 +83,8 @@ def carbon_map(
     recorded = np.concatenate([where[n] for n in where]).astype(np.int64)
     n = clean.sizes["time"]
     state = state_array(initial_state, task)
+    if state is None:
+        raise InputError("initial_state", found="nothing", wanted="a state")
     _, out = advance(
         task, make_weather(clean, co2_effect), state, 1, recorded, np.arange(n), n
     )
@@ -97,7 +98,6 @@ def carbon_map(
             "initial_state", found="months without mineral nitrogen",
             wanted="a state from which decomposition never rests",
         )  # fmt: skip
-    assert state is not None
     lignin = state[0, columns("strlig")]
     phi, g = np.eye(9), np.zeros(9)
     for t in range(n):
@@ -124,7 +124,7 @@ def transfer_matrix(
     lignin : ndarray (2,)
         Lignin share of structural litter at the start of the month.
     p : record
-        Parameters (``PARAMETER_TYPE``).
+        Parameters, as in the kernel.
     variant45 : bool
 
     Returns
@@ -132,7 +132,6 @@ def transfer_matrix(
     ndarray (9, 9)
         ``dc = matrix @ c`` of one step, a quarter of a month.
     """
-    assert p.dtype == PARAMETER_TYPE
     slow1 = SOM22 if variant45 else SOM21
     share2, gain = month["co2_share2"][0], month["passive_gain"][0]
     passive1 = month["to_passive1"][0] * gain

@@ -173,7 +173,9 @@ def monthly_times(forcing: xr.Dataset, where: str) -> np.ndarray:
             hint="Nitrogen inputs and litter lignin follow the precipitation of the "
             "calendar year.",
         )
-    return months.astype("datetime64[M]").astype("datetime64[ns]")
+    # Nanoseconds reach from 1678 to 2261 alone.
+    unit = "ns" if months[0] >= -3500 and months[-1] < 3500 else "s"
+    return months.astype("datetime64[M]").astype(f"datetime64[{unit}]")
 
 
 def _month_numbers(values: np.ndarray, where: str) -> np.ndarray:

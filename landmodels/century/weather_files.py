@@ -96,7 +96,7 @@ def _table(path: Path, period: str | None) -> xr.Dataset:
         )
     months = (frame["year"].to_numpy() - 1970) * 12 + frame["month"].to_numpy() - 1
     forcing = xr.Dataset(coords={"time": months.astype("datetime64[M]").astype(
-        "datetime64[ns]")})  # fmt: skip
+        "datetime64[s]")})  # fmt: skip
     for column in frame.columns:
         if column.lower() in _COLUMNS:
             name, unit = _COLUMNS[column.lower()]

@@ -48,11 +48,8 @@ def add_litter(w, p, layer, carbon, nitrogen, lignin, minerl, damr):
 @equation
 def shoot_death(w, p, senescence):
     """Share of the shoots that dies this month (1)."""
-    if senescence:
-        rate = p.fsdeth_2
-    else:
-        rate = p.fsdeth_1 * (1.0 - w.moisture_effect)
     base = p.fsdeth_2 if senescence else p.fsdeth_1
+    rate = base if senescence else base * (1.0 - w.moisture_effect)
     if w.aglivc > p.fsdeth_4 and base < 0.4:
         rate += p.fsdeth_3
     return min(rate, 1.0)

@@ -239,9 +239,7 @@ def _spinup_years(
                 "spinup_forcing", found=f"{checked.sizes.get('cell', 1)} cells",
                 wanted=f"{clean.sizes.get('cell', 1)}, as in the forcing",
             )  # fmt: skip
-        if not np.array_equal(
-            *np.broadcast_arrays(checked["lat"].values, clean["lat"].values)
-        ):
+        if not np.all(checked["lat"].values == clean["lat"].values):
             raise InputError(
                 "spinup_forcing.lat", found=f"{checked['lat'].values}",
                 wanted="the latitude of the forcing",

@@ -54,7 +54,7 @@ def test_a_periodic_state_repeats_and_stays(solved):
     if str(found["spinup_kind"].values) != "periodic":
         pytest.skip("a state whose orbit does not repeat")
     assert float(found["spinup_change"]) < 1e-9
-    for weather, cycles in ((spin, 1), (repeated(spin, 50), 8)):
+    for weather, cycles in ((spin, 1), (repeated(spin, 25), 16)):
         state = found
         for _ in range(cycles):
             state = century.simulate(

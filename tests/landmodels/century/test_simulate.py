@@ -40,12 +40,14 @@ def test_cells_and_threads_change_nothing():
 @pytest.mark.parametrize("variant", [46, 45])
 def test_a_run_goes_on_exactly_from_its_state(forcing, parameters, variant):
     options = {"variant": variant}
-    whole = century.simulate(forcing, parameters, **options, **START,
-                             spinup_forcing=forcing.isel(time=slice(0, 120)))  # fmt: skip
+    ten = forcing.isel(time=slice(0, 120))
+    whole = century.simulate(
+        forcing, parameters, **options, **START, spinup_forcing=ten
+    )
     parts = [forcing.isel(time=slice(12 * a, 12 * b)) for a, b in ((0, 5), (5, 12))]
     first = century.simulate(
         parts[0], parameters, **options, **START, following=parts[1],
-        spinup_forcing=forcing.isel(time=slice(0, 120)),
+        spinup_forcing=ten,
     )  # fmt: skip
     # The year after the whole run is its first year.
     after = parts[0].isel(time=slice(0, 12))
