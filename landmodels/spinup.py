@@ -93,7 +93,7 @@ class Settings:
     cycles: int = 40
     cycle_stop: float = 1e-9
     group: int = 6
-    groups: int = 12
+    groups: int = 6
     mean_stop: float = 1e-3
 
 
