@@ -200,7 +200,10 @@ def simulate_batch(
     final, out = advance(
         task, weather, state, 1, recording.columns, slot, n_slots, threads
     )
-    final, out = _only_numbers(task, final, out, slot)
+    known = np.zeros(task.n_lanes, bool)
+    if state is not None:
+        known = ~np.isfinite(state).all(axis=1)
+    final, out = _only_numbers(task, final, out, slot, known)
     result = _dataset(task, recording, parameters, clean, final, out, window,
                       float(depth_factor))  # fmt: skip
     if found:
@@ -272,8 +275,11 @@ def _windows(window: Any, n: int) -> tuple[np.ndarray, int]:
     return given.astype(np.int64), int(given.max()) + 1
 
 
-def _only_numbers(task, final, out, slot):
-    """Means over windows; NaN in lanes whose run broke down, said once."""
+def _only_numbers(task, final, out, slot, known):
+    """Means over windows; NaN in lanes whose run broke down, said once.
+
+    Lanes that began without numbers are ``known``: the kind of their spin-up says so.
+    """
     counts = np.bincount(slot[slot >= 0], minlength=out.shape[1])
     if counts.max(initial=1) > 1 or counts.min(initial=1) == 0:
         with np.errstate(invalid="ignore"):
@@ -282,11 +288,13 @@ def _only_numbers(task, final, out, slot):
     if bad.any():
         final[bad] = np.nan
         out[bad] = np.nan
+    broken = bad & ~known
+    if broken.any():
         n_cells = task.sites.size
-        at = int(np.argmax(bad))
+        at = int(np.argmax(broken))
         logger.warning(
             "%d of %d runs gave no numbers, first sample %d in cell %d",
-            int(bad.sum()), bad.size, at // n_cells, at % n_cells,
+            int(broken.sum()), bad.size, at // n_cells, at % n_cells,
         )  # fmt: skip
     return final, out
 
