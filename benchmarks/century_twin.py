@@ -9,9 +9,9 @@ calibrates stocks, Opt2 stocks and fluxes. The last row is the synthetic truth, 
 no calibration can beat by more than noise.
 
 The search is least squares within the prior on the samples of some cells (``--cells``
-for each class), so that it takes minutes. With ``--sampler`` it is the paper's two-phase
-sampler, and the parameters are its posterior mean; the paper's own numbers are 20,000
-test runs and three chains of 10,000.
+for each class), so that it takes minutes. With ``--sampler`` it is the two-phase
+sampler of the paper, and the parameters are its posterior mean. The paper's own numbers
+are 20,000 test runs and three chains of 10,000.
 """
 
 from __future__ import annotations
