@@ -88,13 +88,20 @@ def sun(doy: Array, latitude: float) -> tuple[Array, Array]:
     return mu, high + wide
 
 
-def soil_temperature(mean_temperature: Array) -> Array:
-    """Air temperature with a memory of 30 days (ours), spun up on the first year."""
+def soil_temperature(mean_temperature: Array, start: float | None = None) -> Array:
+    """Air temperature with a memory of 30 days (ours), in degC.
+
+    ``start`` is the value of the day before; without it the first year is run through
+    once, from its mean.
+    """
     keep = math.exp(-1.0 / _SOIL_MEMORY)
-    first = mean_temperature[:365]
-    value = float(first.mean())
-    for t in first:
-        value = keep * value + (1.0 - keep) * t
+    if start is None:
+        first = mean_temperature[:365]
+        value = float(first.mean())
+        for t in first:
+            value = keep * value + (1.0 - keep) * t
+    else:
+        value = start
     result = np.empty_like(mean_temperature)
     for i, t in enumerate(mean_temperature):
         value = keep * value + (1.0 - keep) * t
@@ -129,7 +136,7 @@ def canopy_angle(mu: Array) -> Array:
 
 
 def spread_shortwave(mu: Array, srad: Array) -> Array:
-    """Short waves (W m-2) of each hour from the daily mean, along the sun's height."""
+    """Short waves (W m-2) of each hour from the daily mean, by the sun's height."""
     above = np.maximum(mu, 0.0)
     mean = above.mean(axis=1, keepdims=True)
     lit = 1361.0 * mean >= 1.0
@@ -141,7 +148,7 @@ def spread_shortwave(mu: Array, srad: Array) -> Array:
 
 
 def hourly_temperature(tmin: Array, tmax: Array) -> Array:
-    """Air temperature (degC), warmest at 14 h (ours; BETHY has a sine of day length)."""
+    """Air temperature (degC), warmest at 14 h (ours; BETHY: a sine of day length)."""
     h = np.arange(24) + 0.5
     wave = np.cos(2.0 * np.pi * (h - 14.0) / 24.0)
     return ((tmin + tmax) / 2.0)[:, None] + ((tmax - tmin) / 2.0)[:, None] * wave
@@ -153,6 +160,7 @@ def make_drivers(
     latitude: float,
     elevation: float,
     hourly: Mapping[str, Array] | None = None,
+    soil_start: float | None = None,
 ) -> Drivers:
     """Drivers of all days.
 
@@ -169,6 +177,8 @@ def make_drivers(
     hourly : mapping, optional
         Measured arrays (day, 24) that stand for derived ones: any of ``ta`` (degC),
         ``sw`` (W m-2) and ``vpd`` (Pa).
+    soil_start : float, optional
+        Soil temperature (degC) of the day before the first; by default it is spun up.
 
     Returns
     -------
@@ -181,9 +191,9 @@ def make_drivers(
     mu, noon = sun(doy, latitude)
     ta = measured.get("ta", hourly_temperature(tmin, tmax))
     sw = measured.get("sw", spread_shortwave(mu, np.asarray(weather["srad"], float)))
-    pressure = 101325.0 * (
-        1.0 / (1.0 + _LAPSE * elevation / (mean + _ZERO))
-    ) ** (_GRAVITY * _MOLAR_MASS / (GAS_CONSTANT * _LAPSE))
+    pressure = 101325.0 * (1.0 / (1.0 + _LAPSE * elevation / (mean + _ZERO))) ** (
+        _GRAVITY * _MOLAR_MASS / (GAS_CONSTANT * _LAPSE)
+    )
     p = pressure[:, None]
     light = _light(mu, sw, pressure)
 
@@ -191,7 +201,9 @@ def make_drivers(
     if "vpd" in measured:
         vapour = saturated - measured["vpd"]
     else:
-        vapour = (saturation_pressure(mean) - np.asarray(weather["vpd"], float))[:, None]
+        vapour = (saturation_pressure(mean) - np.asarray(weather["vpd"], float))[
+            :, None
+        ]
     vapour = np.minimum(np.maximum(vapour, 20.0), 0.99 * saturated)
     kelvin = ta + _ZERO
     sky = (1.0 + 0.22 * light["cloud"] ** 2) * 0.64 * (vapour / kelvin) ** (1.0 / 7.0)
@@ -223,7 +235,7 @@ def make_drivers(
         "doy": doy,
         "tday": mean,
         "k12": 0.5 / np.maximum(noon, 1e-3),
-        "tsoil": soil_temperature(mean),
+        "tsoil": soil_temperature(mean, soil_start),
         "rain": prec * (1.0 - snow_share),
         "snowf": prec * snow_share,
         "ca": np.broadcast_to(np.asarray(weather["co2"], float), doy.shape),

@@ -208,9 +208,7 @@ def _adjoints(stage: Stage) -> Written:
     reached = [n for n, v in new.outputs.items() if isinstance(v, Variable)]
     if stage.name != "hours":
         return _plain(f"_{stage.name}_adjoint", new, reached)
-    seeds = {
-        f"b_{n}": f"c_hourly[d, {i}, t]" for i, n in enumerate(day.HOURLY_OUTPUTS)
-    }
+    seeds = {f"b_{n}": f"c_hourly[d, {i}, t]" for i, n in enumerate(day.HOURLY_OUTPUTS)}
     return _loop("_hours_adjoint", new, reached, seeds=seeds)
 
 
@@ -279,8 +277,8 @@ def _tangent(parts: Mapping[str, Stage], functions: Mapping[str, Written]) -> li
     return [
         *("", ""),
         "def tangent(",
-        "    parameters, d_parameters, fixed, states, d_states, daily, hourly, d_daily,",
-        "    out_hourly,",
+        "    parameters, d_parameters, fixed, states, d_states, daily, hourly,",
+        "    d_daily, out_hourly,",
         "):",
         '    """Derivatives along ``d_parameters`` and ``d_states[0]``."""',
         *_indent(_unpack(day.PARAMETERS, "parameters")),

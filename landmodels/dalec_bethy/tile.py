@@ -37,7 +37,7 @@ class Run:
     ----------
     states : ndarray (day + 1, 10)
         States at midnight, the first one included.
-    daily : ndarray (day, 12)
+    daily : ndarray (day, 13)
     hourly : ndarray (day, 2, 24)
     """
 

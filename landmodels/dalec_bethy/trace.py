@@ -246,7 +246,9 @@ def split(segment: Segment, varying: Sequence[str]) -> tuple[Segment, Segment]:
     place: dict[int, Any] = {i: trace.input(n) for i, n in names.items()}
     for index in segment.needed():
         node = nodes[index]
-        if index in place or (index not in moving and node[0] not in ("constant", "input")):
+        if index in place or (
+            index not in moving and node[0] not in ("constant", "input")
+        ):
             continue
         place[index] = _repeat(trace, node, place)
     outputs = {
@@ -436,11 +438,14 @@ def statements(
         else:
             written = f"{node[0]}({text[node[1]]})"
         if uses[index] > 1 or len(written) > 200:
-            lines.append(f"{prefix}{index} = {written.removeprefix('(').removesuffix(')') if written.startswith('(') else written}")
+            bare = written[1:-1] if written.startswith("(") else written
+            lines.append(f"{prefix}{index} = {bare}")
             text[index] = f"{prefix}{index}"
         else:
             text[index] = written
     for name, target in results.items():
         v = segment.outputs[name]
-        lines.append(f"{target} = {text[v.index] if isinstance(v, Variable) else repr(float(v))}")
+        lines.append(
+            f"{target} = {text[v.index] if isinstance(v, Variable) else repr(float(v))}"
+        )
     return lines

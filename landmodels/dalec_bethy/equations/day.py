@@ -31,7 +31,7 @@ HOURLY_DRIVERS = (
 #: Reported once a day and once an hour.
 DAILY_OUTPUTS = (
     "gpp", "ra", "rh", "nee", "lai", "trans", "ec", "es", "runoff", "drain", "fw_s",
-    "fw_r",
+    "fw_r", "fapar_white",
 )  # fmt: skip
 HOURLY_OUTPUTS = ("sif", "fapar")
 #: Hourly values that are summed over the day.
@@ -53,6 +53,8 @@ def slow(m, v):
     _, n2, n3 = canopy.nitrogen(m, lai, v["k12"])
     capacity = v["wrmax"] * v["fwmax"]
     e1, e2, e3 = fluorescence.escape(m, lai, par_albedo)
+    # Under a white sky the sun's height has no effect.
+    white = canopy.canopy_light(m, lai, 1.0, 0.0, par_albedo)
     return {
         "lai": lai,
         "fw_s": surface_moisture,
@@ -68,6 +70,7 @@ def slow(m, v):
         "e1": e1,
         "e2": e2,
         "e3": e3,
+        "fapar_white": white[0] + white[1] + white[2],
     }
 
 
@@ -82,9 +85,7 @@ def _unstressed(m, v):
         vcmax = v["vm"] * share
         photons = absorbed * v["par"] / third
         transport = leaf.electron_transport(m, photons, vcmax * v["jv"] * v["fj"])
-        gross = leaf.assimilation_at_ci(
-            m, transport, vcmax * v["fv"], ci, gam, v["kk"]
-        )
+        gross = leaf.assimilation_at_ci(m, transport, vcmax * v["fv"], ci, gam, v["kk"])
         dark = leaf.dark_respiration(vcmax, v["fr"], v["dark"])
         conductance = canopy.stomatal_conductance(m, gross - dark, ca, ci, v["rtp"])
         layers.append((vcmax, photons, conductance))

@@ -21,11 +21,7 @@ def leaf_emission(m, assimilation, ci, compensation):
         * (ci + 2.0 * compensation)
         / positive_part(m, ci - compensation, 1e-5)
     )
-    return (
-        used
-        * (1.0 - _MAXIMUM_YIELD)
-        / (0.8 * _MAXIMUM_YIELD * (1.0 + _HEAT_RATIO))
-    )
+    return used * (1.0 - _MAXIMUM_YIELD) / (0.8 * _MAXIMUM_YIELD * (1.0 + _HEAT_RATIO))
 
 
 def _layer(m, leaf_area):

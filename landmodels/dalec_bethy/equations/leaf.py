@@ -48,11 +48,7 @@ def kinetics(m, temperature):
 def electron_transport(m, photons, maximum):
     """Electron transport (mol m-2 s-1) of absorbed photons per leaf area."""
     absorbed = _QUANTUM_YIELD * photons
-    return (
-        absorbed
-        * maximum
-        / m.sqrt(maximum * maximum + absorbed * absorbed + 1e-24)
-    )
+    return absorbed * maximum / m.sqrt(maximum * maximum + absorbed * absorbed + 1e-24)
 
 
 def dark_respiration(vcmax, temperature_factor, light_factor):
