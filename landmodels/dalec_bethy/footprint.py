@@ -191,7 +191,7 @@ class Polygon:
                 f"{len(self.latitudes)} latitudes",
                 wanted="at least three corners",
             )
-        if not self.area > 0.0:
+        if not self.area > 1e-6 * self.reach**2:
             raise InputError(where, found="corners on a line", wanted="an area")
 
 

@@ -79,7 +79,7 @@ def parameter_table(vegetation_type: str = DEFAULT_TYPE) -> pd.DataFrame:
 
     Examples
     --------
-    >>> parameter_table("EvCn").loc["vm", "default"]
+    >>> float(parameter_table("EvCn").loc["vm", "default"])
     2.9e-05
     """
     check_type(vegetation_type)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from masm.errors import InputError
 from masm.methods.variational.hessian import gauss_newton_covariance
+from masm.methods.variational.objective import factor
 
 Array = NDArray[np.float64]
 
@@ -152,6 +153,7 @@ def information_content(
     )
     for what, found, wanted in (
         ("streams", stream.shape, (m.shape[0],)),
+        ("variance", v.shape, (m.shape[0],)),
         ("names", (len(names),), (m.shape[1],)),
         ("target_jacobian", targets.shape, (len(target_names), m.shape[1])),
     ):
@@ -160,6 +162,7 @@ def information_content(
     prior = np.eye(m.shape[1])
     if prior_covariance is not None:
         prior = np.asarray(prior_covariance, float)
+        factor(prior, m.shape[1], "prior covariance")
     prior_sd = np.sqrt(np.diag(prior))
     target_prior_sd = np.sqrt(np.diag(target_covariance(targets, prior)))
     keep = {"all": np.ones(stream.size, dtype=bool)}

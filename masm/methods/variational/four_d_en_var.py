@@ -137,12 +137,14 @@ def four_d_en_var(
         scale = size * np.sqrt(kept - 1.0)
         directions = (members - x[:, None]) / scale
         responses = whiten(lower_r, simulated - centre[:, None]) / scale
-        # (I + Y'Y) w = Y' d, about a point that may be off the background.
+        # w = (I + Y'Y)^-1 Y' d, about a point that may be off the background.
         offset = np.linalg.lstsq(directions, x - xb, rcond=None)[0]
         innovation = whiten(lower_r, y - centre) + responses @ offset
-        values_, vectors = np.linalg.eigh(np.eye(kept) + responses.T @ responses)
-        weights = vectors @ ((vectors.T @ (responses.T @ innovation)) / values_)
-        perturbations = directions @ (vectors / np.sqrt(values_)) @ vectors.T
+        left, s, right = np.linalg.svd(responses, full_matrices=False)
+        weights = right.T @ (s / (1.0 + s**2) * (left.T @ innovation))
+        # directions (I + Y'Y)^-1/2, in the space of the singular vectors alone.
+        along = directions @ right.T
+        perturbations = directions + along * (1.0 / np.sqrt(1.0 + s**2) - 1.0) @ right
         step = xb + directions @ weights - x
         for _ in range(6):
             simulated_new, new = run(x + step)
