@@ -225,15 +225,15 @@ def test_towers_are_seen_by_the_outputs_of_the_model():
 
 
 def twin(seed):
-    """A cell of five years whose observations come from a draw of the prior."""
+    """A cell of four years whose observations come from a draw of the prior."""
     rng = np.random.default_rng(seed)
-    problem = cell("temperate", [("TmSg", 1.0)], 5, start=730, every=1)
+    problem = cell("temperate", [("TmSg", 1.0)], 4, start=730, every=1)
     truth = 0.5 * rng.standard_normal(problem.n)
     clean = problem.observe(truth)
     sigma = np.array([FLOOR[s] for s in problem.observations.stream])
     noisy = clean + sigma * rng.standard_normal(clean.size)
     observations = problem.observations.with_values(noisy)
-    drivers = drivers_of_place("temperate", 5, 1)
+    drivers = drivers_of_place("temperate", 4, 1)
     return cell_problem(drivers, [("TmSg", 1.0)], observations), truth
 
 
