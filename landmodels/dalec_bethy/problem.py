@@ -149,8 +149,9 @@ class Problem:
     controls : tuple of Control
     observations : Observations
     target_names : tuple of str
-        ``gpp``, ``nee`` (gC m-2 a-1) and ``et`` (mm a-1) after two years of spin-up,
-        and each pool (gC m-2) at the start and the end; means over all cells.
+        ``gpp``, ``nee`` (gC m-2 a-1) and ``et`` (mm a-1) after two years of spin-up
+        (of all days where the run is no longer than that), and each pool (gC m-2) at
+        the start and the end; means over all cells.
     """
 
     def __init__(
@@ -289,6 +290,16 @@ class Problem:
         """Simulated observations (observation,)."""
         p, _ = self._physical(x)
         return self._observed(self._run(p), p)
+
+    def stream_misfit(self, x: Array) -> dict[str, float]:
+        """Mean squared misfit of each stream, in units of its error variance.
+
+        About 1 where a stream is met within its errors. To see what a fit does to a
+        stream that it was not given, ask a problem that holds this stream too.
+        """
+        o = self.observations
+        squared = (self.observe(x) - o.value) ** 2 / o.variance
+        return {s: float(squared[o.stream == s].mean()) for s in o.streams}
 
     def targets(self, x: Array) -> Array:
         """Values of ``target_names``."""
@@ -448,7 +459,7 @@ def _own(slot: _Slot, operator: Operator, p: Array) -> dict[str, float]:
 
 def _targets(run: Run) -> Array:
     """Targets of one tile; linear in the run, so also their derivative."""
-    start = min(SPIN_UP_DAYS, max(run.daily.shape[0] - 1, 0))
+    start = SPIN_UP_DAYS if run.daily.shape[0] > SPIN_UP_DAYS else 0
     means = dict(zip(DAILY_OUTPUTS, run.daily[start:].mean(axis=0), strict=True))
     fluxes = [means["gpp"], means["nee"], sum(means[n] for n in _ET)]
     return np.concatenate(

@@ -1,5 +1,7 @@
 """The calibration problem: controls, operators, cells and regions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from landmodels.dalec_bethy.problem import (
     cell_problem,
     region_problem,
 )
+from masm.information import information_content, posterior_covariance
 from masm.methods.variational import four_d_var
 
 from .places import FLOOR, cell, drivers_of_place, four_streams
@@ -222,6 +225,90 @@ def test_towers_are_seen_by_the_outputs_of_the_model():
     assert 0.5 < et < 8.0
     assert lai > 1.0
     assert 0.05 < swc < 0.45
+
+
+def test_with_a_linear_operator_minimum_and_posterior_have_a_closed_form():
+    base = l_band_optical_depth()
+    linear = replace(
+        base,
+        tile_controls=(
+            Control("aw", 2e-4, 1e-4, "gauss"), Control("al", 0.05, 0.025, "gauss"),
+        ),
+    )  # fmt: skip
+    drivers = drivers_of_place("boreal", 1, 1)
+    n = 73
+    rng = np.random.default_rng(12)
+    observations = cell_observations(
+        ["lvod"] * n, np.arange(n) * 5, [6] * n,
+        rng.uniform(0.2, 0.6, n), np.full(n, 0.04**2),
+    )  # fmt: skip
+    problem = cell_problem(
+        drivers, TYPES, observations, operators={"lvod": linear},
+        free=["aw.0", "al.0", "aw.1", "al.1"],
+    )  # fmt: skip
+    zero = np.zeros(4)
+    m = np.stack([problem.observe(e) - problem.observe(zero) for e in np.eye(4)], 1)
+    d = observations.value - problem.observe(zero)
+    a = np.linalg.inv(m.T @ m / 0.04**2 + np.eye(4))
+    x = a @ m.T @ d / 0.04**2
+    found = posterior_covariance(problem.jacobian(zero), observations.variance)
+    np.testing.assert_allclose(found, a, atol=1e-12)
+    result = four_d_var(
+        problem.cost,
+        zero,
+        bounds=None,
+        cost_tolerance=1e-16,
+        gradient_tolerance=1e-11,
+    )
+    np.testing.assert_allclose(result.x, x, atol=1e-7)
+
+
+def test_every_stream_narrows_the_posterior_of_a_cell():
+    problem = cell("boreal", TYPES)
+    linear = problem.linearise(np.zeros(problem.n))
+    content = information_content(
+        linear.jacobian, problem.observations.variance,
+        problem.observations.stream.tolist(), names=problem.names,
+        target_jacobian=linear.target_jacobian, target_names=problem.target_names,
+    )  # fmt: skip
+    everything = content.covariance["all"]
+    assert set(content.covariance) == {"all", *(f"without {s}" for s in FLOOR)}
+    for a in content.covariance.values():
+        assert np.linalg.eigvalsh(a - everything)[0] >= -1e-10
+        assert np.linalg.eigvalsh(np.eye(52) - a)[0] >= -1e-10
+    # Nothing of the soil carbon is seen, neither in parameters nor in the pool.
+    at = [problem.names.index(n) for n in ("csom.0", "tor_som.0", "tor_lit.1")]
+    np.testing.assert_allclose(content.reduction["all"][at], 0.0, atol=1e-12)
+    gpp = content.target_names.index("gpp")
+    assert content.target_reduction["all"][gpp] > 0.3
+
+
+def test_the_misfit_of_a_stream_is_one_where_it_lies_one_error_away():
+    problem = cell("temperate", [("TmSg", 1.0)])
+    o = problem.observations
+    seen = problem.observe(np.zeros(problem.n))
+    shift = np.where(o.stream == "ssm", 2.0, 1.0) * np.sqrt(o.variance)
+    shifted = cell_problem(
+        drivers_of_place("temperate", 1, 1),
+        [("TmSg", 1.0)],
+        o.with_values(seen + shift),
+    )
+    misfit = shifted.stream_misfit(np.zeros(problem.n))
+    assert misfit["ssm"] == pytest.approx(4.0)
+    assert misfit["sif"] == pytest.approx(1.0)
+
+
+def test_leaving_a_stream_out_keeps_the_observations_of_the_others():
+    whole = cell("temperate", [("TmSg", 1.0)])
+    rest = whole.observations.without("lvod")
+    drivers = drivers_of_place("temperate", 1, 1)
+    part = cell_problem(drivers, [("TmSg", 1.0)], rest)
+    keep = whole.observations.stream != "lvod"
+    np.testing.assert_array_equal(
+        part.observe(np.zeros(part.n)), whole.observe(np.zeros(whole.n))[keep]
+    )
+    with pytest.raises(InputError, match="no stream 'nee'"):
+        whole.observations.without("nee")
 
 
 def twin(seed):
