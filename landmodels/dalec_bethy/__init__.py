@@ -1,0 +1,49 @@
+"""DALEC-BETHY: a differentiable model of carbon, water and energy of a grid cell.
+
+DALEC pools and phenology on BETHY photosynthesis, energy and water, smooth
+everywhere, with tangent and adjoint generated from the equations. See
+:func:`simulate` for a run, and :func:`cell_problem` for a calibration problem with
+gradients.
+"""
+
+from landmodels.dalec_bethy.drivers import make_drivers
+from landmodels.dalec_bethy.errors import InputError
+from landmodels.dalec_bethy.footprint import Ellipse, Grid, Polygon
+from landmodels.dalec_bethy.forcing import drivers_of, validate_forcing
+from landmodels.dalec_bethy.observations import (
+    Observations,
+    Overpass,
+    cell_observations,
+    region_observations,
+)
+from landmodels.dalec_bethy.parameters import parameter_table, vegetation_types
+from landmodels.dalec_bethy.problem import (
+    Cell,
+    Problem,
+    cell_problem,
+    region_problem,
+)
+from landmodels.dalec_bethy.simulate import simulate, simulate_batch, warm_up
+
+__all__ = [
+    "Cell",
+    "Ellipse",
+    "Grid",
+    "InputError",
+    "Observations",
+    "Overpass",
+    "Polygon",
+    "Problem",
+    "cell_observations",
+    "cell_problem",
+    "drivers_of",
+    "make_drivers",
+    "parameter_table",
+    "region_observations",
+    "region_problem",
+    "simulate",
+    "simulate_batch",
+    "validate_forcing",
+    "vegetation_types",
+    "warm_up",
+]

@@ -1,0 +1,28 @@
+"""The compiled kernels, with their cache on disk."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from landmodels.kernels.compile import entry_point, source_digest
+
+logger = logging.getLogger(__name__)
+
+_FOLDER = Path(__file__).parent / "kernel"
+_DIGEST = source_digest(_FOLDER)
+KERNELS = ("forward", "tangent", "adjoint")
+
+
+@cache
+def kernel(name: str) -> Any:
+    """Return the kernel ``forward``, ``tangent`` or ``adjoint``.
+
+    It compiles when it is first called, once on a machine; later processes read the
+    cache.
+    """
+    from landmodels.dalec_bethy.kernel import generated
+
+    return entry_point(getattr(generated, name), _FOLDER, _DIGEST)

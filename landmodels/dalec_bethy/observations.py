@@ -1,0 +1,272 @@
+"""Observations of a cell or of a region, and where each of them looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landmodels.dalec_bethy.errors import InputError
+from landmodels.dalec_bethy.footprint import (
+    Ellipse,
+    Grid,
+    Polygon,
+    cell_weights,
+    local_hour,
+)
+from landmodels.dalec_bethy.operators import WHOLE_DAY
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Values with their errors, and the cells, days and hours that each one sees.
+
+    Attributes
+    ----------
+    stream : ndarray of str (observation,)
+    value : ndarray (observation,)
+    variance : ndarray (observation,)
+        Of the error, in the square of the value's unit.
+    of : ndarray of int (look,)
+        Observation that a look belongs to; one look for each cell of a footprint.
+    cell, day, hour : ndarray of int (look,)
+        Cell; day from the start of the run; local hour, or -1 for the whole day.
+    weight : ndarray (look,)
+        Share of the footprint; those of an observation sum to 1.
+    """
+
+    stream: NDArray[np.str_]
+    value: Array
+    variance: Array
+    of: Index
+    cell: Index
+    day: Index
+    hour: Index
+    weight: Array
+
+    @property
+    def n(self) -> int:
+        """Number of observations."""
+        return self.value.size
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Names of the streams, in the order of their first observation."""
+        return tuple(dict.fromkeys(str(s) for s in self.stream))
+
+    def check(self, n_days: Sequence[int]) -> None:
+        """Refuse values, errors, and times that cannot be.
+
+        Parameters
+        ----------
+        n_days : sequence of int
+            Length of the run of each cell.
+        """
+        self._check_errors()
+        if self.cell.size and not (
+            self.cell.min() >= 0 and self.cell.max() < len(n_days)
+        ):
+            raise InputError(
+                "observations  cell",
+                found=f"{self.cell.min()} to {self.cell.max()}",
+                wanted=f"0 to {len(n_days) - 1}",
+            )
+        last = np.asarray(n_days)[self.cell] - 1
+        bad = (self.day < 0) | (self.day > last)
+        if bad.any():
+            first = int(np.argmax(bad))
+            i = int(self.of[first])
+            raise InputError(
+                f"observation {i} ({self.stream[i]})  day",
+                found=f"overpass on day {self.day[first]}, outside the run",
+                wanted=f"0 to {last[first]}",
+                hint="Lengthen the run, or leave the observation out.",
+            )
+        bad = (self.hour < WHOLE_DAY) | (self.hour > 23)
+        if bad.any():
+            first = int(np.argmax(bad))
+            i = int(self.of[first])
+            raise InputError(
+                f"observation {i} ({self.stream[i]})  hour",
+                found=f"{self.hour[first]}",
+                wanted="0 to 23, or -1 for the whole day",
+            )
+
+    def _check_errors(self) -> None:
+        for name, array, good, wanted in (
+            ("value", self.value, np.isfinite(self.value), "a finite number"),
+            (
+                "variance",
+                self.variance,
+                np.isfinite(self.variance) & (self.variance > 0.0),
+                "a positive number",
+            ),
+        ):
+            if not np.all(good):
+                i = int(np.argmin(good))
+                raise InputError(
+                    f"observation {i} ({self.stream[i]})  {name}",
+                    found=f"{array[i]:g} ({int(np.sum(~good))} in all)",
+                    wanted=wanted,
+                )
+
+    def without(self, stream: str) -> Observations:
+        """Return the observations of the other streams."""
+        if stream not in self.streams:
+            raise InputError(
+                "observations", found=f"no stream {stream!r}",
+                wanted=f"one of {', '.join(self.streams)}",
+            )  # fmt: skip
+        return self.subset(self.stream != stream)
+
+    def subset(self, keep: NDArray[np.bool_]) -> Observations:
+        """Return those observations where ``keep`` is true."""
+        number = np.cumsum(keep) - 1
+        looks = keep[self.of]
+        return Observations(
+            self.stream[keep], self.value[keep], self.variance[keep],
+            number[self.of[looks]], self.cell[looks], self.day[looks],
+            self.hour[looks], self.weight[looks],
+        )  # fmt: skip
+
+    def with_values(self, value: Array) -> Observations:
+        """Return the same observations with other values, such as those of a twin."""
+        return Observations(
+            self.stream, np.asarray(value, float), self.variance, self.of, self.cell,
+            self.day, self.hour, self.weight,
+        )  # fmt: skip
+
+
+def cell_observations(
+    stream: Sequence[str],
+    day: ArrayLike,
+    hour: ArrayLike,
+    value: ArrayLike,
+    variance: ArrayLike,
+) -> Observations:
+    """Observations of one cell.
+
+    Parameters
+    ----------
+    stream : sequence of str
+    day : array of int
+        From the start of the run, which is day 0.
+    hour : array of int
+        Local solar hour 0..23 of the overpass, or -1 for the whole day.
+    value, variance : array
+        Value, and variance of its error.
+
+    Raises
+    ------
+    InputError
+        Where lengths differ, or a value or variance cannot be.
+    """
+    columns = [np.atleast_1d(np.asarray(a)) for a in (day, hour, value, variance)]
+    n = len(stream)
+    for name, column in zip(("day", "hour", "value", "variance"), columns, strict=True):
+        if column.shape != (n,):
+            raise InputError(
+                f"observations  {name}",
+                found=f"shape {column.shape}",
+                wanted=f"{n} numbers, one for each name in stream",
+            )
+    result = Observations(
+        np.asarray(stream, dtype=np.str_), columns[2].astype(float),
+        columns[3].astype(float), np.arange(n), np.zeros(n, dtype=np.int64),
+        _whole(columns[0], "day"), _whole(columns[1], "hour"), np.ones(n),
+    )  # fmt: skip
+    result._check_errors()
+    return result
+
+
+def _whole(values: NDArray, name: str) -> Index:
+    result = values.astype(np.int64)
+    if np.any(result != values):
+        raise InputError(
+            f"observations  {name}", found="fractions", wanted="whole numbers"
+        )
+    return result
+
+
+@dataclass(frozen=True)
+class Overpass:
+    """One observation of a region.
+
+    Attributes
+    ----------
+    stream : str
+    footprint : Ellipse or Polygon
+    utc : float
+        Time in days from the start of the run (midnight UTC of its first day).
+    value, variance : float
+    """
+
+    stream: str
+    footprint: Ellipse | Polygon
+    utc: float
+    value: float
+    variance: float
+
+
+def region_observations(
+    overpasses: Sequence[Overpass], grid: Grid, *, skip_outside: bool = False
+) -> tuple[Observations, int]:
+    """Look up the cells, days and local hours of observations with footprints.
+
+    Parameters
+    ----------
+    overpasses : sequence of Overpass
+    grid : Grid
+    skip_outside : bool
+        Leave out footprints that the grid does not cover, and count them; by default
+        the first one is refused.
+
+    Returns
+    -------
+    observations : Observations
+    n_skipped : int
+
+    Raises
+    ------
+    InputError
+        Where a footprint lies outside the grid, or an observation cannot be.
+    """
+    kept: list[Overpass] = []
+    looks: list[tuple[int, int, int, int, float]] = []
+    for i, item in enumerate(overpasses):
+        where = f"observation {i} ({item.stream})  footprint"
+        if not np.isfinite(item.utc):
+            raise InputError(
+                f"observation {i} ({item.stream})  time",
+                found=f"{item.utc:g}",
+                wanted="days from the start of the run",
+            )
+        try:
+            weights = cell_weights(item.footprint, grid, where)
+        except InputError:
+            if not skip_outside:
+                raise
+            continue
+        cells = np.flatnonzero(weights)
+        day = int(np.floor(item.utc))
+        hours, shifts = local_hour((item.utc - day) * 24.0, grid.longitude[cells])
+        for cell, hour, shift in zip(cells, hours, shifts, strict=True):
+            looks.append(
+                (len(kept), int(cell), day + int(shift), int(hour), weights[cell])
+            )
+        kept.append(item)
+    columns = np.array([look[:4] for look in looks], dtype=np.int64).reshape(-1, 4)
+    result = Observations(
+        np.array([k.stream for k in kept], dtype=np.str_),
+        np.array([k.value for k in kept], dtype=float),
+        np.array([k.variance for k in kept], dtype=float),
+        columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3],
+        np.array([look[4] for look in looks], dtype=float),
+    )  # fmt: skip
+    result._check_errors()
+    return result, len(overpasses) - len(kept)

@@ -1,0 +1,181 @@
+"""Posterior covariance and uncertainty reduction of a linearised problem.
+
+``A = (M' R^-1 M + B^-1)^-1`` (Rodgers 2000, chapter 2). A target that depends on the
+controls by ``N`` has the covariance ``N A N'``. Each stream can be left out in turn,
+all at the same linearisation, so that only the information changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from masm.errors import InputError
+from masm.methods.variational.hessian import gauss_newton_covariance
+from masm.methods.variational.objective import factor
+
+Array = NDArray[np.float64]
+
+
+def posterior_covariance(
+    jacobian: ArrayLike,
+    variance: ArrayLike,
+    prior_covariance: ArrayLike | None = None,
+) -> Array:
+    """Posterior covariance of the controls.
+
+    Parameters
+    ----------
+    jacobian : array_like (observation, n)
+        Derivative of the simulated observations.
+    variance : array_like (observation,)
+        Of the errors of the observations, or their full covariance matrix.
+    prior_covariance : array_like (n, n), optional
+        The identity by default.
+
+    Returns
+    -------
+    ndarray (n, n)
+
+    Raises
+    ------
+    InputError
+        Where a variance is not positive, the prior is not positive definite, or
+        shapes do not fit.
+
+    Examples
+    --------
+    >>> posterior_covariance([[2.0]], [1.0])
+    array([[0.2]])
+    """
+    m = np.atleast_2d(np.asarray(jacobian, float))
+    prior = np.ones(m.shape[1]) if prior_covariance is None else prior_covariance
+    return gauss_newton_covariance(m, variance, prior)
+
+
+def target_covariance(target_jacobian: ArrayLike, covariance: ArrayLike) -> Array:
+    """Covariance ``N A N'`` of targets (target, target)."""
+    n = np.atleast_2d(np.asarray(target_jacobian, float))
+    result: Array = n @ np.asarray(covariance, float) @ n.T
+    return result
+
+
+def uncertainty_reduction(prior_sd: ArrayLike, posterior_sd: ArrayLike) -> Array:
+    """``1 - posterior sd / prior sd``; NaN where the prior knows no uncertainty.
+
+    Examples
+    --------
+    >>> uncertainty_reduction([2.0, 0.0], [0.5, 0.0])
+    array([0.75,  nan])
+    """
+    before, after = np.asarray(prior_sd, float), np.asarray(posterior_sd, float)
+    ratio = np.full(before.shape, np.nan)
+    np.divide(after, before, out=ratio, where=before > 0.0)
+    return 1.0 - ratio
+
+
+@dataclass(frozen=True)
+class InformationContent:
+    """What all streams together say, and what is left without each of them.
+
+    Attributes
+    ----------
+    names, target_names : tuple of str
+    covariance : dict
+        Posterior covariance (n, n) by experiment: ``"all"``, then ``"without NAME"``.
+    reduction : dict
+        Uncertainty reduction of the controls (n,) by experiment.
+    target_sd, target_reduction : dict
+        Posterior sd and uncertainty reduction of the targets (target,).
+    signal : dict
+        Degrees of freedom for signal by experiment, at most n.
+    """
+
+    names: tuple[str, ...]
+    target_names: tuple[str, ...]
+    covariance: dict[str, Array]
+    reduction: dict[str, Array]
+    target_sd: dict[str, Array]
+    target_reduction: dict[str, Array]
+    signal: dict[str, float]
+
+
+def information_content(
+    jacobian: ArrayLike,
+    variance: ArrayLike,
+    streams: Sequence[str],
+    *,
+    names: Sequence[str],
+    target_jacobian: ArrayLike | None = None,
+    target_names: Sequence[str] = (),
+    prior_covariance: ArrayLike | None = None,
+) -> InformationContent:
+    """Uncertainty reduction with all streams, and with each left out in turn.
+
+    Parameters
+    ----------
+    jacobian : array_like (observation, n)
+    variance : array_like (observation,)
+    streams : sequence of str
+        Stream of each observation.
+    names : sequence of str
+        Of the controls.
+    target_jacobian : array_like (target, n), optional
+    target_names : sequence of str
+    prior_covariance : array_like (n, n), optional
+        The identity by default.
+
+    Returns
+    -------
+    InformationContent
+
+    Raises
+    ------
+    InputError
+        As :func:`posterior_covariance`, or where names do not fit the arrays.
+
+    Examples
+    --------
+    >>> done = information_content([[2.0], [1.0]], [1.0, 1.0], ["a", "b"], names=["x"])
+    >>> sorted(done.reduction)
+    ['all', 'without a', 'without b']
+    """
+    m = np.atleast_2d(np.asarray(jacobian, float))
+    v = np.atleast_1d(np.asarray(variance, float))
+    stream = np.asarray(streams, dtype=np.str_)
+    targets = (
+        np.zeros((0, m.shape[1]))
+        if target_jacobian is None
+        else np.atleast_2d(np.asarray(target_jacobian, float))
+    )
+    for what, found, wanted in (
+        ("streams", stream.shape, (m.shape[0],)),
+        ("variance", v.shape, (m.shape[0],)),
+        ("names", (len(names),), (m.shape[1],)),
+        ("target_jacobian", targets.shape, (len(target_names), m.shape[1])),
+    ):
+        if found != wanted:
+            raise InputError(what, found=f"shape {found}", wanted=f"{wanted}")
+    prior = np.eye(m.shape[1])
+    if prior_covariance is not None:
+        prior = np.asarray(prior_covariance, float)
+        factor(prior, m.shape[1], "prior covariance")
+    prior_sd = np.sqrt(np.diag(prior))
+    target_prior_sd = np.sqrt(np.diag(target_covariance(targets, prior)))
+    keep = {"all": np.ones(stream.size, dtype=bool)}
+    keep |= {f"without {s}": stream != s for s in dict.fromkeys(stream.tolist())}
+    content = InformationContent(
+        tuple(names), tuple(target_names), {}, {}, {}, {}, {}
+    )  # fmt: skip
+    for name, rows in keep.items():
+        a = posterior_covariance(m[rows], v[rows], prior_covariance)
+        sd = np.sqrt(np.diag(target_covariance(targets, a)))
+        content.covariance[name] = a
+        content.reduction[name] = uncertainty_reduction(prior_sd, np.sqrt(np.diag(a)))
+        content.target_sd[name] = sd
+        content.target_reduction[name] = uncertainty_reduction(target_prior_sd, sd)
+        content.signal[name] = float(m.shape[1] - np.trace(np.linalg.solve(prior, a)))
+    return content
