@@ -158,7 +158,7 @@ def covariance_of(
 ) -> Array:
     """A symmetric covariance, positive semidefinite up to rounding, or definite."""
     found = _symmetric(value, size, what)
-    _judge(np.linalg.eigvalsh(found), what, definite)
+    _judge(np.asarray(np.linalg.eigvalsh(found)), what, definite)
     return found
 
 
@@ -169,7 +169,7 @@ def covariance_and_root(value: ArrayLike, size: int, what: str) -> tuple[Array, 
     double precision and is never inverted.
     """
     found = _symmetric(value, size, what)
-    values, vectors = np.linalg.eigh(found)
+    values, vectors = map(np.asarray, np.linalg.eigh(found))
     _judge(values, what, definite=False)
     kept = values > 1e-15 * max(float(values[-1]), 0.0)
     return found, vectors[:, kept] * np.sqrt(values[kept])

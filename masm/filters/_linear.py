@@ -16,6 +16,7 @@ from scipy import linalg, sparse, special
 from scipy.linalg import lapack
 
 from masm.filters._checks import Observed
+from masm.filters._matrices import cholesky
 
 Array = NDArray[np.float64]
 
@@ -109,7 +110,7 @@ class LinearModel:
         self.operator = sparse.csr_array(dense)
         self._transposed = sparse.csr_array(dense.T)
         noise = observed.covariance[np.ix_(order, order)]
-        self.noise_root = np.linalg.cholesky(noise) if order.size else noise
+        self.noise_root = cholesky(noise) if order.size else noise
         self.ph = np.asarray(covariance @ dense.T)
         self.innovation = self.value - dense @ mean
         self._base = np.asfortranarray(dense @ self.ph + noise)
@@ -125,20 +126,22 @@ class LinearModel:
         """Number of values that are not censored; they stand first."""
         return self.n_obs - self.n_censored
 
-    def _pattern(self) -> tuple[list[tuple[int, int]], NDArray[np.intp], Array]:
+    def _pattern(self) -> tuple[list[tuple[int, int]], NDArray[np.int64], Array]:
         """Where ``H (I (x) Q) H'`` is not zero, and what each entry of Q adds there."""
-        pairs = [(k, m) for k in self.seen for m in self.seen if k <= m]
-        columns = {int(k): sparse.csr_array(self._blocks[:, :, k]) for k in self.seen}
+        seen = [int(k) for k in self.seen]
+        pairs = [(k, m) for k in seen for m in seen if k <= m]
+        columns = {k: sparse.csr_array(self._blocks[:, :, k]) for k in seen}
         parts = []
         for k, m in pairs:
-            product = columns[int(k)] @ columns[int(m)].T
+            product = columns[k] @ columns[m].T
             parts.append(product if k == m else product + product.T)
         if not parts:
-            return pairs, np.empty(0, np.intp), np.empty((0, 0))
+            return pairs, np.empty(0, np.int64), np.empty((0, 0))
         pattern = sum((abs(part) for part in parts[1:]), abs(parts[0])).tocoo()
         rows, cols = pattern.coords
         found = np.array([np.asarray(part.tocsr()[rows, cols]) for part in parts])
-        return pairs, rows + cols * self.n_obs, found.reshape(len(pairs), -1)
+        places = rows.astype(np.int64) + cols.astype(np.int64) * self.n_obs
+        return pairs, places, found.reshape(len(pairs), -1)
 
     def factorise(self, process: Array) -> Factor | None:
         """Cholesky of S; None where rounding or overflow leaves none."""
@@ -163,7 +166,7 @@ class LinearModel:
     def process_gain(self, process: Array) -> Array:
         """``(I (x) Q) H'``, (p, n_obs)."""
         gained = self._blocks @ process
-        return np.asarray(gained.reshape(self.n_obs, -1).T)
+        return np.asarray(gained.reshape(self.n_obs, self.mean.size).T)
 
     def draw(
         self,

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from masm.filters._matrices import cholesky, inverse
+
 Array = NDArray[np.float64]
 
 
@@ -24,7 +26,7 @@ def draw_inverse_wishart(alpha: float, beta: Array, rng: np.random.Generator) ->
     degrees = alpha - np.arange(q)
     lower[np.diag_indices(q)] = np.sqrt(2.0 * rng.standard_gamma(0.5 * degrees))
     # Q^-1 = C^-T A A' C^-1 with beta = C C', so Q = (C A^-T)(C A^-T)'.
-    half = linalg.solve_triangular(lower, np.linalg.cholesky(beta).T, lower=True)
+    half = linalg.solve_triangular(lower, cholesky(beta).T, lower=True)
     return np.asarray(half.T @ half)
 
 
@@ -66,19 +68,17 @@ class ProcessPrior:
     @cached_property
     def _regression(self) -> tuple[Array, Array, Array]:
         """Centre of ``Q_oo^-1 Q_ou``, its row covariance, scale of ``Q_uu.o``."""
-        inverse = np.linalg.inv(self.seen_beta)
+        precision = inverse(self.seen_beta)
         cross = self.beta[np.ix_(self.seen, self.unseen)]
-        centre = inverse @ cross
+        centre = precision @ cross
         rest = self.beta[np.ix_(self.unseen, self.unseen)] - cross.T @ centre
-        return centre, inverse, 0.5 * (rest + rest.T)
+        return centre, precision, 0.5 * (rest + rest.T)
 
     def log_density(self, root: Array) -> float:
         """Log density of the seen block in the entries of its log-Cholesky form."""
         o = len(root)
         log_diagonal = np.log(np.diag(root))
-        half = linalg.solve_triangular(
-            root, np.linalg.cholesky(self.seen_beta), lower=True
-        )
+        half = linalg.solve_triangular(root, cholesky(self.seen_beta), lower=True)
         jacobian = (o + 1 - np.arange(o)) @ log_diagonal
         power = (self.seen_alpha + o + 1) * log_diagonal.sum()
         return float(jacobian - power - 0.5 * np.sum(half**2))
@@ -89,10 +89,10 @@ class ProcessPrior:
             return block
         if not self.seen.size:
             return draw_inverse_wishart(self.alpha, self.beta, rng)
-        centre, inverse, scale = self._regression
+        centre, precision, scale = self._regression
         rest = draw_inverse_wishart(self.alpha, scale, rng)
         normal = rng.standard_normal(centre.shape)
-        rows, columns = np.linalg.cholesky(inverse), np.linalg.cholesky(rest)
+        rows, columns = cholesky(precision), cholesky(rest)
         slope = centre + rows @ normal @ columns.T
         return self._assemble(block, block @ slope, rest + slope.T @ block @ slope)
 
@@ -116,8 +116,8 @@ class ProcessPrior:
         if not self.seen.size:
             centre, spread, scale = np.empty((0, u)), np.empty((0, 0)), self.beta
         else:
-            centre, inverse, scale = self._regression
-            spread = block @ inverse
+            centre, precision, scale = self._regression
+            spread = block @ precision
         factor = 1.0 + np.trace(spread)
         explained = centre.T @ block @ centre
         mean = _ratio(scale, self.alpha - u - 1.0)
@@ -159,12 +159,15 @@ class ProcessPosterior:
     has_variance: bool
 
 
-def match(posterior: ProcessPosterior, forgetting: float) -> tuple[float, Array]:
+def match(
+    posterior: ProcessPosterior, before: float, forgetting: float
+) -> tuple[float, Array]:
     """The inverse-Wishart prior of the next time.
 
     ``alpha`` is the smallest of the diagonal entries' own values, so that a state
     that was never seen does not become certain. Where variances are not finite, Q^-1
-    is matched. ``forgetting`` below one keeps the mean and lowers ``alpha - q - 1``.
+    is matched, and an ``alpha`` that would not be proper is the one ``before``.
+    ``forgetting`` below one keeps the mean and lowers ``alpha - q - 1``.
     """
     q = len(posterior.mean)
     if posterior.has_variance:
@@ -174,5 +177,7 @@ def match(posterior: ProcessPosterior, forgetting: float) -> tuple[float, Array]
         return alpha, (alpha - q - 1.0) * posterior.mean
     ratio = np.diag(posterior.inverse_mean) ** 2 / posterior.inverse_variance
     alpha = float(np.min(2.0 * ratio))
+    if alpha <= q - 1.0:
+        alpha = before
     lowered = q - 1.0 + forgetting * (alpha - q + 1.0)
-    return lowered, lowered * np.linalg.inv(posterior.inverse_mean)
+    return lowered, lowered * inverse(posterior.inverse_mean)

@@ -8,6 +8,7 @@ Q is known up to a constant and needs no chain.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from masm.filters._linear import Factor, LinearModel, truncated_draw, truncated_moments
+from masm.filters._matrices import cholesky
 from masm.filters._process import ProcessPrior, draw_inverse_wishart
 
 Array = NDArray[np.float64]
@@ -22,7 +24,7 @@ Array = NDArray[np.float64]
 _WANTED_ACCEPTANCE = {1: 0.44}
 _USUAL_ACCEPTANCE = 0.30
 # Floating-point work that conditional covariances may cost, all chains together.
-_COVARIANCE_FLOPS = 1.5e11
+_COVARIANCE_FLOPS = 3e10
 _LEAST_COVARIANCES = 8
 # Nodes of the quadrature, and how far below the peak (in logs) it ends.
 _NODES = 481
@@ -53,20 +55,32 @@ class Sampled:
     acceptance: float
 
 
-class _Chain:
+class Chain:
     """One chain; it holds Q of the seen states, its factor and latent values."""
 
+    covariance_changes = True
+
     def __init__(
-        self, model: LinearModel, prior: ProcessPrior, rng: np.random.Generator
+        self,
+        model: LinearModel,
+        prior: ProcessPrior,
+        stream: np.random.SeedSequence,
+        is_conjugate: bool,
     ) -> None:
-        self.model, self.prior, self.rng = model, prior, rng
+        self.model, self.prior = model, prior
+        self.rng = np.random.default_rng(stream)
+        self.is_conjugate = is_conjugate or not prior.seen.size
+        self.proposal: _Proposal | None = None
+        self.chances: list[float] = []
         self.innovation = model.first_innovation()
         self.size = prior.seen.size
         self.entries = np.tril_indices(self.size)
         self.diagonal = self.entries[0] == self.entries[1]
-        start = draw_inverse_wishart(
-            prior.seen_alpha + 3.0, prior.seen_beta, rng
-        ) if self.size else np.empty((0, 0))  # fmt: skip
+        start = np.empty((0, 0))
+        if self.size:
+            start = draw_inverse_wishart(
+                prior.seen_alpha + 3.0, prior.seen_beta, self.rng
+            )
         self._set(start)
 
     def _set(self, block: Array) -> None:
@@ -75,7 +89,7 @@ class _Chain:
             raise FloatingPointError("S has no Cholesky factor")
         self.block, self.factor = block, factor
         if self.size:
-            root = np.linalg.cholesky(block)
+            root = cholesky(block)
             self.place = self._flat(root)
             self.log_density = self._density(root, factor)
 
@@ -93,6 +107,32 @@ class _Chain:
         return self.prior.log_density(root) + self.model.log_likelihood(
             factor, self.innovation
         )
+
+    def warm_up(self, n: int) -> None:
+        """Conjugate sweeps find the bulk; Metropolis steps then learn their jumps."""
+        if self.is_conjugate:
+            for _ in range(n):
+                self.conjugate()
+            return
+        places = []
+        for _ in range(max(n // 4, 20)):
+            self.conjugate()
+            places.append(self.place)
+        self.proposal = _Proposal(np.array(places))
+        for _ in range(n - n // 4):
+            chance = self.metropolis(self.proposal.step(self.rng))
+            self.proposal.learn(self.place, chance)
+
+    def advance(self) -> None:
+        """One sweep, as it is kept."""
+        if self.proposal is None:
+            self.conjugate()
+        else:
+            self.chances.append(self.metropolis(self.proposal.step(self.rng)))
+
+    def process(self) -> Array:
+        """All of Q; its unseen part is drawn given the rest."""
+        return self.prior.complete(self.block, self.rng)
 
     def conjugate(self) -> None:
         """Draw (X, x_f) given Q, then Q given them, then the censored values."""
@@ -133,9 +173,7 @@ class _Chain:
             self.factor, self.innovation, self.rng
         )
         if self.size:
-            self.log_density = self._density(
-                np.linalg.cholesky(self.block), self.factor
-            )
+            self.log_density = self._density(cholesky(self.block), self.factor)
 
 
 class _Proposal:
@@ -152,7 +190,7 @@ class _Proposal:
         late = np.array(self.history[len(self.history) // 2 :])
         spread = np.atleast_2d(np.cov(late, rowvar=False))
         floor = np.diag(np.maximum(np.diag(spread), 1e-6)) * 0.02
-        self.root = np.linalg.cholesky(spread + floor)
+        self.root = cholesky(spread + floor)
 
     def step(self, rng: np.random.Generator) -> Array:
         normal = rng.standard_normal(self.size)
@@ -166,48 +204,69 @@ class _Proposal:
             self._refit()
 
 
+class KnownProcess:
+    """A chain for a Q that is known: only censored values move."""
+
+    covariance_changes = False
+
+    def __init__(
+        self, model: LinearModel, process: Array, stream: np.random.SeedSequence
+    ) -> None:
+        factor = model.factorise(process)
+        if factor is None:
+            raise FloatingPointError("S has no Cholesky factor")
+        self.model, self._process, self.factor = model, process, factor
+        self.rng = np.random.default_rng(stream)
+        self.innovation = model.first_innovation()
+        self.chances: list[float] = []
+
+    def warm_up(self, n: int) -> None:
+        """Let the start be forgotten."""
+        for _ in range(n):
+            self.advance()
+
+    def advance(self) -> None:
+        """Draw the censored values anew."""
+        self.innovation = self.model.draw_censored(
+            self.factor, self.innovation, self.rng
+        )
+
+    def process(self) -> Array:
+        """Q."""
+        return self._process
+
+
 def sample_chains(
-    model: LinearModel,
-    prior: ProcessPrior,
-    *,
-    n_chains: int,
-    n_draws: int,
-    n_warm: int,
-    thin: int,
-    conjugate: bool,
-    streams: list[np.random.SeedSequence],
+    chains: Sequence[Chain | KnownProcess], *, n_draws: int, n_warm: int, thin: int
 ) -> Sampled:
     """Run chains one after the other; each keeps ``n_draws`` draws."""
-    p, q = model.mean.size, prior.q
-    state, forecast = np.empty((2, n_chains, n_draws, p))
-    process = np.empty((n_chains, n_draws, q, q))
-    centres = np.empty((2, n_chains * n_draws, p))
-    inner: list[tuple[Array, Array]] = []
-    stride = _covariance_stride(model, n_chains * n_draws)
-    chances = []
-    for c in range(n_chains):
-        rng = np.random.default_rng(streams[c])
-        chain = _Chain(model, prior, rng)
-        proposal = _warm_up(chain, n_warm, conjugate)
+    model, n_chains = chains[0].model, len(chains)
+    n_kept = n_chains * n_draws
+    state, forecast = np.empty((2, n_chains, n_draws, model.mean.size))
+    process = np.empty((n_chains, n_draws, model.q, model.q))
+    centres = np.empty((2, n_kept, model.mean.size))
+    inner: list[Array] = []
+    n_inner = 0
+    varies = chains[0].covariance_changes
+    stride = _covariance_stride(model, n_kept) if varies else n_kept
+    for c, chain in enumerate(chains):
+        chain.warm_up(n_warm)
         for i in range(n_draws):
             for _ in range(thin):
-                if proposal is None:
-                    chain.conjugate()
-                else:
-                    chances.append(chain.metropolis(proposal.step(rng)))
-            full = prior.complete(chain.block, rng)
-            process[c, i] = full
+                chain.advance()
+            full = process[c, i] = chain.process()
             state[c, i], forecast[c, i] = model.draw(
-                chain.factor, full, chain.innovation, rng
+                chain.factor, full, chain.innovation, chain.rng
             )
             k = c * n_draws + i
             white, last = _whitened(chain)
             centres[:, k] = model.conditional_mean(chain.factor, full, white)
             if k % stride == 0:
-                inner.append(model.conditional_covariance(chain.factor, full, last))
-    covariances = [
-        _mean([pair[j] for pair in inner]) + _covariance(centres[j]) for j in (0, 1)
-    ]
+                part = model.conditional_covariance(chain.factor, full, last)
+                inner = [a + b for a, b in zip(inner or (0.0, 0.0), part, strict=True)]
+                n_inner += 1
+    covariances = [inner[j] / n_inner + _covariance(centres[j]) for j in (0, 1)]
+    chances = [chance for chain in chains for chance in chain.chances]
     return Sampled(
         state, forecast, process,
         (centres[0].mean(axis=0), centres[1].mean(axis=0)),
@@ -216,24 +275,7 @@ def sample_chains(
     )  # fmt: skip
 
 
-def _warm_up(chain: _Chain, n_warm: int, conjugate: bool) -> _Proposal | None:
-    """Conjugate sweeps find the bulk; Metropolis steps then learn their proposal."""
-    if conjugate or not chain.size:
-        for _ in range(n_warm):
-            chain.conjugate()
-        return None
-    places = []
-    for _ in range(max(n_warm // 4, 20)):
-        chain.conjugate()
-        places.append(chain.place)
-    proposal = _Proposal(np.array(places))
-    for _ in range(n_warm - n_warm // 4):
-        chance = chain.metropolis(proposal.step(chain.rng))
-        proposal.learn(chain.place, chance)
-    return proposal
-
-
-def _whitened(chain: _Chain) -> tuple[Array, float]:
+def _whitened(chain: Chain | KnownProcess) -> tuple[Array, float]:
     """Whitened innovations; one censored value alone is replaced by its mean."""
     model = chain.model
     if model.n_censored != 1:
@@ -262,13 +304,6 @@ def _covariance_stride(model: LinearModel, n_kept: int) -> int:
     flops = 4.0 * p * p * n + 2.0 * p * n * n
     n_wanted = int(np.clip(_COVARIANCE_FLOPS / flops, _LEAST_COVARIANCES, n_kept))
     return max(1, n_kept // n_wanted)
-
-
-def _mean(arrays: list[Array]) -> Array:
-    total = arrays[0].copy()
-    for array in arrays[1:]:
-        total += array
-    return total / len(arrays)
 
 
 def _covariance(draws: Array) -> Array:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from masm.errors import InputError
 from masm.filters import _checks
+from masm.filters._matrices import cholesky
 from masm.filters.analysis import Analysis, analysis_of, sample_moments
 
 Array = NDArray[np.float64]
@@ -65,13 +66,13 @@ def stochastic_enkf(
     if not observed.value.size:
         return analysis_of(forecast, 0)
     h = observed.operator
-    mean, covariance = sample_moments(forecast)
+    _, covariance = sample_moments(forecast)
     if factor is not None:
         covariance = covariance * factor
     gain_root = covariance @ h.T
     total = h @ gain_root + observed.covariance
     rng = np.random.default_rng(_checks.seeds(seed))
-    root = np.linalg.cholesky(observed.covariance)
+    root = cholesky(observed.covariance)
     noise = rng.standard_normal((n, observed.value.size)) @ root.T
     noise -= noise.mean(axis=0)
     missed = observed.value + noise - forecast @ h.T

@@ -1,4 +1,4 @@
-"""Inflation: spread that sampling or a missing process error has taken is given back."""
+"""Inflation: give back the spread that sampling or a missing error has taken."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from masm.errors import InputError
 from masm.filters import _checks
+from masm.filters._matrices import cholesky
 from masm.filters.analysis import sample_moments
 
 Array = NDArray[np.float64]
@@ -176,7 +177,7 @@ def adaptive_inflation(
         return AdaptiveInflation(factor, spread)
     mean, covariance = sample_moments(found)
     h = observed.operator
-    root = np.linalg.cholesky(observed.covariance)
+    root = cholesky(observed.covariance)
     innovation = np.linalg.solve(root, observed.value - h @ mean)
     half = np.linalg.solve(root, h)
     trace = float(np.sum((half @ covariance) * half))

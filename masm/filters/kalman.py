@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from masm.filters import _checks
+from masm.filters._matrices import cholesky
 
 Array = NDArray[np.float64]
 
@@ -82,7 +83,7 @@ def kalman(
         return Gaussian(mean, total)
     h = observed.operator
     gain = total @ h.T
-    root = np.linalg.cholesky(h @ gain + observed.covariance)
+    root = cholesky(h @ gain + observed.covariance)
     white = linalg.solve_triangular(root, gain.T, lower=True)
     innovation = linalg.solve_triangular(root, observed.value - h @ mean, lower=True)
     posterior = total - white.T @ white

@@ -256,7 +256,7 @@ def residual_correlation(
     n = bounds.size - 1
     inside = (place >= 0) & (place < n)
     total = np.bincount(place[inside], products[upper][inside], n)
-    n_pairs = np.bincount(place[inside], counts[upper][inside], n)
+    n_pairs = np.bincount(place[inside], counts[upper][inside], n).astype(float)
     return np.where(n_pairs > 0.0, total / np.maximum(n_pairs, 1.0), np.nan), n_pairs
 
 

@@ -15,6 +15,7 @@ from scipy import special
 
 from masm.errors import InputError
 from masm.filters import _checks
+from masm.filters._matrices import cholesky
 
 Array = NDArray[np.float64]
 
@@ -203,7 +204,7 @@ def _log_likelihood(members: Array, observed: _checks.Observed, bound: Array) ->
     censored = observed.value <= bound
     off = observed.value - members @ observed.operator.T
     if not censored.any():
-        root = np.linalg.cholesky(observed.covariance)
+        root = cholesky(observed.covariance)
         white = np.linalg.solve(root, off.T)
         return np.asarray(-0.5 * np.sum(white**2, axis=0))
     if not observed.is_diagonal:

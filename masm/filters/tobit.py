@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from masm.errors import InputError
 from masm.filters import _checks
 from masm.filters._linear import truncated_draw
+from masm.filters._matrices import cholesky, inverse
 from masm.filters._process import draw_inverse_wishart
 from masm.filters.analysis import sample_moments
 
@@ -216,10 +217,10 @@ class _Block:
         centred = self.latent - self.mean
         scale = np.diag(self.scale**2) + centred.T @ centred
         self.covariance = draw_inverse_wishart(d + 2.0 + n, scale, self.rng)
-        precision = np.linalg.inv(self.covariance)
+        precision = inverse(self.covariance)
         total = n * precision + np.diag(self.width**-2.0)
         pull = n * precision @ self.latent.mean(axis=0) + self.centre * self.width**-2.0
-        root = np.linalg.cholesky(total)
+        root = cholesky(total)
         noise = np.linalg.solve(root.T, self.rng.standard_normal(d))
         self.mean = np.linalg.solve(total, pull) + noise
         for j in self.columns:

@@ -16,7 +16,6 @@ closed form, and the Metropolis steps of Q have X and x_f integrated out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,8 +24,16 @@ from masm.errors import InputError
 from masm.filters import _checks
 from masm.filters._diagnostics import convergence, effective_size
 from masm.filters._linear import LinearModel
+from masm.filters._matrices import inverse
 from masm.filters._process import ProcessPosterior, ProcessPrior, match
-from masm.filters._sweeps import Nodes, Sampled, integrate, sample_chains
+from masm.filters._sweeps import (
+    Chain,
+    KnownProcess,
+    Nodes,
+    Sampled,
+    integrate,
+    sample_chains,
+)
 
 Array = NDArray[np.float64]
 
@@ -67,8 +74,8 @@ class Diagnostics:
     standard_error : (p,)
         Monte Carlo standard error of the mean of the draws of X.
     process_from : tuple of str, (q,)
-        ``"data"``, or ``"prior"`` for a state that was observed nowhere: its entries
-        of Q are those of the prior given the other entries.
+        ``"given"``, ``"data"``, or ``"prior"`` for a state that was observed nowhere:
+        its entries of Q are those of the prior given the other entries.
     acceptance : float
         Share of Metropolis steps taken; NaN where there were none.
     n_observed, n_censored : int
@@ -132,8 +139,8 @@ def tobit_wishart(
     observations: ArrayLike,
     variance: ArrayLike,
     lower: ArrayLike | None,
-    alpha: float,
-    beta: ArrayLike,
+    alpha: float | None,
+    beta: ArrayLike | None,
     *,
     n_sites: int,
     n_draws: int = 2000,
@@ -143,6 +150,7 @@ def tobit_wishart(
     thin: int = 4,
     sampler: str = "collapsed",
     forgetting: float = 1.0,
+    process: ArrayLike | None = None,
 ) -> TobitWishart:
     """Posterior of the state and of the process error, given censored observations.
 
@@ -161,7 +169,8 @@ def tobit_wishart(
         Values at or below it are censored; None means that none are.
     alpha, beta : float, (q, q)
         Inverse-Wishart prior of Q: density ``|Q|^(-(alpha+q+1)/2)
-        exp(-tr(beta Q^-1)/2)``, proper for ``alpha > q - 1``.
+        exp(-tr(beta Q^-1)/2)``, proper for ``alpha > q - 1``. None where ``process``
+        is given.
     n_sites : int
         p is q times this.
     n_draws : int
@@ -174,6 +183,8 @@ def tobit_wishart(
     forgetting : float, above 0 and at most 1
         Below one, Q may change with time: the mean is carried on with
         ``alpha - q - 1`` times this. The source has none.
+    process : (q, q), optional
+        Q, where it is known. ``alpha`` and ``beta`` of the result are then NaN.
 
     Returns
     -------
@@ -209,8 +220,7 @@ def tobit_wishart(
     q = _checks.block_size(p, n_sites)
     observed = _checks.observed_of(operator, observations, variance, p)
     bound = _checks.lower_of(lower, np.size(observations), observed.index)
-    beta = _checks.covariance_of(beta, q, "beta", definite=True)
-    alpha = _checks.number(alpha, "alpha", above=q - 1.0)
+    known, alpha, beta = _process_given(process, alpha, beta, q)
     forgetting = _checks.number(forgetting, "forgetting", above=0.0, most=1.0)
     _checks.choice(sampler, "sampler", SAMPLERS)
     for value, what, least in (
@@ -221,23 +231,49 @@ def tobit_wishart(
     covariance, root = _checks.covariance_and_root(covariance, p, "covariance")
 
     model = LinearModel(mean, covariance, root, observed, bound, q)
+    n_each = -(-n_draws // n_chains)
+    streams = [_checks.seeds(seed, c) for c in range(n_chains)]
+    if known is not None:
+        sampled = sample_chains(
+            [KnownProcess(model, known, stream) for stream in streams],
+            n_draws=n_each, n_warm=n_warm if model.n_censored > 1 else 0,
+            thin=thin if model.n_censored > 1 else 1,
+        )  # fmt: skip
+        return _with_known_process(model, known, sampled)
     prior = ProcessPrior(alpha, beta, model.seen)
     _refuse_infinite(model, prior)
-    n_each = -(-n_draws // n_chains)
     nodes = None
     if q == 1 and model.n_obs and model.n_censored <= 1 and sampler == "collapsed":
         sampled, nodes = integrate(
-            model, prior,
-            n_chains=n_chains, n_draws=n_each, stream=_checks.seeds(seed, 0),
-        )  # fmt: skip
+            model, prior, n_chains=n_chains, n_draws=n_each, stream=streams[0]
+        )
     else:
         sampled = sample_chains(
-            model, prior,
-            n_chains=n_chains, n_draws=n_each, n_warm=n_warm if model.n_obs else 0,
-            thin=thin if model.n_obs else 1, conjugate=sampler == "conjugate",
-            streams=[_checks.seeds(seed, c) for c in range(n_chains)],
+            [Chain(model, prior, s, sampler == "conjugate") for s in streams],
+            n_draws=n_each, n_warm=n_warm if model.n_obs else 0,
+            thin=thin if model.n_obs else 1,
         )  # fmt: skip
     return _result(model, prior, sampled, nodes, sampler, forgetting)
+
+
+def _process_given(
+    process: ArrayLike | None, alpha: float | None, beta: ArrayLike | None, q: int
+) -> tuple[Array | None, float, Array]:
+    """Q itself, or a proper prior of it."""
+    if process is not None:
+        if alpha is not None or beta is not None:
+            raise InputError(
+                "process error", found="both `process` and a prior of it",
+                wanted="`process`, or `alpha` and `beta`",
+            )  # fmt: skip
+        known = _checks.covariance_of(process, q, "process")
+        return known, np.nan, np.full((q, q), np.nan)
+    if alpha is None or beta is None:
+        raise InputError(
+            "process error", found="no prior", wanted="`alpha` and `beta`, or `process`"
+        )
+    scale = _checks.covariance_of(beta, q, "beta", definite=True)
+    return None, _checks.number(alpha, "alpha", above=q - 1.0), scale
 
 
 def _refuse_infinite(model: LinearModel, prior: ProcessPrior) -> None:
@@ -246,11 +282,11 @@ def _refuse_infinite(model: LinearModel, prior: ProcessPrior) -> None:
     if np.all(tail > 2.0):
         return
     state = int(np.argmin(tail))
+    n_seen = int(model.n_seen[state])
     raise InputError(
-        f"alpha is too small for the variance of state {state} of a site to be finite",
-        found=f"alpha = {prior.alpha:g} and {int(model.n_seen[state])} value(s) of that "
-        "state above `lower`",
-        wanted=f"alpha above {prior.q + 1 - int(model.n_seen[state])}",
+        f"alpha is too small: the variance of state {state} would not be finite",
+        found=f"alpha = {prior.alpha:g}, {n_seen} value(s) of it above `lower`",
+        wanted=f"alpha above {prior.q + 1 - n_seen}",
         hint="A state that is not observed takes its process error from the prior.",
     )
 
@@ -274,6 +310,7 @@ def _result(
         posterior = _posterior_of_draws(sampled.process, model, prior)
         process_mean, geometric = posterior.mean, _geometric(sampled.process)
     alpha, beta = _carried(posterior, prior, forgetting)
+    sources = tuple("data" if k in prior.seen else "prior" for k in range(prior.q))
     used = "closed form" if not model.n_obs else sampler
     return TobitWishart(
         mean=sampled.means[0],
@@ -289,7 +326,33 @@ def _result(
         n_sites=model.n_sites,
         draws=Draws(sampled.state, sampled.forecast, sampled.process),
         diagnostics=_diagnose(
-            model, prior, sampled, "quadrature" if nodes is not None else used
+            model, sources, sampled, "quadrature" if nodes is not None else used
+        ),
+    )
+
+
+def _with_known_process(
+    model: LinearModel, process: Array, sampled: Sampled
+) -> TobitWishart:
+    q = model.q
+    return TobitWishart(
+        mean=sampled.means[0],
+        covariance=_symmetrised(sampled.covariances[0]),
+        alpha=float("nan"),
+        beta=np.full((q, q), np.nan),
+        process_mean=process,
+        process_geometric_mean=np.diag(process).copy(),
+        forecast_state_mean=sampled.means[1],
+        forecast_state_covariance=_symmetrised(sampled.covariances[1]),
+        prior_mean=model.mean,
+        prior_covariance=model.covariance,
+        n_sites=model.n_sites,
+        draws=Draws(sampled.state, sampled.forecast, sampled.process),
+        diagnostics=_diagnose(
+            model,
+            ("given",) * q,
+            sampled,
+            "closed form" if model.n_censored <= 1 else "collapsed",
         ),
     )
 
@@ -315,7 +378,7 @@ def _carried(
     if posterior is None:
         alpha = q + 1.0 + forgetting * (prior.alpha - q - 1.0)
         return alpha, prior.beta * (alpha - q - 1.0) / (prior.alpha - q - 1.0)
-    return match(posterior, forgetting)
+    return match(posterior, prior.alpha, forgetting)
 
 
 def _geometric(process: Array) -> Array:
@@ -343,7 +406,7 @@ def _posterior_of_draws(
     means = np.array([pair[0] for pair in pairs])
     inner = np.array([pair[1] for pair in pairs]).mean(axis=0)
     between = np.diagonal(means, axis1=1, axis2=2).var(axis=0)
-    inverses = np.linalg.inv(flat)
+    inverses = inverse(flat)
     return ProcessPosterior(
         mean=means.mean(axis=0),
         variance=inner + between,
@@ -357,19 +420,19 @@ def _posterior_of_nodes(
     nodes: Nodes, model: LinearModel, prior: ProcessPrior
 ) -> tuple[ProcessPosterior, Array]:
     value = np.exp(nodes.log_q)
-    mean, inverse = float(nodes.mean(value)), float(nodes.mean(1.0 / value))
+    mean, reciprocal = float(nodes.mean(value)), float(nodes.mean(1.0 / value))
     posterior = ProcessPosterior(
         mean=np.array([[mean]]),
         variance=np.array([float(nodes.mean((value - mean) ** 2))]),
-        inverse_mean=np.array([[inverse]]),
-        inverse_variance=np.array([float(nodes.mean((1.0 / value - inverse) ** 2))]),
+        inverse_mean=np.array([[reciprocal]]),
+        inverse_variance=np.array([float(nodes.mean((1.0 / value - reciprocal) ** 2))]),
         has_variance=_has_variance(model, prior),
     )
     return posterior, np.exp([float(nodes.mean(nodes.log_q))])
 
 
 def _diagnose(
-    model: LinearModel, prior: ProcessPrior, sampled: Sampled, sampler: str
+    model: LinearModel, sources: tuple[str, ...], sampled: Sampled, sampler: str
 ) -> Diagnostics:
     n_chains, n_draws = sampled.state.shape[:2]
     r_hat, ess = convergence(sampled.state)
@@ -377,15 +440,14 @@ def _diagnose(
     r_hat_process, ess_process = convergence(process)
     plain = effective_size(sampled.state)
     spread = sampled.state.std(axis=(0, 1), ddof=1) if n_chains * n_draws > 1 else 0.0
-    seen: Any = set(prior.seen.tolist())
     return Diagnostics(
         sampler=sampler,
         r_hat_state=r_hat,
         ess_state=ess,
-        r_hat_process=r_hat_process.reshape(prior.q, prior.q),
-        ess_process=ess_process.reshape(prior.q, prior.q),
+        r_hat_process=r_hat_process.reshape(model.q, model.q),
+        ess_process=ess_process.reshape(model.q, model.q),
         standard_error=spread / np.sqrt(plain),
-        process_from=tuple("data" if k in seen else "prior" for k in range(prior.q)),
+        process_from=sources,
         acceptance=sampled.acceptance,
         n_observed=model.n_obs,
         n_censored=model.n_censored,

@@ -12,6 +12,7 @@ from scipy import linalg
 
 from masm.errors import InputError
 from masm.filters import _checks
+from masm.filters._matrices import cholesky
 from masm.filters.analysis import Analysis, analysis_of
 from masm.filters.localisation import distances_of, taper
 
@@ -65,7 +66,7 @@ def ensemble_transform(
     if not observed.value.size:
         return analysis_of(forecast, 0)
     seen = forecast @ observed.operator.T
-    root = np.linalg.cholesky(observed.covariance)
+    root = cholesky(observed.covariance)
     moved = _recombine(forecast, seen, observed.value, root)
     return analysis_of(moved, observed.value.size)
 
@@ -141,7 +142,7 @@ def local_ensemble_transform(
         block = slice(site * q, (site + 1) * q)
         out[:, block] = _recombine(
             forecast[:, block], seen[:, near], observed.value[near],
-            np.linalg.cholesky(errors),
+            cholesky(errors),
         )  # fmt: skip
     return analysis_of(out, observed.value.size)
 

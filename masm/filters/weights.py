@@ -17,6 +17,7 @@ from scipy import linalg, special
 
 from masm.errors import InputError
 from masm.filters import _checks
+from masm.filters._matrices import cholesky
 
 Array = NDArray[np.float64]
 
@@ -100,9 +101,9 @@ def member_weights(
     ...     [0.0], [[1.0]], [[1.0]], [np.nan], [0.5], None, 6.0, [[1.0]],
     ...     n_sites=1, n_draws=40, seed=1,
     ... )
-    >>> weights = member_weights(np.linspace(-1.0, 1.0, 5)[:, None], found)
-    >>> weights.weight.round(2)
-    array([[0.2, 0.2, 0.2, 0.2, 0.2]])
+    >>> weights = member_weights(np.linspace(-1.0, 1.0, 8)[:, None], found)
+    >>> weights.weight.round(3)
+    array([[0.125, 0.125, 0.125, 0.125, 0.125, 0.125, 0.125, 0.125]])
     """
     _checks.choice(rule, "rule", RULES)
     if rule == "ratio":
@@ -149,9 +150,9 @@ def density_weights(
 
     Examples
     --------
-    >>> found = density_weights([[-1.0], [0.0], [1.0]], ([0.0], [[1.0]]), None)
-    >>> found.weight.round(3)
-    array([[0.274, 0.452, 0.274]])
+    >>> members = [[-1.0], [-0.6], [-0.2], [0.2], [0.6], [1.0]]
+    >>> density_weights(members, ([0.0], [[1.0]]), None).weight.round(3)
+    array([[0.132, 0.173, 0.203, 0.203, 0.173, 0.132]])
     """
     found = _checks.members_of(members)
     n, p = found.shape
@@ -162,10 +163,10 @@ def density_weights(
     log_weight = log_weight - special.logsumexp(log_weight, axis=1, keepdims=True)
     weight = np.exp(log_weight)
     effective = 1.0 / np.sum(weight**2, axis=1)
-    if np.any(effective < _FEW):
+    if np.any(effective < _FEW * (1.0 - 1e-9)):
         warnings.warn(
             f"fewer than {_FEW:g} effective members of {n} at "
-            f"{int((effective < _FEW).sum())} site(s); the least is "
+            f"{int((effective < _FEW * (1.0 - 1e-9)).sum())} site(s); the least is "
             f"{effective.min():.2f} at site {int(effective.argmin())}. Weighted means "
             "and quantiles there are those of a few members.",
             stacklevel=3,
@@ -199,7 +200,7 @@ def _log_densities(
             covariance[block, block], q, f"{what} covariance of site {site}",
             definite=True,
         )  # fmt: skip
-        root = np.linalg.cholesky(own)
+        root = cholesky(own)
         off = (members[:, block] - mean[block]).T
         white = linalg.solve_triangular(root, off, lower=True)
         out[site] = -0.5 * np.sum(white**2, axis=0) - np.log(np.diag(root)).sum()
