@@ -152,7 +152,7 @@ def density_weights(
     --------
     >>> members = [[-1.0], [-0.6], [-0.2], [0.2], [0.6], [1.0]]
     >>> density_weights(members, ([0.0], [[1.0]]), None).weight.round(3)
-    array([[0.132, 0.173, 0.203, 0.203, 0.173, 0.132]])
+    array([[0.125, 0.172, 0.202, 0.202, 0.172, 0.125]])
     """
     found = _checks.members_of(members)
     n, p = found.shape
