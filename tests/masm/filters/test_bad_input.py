@@ -144,7 +144,7 @@ def test_the_tobit_wishart_filter_refuses_a_bad_prior(given, message):
 def test_names_of_states_that_no_model_gives_are_refused():
     operator = observation_operator(["a", "b"], ["wood", "lai"], [("b", "wood")])
     np.testing.assert_array_equal(operator, [[0.0, 0.0, 1.0, 0.0]])
-    with pytest.raises(ValueError, match="observation 0 is of a state[\\s\\S]*lai"):
+    with pytest.raises(ValueError, match=r"observation 0 is of a state[\s\S]*lai"):
         observation_operator(["a"], ["wood", "lai"], [("a", "soil")])
     with pytest.raises(ValueError, match="of a site that no model gives"):
         observation_operator(["a"], ["wood"], [("b", "wood")])
