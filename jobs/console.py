@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _BAR_WIDTH = 50
 
+_OURS = ("masm", "ibis_dalec", "landdata", "landmodels", "upscale", "jobs")
+
 
 def show(item: Any) -> None:
     """Print a text or a table to standard output."""
@@ -120,7 +122,7 @@ def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
     if to_screen:
         handlers.append(logging.StreamHandler(sys.stderr))
     root = logging.getLogger()
-    ours = [logging.getLogger(name) for name in ("masm", "ibis_dalec", "jobs")]
+    ours = [logging.getLogger(name) for name in _OURS]
     before = [logger.level for logger in ours]
     for handler in handlers:
         handler.setFormatter(

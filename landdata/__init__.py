@@ -23,6 +23,7 @@ from landdata.cube.source_report import SourceReport, check_sources
 from landdata.files.provider_files import write_checksums
 from landdata.grid.grid import Cells, Grid, cell_at
 from landdata.meteorology.co2 import mauna_loa_co2
+from landdata.meteorology.derive import shortwave_of, vapour_pressure_deficit_of
 from landdata.meteorology.normals import (
     Normals,
     harvard_normals,
@@ -84,9 +85,11 @@ __all__ = [
     "read_soil_texture",
     "read_station",
     "read_tower",
+    "shortwave_of",
     "site_observations",
     "synthetic_block",
     "usual_wind",
+    "vapour_pressure_deficit_of",
     "with_estimated_shortwave",
     "write_checksums",
     "write_normals",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from jobs.config.methods import expected_runs
 from jobs.config.priors import calibrated_parameters
-from jobs.config.process_model import units_of
+from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.streams import make_streams
@@ -39,7 +39,7 @@ def check(run: Run) -> Iterator[str]:
             yield f"{pixel.name}: {pixel.latitude:g} N, {pixel.longitude:g} E"
             yield from _pixel(run, pixel)
     years = config.periods.calibration.last - config.periods.spinup.first + 1
-    cycled = years + config.model.spinup_cycles
+    cycled = years + model_of(config).spinup_cycles
     runs = expected_runs(config)
     if runs is not None:
         yield (

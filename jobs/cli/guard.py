@@ -23,6 +23,7 @@ from jobs.exit_codes import Exit
 logger = logging.getLogger(__name__)
 
 _STOPS = (signal.SIGTERM, signal.SIGUSR1)
+_OURS = ("ibis_dalec", "landdata", "landmodels", "masm", "upscale")
 
 
 @contextmanager
@@ -81,9 +82,9 @@ def _resume(verb: str) -> str:
 def _user_errors() -> tuple[type[Exception], ...]:
     # Only a package that is loaded can have raised its error.
     errors: list[type[Exception]] = [ConfigError]
-    for package in ("ibis_dalec", "masm", "upscale"):
-        module = sys.modules.get(f"{package}.errors")
-        if module is not None:
+    for name, module in list(sys.modules.items()):
+        ours = name.split(".")[0] in _OURS and name.endswith(".errors")
+        if ours and hasattr(module, "InputError"):
             errors.append(module.InputError)
     return tuple(errors)
 

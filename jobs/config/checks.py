@@ -29,6 +29,7 @@ def check_meaning(config: Config, document: Document) -> None:
     """
     table = model_of(config).parameters
     problems = [
+        *_spinup(config, document),
         *_streams(config, document),
         *_parameters(config, document, table),
         *_twin(config, document, table),
@@ -37,6 +38,17 @@ def check_meaning(config: Config, document: Document) -> None:
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _spinup(config: Config, document: Document) -> Iterator[Problem]:
+    keys = ("model", "spinup_cycles")
+    cycles = config.model.spinup_cycles
+    if document.holds(keys) and cycles != model_of(config).spinup_cycles:
+        yield document.problem(
+            keys,
+            found=str(cycles),
+            wanted="0, or no such key: the initial pools of this model are parameters",
+        )
 
 
 def _streams(config: Config, document: Document) -> Iterator[Problem]:

@@ -79,7 +79,7 @@ def do_units(
 
 def minutes_for(run: Run, n_runs: int, n_years: int) -> float:
     """Estimate the minutes of so many model runs, their spin-up included."""
-    return n_runs * (n_years + run.config.model.spinup_cycles) / _YEARS_PER_MINUTE
+    return n_runs * (n_years + model_of(run.config).spinup_cycles) / _YEARS_PER_MINUTE
 
 
 def do_task(run: Run, work: Work, tasks: Path, number: int) -> None:

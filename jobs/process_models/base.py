@@ -78,10 +78,14 @@ class ProcessModel(Protocol):
         As ``model.name`` in a configuration.
     title : str
         What people call it.
+    spinup_cycles : int
+        Repeats of the spin-up year before each run; 0 for a model whose initial pools
+        are parameters.
     """
 
     name: str
     title: str
+    spinup_cycles: int
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:

@@ -37,7 +37,7 @@ class IbisDalec:
 
     def __init__(self, settings: Settings):
         refuse_options(self.name, settings, {})
-        self._spinup_cycles = settings.spinup_cycles
+        self.spinup_cycles = settings.spinup_cycles
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
@@ -54,7 +54,7 @@ class IbisDalec:
         self, drivers: xr.Dataset, outputs: Sequence[str], years: slice
     ) -> CalibrationModel:
         """Return the model of a place, as ``masm.calibrate`` calls it."""
-        return CalibrationModel(drivers, tuple(outputs), years, self._spinup_cycles)
+        return CalibrationModel(drivers, tuple(outputs), years, self.spinup_cycles)
 
     def simulate(
         self, drivers: xr.Dataset, parameters: Mapping[str, float]
@@ -65,7 +65,7 @@ class IbisDalec:
         return ibis_dalec.simulate(
             drivers,
             dict(parameters),
-            spinup_cycles=self._spinup_cycles,
+            spinup_cycles=self.spinup_cycles,
             outputs=self.saved,
         )
 
@@ -83,7 +83,7 @@ class IbisDalec:
             weather,
             parameters,
             chunk=chunk,
-            spinup_cycles=self._spinup_cycles,
+            spinup_cycles=self.spinup_cycles,
             outputs=list(outputs),
         )
 

@@ -10,6 +10,9 @@ from jobs.process_models.base import ProcessModel, Settings
 
 MODELS: dict[str, str] = {
     "ibis_dalec": "jobs.process_models.ibis_dalec:IbisDalec",
+    "sipnet": "jobs.process_models.sipnet:Sipnet",
+    "dalec_bethy": "jobs.process_models.dalec_bethy:DalecBethy",
+    "executable": "jobs.process_models.executable:Executable",
 }
 """Name, and the module and class of the adapter. A further model is one more line."""
 

@@ -64,6 +64,7 @@ def flux_grid(run: Run, parameter_set: str, group: str) -> xr.Dataset:
 
     cube = open_region(run.cube)
     stored = open_group(run, parameter_set, group).load()
+    model = model_of(run.config).title
     grid = cube.grid
     static = cube.static.sel(pixel=stored["pixel"].to_numpy())
     step = float(abs(grid.lat[1] - grid.lat[0])) if len(grid.lat) > 1 else 0.05
@@ -111,7 +112,7 @@ def flux_grid(run: Run, parameter_set: str, group: str) -> xr.Dataset:
         "title": stored.attrs["title"],
         "Conventions": "CF-1.11",
         "institution": "not stated",
-        "source": "IBIS-DALEC run by masm; parameters: " + parameter_set,
+        "source": f"{model} run by masm; parameters: {parameter_set}",
         "history": "written by masm export",
         "references": "Ma et al. (2022)",
         "comment": "GPP, ER and NEE as mass of carbon; NEE is positive for release.",

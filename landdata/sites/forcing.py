@@ -24,6 +24,7 @@ from landdata.meteorology.co2 import mauna_loa_co2
 from landdata.meteorology.gaps import day_of_year_climatology, fill_gaps
 from landdata.sites.station import read_station
 from landdata.sites.tower import read_tower
+from landdata.variables import RAW
 
 DEFAULT_WIND = 3.0  # m s-1; GPP and ET hardly feel it (the model clips it to 2.5..10)
 MAY_USE_CLIMATOLOGY = ("wind", "specific_humidity", "pressure", "cloud_cover")
@@ -186,7 +187,25 @@ def assemble_forcing(
         ]
     )
     # Filling tmin and tmax one by one might cross them; the check would see it.
-    return validate_forcing(forcing, where=names[0])
+    checked = validate_forcing(forcing, where=names[0])
+    return _with_measured(checked, series)
+
+
+def _with_measured(
+    forcing: xr.Dataset, series: list[dict[str, pd.Series]]
+) -> xr.Dataset:
+    """Add light and vapour pressure deficit as measured, NaN where they were not.
+
+    Models that want these take them from here; `shortwave_of` and
+    `vapour_pressure_deficit_of` fill the days that are missing.
+    """
+    days = forcing.indexes["time"]
+    for name in ("shortwave", "vpd"):
+        record = next((one[name] for one in series if name in one), None)
+        if record is not None:
+            values = record.reindex(days).to_numpy(np.float64)
+            forcing[name] = ("time", values, RAW[name].attrs)
+    return forcing
 
 
 def _check_options(climatology, lat: float, elevation: float) -> None:
