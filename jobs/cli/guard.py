@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import typer
 
-from jobs.disk_errors import full_disk, refused
+from jobs.disk_errors import full_disk, refused, system_fault
 from jobs.errors import ConfigError, DiskFull, Stopped
 from jobs.exit_codes import Exit
 
@@ -44,11 +44,13 @@ def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
         except KeyboardInterrupt as stop:
             _stop(stop, verb, again or f"masm {verb} {run}{_resume(verb)}")
         except Exception as exc:
+            if not _is_refusal(exc) and (stop := full_disk(exc, run)):
+                _stop(stop, verb, again or f"masm {verb} {run}{_resume(verb)}")
+            if not _is_refusal(exc) and (fault := system_fault(exc)):
+                _stop(fault, verb, again or f"masm {verb} {run}{_resume(verb)}")
             if isinstance(exc, _user_errors()):
                 say(str(exc))
                 raise typer.Exit(Exit.WRONG) from None
-            if full := full_disk(exc, run):
-                _stop(full, verb, again or f"masm {verb} {run}{_resume(verb)}")
             if problem := refused(exc):
                 say(str(problem))
                 raise typer.Exit(Exit.WRONG) from None
@@ -72,6 +74,15 @@ def _stop(stop: KeyboardInterrupt, verb: str, again: str) -> NoReturn:
         sys.stderr.flush()
         os._exit(Exit.STOPPED)
     raise typer.Exit(Exit.STOPPED) from None
+
+
+def _is_refusal(exc: BaseException) -> bool:
+    """Tell whether a mistake is the user's, whatever error it was found by."""
+    return isinstance(exc, _user_errors()) and not _caused_by_system(exc)
+
+
+def _caused_by_system(exc: BaseException) -> bool:
+    return isinstance(exc.__cause__, OSError | MemoryError)
 
 
 def _resume(verb: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from jobs.config.pixels import GeneratedPixel, PixelTable, RegionPixels, SitePixel
 from jobs.errors import ConfigError, Problem
+from jobs.files import read_bytes
 from jobs.inputs.region import region_forcing, region_observations, region_truth
 from jobs.inputs.streams import select_years
 from jobs.inputs.twin import observe, truth_of
@@ -149,8 +150,11 @@ def _open(path: Path) -> xr.Dataset:
     """Read a pixel's own file, refusing what is no netCDF or has no order in time."""
     import xarray as xr
 
+    from masm.hdf5_files import plain_stream
+
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as opened:
+        content = read_bytes(path, follow=True)
+        with xr.open_dataset(plain_stream(content), engine="h5netcdf") as opened:
             data = opened.load()
     except MemoryError:
         raise

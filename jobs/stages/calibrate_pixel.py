@@ -22,8 +22,8 @@ import numpy as np
 
 from jobs.config.priors import prior_bounds
 from jobs.config.schema import Config
-from jobs.disk_errors import full_disk, is_refused_in
-from jobs.errors import OutOfTime
+from jobs.disk_errors import full_disk, is_refused_in, system_fault
+from jobs.errors import OutOfTime, SystemFault
 from jobs.executors.base import OnRuns
 from jobs.files import put_aside, sweep, write_text
 from jobs.inputs.pixel_data import forcing_of, observations_of
@@ -94,9 +94,9 @@ def calibrate_pixel(
             ledger.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
             raise
         except (Exception, OutOfTime) as exc:
-            _stop_if_disk_is_full(exc, folder.path)
             if is_refused_in(exc, folder.path):
                 raise  # the pixel is not to blame
+            _stop_for_the_system(exc, folder.path)
             reason = _reason(exc)
             logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
             write_failure(folder.failure, reason, str(exc), traceback.format_exc())
@@ -109,7 +109,8 @@ def calibrate_pixel(
             write_text(folder.summary, json.dumps(summary, indent=1) + "\n")
             thinned.to_netcdf(folder.posterior)  # written aside, then put in place
         except Exception as exc:
-            _stop_if_disk_is_full(exc, folder.path)
+            if not is_refused_in(exc, folder.path):
+                _stop_for_the_system(exc, folder.path)
             raise
         folder.failure.unlink(missing_ok=True)
         folder.checkpoint.unlink(missing_ok=True)
@@ -197,7 +198,11 @@ def _calibrate(
     config = run.config
     try:
         forcing = forcing_of(run, pixel)
+    except MemoryError as exc:
+        raise SystemFault("too little memory to read the forcing") from exc
     except ValueError as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
         raise _PixelError("no_forcing", str(exc)) from exc
     try:
         observations = observations_of(run, pixel, forcing)
@@ -206,6 +211,8 @@ def _calibrate(
             stream.aggregate()  # refuses a variance of zero, too few values
             require_same_units(stream, STREAMS[stream.name])
     except ValueError as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
         raise _PixelError("no_observations", str(exc)) from exc
     model = calibration_model(config, forcing)
 
@@ -281,10 +288,17 @@ def _reason(exc: BaseException) -> Reason:
     return "bug"
 
 
-def _stop_if_disk_is_full(exc: BaseException, folder: Path) -> None:
-    """Turn a failed write into a stop: the pixel is not to blame, nor any other."""
+def _stop_for_the_system(exc: BaseException, folder: Path) -> None:
+    """Turn what the system could not do into a stop: no pixel is to blame.
+
+    Too little memory is told as the pixel's where it came of computing: another try
+    would end the same way.
+    """
     if full := full_disk(exc, folder):
         raise full from exc
+    computing = isinstance(exc, MemoryError | OutOfTime)
+    if not computing and (fault := system_fault(exc)):
+        raise fault from exc
 
 
 @contextmanager

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masm.errors import DamagedCheckpoint, InputError
-from masm.files import replacing
+from masm.files import is_of_the_system, replacing
+from masm.hdf5_files import plain_stream, read_image, seal
 from masm.problem.problem import Runs
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Checkpoint:
                 f"checkpoint {self.path}: its folder does not exist",
                 wanted=f"an existing folder {self.path.parent}",
             )
-        if self.path.exists():
+        if os.path.lexists(self.path):
             self._read()
 
     def block(self, name: str) -> BlockRecord:
@@ -83,13 +84,20 @@ class Checkpoint:
         import h5netcdf
 
         try:
-            with h5netcdf.File(self.path, "r") as file:
+            stream = plain_stream(read_image(self.path, follow=False))
+            with h5netcdf.File(stream, "r") as file:
                 self._refuse_other(file.attrs.get("format"))
                 recorded = json.loads(str(file.attrs["fingerprint"]))
                 blocks = {n: _read_batches(group) for n, group in file.groups.items()}
+                if not isinstance(recorded, dict):
+                    raise TypeError("its fingerprint is no table")
         except InputError:
             raise
-        except (OSError, KeyError, ValueError, RuntimeError) as exc:
+        except MemoryError:
+            raise
+        except Exception as exc:  # whatever a damaged file makes of the reader
+            if isinstance(exc, OSError) and is_of_the_system(exc):
+                raise
             raise DamagedCheckpoint(
                 f"checkpoint {self.path} cannot be read",
                 found=str(exc),
@@ -122,12 +130,16 @@ class Checkpoint:
         """Write all runs on record, replacing the file at once."""
         import h5netcdf
 
-        with replacing(self.path) as aside, h5netcdf.File(aside, "w") as file:
-            file.attrs["format"] = _FORMAT
-            file.attrs["fingerprint"] = json.dumps(self.fingerprint, sort_keys=True)
-            for name, batches in self._blocks.items():
-                if batches:
-                    _write_batches(file.create_group(name), batches)
+        with replacing(self.path) as aside:
+            with h5netcdf.File(aside, "w") as file:
+                file.attrs["format"] = _FORMAT
+                file.attrs["fingerprint"] = json.dumps(
+                    self.fingerprint, sort_keys=True
+                )
+                for name, batches in self._blocks.items():
+                    if batches:
+                        _write_batches(file.create_group(name), batches)
+            seal(aside)
 
 
 @dataclass
@@ -181,6 +193,12 @@ def _read_batches(group: Any) -> list[Runs]:
     u, cost = group.variables["u"][...], group.variables["cost"][...]
     batch = group.variables["batch"][...]
     series = group.variables["series"][...] if "series" in group.variables else None
+    n = len(batch)
+    whole = u.ndim == 2 and cost.shape == (n,) and len(u) == n and batch.ndim == 1
+    if not whole or not 0 <= int(batch.max(initial=0)) <= n or batch.dtype.kind != "i":
+        raise ValueError("batches of shapes that do not fit together")
+    if series is not None and (series.ndim != 2 or len(series) != n):
+        raise ValueError("series of a shape that does not fit")
     return [
         Runs(u[at], cost[at], None if series is None else series[at])
         for at in (batch == i for i in range(int(batch.max()) + 1))

@@ -163,7 +163,7 @@ def pool_of(*calls):
     """What each pool of workers does, in the place of real ones."""
     left = list(calls)
 
-    def pool(path, ids, n_workers):
+    def pool(path, ids, calibrate, n_workers):
         yield from left.pop(0)(path, ids)
 
     return pool
@@ -186,7 +186,7 @@ def with_pools(monkeypatch, made_up):
 
     def run(ids, *calls):
         monkeypatch.setattr(executors, "_pool", pool_of(*calls))
-        found = dict(executors.run_local(made_up, ids, 2))
+        found = dict(executors.run_local(made_up, ids, None, 2))
         return {pixel_id: state.state for pixel_id, state in found.items()}
 
     return run
