@@ -25,7 +25,16 @@ from jobs.config.schema import Config
 from jobs.disk_errors import full_disk, is_refused_in, system_fault
 from jobs.errors import OutOfTime, SystemFault
 from jobs.executors.base import OnRuns
-from jobs.files import put_aside, sweep, write_text
+from jobs.files import (
+    is_file,
+    is_folder,
+    kind_of,
+    make_folder,
+    put_aside,
+    stands,
+    sweep,
+    write_text,
+)
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
@@ -80,7 +89,8 @@ def calibrate_pixel(
         Where to write, in place of the pixel's own folder.
     """
     folder = folder or run.folder.pixel(pixel.id)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    _put_odd_aside(folder)
+    make_folder(folder.path)
     if not is_claimed(folder.claim):
         sweep(folder.path, keep=is_being_claimed)
     ledger = Ledger(run.folder.ledger)
@@ -117,6 +127,22 @@ def calibrate_pixel(
     ledger.write(result.status, pixel=pixel.id, minutes=round(minutes, 2))
     state: State = "suspect" if result.status == "suspect" else "done"
     return PixelState(state, str(summary["reason"]), minutes)
+
+
+def _put_odd_aside(folder: PixelFolder) -> None:
+    """Move out of the way what stands at our names and is not what we write there."""
+    if stands(folder.path) and not is_folder(folder.path):
+        logger.warning("%s is not ours: now %s", folder.path, put_aside(folder.path))
+    for path in (
+        folder.posterior,
+        folder.summary,
+        folder.checkpoint,
+        folder.failure,
+        folder.claim,
+    ):
+        if stands(path) and not is_file(path):
+            kind = kind_of(path)
+            logger.warning("%s was %s: now %s", path, kind, put_aside(path))
 
 
 def priors_of(config: Config) -> masm.Priors:

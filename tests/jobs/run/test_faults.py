@@ -241,8 +241,8 @@ def test_advice_comes_whole_out_of_a_worker():
 
 def test_a_worker_ends_with_its_parent(tmp_path):
     worker = (
-        "import os, time; from jobs.executors.workers import _end_with\n"
-        "_end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(100)"
+        "import os, time; from jobs.executors.children import end_with\n"
+        "end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(100)"
     )
     words = f"[sys.executable, '-c', {worker!r}]"
     parent = f"import subprocess, sys; subprocess.run({words})"
