@@ -7,7 +7,7 @@ import sys
 if not sys.flags.safe_path and sys.path[0] != __file__.rpartition("/jobs/")[0]:
     del sys.path[0]
 
-import signal  # noqa: E402
+import signal
 
 # A stop that comes while modules are imported waits until it can be handled.
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})

@@ -36,15 +36,15 @@ class OutputLost(Exception):
 
 
 def printable(text: str) -> str:
-    """Return a text whose signs all show; those that steer a terminal are spelt out.
+    r"""Return a text whose signs all show; those that steer a terminal are spelt out.
 
     Names and messages may be anybody's: escapes could clear the screen, write to the
     clipboard or turn the direction of a line.
 
     Examples
     --------
-    >>> printable("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
     """
     return "".join(
         c if c in "\n\t" or c.isprintable() or c == "\xa0" else ascii(c)[1:-1]

@@ -51,6 +51,7 @@ def calibrate(
     samples_per_call: int | None = None,
     timeout: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    inputs: Mapping[str, str] | None = None,
     n_predictive: int = 32,
     **options: Any,
 ) -> Result:
@@ -115,6 +116,9 @@ def calibrate(
         File in which finished model runs are kept after every batch. If it stands
         there already, the calibration goes on from it, to the same answer. A file
         of another calibration is refused.
+    inputs : mapping of str to str, optional
+        Digests of what the model itself reads, by name, such as its forcing. They
+        stand in checkpoint and result, and a checkpoint made with others is refused.
     n_predictive : int
         Model runs at posterior draws for the posterior predictive, where the method
         has made none.
@@ -149,6 +153,7 @@ def calibrate(
                 map=map,
                 samples_per_call=samples_per_call,
                 checkpoint=checkpoint,
+                inputs=inputs,
                 n_predictive=n_predictive,
                 **options,
             )
@@ -176,6 +181,7 @@ def calibrate(
             _fingerprint(
                 priors, likelihood, steps, method, seed, options, n_predictive
             ),
+            inputs,
         )
 
     def runner(names: Sequence[str]) -> ModelRunner:
@@ -237,6 +243,7 @@ def calibrate(
                 f"{' '.join(s.streams)}: {' '.join(s.parameters)}" for s in steps
             ),
             "caution": caution([s.parameters for s in steps]),
+            **{f"input_{name}": digest for name, digest in (inputs or {}).items()},
         },
     )
 

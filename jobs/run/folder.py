@@ -10,7 +10,6 @@ from pathlib import Path
 
 from jobs.errors import ConfigError, Problem
 
-
 _OURS = (
     "pixels",
     "logs",

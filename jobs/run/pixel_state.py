@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs.disk_errors import was_system_fault
+from jobs.errors import Stopped
 from jobs.files import is_file, is_folder, kind_of, read_json, stands, write_text
 from jobs.run.folder import PixelFolder
 from jobs.run.summary_checks import check_summary
@@ -101,9 +102,7 @@ def state_of(folder: PixelFolder) -> PixelState:
         try:
             summary = check_summary(read_json(folder.summary))
             state: State = "suspect" if summary.get("status") == "suspect" else "done"
-            return PixelState(
-                state, summary.get("reason", ""), summary.get("minutes")
-            )
+            return PixelState(state, summary.get("reason", ""), summary.get("minutes"))
         except FileNotFoundError:
             damage = "summary.json is not there"
         except ValueError as exc:
@@ -139,7 +138,15 @@ def _brief(exc: ValueError) -> str:
 
 
 def write_failure(path: Path, reason: Reason, message: str, detail: str = "") -> None:
-    """Write why a pixel failed, as the last thing done for it."""
+    """Write why a pixel failed, as the last thing done for it.
+
+    Raises
+    ------
+    Stopped
+        If the pixel's folder is gone: the run was moved, and gets no second folder.
+    """
+    if not is_folder(path.parent):
+        raise Stopped("a run folder that is no longer where it was")
     facts = {"reason": reason, "message": message, "detail": detail}
     write_text(path, json.dumps(facts, indent=2) + "\n")
 

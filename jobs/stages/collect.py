@@ -35,6 +35,7 @@ from jobs.stages.posterior_store import (
     open_store,
     sampled_streams,
 )
+from jobs.stages.synced_store import sync
 
 if TYPE_CHECKING:
     import zarr
@@ -134,7 +135,9 @@ def _write(
     marks = arrays.pop("collected_mtime")
     for name, array in arrays.items():
         targets[name][rows] = array
+    sync(store)  # a mark says that all else is on the disk
     targets["collected_mtime"][rows] = marks
+    sync(store)
     return damaged
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masm.errors import DamagedCheckpoint, InputError
+from masm.errors import DamagedCheckpoint, InputError, InputsChanged
 from masm.files import is_of_the_system, replacing
 from masm.hdf5_files import plain_stream, read_image, seal
 from masm.problem.problem import Runs
@@ -28,6 +28,7 @@ from masm.problem.problem import Runs
 logger = logging.getLogger(__name__)
 
 _FORMAT = "masm checkpoint 1"
+_INPUT = "input "
 
 
 def digest(*parts: Any) -> str:
@@ -55,13 +56,20 @@ class Checkpoint:
     fingerprint : mapping of str to str
         What the runs depend on, part by part (priors, observations, seed, ...). A
         file with another fingerprint is refused, and the part that differs named.
+    inputs : mapping of str to str, optional
+        Digests of what the model itself reads, such as its forcing. A file without
+        any, of an earlier version, is taken once and gets them.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], fingerprint: Mapping[str, str]
+        self,
+        path: str | os.PathLike[str],
+        fingerprint: Mapping[str, str],
+        inputs: Mapping[str, str] | None = None,
     ) -> None:
         self.path = Path(path)
-        self.fingerprint = dict(fingerprint)
+        inputs = {_INPUT + name: digest for name, digest in (inputs or {}).items()}
+        self.fingerprint = {**fingerprint, **inputs}
         self._blocks: dict[str, list[Runs]] = {}
         if not self.path.parent.is_dir():
             raise InputError(
@@ -108,11 +116,16 @@ class Checkpoint:
             part
             for part in sorted({*recorded, *self.fingerprint})
             if recorded.get(part) != self.fingerprint.get(part)
+            and not (part.startswith(_INPUT) and part not in recorded)
         ]
         if changed:
-            raise InputError(
+            names = [part.removeprefix(_INPUT) for part in changed]
+            data = set(names) <= {"observations"} or any(
+                part.startswith(_INPUT) for part in changed
+            )
+            raise (InputsChanged if data else InputError)(
                 f"checkpoint {self.path} belongs to another calibration",
-                found=f"{', '.join(changed)} changed since it was written",
+                found=f"{', '.join(dict.fromkeys(names))} changed since it was written",
                 wanted="the same priors, observations, seed, blocks and options",
                 hint="Remove the file, or give another path, to start afresh.",
             )
@@ -133,9 +146,7 @@ class Checkpoint:
         with replacing(self.path) as aside:
             with h5netcdf.File(aside, "w") as file:
                 file.attrs["format"] = _FORMAT
-                file.attrs["fingerprint"] = json.dumps(
-                    self.fingerprint, sort_keys=True
-                )
+                file.attrs["fingerprint"] = json.dumps(self.fingerprint, sort_keys=True)
                 for name, batches in self._blocks.items():
                     if batches:
                         _write_batches(file.create_group(name), batches)

@@ -92,9 +92,7 @@ def test_a_start_killed_at_any_file_is_begun_again(masm_command, tmp_path, made_
     assert number > 3
 
 
-def test_files_of_an_earlier_version_are_taken_once_and_get_digests(
-    made_up, as_of_old
-):
+def test_files_of_an_earlier_version_are_taken_once_and_get_digests(made_up, as_of_old):
     as_of_old(made_up)
     assert not is_bound(open_run(made_up).folder)
     start(open_run(made_up))
