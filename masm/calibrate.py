@@ -54,6 +54,7 @@ def calibrate(
     samples_per_call: int | None = None,
     timeout: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    inputs: Mapping[str, str] | None = None,
     n_predictive: int = 32,
     **options: Any,
 ) -> Result:
@@ -119,6 +120,9 @@ def calibrate(
         File in which finished model runs are kept after every batch. If it stands
         there already, the calibration goes on from it, to the same answer. A file
         of another calibration is refused.
+    inputs : mapping of str to str, optional
+        Digests of what the model itself reads, by name, such as its forcing. They
+        stand in checkpoint and result, and a checkpoint made with others is refused.
     n_predictive : int
         Model runs at posterior draws for the posterior predictive, where the method
         has made none.
@@ -159,11 +163,19 @@ def calibrate(
         fingerprint = _fingerprint(
             priors, likelihood, steps, chosen.name, seed, options, n_predictive
         )
-        record = Checkpoint(checkpoint, fingerprint)
+        record = Checkpoint(checkpoint, fingerprint, inputs)
     with contextlib.ExitStack() as stack:
         if timeout is not None:
             model, map = stack.enter_context(limited(model, map, timeout))
-        runs = _ModelRuns(model, streams, likelihood, map, samples_per_call, record)
+        runs = _ModelRuns(
+            model,
+            streams,
+            likelihood,
+            map,
+            samples_per_call,
+            record,
+            inputs or {},
+        )
         return _run_steps(
             chosen, steps, priors, runs, seed=seed, options=options, n=n_predictive
         )
@@ -179,6 +191,7 @@ class _ModelRuns:
     map: Map | None
     samples_per_call: int | None
     record: Checkpoint | None
+    inputs: Mapping[str, str]
 
     def problem(
         self, priors: Priors, names: Sequence[str], active: Sequence[str], label: str
@@ -255,6 +268,7 @@ def _run_steps(
                 f"{' '.join(s.streams)}: {' '.join(s.parameters)}" for s in steps
             ),
             "caution": caution([s.parameters for s in steps]),
+            **{f"input_{name}": digest for name, digest in runs.inputs.items()},
         },
     )
 

@@ -5,17 +5,23 @@ Nothing heavy is imported here, so that ``masm --help`` answers at once.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+# isort: off
+from jobs.isolation import isolate
 
-import typer
+isolate()  # before any module that the working directory may have too
 
-from jobs.cli.cube import region_app
-from jobs.cli.guard import guarded
-from jobs.cli.init import Template
-from jobs.console import show
-from jobs.executors.requeue import requeued_before_walltime
+# isort: on
+from enum import StrEnum  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Annotated  # noqa: E402
+
+import typer  # noqa: E402
+
+from jobs.cli.cube import region_app  # noqa: E402
+from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
+from jobs.cli.init import Template  # noqa: E402
+from jobs.console import show  # noqa: E402
+from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -335,4 +341,6 @@ def run_all(
 
 def main() -> None:
     """Entry point of the ``masm`` command."""
-    app(prog_name="masm")
+    safe_output()
+    with left_to_stop():
+        app(prog_name="masm")

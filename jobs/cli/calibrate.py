@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from jobs.console import logged, progress, show
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.executors import slurm
 from jobs.exit_codes import Exit
+from jobs.files import is_file, is_folder, put_aside, read_json, stands
+from jobs.inputs.digests import changed_inputs
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder
 from jobs.run.pixel import Pixel
@@ -30,6 +31,7 @@ from jobs.stages.calibrate_pixels import (
     refuse_overwriting,
 )
 
+_CHANGED = "inputs_changed"
 _WATCH_SECONDS = 5
 _N_SHOWN = 3  # pixels with tables and figures, where there are many
 
@@ -69,9 +71,12 @@ def retry_run(
     run = open_run(path)
     chosen = []
     for pixel in choose(run.pixels, ids):
-        state = state_of(run.folder.pixel(pixel.id))
+        folder = run.folder.pixel(pixel.id)
+        state = state_of(folder)
         failed = state.state in ("failed", "skipped")
-        if failed and reason in (None, state.reason):
+        if (failed and reason in (None, state.reason)) or (
+            reason == _CHANGED and changed_inputs(run, pixel, read_summary(folder))
+        ):
             chosen.append(pixel)
     if not chosen:
         show("no such failed pixels")
@@ -80,8 +85,18 @@ def retry_run(
     with alone(path, "calibrating", shared=True):
         start(run)
         for pixel in chosen:
-            run.folder.pixel(pixel.id).failure.unlink(missing_ok=True)
+            _forget(run.folder.pixel(pixel.id))
         return _calibrate_or_submit(run, chosen, executor)
+
+
+def _forget(folder: PixelFolder) -> None:
+    """Forget a failure; where inputs changed, also what came of the former ones."""
+    if state_of(folder).reason == _CHANGED:
+        folder.checkpoint.unlink(missing_ok=True)
+    elif is_file(folder.posterior):  # finished on other inputs
+        show(f"what came of the former inputs is now {put_aside(folder.posterior)}")
+    if is_file(folder.failure):
+        folder.failure.unlink(missing_ok=True)
 
 
 def replay_pixel(path: Path, pixel_id: int) -> Exit:
@@ -90,13 +105,16 @@ def replay_pixel(path: Path, pixel_id: int) -> Exit:
     (pixel,) = choose(run.pixels, [pixel_id])
     start(run)
     beside = PixelFolder(run.folder.pixel(pixel_id).path / "replay")
+    if stands(beside.path) and not is_folder(beside.path):
+        put_aside(beside.path)
     for old in (beside.posterior, beside.failure, beside.checkpoint):
-        old.unlink(missing_ok=True)
+        if is_file(old):
+            old.unlink(missing_ok=True)
     with logged(path, "replay", to_screen=True), threadpool_limits(limits=1):
         state = calibrate_pixel(run, pixel, folder=beside)
     show(f"pixel {pixel_id}: {state.state} {state.reason}\nresult in {beside.path}")
     if beside.failure.exists():
-        show(json.loads(beside.failure.read_text(encoding="utf-8"))["detail"])
+        show(str(read_json(beside.failure)["detail"]))
         return Exit.SOME_FAILED
     before = read_summary(run.folder.pixel(pixel_id))
     if before:

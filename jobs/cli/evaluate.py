@@ -14,7 +14,7 @@ from jobs.inputs.pixel_data import known_truth, synthetic_parts
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_state import FINISHED, state_of
 from jobs.run.pixel_summary import posterior_means, read_summary
-from jobs.run.pixels import choose
+from jobs.run.pixels import choose, figure_names
 from jobs.run.run import Run, open_run, start
 from jobs.stages.evaluate import evaluate_pixel, median_scores, simulate_pixel
 
@@ -48,6 +48,7 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
             kept = comparison if position < _N_SHOWN or ids else None
             found.append((pixel, kept, scores))
             on_pixels(1)
+    names = figure_names(run.pixels)
     every = [scores for _, _, scores in found]
     rows = model_of(run.config).parameters
     for pixel, shown_comparison, scores in found:
@@ -57,12 +58,12 @@ def evaluate_run(path: Path, ids: Sequence[int]) -> None:
         if parts := synthetic_parts(run):
             label += f", {parts}"
         figures = run.folder.figures
-        draw_fit(shown_comparison, figures / f"fit_{pixel.slug}.png", title=label)
+        draw_fit(shown_comparison, figures / f"fit_{names[pixel.id]}.png", title=label)
         result = masm.open_result(run.folder.pixel(pixel.id).posterior)
         truth = known_truth(run, pixel) or None
         draw_posterior(
             result.posterior,
-            figures / f"posterior_{pixel.slug}.png",
+            figures / f"posterior_{names[pixel.id]}.png",
             title=label,
             meanings={name: row.description for name, row in rows.items()},
             truth=truth,

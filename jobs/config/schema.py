@@ -130,6 +130,42 @@ class Model(Section):
     )
 
 
+_SBATCH_OPTIONS = (
+    "begin",
+    "cluster-constraint",
+    "clusters",
+    "comment",
+    "constraint",
+    "contiguous",
+    "cores-per-socket",
+    "cpu-freq",
+    "deadline",
+    "exclude",
+    "exclusive",
+    "gpus",
+    "gres",
+    "hint",
+    "licenses",
+    "mail-type",
+    "mail-user",
+    "mincpus",
+    "nice",
+    "nodelist",
+    "nodes",
+    "prefer",
+    "priority",
+    "qos",
+    "reservation",
+    "sockets-per-node",
+    "switches",
+    "threads-per-core",
+    "tmp",
+    "wckey",
+)
+"""What may be asked of Slurm beside what masm asks: where and when a task runs, and
+nothing of what it runs, in which environment, and to which files it writes."""
+
+
 class Slurm(Section):
     """What to ask of Slurm for each task of an array."""
 
@@ -157,8 +193,14 @@ class Slurm(Section):
     @field_validator("extra")
     @classmethod
     def _are_options(cls, value: list[str]) -> list[str]:
-        if any(not re.fullmatch(r"--?\w[^\n]*", line) for line in value):
-            raise ValueError("wanted: options of sbatch, such as --qos=long")
+        for line in value:
+            name, _, given = line.removeprefix("--").partition("=")
+            known = line.startswith("--") and name in _SBATCH_OPTIONS
+            if not known or not re.fullmatch(r"[\w.,:%@+*/\[\]&|=-]*", given, re.ASCII):
+                raise ValueError(
+                    "wanted: options of sbatch such as --qos=long, of these: "
+                    + ", ".join(_SBATCH_OPTIONS)
+                )
         return value
 
 

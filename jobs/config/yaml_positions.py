@@ -18,10 +18,13 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
+from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem
+from jobs.files import read_text
 
 _MAX_VALUES = 100_000  # aliases followed; more than any list of pixels needs
 _MAX_DEPTH = 30
+_MAX_BYTES = 4 * 2**20
 _DIGITS = 300  # of a whole number, as many as the largest float has
 
 
@@ -138,7 +141,7 @@ def read_document(path: Path) -> Document:
         If there is no such file, or it is not YAML, or a key appears twice.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, _MAX_BYTES, follow=path.name == "config.yaml")
     except FileNotFoundError:
         raise ConfigError(
             Problem(
@@ -148,7 +151,9 @@ def read_document(path: Path) -> Document:
                 hint=f"Start one with: masm init {path.parent} --template demo",
             )
         ) from None
-    except (OSError, UnicodeDecodeError) as exc:
+    except (OSError, ValueError) as exc:
+        if system_fault(exc):
+            raise
         raise ConfigError(Problem(str(path), "cannot be read", str(exc))) from exc
     try:
         tree = YAML(typ="rt").load(text)

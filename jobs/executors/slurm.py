@@ -128,7 +128,8 @@ def script(
         options.append(f"--partition={s.partition}")
     if s.account:
         options.append(f"--account={s.account}")
-    options += s.extra
+    # Before our own: of an option given twice the last one counts.
+    options[:0] = s.extra
     tasks = shlex.quote(str(folder / "tasks.json"))
     # exec: the signal before walltime goes to the program and not to a shell. Until
     # the program can take it, it shall not kill.
@@ -138,7 +139,8 @@ def script(
             *(f"#SBATCH {option}" for option in options),
             "trap '' USR1",
             "export OMP_NUM_THREADS=1",
-            f"exec {shlex.quote(sys.executable)} -m jobs {shlex.join(verb)} "
+            "export PYTHONSAFEPATH=1",
+            f"exec {shlex.quote(sys.executable)} -P -m jobs {shlex.join(verb)} "
             f"{shlex.quote(str(run))} \\",
             f"    --tasks {tasks} --task $(({offset} + SLURM_ARRAY_TASK_ID))",
             "",

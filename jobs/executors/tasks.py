@@ -8,6 +8,7 @@ so a broken-off stage goes on where it stopped, and a unit done twice does no ha
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from jobs.config.process_model import model_of
 from jobs.console import progress, show
 from jobs.errors import ConfigError, Problem
 from jobs.executors import slurm
+from jobs.executors.children import capped, end_with, safe_children
 from jobs.executors.requeue import requeued_before_walltime
 from jobs.run.run import Run
 
@@ -99,13 +101,16 @@ def _local(run: Run, work: Work, left: Sequence[int]) -> Generator[int]:
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     model_of(run.config).warm_up()
-    path, n_workers = run.folder.path, run.config.execution.workers
+    safe_children()
+    path = run.folder.path
+    n_workers = capped(run.config.execution.workers, len(left))
     with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
         pool = Parallel(
             return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
         )
+        one = delayed(_one_as_worker)
         try:
-            with closing(pool(delayed(_one)(path, work, i) for i in left)) as done:
+            with closing(pool(one(os.getpid(), path, work, i) for i in left)) as done:
                 yield from done
         except TerminatedWorkerError as exc:
             raise ConfigError(
@@ -116,6 +121,12 @@ def _local(run: Run, work: Work, left: Sequence[int]) -> Generator[int]:
                     "with fewer execution.workers.",
                 )
             ) from exc
+
+
+def _one_as_worker(parent: int, path: Path, work: Work, number: int) -> int:
+    if os.getpid() != parent:  # a single worker is the parent itself
+        end_with(parent)
+    return _one(path, work, number)
 
 
 def _one(path: Path, work: Work, number: int) -> int:

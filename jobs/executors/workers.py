@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 
 from jobs.errors import ConfigError, Problem
 from jobs.executors.base import Calibrate, Finished, OnRuns
+from jobs.executors.children import capped, end_with, safe_children
+from jobs.run.folder import RunFolder
 from jobs.run.pixel_state import PixelState, is_abandoned, state_of, write_failure
-from jobs.run.run import open_run
 
 logger = logging.getLogger(__name__)
 
 _AT_LEAST_ONE_WORKER = 2  # with one, joblib would use this very process
 _KILLS_IN_VAIN = 3  # without a pixel begun or finished, after which we give up
-_WATCH_SECONDS = 1.0
 
 
 def run_serial(
@@ -52,6 +49,8 @@ def run_local(
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     left, in_vain = list(ids), 0
+    n_workers = capped(n_workers, len(left))
+    safe_children()
     alone: list[int] = []
     for pixel_id in _abandoned(path, left):  # by a run that was killed itself
         _forget_claim(path, pixel_id)
@@ -102,13 +101,13 @@ def _calibrate_as_worker(
     parent: int, path: Path, pixel_id: int, calibrate: Calibrate
 ) -> tuple[int, PixelState]:
     if os.getpid() != parent:  # a single worker is the parent itself
-        _end_with(parent)
+        end_with(parent)
     return calibrate(path, pixel_id, None)
 
 
 def _finished_unheard(path: Path, ids: Iterable[int]) -> Finished:
     """Yield pixels that were finished when the news was lost with their worker."""
-    folder = open_run(path).folder
+    folder = RunFolder(path)
     for pixel_id in sorted(ids):
         state = state_of(folder.pixel(pixel_id))
         if state.state not in ("waiting", "running"):
@@ -117,17 +116,17 @@ def _finished_unheard(path: Path, ids: Iterable[int]) -> Finished:
 
 def _abandoned(path: Path, ids: Iterable[int]) -> list[int]:
     """Return the pixels that processes which are no more were at."""
-    folder = open_run(path).folder
+    folder = RunFolder(path)
     return [i for i in sorted(ids) if is_abandoned(folder.pixel(i).claim)]
 
 
 def _forget_claim(path: Path, pixel_id: int) -> None:
-    open_run(path).folder.pixel(pixel_id).claim.unlink(missing_ok=True)
+    RunFolder(path).pixel(pixel_id).claim.unlink(missing_ok=True)
 
 
 def _fail(path: Path, pixel_id: int) -> PixelState:
     message = "the pixel's worker was killed twice, the second time alone"
-    failure = open_run(path).folder.pixel(pixel_id).failure
+    failure = RunFolder(path).pixel(pixel_id).failure
     write_failure(failure, "out_of_memory", message)
     return PixelState("failed", "out_of_memory")
 
@@ -150,19 +149,3 @@ def _killed_too_often(path: Path) -> ConfigError:
             f"finished is kept: masm calibrate {path} --resume",
         )
     )
-
-
-@cache
-def _end_with(parent: int) -> None:
-    """End this worker when its parent ends, however that ends.
-
-    A parent that is killed cannot tell its workers, and they would go on unheard, at
-    the side of those of the run that is resumed.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_WATCH_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

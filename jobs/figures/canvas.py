@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jobs.errors import ConfigError, Problem
 from jobs.files import replacing
+from jobs.spreadsheets import safe_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +54,7 @@ def new_figure(
     width : float
         Of the whole figure, inches.
     """
+    use_own_settings()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -59,6 +62,33 @@ def new_figure(
     figure = Figure(figsize=size, layout="constrained", dpi=120)
     FigureCanvasAgg(figure)
     return figure, figure.subplots(n_rows, n_columns, squeeze=False)
+
+
+def use_own_settings() -> None:
+    """Draw with matplotlib's own settings, whatever lies in the working directory.
+
+    A ``matplotlibrc`` there is read when matplotlib is imported, and could have every
+    text set by LaTeX.
+
+    Raises
+    ------
+    ConfigError
+        If matplotlib cannot even be imported with it.
+    """
+    try:
+        import matplotlib
+    except Exception as exc:
+        raise ConfigError(
+            Problem(
+                "matplotlibrc",
+                "matplotlib does not start with its settings",
+                found=f"{type(exc).__name__}: {exc}"[:200],
+                wanted="a matplotlibrc that it can read, or none",
+                hint="It is looked for in the working directory, at $MATPLOTLIBRC and "
+                "in ~/.config/matplotlib. Go to another folder, or take it away.",
+            )
+        ) from exc
+    matplotlib.rcdefaults()
 
 
 def put_title(figure: Figure, title: str) -> None:
@@ -77,7 +107,7 @@ def save_figure(figure: Figure, target: Path, table: pd.DataFrame) -> None:
     with replacing(target) as aside:
         figure.savefig(aside)
     with replacing(target.with_suffix(".csv")) as aside:
-        table.to_csv(aside, index=False, float_format="%.6g")
+        safe_texts(table).to_csv(aside, index=False, float_format="%.6g")
 
 
 def total_scale(largest: float) -> tuple[float, str]:

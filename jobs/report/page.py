@@ -15,6 +15,7 @@ from jobs.report.mapping import map_payload
 from jobs.report.pictures import drawings_of
 from jobs.report.results import Results
 from jobs.report.sections import sections
+from jobs.spreadsheets import safe_texts
 from jobs.stages.collect import collect
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _write_tables(results: Results) -> None:
     for name, table in tables.items():
         if len(table):
             with replacing(folder / f"{name}.csv") as aside:
-                table.to_csv(aside, index=False, float_format="%.6g")
+                safe_texts(table).to_csv(aside, index=False, float_format="%.6g")
 
 
 def _version() -> str:

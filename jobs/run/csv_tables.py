@@ -6,7 +6,9 @@ import csv
 import io
 from pathlib import Path
 
+from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem
+from jobs.files import TEXT_LIMIT, read_bytes
 
 Row = dict[str, str | None]
 """Cells of a CSV file by column; None where a short row has none."""
@@ -30,12 +32,14 @@ def read_rows(path: Path, what: str) -> tuple[list[str], list[tuple[int, Row]]]:
         If there is no such file, or it is no text, or no CSV.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_bytes(path, TEXT_LIMIT, follow=True).decode("utf-8-sig")
         reader = csv.DictReader(io.StringIO(text), strict=True)
         header = [name.strip() for name in reader.fieldnames or []]
         reader.fieldnames = header
         rows = [(reader.line_num, row) for row in reader]
     except (OSError, ValueError, csv.Error) as exc:
+        if system_fault(exc):
+            raise
         raise ConfigError(
             Problem(str(path), f"{what} cannot be read", str(exc))
         ) from exc

@@ -10,9 +10,12 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from jobs.files import TEXT_LIMIT, OddFile, read_bytes
 
 
 class Ledger:
@@ -25,16 +28,24 @@ class Ledger:
         """Append one event; the line is whole or absent."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "event": event, **facts}) + "\n"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab", buffering=0) as opened:
-            opened.write(line.encode())
+        # A run folder that was moved away is not begun anew for the sake of history.
+        with suppress(FileNotFoundError):
+            self._path.parent.mkdir(exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+            handle = os.open(self._path, flags | os.O_NONBLOCK, 0o644)
+            with open(handle, "ab", buffering=0) as opened:
+                opened.write(line.encode())
 
 
 def read_ledger(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield all events of all writers; a line cut short by a crash is passed over."""
     for path in sorted(folder.glob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            text = read_bytes(path, TEXT_LIMIT).decode("utf-8", "replace")
+        except (FileNotFoundError, OddFile):
+            continue
+        for line in text.splitlines():
             try:
                 yield json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 continue

@@ -3,10 +3,68 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import ConfigError, Problem
+
+_OURS = (
+    "pixels",
+    "logs",
+    "ledger",
+    "evaluation",
+    "figures",
+    "simulations",
+    "posteriors.zarr",
+    "report",
+    "upscaling",
+    "maps",
+    "slurm",
+    "screening",
+    "config.lock.yaml",
+    "run.json",
+    "pixels.csv",
+    "report.html",
+)
+"""What a run writes at the top of its folder; its locks are looked at when opened."""
+
+
+def _links_in(run: Path) -> Iterator[Path]:
+    """Yield links among what a run writes, but for files of single pixels."""
+    for name in _OURS:
+        path = run / name
+        if path.is_symlink():
+            yield path
+        elif name == "pixels":
+            yield from _links(path, depth=1)
+        elif path.is_dir():
+            yield from (one for one in _links(path) if not _is_of_a_pixel(one, run))
+
+
+def _links(folder: Path, depth: int = 30) -> Iterator[Path]:
+    """Yield links below a folder, which are not followed."""
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_symlink():
+            yield Path(entry.path)
+        elif depth > 1 and entry.is_dir(follow_symlinks=False):
+            yield from _links(Path(entry.path), depth - 1)
+
+
+def _is_of_a_pixel(path: Path, run: Path) -> bool:
+    """Tell whether a name is that of one pixel's file, which is looked at when read."""
+    return bool(_PIXEL_FILE.fullmatch(path.relative_to(run).as_posix()))
+
+
+_PIXEL_FILE = re.compile(
+    r"evaluation/(scores|comparison)_\d{5,8}\.csv"
+    r"|simulations/(default|calibrated|observed)/\d{5,8}\.nc"
+)
 
 
 @dataclass(frozen=True)
@@ -113,6 +171,31 @@ class RunFolder:
     def report(self) -> Path:
         """The page that shows all of it."""
         return self.path / "report.html"
+
+    def refuse_links(self) -> None:
+        """Refuse a run folder whose own folders or files are links to elsewhere.
+
+        What is read, written and swept here would be read, written and swept there.
+        Inputs may be links, and one pixel's files are looked at one by one.
+
+        Raises
+        ------
+        ConfigError
+            Naming each link.
+        """
+        found = sorted(_links_in(self.path))
+        if found:
+            raise ConfigError(
+                Problem(
+                    str(path),
+                    "a link where the run keeps its own files",
+                    found=f"a link to {os.readlink(path)}"[:200],
+                    wanted="a folder or a file of the run",
+                    hint="Look where it leads, then take it away; to keep a run on "
+                    "another disk, move or link the whole run folder.",
+                )
+                for path in found[:5]
+            )
 
     def require_writable(self) -> None:
         """Refuse a folder that results could not be written to."""

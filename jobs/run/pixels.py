@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -13,6 +14,7 @@ from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import write_text
 from jobs.run.csv_tables import Row, read_rows
 from jobs.run.pixel import Pixel
+from jobs.spreadsheets import quoted, unquoted
 
 _RANGES = {
     "latitude": (-90.0, 90.0),
@@ -55,7 +57,7 @@ def read_pixels(path: Path) -> list[Pixel]:
             continue
         cells = {name: (row[name] or "").strip() for name in wanted}
         numbers = (float(cells[name]) for name in _RANGES)
-        pixel = Pixel(int(cells["id"]), cells["name"], *numbers)
+        pixel = Pixel(int(cells["id"]), unquoted(cells["name"]), *numbers)
         if pixel.id in lines:
             wanted_id = f"an id of its own (line {lines[pixel.id]} has it)"
             problems.append(Problem(where, "id", str(pixel.id), wanted_id))
@@ -74,8 +76,29 @@ def write_pixels(pixels: Sequence[Pixel], path: Path) -> None:
     names = [field.name for field in fields(Pixel)]
     writer = csv.DictWriter(stream, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(pixel) for pixel in pixels)
+    writer.writerows({**asdict(pixel), "name": quoted(pixel.name)} for pixel in pixels)
     write_text(path, stream.getvalue())
+
+
+def figure_names(pixels: Sequence[Pixel]) -> dict[int, str]:
+    """Return the part of a file name that stands for each pixel, each its own.
+
+    Examples
+    --------
+    >>> one = Pixel(0, "Oak hill", 42.0, -72.0, 3.0, 60.0, 10.0)
+    >>> figure_names([one, Pixel(1, "oak-hill", 42.0, -72.0, 3.0, 60.0, 10.0)])
+    {0: 'oak_hill_0', 1: 'oak_hill_1'}
+    """
+    slugs = Counter(pixel.slug for pixel in pixels)
+    names = {
+        pixel.id: pixel.slug if slugs[pixel.slug] == 1 else f"{pixel.slug}_{pixel.id}"
+        for pixel in pixels
+    }
+    taken = Counter(names.values())
+    return {
+        pixel_id: name if taken[name] == 1 else f"{name}_pixel{pixel_id}"
+        for pixel_id, name in names.items()
+    }
 
 
 def choose(pixels: Sequence[Pixel], ids: Sequence[int]) -> list[Pixel]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import ConfigError, Problem
-from jobs.files import sha256, write_text
+from jobs.files import read_json, sha256, write_text
 
 _PACKAGES = ("masm", "numpy", "scipy", "numba", "xarray", "pandas", "arviz", "h5netcdf")
 
@@ -61,10 +62,47 @@ def write_record(path: Path, facts: dict[str, Any]) -> None:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read ``run.json``; empty if the run has not started."""
-    if not path.is_file():
+    """Read ``run.json``; empty if the run has not started.
+
+    Raises
+    ------
+    ConfigError
+        If it is no record of a run: cut short, or of another kind.
+    """
+    try:
+        facts = read_json(path)
+    except FileNotFoundError:
         return {}
-    return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as exc:
+        raise _no_record(path, str(exc)) from exc
+    if not isinstance(facts, dict) or not _is_digests(facts.get("inputs")):
+        raise _no_record(path, "no table of inputs with their SHA-256")
+    were_set = facts.get("keys_set", [])
+    if not isinstance(were_set, list) or not all(isinstance(k, str) for k in were_set):
+        raise _no_record(path, "keys_set is no list of keys")
+    if not isinstance(facts.get("versions", {}), dict):
+        raise _no_record(path, "versions is no table")
+    return facts
+
+
+def _is_digests(table: Any) -> bool:
+    return isinstance(table, dict) and all(
+        isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value)
+        for value in table.values()
+    )
+
+
+def _no_record(path: Path, found: str) -> ConfigError:
+    return ConfigError(
+        Problem(
+            str(path),
+            "the record of this run cannot be read",
+            found="".join(c if c.isprintable() else "?" for c in found)[:120],
+            wanted="run.json as masm wrote it",
+            hint="Put it back from where this folder was copied, or start a new run "
+            "folder: what was computed rests on it.",
+        )
+    )
 
 
 def _versions() -> dict[str, str]:

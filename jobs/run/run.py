@@ -10,11 +10,13 @@ from jobs.config.lock import apply_lock, check_inputs, keys_set, refuse_lost, wr
 from jobs.config.reader import read_config
 from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document
+from jobs.run.file_lock import alone
 from jobs.run.folder import RunFolder
 from jobs.run.pixel import Pixel
 from jobs.run.pixels import read_pixels, write_pixels
-from jobs.run.provenance import checksums, read_record, record, write_record
+from jobs.run.provenance import checksums, read_record, record
 from jobs.run.sources import PixelSource, source_of
+from jobs.run.start_files import bind, check_start_files, is_bound
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,15 @@ class Run:
         What the user wrote.
     lost : list of str
         Locked keys that this version of the software cannot use.
+    started : bool
+        Whether it had started when it was opened.
     """
 
     folder: RunFolder
     config: Config
     document: Document
     lost: list[str] = field(default_factory=list)
+    started: bool = False
 
     @cached_property
     def source(self) -> PixelSource:
@@ -50,8 +55,7 @@ class Run:
         Of a started region run as it wrote them down: status and results need no
         cube, which may lie on another machine.
         """
-        started = self.folder.lock.exists() and self.folder.pixel_table.exists()
-        if self.source.is_region and started:
+        if self.source.is_region and self.started:
             return read_pixels(self.folder.pixel_table)
         return self.source.pixels()
 
@@ -82,12 +86,13 @@ def open_run(path: Path) -> Run:
 
     folder = RunFolder(path)
     config, document = read_config(folder.config)
-    if not folder.lock.exists():
+    folder.refuse_links()
+    if not check_start_files(folder):
         check_meaning(config, document)
         return Run(folder, with_defaults(config), document)
     were_set = read_record(folder.record).get("keys_set", ())
     config, lost = apply_lock(config, document, folder.lock, were_set)
-    return Run(folder, config, document, lost)
+    return Run(folder, config, document, lost, started=True)
 
 
 def start(run: Run) -> None:
@@ -101,18 +106,27 @@ def start(run: Run) -> None:
     """
     folder = run.folder
     folder.require_writable()
-    inputs = dict(run.inputs)
-    recorded = read_record(folder.record)
-    if recorded:
-        version = recorded.get("versions", {}).get("masm", "of its start")
+    with alone(folder.path, "starting", wait=True):
+        if not check_start_files(folder):
+            _start_first(run)
+            return
+        facts = read_record(folder.record)
+        inputs = dict(run.inputs)
+        version = str(facts.get("versions", {}).get("masm", "of its start"))
         refuse_lost(run.lost, folder.lock, version)
-        if folder.pixel_table.name in recorded["inputs"]:
+        if folder.pixel_table.name in facts["inputs"]:
             inputs[folder.pixel_table.name] = folder.pixel_table
-        check_inputs(recorded["inputs"], checksums(inputs))
-        return
+        check_inputs(facts["inputs"], checksums(inputs))
+        if not is_bound(folder):
+            bind(folder, facts)
+
+
+def _start_first(run: Run) -> None:
+    """Write table, lock and record, each whole; with the record the run has started."""
+    folder, inputs = run.folder, dict(run.inputs)
     write_pixels(run.pixels, folder.pixel_table)
     write_lock(run.config, folder.lock)
     if run.source.is_region:
         inputs[folder.pixel_table.name] = folder.pixel_table  # read from now on
     facts = record(run.config.seed, checksums(inputs))
-    write_record(folder.record, {**facts, "keys_set": keys_set(run.document)})
+    bind(folder, {**facts, "keys_set": keys_set(run.document)})

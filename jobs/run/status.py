@@ -26,6 +26,8 @@ class Status:
         How many failed or skipped pixels for each reason.
     suspect : dict
         How many suspect pixels for each reason.
+    damaged : dict
+        How many pixels have files that are not what was written, by what is wrong.
     median_minutes, slow_minutes : float or None
         Minutes a finished pixel took: median and 90th percentile.
     minutes_left : float or None
@@ -36,6 +38,7 @@ class Status:
     states: dict[State, int]
     reasons: dict[str, int] = field(default_factory=dict)
     suspect: dict[str, int] = field(default_factory=dict)
+    damaged: dict[str, int] = field(default_factory=dict)
     median_minutes: float | None = None
     slow_minutes: float | None = None
     minutes_left: float | None = None
@@ -61,6 +64,7 @@ def status_of(folder: RunFolder, pixels: list[Pixel]) -> Status:
         {state: counts[state] for state in STATES},
         _reasons(found, "failed") | _reasons(found, "skipped"),
         _reasons(found, "suspect"),
+        dict(Counter(state.damage for state in found if state.damage).most_common()),
         median,
         slow,
         left,
@@ -77,6 +81,9 @@ def lines(status: Status, run: Path) -> Iterator[str]:
         if reasons:
             listed = "   ".join(f"{reason} {n}" for reason, n in reasons.items())
             yield f"  {title}: {listed}"
+    if status.damaged:
+        listed = "   ".join(f"{what} {n}" for what, n in status.damaged.items())
+        yield f"  damaged: {listed}"
     if status.reasons:
         first = next(iter(status.reasons))
         yield f"  try again: masm retry {run} --reason {first}"

@@ -12,21 +12,33 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
-from jobs.disk_errors import full_disk, is_refused_in
-from jobs.errors import OutOfTime
+from jobs.disk_errors import full_disk, is_refused_in, system_fault
+from jobs.errors import OutOfTime, Stopped, SystemFault
 from jobs.executors.base import OnRuns
-from jobs.files import put_aside, sweep, write_text
+from jobs.files import (
+    is_file,
+    is_folder,
+    kind_of,
+    make_folder,
+    put_aside,
+    read_text,
+    stands,
+    sweep,
+    write_text,
+)
+from jobs.inputs.digests import input_digests
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
@@ -53,6 +65,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _N_CHAINS = 4  # that keep_draws is meant for
+_INPUT = "input_"  # how a result calls the digests of its inputs
 _N_LANES = 16  # parameter sets in a call of the model in a process of its own
 
 
@@ -79,23 +92,32 @@ def calibrate_pixel(
         Where to write, in place of the pixel's own folder.
     """
     folder = folder or run.folder.pixel(pixel.id)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    _put_odd_aside(folder)
+    make_folder(folder.path)
     if not is_claimed(folder.claim):
         sweep(folder.path, keep=is_being_claimed)
     ledger = Ledger(run.folder.ledger)
     ledger.write("started", pixel=pixel.id)
     started = time.monotonic()
-    with _claimed(folder.claim):
+    with _claimed(folder.claim) as claim:
+
+        def watched(n: int) -> None:
+            claim.require_held()  # before the runs are written down
+            if on_runs is not None:
+                on_runs(n)
+
         try:
             with _time_limit(run.config.execution.pixel_minutes):
-                result = _calibrate_whole(run, pixel, folder.checkpoint, on_runs)
+                result = _calibrate_whole(run, pixel, folder.checkpoint, watched)
+            claim.require_held()
         except KeyboardInterrupt as stop:
             ledger.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
             raise
         except (Exception, OutOfTime) as exc:
-            _stop_if_disk_is_full(exc, folder.path)
+            claim.require_held()
             if is_refused_in(exc, folder.path):
                 raise  # the pixel is not to blame
+            _stop_for_the_system(exc, folder.path)
             reason = _reason(exc)
             logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
             write_failure(folder.failure, reason, str(exc), traceback.format_exc())
@@ -108,13 +130,30 @@ def calibrate_pixel(
             write_text(folder.summary, json.dumps(summary, indent=1) + "\n")
             thinned.to_netcdf(folder.posterior)  # written aside, then put in place
         except Exception as exc:
-            _stop_if_disk_is_full(exc, folder.path)
+            if not is_refused_in(exc, folder.path):
+                _stop_for_the_system(exc, folder.path)
             raise
         folder.failure.unlink(missing_ok=True)
         folder.checkpoint.unlink(missing_ok=True)
     ledger.write(result.status, pixel=pixel.id, minutes=round(minutes, 2))
     state: State = "suspect" if result.status == "suspect" else "done"
     return PixelState(state, str(summary["reason"]), minutes)
+
+
+def _put_odd_aside(folder: PixelFolder) -> None:
+    """Move out of the way what stands at our names and is not what we write there."""
+    if stands(folder.path) and not is_folder(folder.path):
+        logger.warning("%s is not ours: now %s", folder.path, put_aside(folder.path))
+    for path in (
+        folder.posterior,
+        folder.summary,
+        folder.checkpoint,
+        folder.failure,
+        folder.claim,
+    ):
+        if stands(path) and not is_file(path):
+            kind = kind_of(path)
+            logger.warning("%s was %s: now %s", path, kind, put_aside(path))
 
 
 def priors_of(config: Config) -> masm.Priors:
@@ -141,6 +180,13 @@ def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
         "surrogate_rmse": float(result.surrogate_rmse),
         "parameters": _rows(result.summary()),
     }
+    inputs = {
+        str(name).removeprefix(_INPUT): str(digest)
+        for name, digest in result.attrs.items()
+        if str(name).startswith(_INPUT)
+    }
+    if inputs:
+        summary["inputs"] = inputs
     errors = result.summary_of_errors()
     return summary if errors.empty else {**summary, "error_scale": _rows(errors)}
 
@@ -197,7 +243,11 @@ def _calibrate(
     config = run.config
     try:
         forcing = forcing_of(run, pixel)
+    except MemoryError as exc:
+        raise SystemFault("too little memory to read the forcing") from exc
     except ValueError as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
         raise _PixelError("no_forcing", str(exc)) from exc
     try:
         observations = observations_of(run, pixel, forcing)
@@ -207,6 +257,8 @@ def _calibrate(
             stream.aggregate()  # refuses a variance of zero, too few values
             require_same_units(stream, units[stream.name])
     except ValueError as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
         raise _PixelError("no_observations", str(exc)) from exc
     model = calibration_model(config, forcing)
 
@@ -217,6 +269,7 @@ def _calibrate(
             observations=streams,
             priors=priors_of(config),
             seed=[config.seed, pixel.id],
+            inputs=input_digests(run, pixel, forcing, observations),
             blocks=[masm.Block(b.streams, b.parameters) for b in chosen.blocks],
             proposals=chosen.proposals,
             method=chosen.method,
@@ -282,10 +335,17 @@ def _reason(exc: BaseException) -> Reason:
     return "bug"
 
 
-def _stop_if_disk_is_full(exc: BaseException, folder: Path) -> None:
-    """Turn a failed write into a stop: the pixel is not to blame, nor any other."""
+def _stop_for_the_system(exc: BaseException, folder: Path) -> None:
+    """Turn what the system could not do into a stop: no pixel is to blame.
+
+    Too little memory is told as the pixel's where it came of computing: another try
+    would end the same way.
+    """
     if full := full_disk(exc, folder):
         raise full from exc
+    computing = isinstance(exc, MemoryError | OutOfTime)
+    if not computing and (fault := system_fault(exc)):
+        raise fault from exc
 
 
 @contextmanager
@@ -307,31 +367,73 @@ def _time_limit(minutes: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """That this process works on a pixel, as long as nobody else says so.
+
+    Attributes
+    ----------
+    path : Path
+        Of the claim.
+    text : str
+        What this process wrote there; no other writes the same.
+    """
+
+    path: Path
+    text: str
+
+    def is_held(self) -> bool:
+        """Tell whether the claim stands as it was written."""
+        try:
+            return read_text(self.path) == self.text
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+
+    def require_held(self) -> None:
+        """Stop without a mark if the pixel is another's now, or the run was moved.
+
+        Raises
+        ------
+        Stopped
+            After a machine slept, or its network disk was away, for so long that
+            another process took the pixel over.
+        """
+        if not self.is_held():
+            moved = not self.path.parent.is_dir()
+            raise Stopped(
+                "a run folder that is no longer where it was"
+                if moved
+                else "another process that has taken the pixel over"
+            )
+
+
 @contextmanager
-def _claimed(path: Path) -> Iterator[None]:
+def _claimed(path: Path) -> Iterator[_Claim]:
     """Say, while it lasts, that this process works on a pixel.
 
-    The claim is for people and for ``masm status``. Two processes on one pixel do no
-    harm: they write the same numbers, whole files at a time.
+    The claim is for people, for ``masm status``, and for an owner that slept: it marks
+    nothing once the claim is another's.
     """
-    facts = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
-    write_text(path, facts)
+    facts = {"host": socket.gethostname(), "pid": os.getpid(), "token": uuid4().hex}
+    claim = _Claim(path, json.dumps(facts))
+    write_text(path, claim.text)
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(STALE_AFTER / 6):
             with suppress(OSError):  # another process may have taken it away
-                os.utime(path)
+                if claim.is_held():
+                    os.utime(path, follow_symlinks=False)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
     try:
-        yield
+        yield claim
     finally:
         over.set()
         thread.join()
-        with suppress(OSError, UnicodeDecodeError):
-            if path.read_text(encoding="utf-8") == facts:
+        with suppress(OSError):
+            if claim.is_held():
                 path.unlink()
 
 

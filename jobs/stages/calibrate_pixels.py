@@ -14,6 +14,7 @@ from jobs.errors import ConfigError, Problem
 from jobs.executors.base import Finished
 from jobs.executors.workers import run_local, run_serial
 from jobs.exit_codes import Exit
+from jobs.files import stands
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_state import FINISHED, PixelState, state_of
 from jobs.run.run import Run
@@ -91,7 +92,7 @@ def refuse_overwriting(run: Run, pixels: Sequence[Pixel]) -> None:
         pixel
         for pixel in pixels
         if any(
-            path.exists()
+            stands(path)
             for path in (
                 run.folder.pixel(pixel.id).posterior,
                 run.folder.pixel(pixel.id).failure,

@@ -8,9 +8,7 @@ pixels that the next one takes again.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.config.priors import prior_bounds
-from jobs.files import put_aside
+from jobs.disk_errors import full_disk, system_fault
+from jobs.files import put_aside, read_json
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_state import FINISHED, state_of
 from jobs.run.run import Run
+from jobs.run.summary_checks import check_summary
 from jobs.stages.posterior_store import (
     COUNTS,
     ERROR_NUMBERS,
@@ -35,6 +35,7 @@ from jobs.stages.posterior_store import (
     open_store,
     sampled_streams,
 )
+from jobs.stages.synced_store import sync
 
 if TYPE_CHECKING:
     import zarr
@@ -113,11 +114,12 @@ def _write(
         folder = run.folder.pixel(pixel.id)
         here = {name: array[row - first] for name, array in arrays.items()}
         try:
-            summary = json.loads(folder.summary.read_text(encoding="utf-8"))
+            summary = check_summary(read_json(folder.summary))
             read = _read_pixel(folder, summary, names, streams, here)
-        except PermissionError:
-            raise
-        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as exc:
+        except Exception as exc:  # whatever stands there, it is this pixel's alone
+            # What the system could not read is not damaged.
+            if stop := full_disk(exc, run.folder.path) or system_fault(exc):
+                raise stop from exc
             logger.warning(
                 "pixel %d: its result cannot be read (%s); it is now %s, and "
                 "`masm calibrate --resume` runs the pixel again",
@@ -133,7 +135,9 @@ def _write(
     marks = arrays.pop("collected_mtime")
     for name, array in arrays.items():
         targets[name][rows] = array
+    sync(store)  # a mark says that all else is on the disk
     targets["collected_mtime"][rows] = marks
+    sync(store)
     return damaged
 
 
@@ -146,7 +150,9 @@ def _read_pixel(
 ) -> dict[str, Any]:
     """Read a pixel's rows: summaries (parameter,), draws (chain, draw), counts."""
     # Reading a netCDF file's every attribute first takes thirty times as long.
-    from h5py import h5d, h5f, h5s, h5t
+    from h5py import h5f
+
+    from masm.hdf5_files import read_image
 
     read = {name: np.array(row) for name, row in rows.items()}
     for j, name in enumerate(names):
@@ -161,17 +167,35 @@ def _read_pixel(
             read[f"error_scale_{number}"][j] = _number(entry.get(number))
     for count in COUNTS:
         read[count] = summary[count]
-    opened = h5f.open(os.fsencode(folder.posterior), h5f.ACC_RDONLY)
+    content = read_image(folder.posterior, follow=False)
+    opened = h5f.open_file_image(content)
     try:
         for name in names:
-            stored = h5d.open(opened, f"posterior/{name}".encode())
-            draws = np.empty(stored.shape, "f4")
-            stored.read(h5s.ALL, h5s.ALL, draws, h5t.NATIVE_FLOAT)
-            del stored  # or the file would stay open
-            _lay_out(draws, read[name])
+            _lay_out(_draws(opened, name, len(content)), read[name])
     finally:
         opened.close()
     return read
+
+
+def _draws(opened: Any, name: str, n_bytes: int) -> np.ndarray:
+    """Read the draws of a parameter (chain, draw), float32, if they are in the file."""
+    from h5py import h5d, h5g, h5l, h5s, h5t
+
+    from masm.hdf5_files import NotPlain, size_of
+
+    for where, step in ((b"/", b"posterior"), (b"posterior", name.encode())):
+        group = h5g.open(opened, where)
+        if group.links.get_info(step).type != h5l.TYPE_HARD:
+            raise NotPlain(f"{name} is a link to elsewhere")
+    stored = h5d.open(opened, f"posterior/{name}".encode())
+    size_of(stored, name, n_bytes)
+    if len(stored.shape) != 2 or 0 in stored.shape:
+        raise NotPlain(f"{name} has shape {stored.shape}, not (chain, draw)")
+    if not isinstance(stored.get_type(), h5t.TypeFloatID):
+        raise NotPlain(f"{name} holds no numbers")
+    draws = np.empty(stored.shape, "f4")
+    stored.read(h5s.ALL, h5s.ALL, draws, h5t.NATIVE_FLOAT)
+    return draws
 
 
 def _number(value: float | None) -> float:
@@ -203,4 +227,4 @@ def _by_block(
 
 
 def _stamp(path: Path) -> int:
-    return path.stat().st_mtime_ns
+    return path.lstat().st_mtime_ns

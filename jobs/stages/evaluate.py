@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing
+from jobs.inputs.digests import require_same_inputs
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import simulate
 from jobs.inputs.streams import make_streams, pair
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_summary import posterior_means
+from jobs.run.pixel_summary import posterior_means, read_summary
 from jobs.run.run import Run
 from jobs.run.simulation_files import save_simulation, saved_parameters
 
@@ -27,6 +28,9 @@ def simulate_pixel(run: Run, pixel: Pixel, parameters: str) -> None:
     """Simulate a pixel with ``default`` or ``calibrated`` parameters and save it."""
     values = posterior_means(run, pixel) if parameters == "calibrated" else {}
     forcing = forcing_of(run, pixel)
+    if parameters == "calibrated":
+        summary = read_summary(run.folder.pixel(pixel.id))
+        require_same_inputs(run, pixel, summary, forcing)
     source = f"{run.config.name}, {pixel.name}: {parameters} parameters"
     if forcing.attrs.get("synthetic"):
         source += " (synthetic weather)"
@@ -87,6 +91,8 @@ def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
     simulated = {name: read_simulation(run, pixel, name) for name in PARAMETERS}
     forcing = forcing_of(run, pixel)
     observations = observations_of(run, pixel, forcing)
+    summary = read_summary(run.folder.pixel(pixel.id))
+    require_same_inputs(run, pixel, summary, forcing, observations)
     parts = []
     for period in ("calibration", "validation"):
         years = getattr(config.periods, period)

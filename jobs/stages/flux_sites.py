@@ -22,6 +22,7 @@ from jobs.errors import ConfigError, Problem
 from jobs.files import replacing
 from jobs.run.region_sample import open_region
 from jobs.run.run import Run
+from jobs.spreadsheets import safe_texts
 from jobs.stages.flux_sites_pixels import pixel_at, pixel_fluxes, product_gpp
 from jobs.stages.region_store import WINDOWS, open_group
 
@@ -114,7 +115,7 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
             before = table[f"diso_{sets[0]}"]
             table[f"improved_{name}"] = (before - table[f"diso_{name}"]) / before
     with replacing(run.folder.evaluation / "flux_sites.csv") as aside:
-        table.to_csv(aside, index=False, float_format="%.6g")
+        safe_texts(table).to_csv(aside, index=False, float_format="%.6g")
     return table
 
 

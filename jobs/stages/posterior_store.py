@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,16 @@ import numpy as np
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config, RelativeVariance
+from jobs.disk_errors import system_fault
+from jobs.files import is_file, is_folder, kind_of, put_aside, stands
 from jobs.inputs.pixel_data import synthetic_parts
 from jobs.run.run import Run
+from jobs.stages.synced_store import SyncedStore, sync
 
 if TYPE_CHECKING:
     import zarr
+
+logger = logging.getLogger(__name__)
 
 PIXELS_PER_CHUNK = 64
 N_CHAINS = 4
@@ -44,17 +50,60 @@ def open_store(path: Path, run: Run) -> zarr.Group:
     """
     import zarr
 
-    if (path / "zarr.json").exists():
-        store = zarr.open_group(path, mode="r+")
-        lacks = sampled_streams(run.config) and "error_scale_mean" not in store
-        if "complete" in store.attrs and not lacks:
-            for begun in path.rglob("*.partial"):  # by a collector that was killed
+    if is_file(path / "zarr.json") and (store := _opened(path, run)) is not None:
+        for begun in path.rglob("*.partial"):  # by a collector that was killed
+            if is_file(begun):
                 begun.unlink(missing_ok=True)
-            return store
-    store = zarr.open_group(path, mode="w")
+        return store
+    if stands(path) and not is_folder(path):
+        logger.warning("%s was %s: now %s", path, kind_of(path), put_aside(path))
+    store = zarr.open_group(SyncedStore(path), mode="w", zarr_format=3)
     _create(store, run)
+    sync(store)
     store.attrs["complete"] = True
+    sync(store)
     return store
+
+
+def _opened(path: Path, run: Run) -> zarr.Group | None:
+    """Open a store that stands; None if it is not the one of this run, whole."""
+    import zarr
+
+    try:
+        store = zarr.open_group(SyncedStore(path), mode="r+", zarr_format=3)
+        if "complete" not in store.attrs:
+            return None
+        if sampled_streams(run.config) and "error_scale_mean" not in store:
+            return None
+        n_pixels = len(run.pixels)
+        for name, rest in _shapes(run).items():
+            array = array_of(store, name)
+            fits = array.shape == (n_pixels, *rest) and array.dtype.kind in "if"
+            if not fits or array.chunks[0] != min(PIXELS_PER_CHUNK, n_pixels):
+                return None
+            if array.chunks[1:] != rest:
+                return None
+        marks = np.asarray(array_of(store, "collected_mtime")[:])
+        return store if marks.shape == (n_pixels,) else None
+    except Exception as exc:  # whatever stands there can be made again
+        if fault := system_fault(exc):
+            raise fault from exc
+        logger.warning("%s cannot be read (%s): made anew", path, exc)
+        return None
+
+
+def _shapes(run: Run) -> dict[str, tuple[int, ...]]:
+    """Return what is written again, and its dimensions after the pixels."""
+    bounds, streams = prior_bounds(run.config), sampled_streams(run.config)
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(
+        (*COUNTS, "state", "collected_mtime"), ()
+    )
+    shapes |= dict.fromkeys((*NUMBERS, "at_bound"), (len(bounds),))
+    if streams:
+        names = [f"error_scale_{number}" for number in ERROR_NUMBERS]
+        shapes |= dict.fromkeys(names, (len(streams),))
+    draws = (N_CHAINS, run.config.calibration.keep_draws)
+    return shapes | dict.fromkeys(bounds, draws)
 
 
 def _create(store: zarr.Group, run: Run) -> None:
@@ -218,3 +267,4 @@ def consolidate(store: zarr.Group) -> None:
         # Not yet in the Zarr 3 specification, which every reader may ignore.
         warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
         zarr.consolidate_metadata(store.store)
+    sync(store)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.config.priors import calibrated_parameters
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config
+from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import replacing, write_text
 from jobs.inputs.pixel_data import forcing_of, observations_of
@@ -62,6 +63,8 @@ def screen_unit(path: Path, pixel_id: int) -> None:
     try:
         found = _effects(run, pixel)
     except (ValueError, masm.CalibrationFailed) as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
         logger.warning("screening of pixel %d failed: %s", pixel_id, exc)
         write_text(_failure(run, pixel_id), f"{exc}\n")
         return

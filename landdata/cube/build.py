@@ -25,7 +25,8 @@ from ibis_dalec.errors import InputError
 from landdata.cube.arrays import create_arrays
 from landdata.cube.cube import BUILDING, CHECKSUMS, Cube, open_cube
 from landdata.cube.layout import Layout, Runner, Source
-from landdata.files.provider_files import sha256, write_text
+from landdata.files.provider_files import sha256
+from landdata.files.whole_files import sync_folder, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +123,8 @@ def _alone(folder: Path) -> Iterator[None]:
     files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a") as opened:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(folder / _LOCK, flags, 0o600), "a") as opened:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
@@ -209,9 +211,26 @@ def _write_shard(path: Path, source: Source, layout: Layout, index: int) -> None
         group[name][first:last] = values
         # A chunk of nothing but fill values has no file.
         if file.is_file():
+            _sync_file(file)
             sums[str(file.relative_to(path))] = sha256(file)
     write_text(_record(folder, index), json.dumps(sums))
     logger.info("%s: shard %d of %d", path, index + 1, len(layout.shards))
+
+
+def _sync(path: Path, but: Path) -> None:
+    """Bring a cube to the disk before its list of checksums says that it is whole."""
+    for one in [path, *path.rglob("*")]:
+        if but in (one, *one.parents) or one.is_symlink():
+            continue
+        if one.is_file():
+            _sync_file(one)
+        elif one.is_dir():
+            sync_folder(one)
+
+
+def _sync_file(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 def _record(folder: Path, index: int) -> Path:
@@ -236,7 +255,6 @@ def _finish(path: Path, layout: Layout) -> None:
         name = str(file.relative_to(path))
         if file.is_file() and folder not in file.parents and name not in sums:
             sums[name] = sha256(file)
-    aside = path / f".{CHECKSUMS}"
-    aside.write_text(json.dumps(dict(sorted(sums.items())), indent=0), "utf-8")
-    os.replace(aside, path / CHECKSUMS)
+    _sync(path, folder)
+    write_text(path / CHECKSUMS, json.dumps(dict(sorted(sums.items())), indent=0))
     shutil.rmtree(folder, ignore_errors=True)

@@ -32,6 +32,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ibis_dalec.errors import InputError
+from landdata.files.whole_files import is_of_the_system
+from landdata.files.yaml_values import plain_values
 
 Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
@@ -188,6 +190,9 @@ class Catalogue:
         return {k: v for k, v in self.products.items() if isinstance(v, kinds)}
 
 
+_MOST_BYTES = 4 * 2**20
+
+
 def read_catalogue(path: str | Path) -> Catalogue:
     """Read a catalogue.
 
@@ -202,8 +207,12 @@ def read_catalogue(path: str | Path) -> Catalogue:
 
     path = Path(path)
     try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            raise OSError("no file, or one that is too large")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
+        if is_of_the_system(exc):
+            raise
         raise InputError(str(path), found=str(exc), wanted="a YAML file") from exc
     try:
         tree = YAML(typ="rt").load(text)
@@ -214,25 +223,21 @@ def read_catalogue(path: str | Path) -> Catalogue:
             where, found=exc.problem or "not YAML", wanted="YAML",
             hint="Look at indents, colons and quotes; quote patterns with { or *.",
         ) from exc  # fmt: skip
+    except Exception as exc:  # the parser fails on some texts in ways of its own
+        raise InputError(
+            str(path), found=f"{type(exc).__name__}: {exc}"[:200], wanted="YAML"
+        ) from exc
     if not isinstance(tree, CommentedMap):
         raise InputError(
             f"{path}:1:1", found="no keys", wanted="a mapping with products:"
         )
     try:
-        content = _Content.model_validate(_plain(tree))
+        content = _Content.model_validate(plain_values(tree, path))
     except ValidationError as exc:
         raise _problem(path, tree, exc) from exc
     catalogue = Catalogue(path, dict(content.products))
     _check_references(catalogue, tree)
     return catalogue
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    return node
 
 
 def position(tree: Any, keys: Sequence[str | int]) -> tuple[int, int]:

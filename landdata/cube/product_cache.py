@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,8 @@ from landdata.cube import catalogue as entries
 from landdata.cube.layout import days_of
 from landdata.files.daily import read_daily
 from landdata.files.netcdf_fields import Field
-from landdata.files.provider_files import matching_files, write_text
+from landdata.files.provider_files import matching_files
+from landdata.files.whole_files import replacing, write_text
 from landdata.grid.grid import Cells
 from landdata.variables import FLUXES
 
@@ -241,7 +241,5 @@ def observed_file(folder: Path, name: str, year: int) -> Path:
 
 def _save(file: Path, values: NDArray) -> None:
     """Write an array beside its target, then put it in its place."""
-    aside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    with aside.open("wb") as stream:
+    with replacing(file) as aside, aside.open("wb") as stream:
         np.save(stream, values, allow_pickle=False)
-    os.replace(aside, file)

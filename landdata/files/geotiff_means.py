@@ -20,6 +20,13 @@ from landdata.grid.grid import N_COLUMNS, Cells
 
 BLOCK_CELLS = 10
 _MAX_PIXELS = 2**26
+_ALONE = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": False,
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
+    "GDAL_HTTP_MAX_RETRY": 0,
+}
+"""GDAL reads the file itself: nothing beside it, and nothing of the network."""
 
 
 def cell_means(
@@ -51,7 +58,11 @@ def cell_means(
 
     path = existing_file(path)
     mean, share = np.full(len(cells), np.nan), np.zeros(len(cells))
-    with reading(path, "a GeoTIFF with a projection"), rasterio.open(path) as raster:
+    with (
+        reading(path, "a GeoTIFF with a projection"),
+        rasterio.Env(**_ALONE),
+        rasterio.open(path, driver="GTiff") as raster,
+    ):
         _check(raster, path)
         checks = BlockChecks(raster, path)
         for chosen in _blocks(cells):
@@ -76,6 +87,13 @@ def _check(raster, path: Path) -> None:
         raise InputError(
             str(path), found="no projection", wanted="a GeoTIFF with a projection"
         )
+    for height, width in raster.block_shapes:
+        if height * width > _MAX_PIXELS:
+            raise InputError(
+                str(path),
+                found=f"blocks of {height} x {width} pixels",
+                wanted="tiles or strips that fit into memory",
+            )
     transform = raster.transform
     if transform.b or transform.d or not (transform.a > 0.0 > transform.e):
         raise InputError(

@@ -7,7 +7,9 @@ from pathlib import Path
 import xarray as xr
 
 from ibis_dalec.errors import InputError
+from landdata.files.hdf5_guard import require_own_values
 from landdata.files.text_tables import existing_file
+from landdata.files.whole_files import is_of_the_system
 
 
 def load_netcdf(path: str | Path) -> xr.Dataset:
@@ -16,10 +18,15 @@ def load_netcdf(path: str | Path) -> xr.Dataset:
     with path.open("rb") as content:
         classic = content.read(3) == b"CDF"
     try:
-        engine = "scipy" if classic else "h5netcdf"
-        with xr.open_dataset(path, engine=engine) as dataset:
+        if classic:
+            with xr.open_dataset(path, engine="scipy") as dataset:
+                return dataset.load()
+        require_own_values(path)
+        with xr.open_dataset(path, engine="h5netcdf", driver="sec2") as dataset:
             return dataset.load()
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as exc:
+        if is_of_the_system(exc):
+            raise
         raise InputError(
             str(path), found=f"not readable ({exc})", wanted="a netCDF-3 or -4 file"
         ) from exc

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,10 +18,11 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-import h5py
 import xarray as xr
 
 from ibis_dalec.errors import InputError
+from landdata.files.hdf5_guard import require_own_values
+from landdata.files.whole_files import is_of_the_system, write_text
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -105,13 +105,6 @@ def write_checksums(folder: str | Path, pattern: str = "*") -> Path:
     return target
 
 
-def write_text(target: Path, text: str) -> None:
-    """Write a text file beside its target, then put it in its place."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, target)
-
-
 def matching_files(patterns: str | Path | Iterable[str | Path]) -> list[Path]:
     """The files that patterns name, in order of name, each once.
 
@@ -154,6 +147,8 @@ def reading(path: str | Path, wanted: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as exc:
+        if is_of_the_system(exc):
+            raise  # a moment later the same file may well be read
         reason = " ".join(str(exc).split())[:200] or type(exc).__name__
         raise InputError(
             str(path),
@@ -173,7 +168,7 @@ def open_netcdf(path: str | Path) -> Iterator[xr.Dataset]:
     with reading(path, "a netCDF-3 or netCDF-4 file"):
         if not classic:
             # h5netcdf leaves half an object behind when HDF5 cannot open a file.
-            h5py.File(path, "r").close()
-        options: dict[str, Any] = {"mmap": False} if classic else {}
+            require_own_values(path)
+        options: dict[str, Any] = {"mmap": False} if classic else {"driver": "sec2"}
         with xr.open_dataset(path, engine=engine, cache=False, **options) as dataset:
             yield dataset

@@ -190,7 +190,10 @@ def write_normals(normals: Normals, path: str | Path) -> None:
         indent=1,
     )
     aside = path.with_name(path.name + ".part")
-    aside.write_text(text + "\n", encoding="utf-8")
+    with aside.open("w", encoding="utf-8") as opened:
+        opened.write(text + "\n")
+        opened.flush()
+        os.fsync(opened.fileno())
     os.replace(aside, path)
 
 

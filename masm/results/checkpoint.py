@@ -20,13 +20,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masm.errors import DamagedCheckpoint, InputError
-from masm.files import replacing
+from masm.errors import DamagedCheckpoint, InputError, InputsChanged
+from masm.files import is_of_the_system, replacing
+from masm.hdf5_files import plain_stream, read_image, seal
 from masm.problem.problem import Runs
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = "masm checkpoint 1"
+_INPUT = "input "
 
 
 def digest(*parts: Any) -> str:
@@ -54,20 +56,27 @@ class Checkpoint:
     fingerprint : mapping of str to str
         What the runs depend on, part by part (priors, observations, seed, ...). A
         file with another fingerprint is refused, and the part that differs named.
+    inputs : mapping of str to str, optional
+        Digests of what the model itself reads, such as its forcing. A file without
+        any, of an earlier version, is taken once and gets them.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], fingerprint: Mapping[str, str]
+        self,
+        path: str | os.PathLike[str],
+        fingerprint: Mapping[str, str],
+        inputs: Mapping[str, str] | None = None,
     ) -> None:
         self.path = Path(path)
-        self.fingerprint = dict(fingerprint)
+        inputs = {_INPUT + name: digest for name, digest in (inputs or {}).items()}
+        self.fingerprint = {**fingerprint, **inputs}
         self._blocks: dict[str, list[Runs]] = {}
         if not self.path.parent.is_dir():
             raise InputError(
                 f"checkpoint {self.path}: its folder does not exist",
                 wanted=f"an existing folder {self.path.parent}",
             )
-        if self.path.exists():
+        if os.path.lexists(self.path):
             self._read()
 
     def block(self, name: str) -> BlockRecord:
@@ -83,13 +92,20 @@ class Checkpoint:
         import h5netcdf
 
         try:
-            with h5netcdf.File(self.path, "r") as file:
+            stream = plain_stream(read_image(self.path, follow=False))
+            with h5netcdf.File(stream, "r") as file:
                 self._refuse_other(file.attrs.get("format"))
                 recorded = json.loads(str(file.attrs["fingerprint"]))
                 blocks = {n: _read_batches(group) for n, group in file.groups.items()}
+                if not isinstance(recorded, dict):
+                    raise TypeError("its fingerprint is no table")
         except InputError:
             raise
-        except (OSError, KeyError, ValueError, RuntimeError) as exc:
+        except MemoryError:
+            raise
+        except Exception as exc:  # whatever a damaged file makes of the reader
+            if isinstance(exc, OSError) and is_of_the_system(exc):
+                raise
             raise DamagedCheckpoint(
                 f"checkpoint {self.path} cannot be read",
                 found=str(exc),
@@ -100,11 +116,16 @@ class Checkpoint:
             part
             for part in sorted({*recorded, *self.fingerprint})
             if recorded.get(part) != self.fingerprint.get(part)
+            and not (part.startswith(_INPUT) and part not in recorded)
         ]
         if changed:
-            raise InputError(
+            names = [part.removeprefix(_INPUT) for part in changed]
+            data = set(names) <= {"observations"} or any(
+                part.startswith(_INPUT) for part in changed
+            )
+            raise (InputsChanged if data else InputError)(
                 f"checkpoint {self.path} belongs to another calibration",
-                found=f"{', '.join(changed)} changed since it was written",
+                found=f"{', '.join(dict.fromkeys(names))} changed since it was written",
                 wanted="the same priors, observations, seed, blocks and options",
                 hint="Remove the file, or give another path, to start afresh.",
             )
@@ -122,12 +143,14 @@ class Checkpoint:
         """Write all runs on record, replacing the file at once."""
         import h5netcdf
 
-        with replacing(self.path) as aside, h5netcdf.File(aside, "w") as file:
-            file.attrs["format"] = _FORMAT
-            file.attrs["fingerprint"] = json.dumps(self.fingerprint, sort_keys=True)
-            for name, batches in self._blocks.items():
-                if batches:
-                    _write_batches(file.create_group(name), batches)
+        with replacing(self.path) as aside:
+            with h5netcdf.File(aside, "w") as file:
+                file.attrs["format"] = _FORMAT
+                file.attrs["fingerprint"] = json.dumps(self.fingerprint, sort_keys=True)
+                for name, batches in self._blocks.items():
+                    if batches:
+                        _write_batches(file.create_group(name), batches)
+            seal(aside)
 
 
 @dataclass
@@ -181,6 +204,12 @@ def _read_batches(group: Any) -> list[Runs]:
     u, cost = group.variables["u"][...], group.variables["cost"][...]
     batch = group.variables["batch"][...]
     series = group.variables["series"][...] if "series" in group.variables else None
+    n = len(batch)
+    whole = u.ndim == 2 and cost.shape == (n,) and len(u) == n and batch.ndim == 1
+    if not whole or not 0 <= int(batch.max(initial=0)) <= n or batch.dtype.kind != "i":
+        raise ValueError("batches of shapes that do not fit together")
+    if series is not None and (series.ndim != 2 or len(series) != n):
+        raise ValueError("series of a shape that does not fit")
     return [
         Runs(u[at], cost[at], None if series is None else series[at])
         for at in (batch == i for i in range(int(batch.max()) + 1))

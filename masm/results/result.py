@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from masm.errors import InputError
-from masm.files import replacing
+from masm.files import is_of_the_system, replacing
+from masm.hdf5_files import plain_stream, read_image, seal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,6 +192,7 @@ class Result:
         }
         with replacing(path) as aside:
             tree.to_netcdf(aside, engine="h5netcdf", encoding=encoding)
+            seal(aside)
 
     def __repr__(self) -> str:
         verdict = self.status + (f" ({self.reason})" if self.reason else "")
@@ -229,12 +231,17 @@ def open_result(path: str | os.PathLike[str]) -> Result:
     import xarray as xr
 
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
+        stream = plain_stream(read_image(path))
+        with xr.open_datatree(stream, engine="h5netcdf") as tree:
             groups = {
                 name: node.to_dataset().load() for name, node in tree.children.items()
             }
             attrs = {str(key): _plain(value) for key, value in tree.attrs.items()}
-    except OSError as exc:
+    except MemoryError:
+        raise
+    except Exception as exc:  # whatever a damaged file makes of the reader
+        if isinstance(exc, OSError) and is_of_the_system(exc):
+            raise
         raise InputError(
             f"result {os.fspath(path)} cannot be read",
             found=str(exc),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     pass
 from masm.runners.process_map import ProcessMap
 
+_SUPERVISOR = str(Path(__file__).with_name("supervisor.py"))
+_PATIENCE = 10.0  # s for a supervisor to end all that a program started
 _TOLD = 300  # characters of a program's complaint that are passed on
 
 
@@ -35,7 +41,8 @@ class Executable:
 
     Give it to `masm.calibrate` as the model. A run that exits with an error, writes
     what cannot be read or takes too long is a failed run. A program that is out of
-    time is ended with all the processes it started.
+    time is ended with all the processes it started; so it is when this process ends,
+    however that ends.
 
     Attributes
     ----------
@@ -87,35 +94,66 @@ class Executable:
             return self.read(folder)
 
     def _run(self, folder: Path) -> None:
+        _require_program(self.command[0], (self.environment or {}).get("PATH"))
         # Output goes to a file: a pipe is held open by whatever the program started.
-        with (folder / ".masm-output").open("wb") as said:
-            process = subprocess.Popen(
-                list(self.command),
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(self.environment or {})},
-                start_new_session=True,
-            )
-            try:
-                code = process.wait(self.timeout)
-            except BaseException as exc:  # out of time, or interrupted
-                _end(process)
-                if isinstance(exc, subprocess.TimeoutExpired):
-                    message = f"timeout: no result after {self.timeout:g} s"
-                    raise RunFailed(message) from None
-                raise
-        if code != 0:
-            text = (folder / ".masm-output").read_text(errors="replace").strip()
-            raise RunFailed(f"exit code {code}: {text[-_TOLD:]}")
+        with TemporaryFile(prefix="masm-output-") as said:
+            code = self._code(folder, said)
+            if code != 0:
+                text = _tail(said)
+                raise RunFailed(f"exit code {code}: {text}")
+
+    def _code(self, folder: Path, said: Any) -> int:
+        """Run the program below a supervisor, which ends all of it with us."""
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", _SUPERVISOR, *self.command],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            env={**os.environ, **(self.environment or {})},
+            start_new_session=True,
+        )
+        try:
+            # Not communicate(): that would close the pipe which says that we live.
+            process.wait(self.timeout)
+            answer = process.stdout.read().strip() if process.stdout else b""
+        except BaseException as exc:  # out of time, or interrupted
+            if isinstance(exc, subprocess.TimeoutExpired):
+                message = f"timeout: no result after {self.timeout:g} s"
+                raise RunFailed(message) from None
+            raise
+        finally:
+            _end(process)
+        if not re.fullmatch(rb"-?\d+", answer):
+            raise RunFailed(f"its supervisor ended ({process.returncode})")
+        return int(answer)
+
+
+def _tail(said: Any) -> str:
+    """Return the end of what a program said; it may have said gigabytes."""
+    size = said.seek(0, os.SEEK_END)
+    said.seek(max(0, size - 4 * _TOLD))
+    text = said.read(4 * _TOLD).decode("utf-8", "replace").strip()
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)[-_TOLD:]
+
+
+def _require_program(program: str, path: str | None) -> None:
+    """Refuse a program that is not there, before a run counts as failed for it."""
+    if shutil.which(program, path=path) is None:
+        raise FileNotFoundError(errno.ENOENT, "no such program", program)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program that is not over yet, and all that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """Let the supervisor end what is not over yet, and all that was started."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @contextlib.contextmanager

@@ -8,8 +8,14 @@ given up, and the other calls go on in fresh workers.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
+import os
 import pickle
+import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import TimeoutError as OutOfTime
 from dataclasses import dataclass
@@ -20,6 +26,10 @@ from masm.errors import InputError
 
 if TYPE_CHECKING:
     from pebble import ProcessPool
+
+
+_PR_SET_PDEATHSIG = 1
+_WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,12 @@ class ProcessMap:
 
         _check_picklable(function)
         if self._pool is None:
-            self._pool = ProcessPool(self.n_workers, context=self._context)
+            self._pool = ProcessPool(
+                self.n_workers,
+                context=self._context,
+                initializer=_end_with,
+                initargs=(os.getpid(), self._context.get_start_method()),
+            )
         times = []
         futures = []
         for item in items:
@@ -126,6 +141,25 @@ class ProcessMap:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _end_with(parent: int, how: str) -> None:
+    """End this worker when its parent ends, even if it hangs in compiled code.
+
+    A parent that is killed cannot tell its workers. The kernel is asked for it where
+    it can do so (Linux); a thread watches beside it.
+    """
+    if how == "forkserver":
+        return  # it ends its children itself, and is what they have for a parent
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def check_timeout(timeout: float | None) -> None:

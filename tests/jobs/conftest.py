@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -75,6 +76,22 @@ def edit():
         text = (path / "config.yaml").read_text()
         assert old in text
         (path / "config.yaml").write_text(text.replace(old, new))
+
+    return change
+
+
+@pytest.fixture
+def as_of_old():
+    """Take the digests out of a started run: an earlier version wrote none."""
+
+    def change(path: Path) -> None:
+        lock, record = path / "config.lock.yaml", path / "run.json"
+        lines = lock.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith("# belongs with")]
+        lock.write_text("".join(kept))
+        facts = json.loads(record.read_text())
+        facts.pop("belongs_with", None)
+        record.write_text(json.dumps(facts))
 
     return change
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from upscale.errors import InputError
 from upscale.export.qgis_styles import class_style, ramp_style, write_style
 from upscale.export.stac import write_stac
-from upscale.files import naming_a_full_disk
+from upscale.files import naming_a_full_disk, sync_folder
 from upscale.prediction.upscaler import QUALITY
 
 BANDS = ("mean", "sd", "p05", "p95", "default", "quality")
@@ -311,6 +311,9 @@ class _cog:
                         overview_resampling=self.resampling,
                         blocksize=_BLOCK,
                     )
+                    with made.open("rb") as opened:
+                        os.fsync(opened.fileno())
                 os.replace(made, self.path)
+                sync_folder(self.path.parent)
         finally:
             self.memory.close()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from upscale.files import sync_folder
+
 if TYPE_CHECKING:
     import pystac
 
@@ -72,7 +74,10 @@ def write_stac(
         collection.save(catalog_type=pystac.CatalogType.SELF_CONTAINED)
         written = sorted(root.glob("*.json"))
         for path in written:
+            with path.open("rb") as opened:
+                os.fsync(opened.fileno())
             os.replace(path, folder / path.name)
+        sync_folder(folder)
     return [folder / path.name for path in written]
 
 
@@ -80,7 +85,7 @@ def _item(path: Path, first: datetime, last: datetime) -> pystac.Item:
     import pystac
     import rasterio
 
-    with rasterio.open(path) as dataset:
+    with rasterio.open(path, driver="GTiff") as dataset:
         west, south, east, north = (round(edge, 6) for edge in dataset.bounds)
         ring = [(west, south), (east, south), (east, north), (west, north)]
         properties: dict[str, Any] = {
@@ -113,7 +118,7 @@ def _asset(path: Path) -> pystac.Asset:
     import pystac
     import rasterio
 
-    with rasterio.open(path) as dataset:
+    with rasterio.open(path, driver="GTiff") as dataset:
         bands = [_band(dataset, index) for index in dataset.indexes]
     return pystac.Asset(
         href=f"./{path.name}",

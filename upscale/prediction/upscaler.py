@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +16,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from upscale.errors import InputError
+from upscale.files import is_of_the_system, standing
 from upscale.prediction.error_fields import ErrorCopula
-from upscale.prediction.storage import _PARTS, _TABLES, FORMAT, _read_model, save
+from upscale.prediction.storage import (
+    _PARTS,
+    _TABLES,
+    _read_model,
+    read_index,
+    save,
+)
 from upscale.training import trees
 from upscale.training.input_checks import match_covariates
 from upscale.training.parameter import ParameterModel
@@ -316,21 +322,17 @@ def open_upscaler(folder: str | Path) -> Upscaler:
     InputError
         If there is none, or it is of another format.
     """
-    folder = Path(folder)
+    folder = standing(Path(folder))
     path = folder / "upscaler.json"
     if not path.is_file():
         raise InputError(str(folder), "no upscaler.json", "a folder of Upscaler.save")
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        if stored["format"] != FORMAT:
-            raise InputError(
-                str(path),
-                f"format {stored['format']}",
-                f"format {FORMAT}",
-                "It is of another version of the package: train again.",
-            )
-        return _read(stored, folder)
-    except (KeyError, TypeError, json.JSONDecodeError, OSError) as exc:
+        return _read(read_index(folder), folder)
+    except (InputError, MemoryError):
+        raise
+    except Exception as exc:  # whatever a damaged file makes of the reader
+        if is_of_the_system(exc):
+            raise
         raise InputError(
             str(path), f"{type(exc).__name__}: {exc}", "a file of Upscaler.save"
         ) from exc

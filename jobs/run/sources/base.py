@@ -25,11 +25,14 @@ class PixelSource(Protocol):
         Whether it is a region, whose parameters can be mapped.
     checks_at_start : bool
         Whether ``masm calibrate`` checks the inputs of all pixels before it starts.
+    has_pixel_files : bool
+        Whether pixels have files of their own, whose digests go into their results.
     """
 
     kind: str
     is_region: bool
     checks_at_start: bool
+    has_pixel_files: bool
 
     def pixels(self) -> list[Pixel]:
         """Return the pixels to calibrate."""

@@ -25,6 +25,7 @@ class GeneratedSource:
     kind = "generated"
     is_region = False
     checks_at_start = False
+    has_pixel_files = False
 
     def __init__(self, config: Config, folder: Path):
         assert isinstance(config.pixels, GeneratedPixel)  # noqa: S101 - by its kind

@@ -26,6 +26,7 @@ class RegionSource:
     kind = "region"
     is_region = True
     checks_at_start = False
+    has_pixel_files = True
 
     def __init__(self, config: Config, folder: Path):
         assert isinstance(config.pixels, RegionPixels)  # noqa: S101 - by its kind

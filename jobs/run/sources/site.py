@@ -23,6 +23,7 @@ class SiteSource:
     kind = "site"
     is_region = False
     checks_at_start = True
+    has_pixel_files = False
 
     def __init__(self, config: Config, folder: Path):
         assert isinstance(config.pixels, SitePixel)  # noqa: S101 - by its kind

@@ -11,6 +11,7 @@ import numpy as np
 from jobs.config.pixels import PixelTable
 from jobs.config.schema import Config
 from jobs.errors import ConfigError, Problem
+from jobs.files import read_bytes
 from jobs.run.pixel import Pixel
 from jobs.run.pixels import read_pixels
 
@@ -26,6 +27,7 @@ class TableSource:
     kind = "table"
     is_region = False
     checks_at_start = False
+    has_pixel_files = True
 
     def __init__(self, config: Config, folder: Path):
         assert isinstance(config.pixels, PixelTable)  # noqa: S101 - by its kind
@@ -91,8 +93,11 @@ def _open(path: Path) -> xr.Dataset:
     """Read a pixel's own file, refusing what is no netCDF or has no order in time."""
     import xarray as xr
 
+    from masm.hdf5_files import plain_stream
+
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as opened:
+        content = read_bytes(path, follow=True)
+        with xr.open_dataset(plain_stream(content), engine="h5netcdf") as opened:
             data = opened.load()
     except MemoryError:
         raise

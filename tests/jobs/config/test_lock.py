@@ -19,7 +19,7 @@ def started(run_path, masm_command, small_process_model):
 
 
 @pytest.fixture
-def older_defaults(started, edit):
+def older_defaults(started, edit, as_of_old):
     """Change what the run started with where the user has set nothing.
 
     The same as a software whose defaults have changed since.
@@ -30,6 +30,7 @@ def older_defaults(started, edit):
         assert len(re.findall(old, lock.read_text())) == 1
         lock.write_text(re.sub(old, new, lock.read_text()))
 
+    as_of_old(started)
     change(r"n_chains: \d+", "n_chains: 3")
     change(r"keep_draws: \d+", "keep_draws: 77")
     change(r"max_surrogate_rmse: [\d.]+", "an_option_of_old: [1, 2]")
@@ -83,7 +84,8 @@ def test_a_default_that_changed_does_not_keep_a_run_from_going_on(
     assert options["n_chains"] == known("published")["n_chains"]
 
 
-def test_the_locked_method_holds_where_none_was_set(started, edit):
+def test_the_locked_method_holds_where_none_was_set(started, edit, as_of_old):
+    as_of_old(started)
     record = json.loads((started / "run.json").read_text())
     (started / "run.json").write_text(json.dumps(record | {"keys_set": []}))
     edit(started, "  method: published\n", "")
@@ -114,7 +116,10 @@ def test_a_key_that_the_user_changed_or_took_away_is_refused_by_name(
         assert "in config.lock.yaml" in refused.stderr
 
 
-def test_an_older_record_does_not_say_what_was_set_so_the_lock_decides(started, edit):
+def test_an_older_record_does_not_say_what_was_set_so_the_lock_decides(
+    started, edit, as_of_old
+):
+    as_of_old(started)
     record = json.loads((started / "run.json").read_text())
     del record["keys_set"]
     (started / "run.json").write_text(json.dumps(record))

@@ -163,7 +163,7 @@ def pool_of(*calls):
     """What each pool of workers does, in the place of real ones."""
     left = list(calls)
 
-    def pool(path, ids, n_workers):
+    def pool(path, ids, calibrate, n_workers):
         yield from left.pop(0)(path, ids)
 
     return pool
@@ -186,7 +186,7 @@ def with_pools(monkeypatch, made_up):
 
     def run(ids, *calls):
         monkeypatch.setattr(executors, "_pool", pool_of(*calls))
-        found = dict(executors.run_local(made_up, ids, 2))
+        found = dict(executors.run_local(made_up, ids, None, 2))
         return {pixel_id: state.state for pixel_id, state in found.items()}
 
     return run
@@ -241,8 +241,8 @@ def test_advice_comes_whole_out_of_a_worker():
 
 def test_a_worker_ends_with_its_parent(tmp_path):
     worker = (
-        "import os, time; from jobs.executors.workers import _end_with\n"
-        "_end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(100)"
+        "import os, time; from jobs.executors.children import end_with\n"
+        "end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(100)"
     )
     words = f"[sys.executable, '-c', {worker!r}]"
     parent = f"import subprocess, sys; subprocess.run({words})"

@@ -154,5 +154,11 @@ def test_the_name_of_a_run_stays_on_its_line(tmp_path):
     text = script(tmp_path / "a run; mkdir z", name, tmp_path, 0, 1, Slurm())
     assert "rm -rf" not in text.replace("rm-rf", "")
     commands = [row for row in text.splitlines() if not row.startswith("#")]
-    assert [row.split()[0] for row in commands] == ["trap", "export", "exec", "--tasks"]
-    assert "'" + str(tmp_path / "a run; mkdir z") + "'" in commands[2]
+    assert [row.split()[0] for row in commands] == [
+        "trap",
+        "export",
+        "export",
+        "exec",
+        "--tasks",
+    ]
+    assert "'" + str(tmp_path / "a run; mkdir z") + "'" in commands[3]

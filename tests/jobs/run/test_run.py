@@ -246,9 +246,10 @@ def test_priors_follow_the_configuration(run_path, edit):
 
 
 def test_a_default_that_came_with_a_later_version_does_not_break_a_run(
-    run_path, masm_command, edit
+    run_path, masm_command, edit, as_of_old
 ):
     assert masm_command("calibrate", run_path).exit_code == 0
+    as_of_old(run_path)
     lock = run_path / "config.lock.yaml"
     kept = [line for line in lock.read_text().splitlines() if "keep_draws" not in line]
     lock.write_text("\n".join(kept) + "\n")

@@ -106,3 +106,17 @@ def test_a_digest_sees_values_shapes_and_kinds():
         digest(a, 1),
     ]
     assert len(set(different)) == len(different)
+
+
+def test_inputs_of_another_kind_are_refused_and_absent_ones_taken_once(tmp_path):
+    from masm.errors import InputsChanged
+
+    path = tmp_path / "c.nc"
+    record = Checkpoint(path, PRINT).block("block1")  # as an earlier version wrote it
+    record.run(np.zeros((1, 2)), lambda u: Runs(u, np.zeros(1), None))
+    taken = Checkpoint(path, PRINT, {"forcing": "a" * 64})
+    assert taken.n_runs == 1
+    taken.write()
+    Checkpoint(path, PRINT, {"forcing": "a" * 64})
+    with pytest.raises(InputsChanged, match="forcing changed"):
+        Checkpoint(path, PRINT, {"forcing": "b" * 64})
