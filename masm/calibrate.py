@@ -13,6 +13,7 @@ from masm.errors import InputError
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.methods.registry import DEFAULT_METHOD, WITHOUT_CHECK, method_of
 from masm.observations.dataset import as_streams
+from masm.observations.doubts import say_doubts
 from masm.observations.stream import ObservedSeries
 from masm.problem.blocks import Block, caution, checked_blocks, joint_of
 from masm.problem.priors import Priors, as_priors
@@ -95,7 +96,10 @@ def calibrate(
         where the data have one, else series. The result names it.
     windows : str, None, or mapping of stream to either, optional
         Calendar windows in which observations and model are averaged before they
-        are compared; ``"auto"`` is ``"8-day"`` for dates at most eight days apart.
+        are compared; ``"auto"`` follows what a value stands for: ``"8-day"`` for days
+        and for composites of up to 8 days, ``"month"`` for monthly means. None
+        compares values with the model on their own dates. Where it is not known how
+        long a value stands for, and the model is finer, it has to be said.
     errors : Errors, or mapping of stream to Errors, optional
         ``masm.Errors(correlation=0.6, bias_sd=0.2)``: errors of neighbouring windows
         are correlated, or share a bias. Independent by default, as in the paper.
@@ -156,6 +160,7 @@ def calibrate(
     streams = as_streams(
         observations, variance=variance, windows=windows, errors=errors
     )
+    doubts = say_doubts(streams)
     steps = checked_blocks(blocks, streams, priors)
     if proposals is not None:
         steps, groups = joint_of(steps, proposals, blocks, priors)
@@ -237,6 +242,7 @@ def calibrate(
                 f"{' '.join(s.streams)}: {' '.join(s.parameters)}" for s in steps
             ),
             "caution": caution([s.parameters for s in steps]),
+            "doubts": "; ".join(doubts),
         },
     )
 
