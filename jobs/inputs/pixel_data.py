@@ -10,6 +10,7 @@ import numpy as np
 
 from jobs.config.pixels import GeneratedPixel, PixelTable, RegionPixels, SitePixel
 from jobs.errors import ConfigError, Problem
+from jobs.inputs.places import require_same_place
 from jobs.inputs.region import region_forcing, region_observations, region_truth
 from jobs.inputs.streams import select_years
 from jobs.inputs.twin import observe, truth_of
@@ -57,7 +58,8 @@ def observations_of(run: Run, pixel: Pixel, forcing: xr.Dataset) -> xr.Dataset:
             years=(observed.first, observed.last),
             streams=list(config.streams),
             screen_summer_lai=place.screen_summer_lai,
-        )
+            lat=pixel.latitude,
+        ).assign_attrs(file=str(run.inputs["pixels.tower"]))
     if config.twin is not None:
         from jobs.inputs.simulate import simulate
 
@@ -66,7 +68,9 @@ def observations_of(run: Run, pixel: Pixel, forcing: xr.Dataset) -> xr.Dataset:
         return select_years(observe(truth, config.twin, rng), observed)
     if isinstance(place, PixelTable) and place.observations is not None:
         path = run.pixel_file(place.observations, pixel)
-        return select_years(_open(path), observed)
+        found = _open(path)
+        require_same_place(found, pixel, str(path))
+        return select_years(found, observed).assign_attrs(file=str(path))
     if isinstance(place, RegionPixels):
         return region_observations(run.cube, pixel, observed)
     raise AssertionError("config_checks lets no run pass without observations")
@@ -95,7 +99,7 @@ def _site_forcing(run: Run, place: SitePixel, pixel: Pixel) -> xr.Dataset:
     from landdata import read_site
 
     years = run.config.periods.whole
-    return read_site(
+    forcing = read_site(
         run.inputs["pixels.tower"],
         station_csv=run.inputs.get("pixels.station"),
         lat=pixel.latitude,
@@ -107,6 +111,7 @@ def _site_forcing(run: Run, place: SitePixel, pixel: Pixel) -> xr.Dataset:
         wind=place.wind,
         climatology=place.climatology,
     )
+    return forcing.assign_attrs(file=str(run.inputs["pixels.tower"]))
 
 
 def _generated_forcing(run: Run, place: GeneratedPixel, pixel: Pixel) -> xr.Dataset:
@@ -125,7 +130,9 @@ def _file_forcing(run: Run, place: PixelTable, pixel: Pixel) -> xr.Dataset:
     from ibis_dalec import validate_forcing
 
     path = run.pixel_file(place.forcing, pixel)
-    forcing = _open(path).assign(
+    given = _open(path)
+    doubt = require_same_place(given, pixel, str(path))
+    forcing = given.assign_attrs(file=str(path), place_doubt=doubt).assign(
         lat=((), pixel.latitude, {"units": "degrees_north"}),
         sand=((), pixel.sand, {"units": "%"}),
         clay=((), pixel.clay, {"units": "%"}),

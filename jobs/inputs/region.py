@@ -46,7 +46,7 @@ def region_forcing(path: Path, pixel: Pixel, years: Period) -> xr.Dataset:
 def region_observations(path: Path, pixel: Pixel, years: Period) -> xr.Dataset:
     """Return a pixel's observed streams, each with its variance beside it."""
     observed = open_region(path).observations([pixel.id]).isel(pixel=0, drop=True)
-    return observed.sel(time=years.years)
+    return observed.sel(time=years.years).assign_attrs(file=f"{path}  pixel {pixel.id}")
 
 
 def region_truth(path: Path, pixel: Pixel) -> dict[str, float]:

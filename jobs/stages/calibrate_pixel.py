@@ -26,11 +26,11 @@ from jobs.disk_errors import full_disk, is_refused_in
 from jobs.errors import OutOfTime
 from jobs.executors.base import OnRuns
 from jobs.files import put_aside, sweep, write_text
+from jobs.inputs.judgement import judge_forcing, judge_streams
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
 from jobs.process_models.parameter_table import parameters
-from jobs.process_models.streams import STREAMS
 from jobs.run.event_log import Ledger
 from jobs.run.folder import PixelFolder
 from jobs.run.pixel import Pixel
@@ -192,11 +192,11 @@ def _calibrate(
     run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
 ) -> masm.Result:
     import masm
-    from masm.observations.units import require_same_units
 
     config = run.config
     try:
         forcing = forcing_of(run, pixel)
+        doubts = judge_forcing(forcing, pixel, pixel.name)
     except ValueError as exc:
         raise _PixelError("no_forcing", str(exc)) from exc
     try:
@@ -204,9 +204,11 @@ def _calibrate(
         streams = make_streams(observations, config.streams, config.periods.calibration)
         for stream in streams.values():
             stream.aggregate()  # refuses a variance of zero, too few values
-            require_same_units(stream, STREAMS[stream.name])
+        doubts += judge_streams(streams, forcing)
     except ValueError as exc:
         raise _PixelError("no_observations", str(exc)) from exc
+    for doubt in doubts:
+        logger.warning("pixel %d: suspicious: %s", pixel.id, doubt)
     model = calibration_model(config, forcing)
 
     chosen = config.calibration

@@ -90,7 +90,10 @@ def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
     parts = []
     for period in ("calibration", "validation"):
         years = getattr(config.periods, period)
-        streams = make_streams(observations, config.streams, years)
+        held_out = period == "validation"
+        streams = make_streams(
+            observations, config.streams, years, skip_empty=held_out
+        )
         for name, stream in streams.items():
             columns = {}
             for parameters, output in simulated.items():

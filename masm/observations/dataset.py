@@ -30,6 +30,7 @@ from masm.observations.gate import (
     check_spread,
     check_spread_units,
     check_times,
+    is_of_another_unit,
     without_invalid,
 )
 from masm.observations.intervals import Interval, interval_of, of_kind, windows_for
@@ -196,8 +197,12 @@ def _stream_of(
 
 
 def _through_gate(stream: Stream) -> Stream:
-    """Hold a stream against the limits of its quantity."""
-    check_limits(stream.time, stream.value, stream.label, stream.name, stream.units)
+    """Hold a stream against the limits of its quantity.
+
+    Where most values are beyond them the unit is wrong: the model's decides.
+    """
+    if not is_of_another_unit(stream.value, stream.name, stream.units):
+        check_limits(stream.time, stream.value, stream.label, stream.name, stream.units)
     return stream
 
 

@@ -185,6 +185,15 @@ def check_limits(
         _refuse_wrong_scale(value, label, units, limits)
 
 
+def is_of_another_unit(value: Array, name: str, units: str) -> bool:
+    """Whether most values are impossible: then the unit is wrong, not the values."""
+    limits = limits_of(name, units)
+    known = value[np.isfinite(value)]
+    if limits is None or not known.size:
+        return False
+    return bool(np.mean((known < limits.low) | (known > limits.high)) > 0.5)
+
+
 def check_spread(
     time: NDArray[Any], spread: Array, value: Array, label: str, what: str
 ) -> None:
@@ -413,14 +422,25 @@ def _refuse_impossible(
 ) -> None:
     with np.errstate(invalid="ignore"):
         bad = np.flatnonzero((value < limits.low) | (value > limits.high))
+    if not bad.size and limits.quantity.units == "1":
+        bad = _repeated_negatives(value)
     if not bad.size:
         return
     raise InputError(
         f"{label} at {date_text(time[bad[0]])}: impossible for {limits.quantity.name}",
-        found=f"{value[bad[0]]:g} {_unit_text(units)} ({_dates(time, bad)})",
-        wanted=f"{limits.low:g} to {limits.high:g} {_unit_text(units)}",
+        found=f"{value[bad[0]]:g}{_unit_text(units)} ({_dates(time, bad)})",
+        wanted=f"{limits.low:g} to {limits.high:g}{_unit_text(units)}",
         hint=_impossible_hint(value[bad], limits),
     )
+
+
+def _repeated_negatives(value: Array) -> NDArray[np.int64]:
+    """Where a quantity that is never negative has one negative number again and again.
+
+    Noise makes single small ones; the same three times is a code, such as -1.
+    """
+    numbers, count = np.unique(value[value < 0.0], return_counts=True)
+    return np.flatnonzero(np.isin(value, numbers[count > 2]))
 
 
 def _refuse_wrong_scale(value: Array, label: str, units: str, limits: Limits) -> None:
@@ -430,8 +450,8 @@ def _refuse_wrong_scale(value: Array, label: str, units: str, limits: Limits) ->
     if 0.0 < largest < limits.quantity.least:
         raise InputError(
             f"{label}: values far too small for {limits.quantity.name}",
-            found=f"at most {largest / limits.factor:.3g} {_unit_text(units)}",
-            wanted=f"values in {_unit_text(units)}, as the units say",
+            found=f"at most {largest / limits.factor:.3g}{_unit_text(units)}",
+            wanted=f"values in {units.strip()!r}, as the units say",
             hint=_unit_hint(largest, limits.quantity),
         )
 
@@ -448,7 +468,7 @@ def _impossible_hint(bad: Array, limits: Limits) -> str:
                 f"{low} to {high} are codes of MODIS (scale {scale:g}): no retrieval, "
                 "water, town, snow. Make them NaN."
             )
-    if first <= -99.0 or abs(first) > 1e4:
+    if first <= -99.0 or abs(first) > 1e4 or first == -1.0:
         return "Perhaps a missing-value code: make it NaN."
     if limits.quantity.units == "1":
         return "Is there a scale factor, or percent?"
@@ -497,7 +517,7 @@ def _words_of(first: Any) -> str:
 
 
 def _unit_text(units: str) -> str:
-    return units.strip() or "1"
+    return "" if units.strip() in ("", "1", "-") else f" {units.strip()}"
 
 
 def _dates(time: NDArray[Any], where: NDArray[np.int64]) -> str:

@@ -40,7 +40,7 @@ _FREQUENCIES = {
 }  # fmt: skip
 _DURATIONS = {
     "P1D": "day", "P4D": "4-day", "P8D": "8-day", "P16D": "16-day", "P10D": "10-day",
-    "P1M": "month", "P1Y": "year", "P12M": "year",
+    "P1M": "month", "P1Y": "year", "P12M": "year", "UNKNOWN": "unknown",
 }  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def interval_of(
     stated = _stated(variable, dataset)
     if stated is not None:
         kind, source = stated
-        return of_kind(kind, time, source)
+        return UNKNOWN if kind == "unknown" else of_kind(kind, time, source)
     kind = kind_of_calendar(time, valid)
     if kind is None:
         return UNKNOWN

@@ -25,7 +25,8 @@ class Quantity:
     units : str
         In which the limits are.
     low, high : float
-        Beyond them no value of a day or of a longer mean is possible.
+        Beyond them no value of a day or of a longer mean is possible, nor with the
+        noise of an estimate, which takes LAI a little below zero.
     least : float
         A series whose values all lie nearer to zero (and are not all zero) is in
         another unit.
@@ -44,8 +45,8 @@ class Quantity:
 QUANTITIES: dict[str, Quantity] = {
     one.name: one
     for one in (
-        Quantity("lai", "1", 0.0, 15.0, 1e-4, (0.02, 7.0)),
-        Quantity("fapar", "1", 0.0, 1.0, 1e-5, (0.005, 0.97)),
+        Quantity("lai", "1", -2.0, 15.0, 1e-4, (0.02, 7.0)),
+        Quantity("fapar", "1", -0.3, 1.3, 1e-5, (0.005, 0.97)),
         Quantity("gpp", CARBON_FLUX, -30.0, 60.0, 1e-4, (0.0, 20.0)),
         Quantity("npp", CARBON_FLUX, -30.0, 60.0, 1e-4, (-1.0, 12.0)),
         Quantity("er", CARBON_FLUX, -30.0, 60.0, 1e-4, (0.0, 20.0)),
@@ -56,7 +57,7 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("et", "mm d-1", -10.0, 30.0, 1e-4, (0.0, 8.0)),
     )
 }
-"""By name. The limits are those of ``landdata.variables``; a test holds them equal."""
+"""By name. Upper limits are those of ``landdata.variables``; a test holds them equal."""
 
 _OTHER_NAMES = {
     "leaf_area_index": "lai", "fpar": "fapar", "reco": "er", "ter": "er",

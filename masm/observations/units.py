@@ -29,21 +29,18 @@ def require_same_units(observed: Stream | ObservedSeries, units: str) -> None:
     ours, theirs = _plain_units(observed.units), _plain_units(units)
     if ours and theirs and ours != theirs:
         factor = _factor(observed.name, observed.units, units)
-        if factor is not None and abs(factor - 1.0) < 1e-6:
-            return
-        raise InputError(
-            f"{_label(observed)}: observation and model differ in unit",
-            found=f'observation "{observed.units}", model "{units}"',
-            wanted="the same unit",
-            hint="Convert the observations; divide an 8-day sum by 8 first."
-            if factor is None
-            else f"Multiply the observations by {factor:.6g}, and state the new unit.",
-        )
-    if theirs and not observed.units.strip():
-        value = np.asarray(observed.value)
-        label = _label(observed)
-        found = infer_units(observed.name, observed.units, units, value, label)
-        check_limits(observed.time, value, label, observed.name, found)
+        if factor is None or abs(factor - 1.0) > 1e-6:
+            raise InputError(
+                f"{_label(observed)}: observation and model differ in unit",
+                found=f'observation "{observed.units}", model "{units}"',
+                wanted="the same unit",
+                hint="Convert the observations; divide an 8-day sum by 8 first."
+                if factor is None
+                else f"Multiply the observations by {factor:.6g}, and state it.",
+            )
+    value, label = np.asarray(observed.value), _label(observed)
+    found = infer_units(observed.name, observed.units, units, value, label)
+    check_limits(observed.time, value, label, observed.name, found)
 
 
 def _label(observed: Stream | ObservedSeries) -> str:

@@ -263,13 +263,13 @@ class ModelRunner:
     ) -> Any:
         key = (series.name, n_time)
         if key not in self._plans:
-            self._plans[key] = _plan_stream(
+            self._plans[key] = plan_stream(
                 series, time, n_time, self.observed_time.get(series.name)
             )
         return self._plans[key]
 
 
-def _plan_stream(
+def plan_stream(
     series: ObservedSeries,
     time: NDArray[Any] | None,
     n_time: int,
