@@ -91,8 +91,9 @@ def dalec_day(w, doy):
         gpp = w.gpp[lane]
         p4 = w.p4[lane]
         p16 = w.p16[lane]
+        day = season_day(doy, w.sin_lat[lane])
         gdd, maxfol, multtf, multtl = switches(
-            season_day(doy, w.sin_lat[lane]), tavg, tmin, cf, w.gdd[lane], w.maxfol[lane],
+            day, tavg, tmin, cf, w.gdd[lane], w.maxfol[lane],
             w.p12[lane], w.p13[lane], w.p17[lane], w.p19[lane], w.p20[lane],
         )  # fmt: skip
         trate = temperature_rate(tavg, w.p10[lane])

@@ -38,7 +38,7 @@ RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
 ]
 PixelIds = Annotated[
-    list[int] | None,
+    list[str] | None,
     typer.Option("--pixel", metavar="ID", help="only this pixel; may be repeated"),
 ]
 Tasks = Annotated[Path | None, typer.Option(hidden=True)]
@@ -269,7 +269,7 @@ def retry(
 @app.command()
 def replay(
     run: RunPath,
-    pixel: Annotated[int, typer.Option("--pixel", metavar="ID", help="which pixel")],
+    pixel: Annotated[str, typer.Option("--pixel", metavar="ID", help="which pixel")],
 ) -> None:
     """Calibrate one pixel here, with full logging, beside its result."""
     with guarded(run, "replay"):

@@ -15,6 +15,7 @@ from jobs.inputs.judgement import (
     units_of,
     windows_used,
 )
+from jobs.inputs.periods import pixel_periods
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.streams import make_streams
 from jobs.run.pixel import Pixel
@@ -119,13 +120,17 @@ def _pixel(run: Run, pixel: Pixel, doubts: list[str]) -> Iterator[str]:
         doubts += [f"{pixel.name}: {doubt}" for doubt in mine]
         return
     observations = observations_of(run, pixel, forcing)
+    periods = pixel_periods(config, forcing)
+    if periods.whole != config.periods.whole:
+        yield f"  its record is shorter than periods: {periods}"
     for period in ("calibration", "validation"):
-        years = getattr(config.periods, period)
+        years = getattr(periods, period)
+        if years is None:
+            yield f"  {period}: none, the record ends before it"
+            continue
         n_days = 365 * (years.last - years.first + 1)
         held_out = period == "validation"
-        streams = make_streams(
-            observations, config.streams, years, skip_empty=held_out
-        )
+        streams = make_streams(observations, config.streams, years, skip_empty=held_out)
         for name in config.streams.keys() - streams.keys():
             yield f"  {period} {years}: {name} has no value: not scored there"
         for name, stream in streams.items():

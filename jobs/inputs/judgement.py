@@ -72,9 +72,7 @@ def judge_forcing(forcing: xr.Dataset, pixel: Pixel, where: str) -> list[str]:
     return doubts
 
 
-def judge_streams(
-    streams: Mapping[str, masm.Stream], forcing: xr.Dataset
-) -> list[str]:
+def judge_streams(streams: Mapping[str, masm.Stream], forcing: xr.Dataset) -> list[str]:
     """Return doubts about observations, by themselves and beside the weather.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 from jobs.config.pixels import GeneratedPixel, PixelTable, RegionPixels, SitePixel
 from jobs.errors import ConfigError, Problem
+from jobs.inputs.periods import pixel_periods, whole_years, within
 from jobs.inputs.places import require_same_place
 from jobs.inputs.region import region_forcing, region_observations, region_truth
 from jobs.inputs.streams import select_years
@@ -20,6 +22,8 @@ from jobs.run.run import Run
 
 if TYPE_CHECKING:
     import xarray as xr
+
+logger = logging.getLogger(__name__)
 
 _NOISE, _WEATHER = 1, 2
 """Which stream of a pixel's chance makes a twin's noise, and which its weather."""
@@ -47,7 +51,7 @@ def observations_of(run: Run, pixel: Pixel, forcing: xr.Dataset) -> xr.Dataset:
     forcing : xarray.Dataset
         As ``forcing_of`` returns it; a twin's observations are made with it.
     """
-    config, observed = run.config, run.config.periods.observed
+    config, observed = run.config, pixel_periods(run.config, forcing).observed
     place = config.pixels
     if isinstance(place, SitePixel):
         from landdata import site_observations
@@ -140,13 +144,20 @@ def _file_forcing(run: Run, place: PixelTable, pixel: Pixel) -> xr.Dataset:
     years = run.config.periods.whole
     time = forcing["time"].to_numpy()
     first, last = str(time[0])[:10], str(time[-1])[:10]
-    if first > years.years.start or last < years.years.stop:
+    covers = first <= years.years.start and last >= years.years.stop
+    record = whole_years(time)
+    own = None if record is None else within(run.config.periods, *record)
+    if not covers and own is not None:
+        years = own.whole
+        logger.info("%s: its record is %s to %s: %s", path, first, last, own)
+    elif not covers:
         raise ConfigError(
             Problem(
                 str(path),
                 "time",
                 found=f"{first} to {last}",
-                wanted=f"the years {years} in full (periods)",
+                wanted=f"the years {years} in full (periods), or whole years that hold "
+                "a spin-up year and one of calibration after it",
             )
         )
     return validate_forcing(select_years(forcing, years), where=str(path))

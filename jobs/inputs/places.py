@@ -74,7 +74,9 @@ def _refused(
 def _number(data: xr.Dataset, spellings: tuple[str, ...]) -> float | None:
     """A scalar of a file, from a variable, a coordinate or an attribute."""
     for spelling in spellings:
-        value = data[spelling] if spelling in data.variables else data.attrs.get(spelling)
+        value = (
+            data[spelling] if spelling in data.variables else data.attrs.get(spelling)
+        )
         if value is None:
             continue
         numbers = np.asarray(value)

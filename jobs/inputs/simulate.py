@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobs.config.schema import Config
 from jobs.config.section import Period
+from jobs.inputs.periods import pixel_periods
 from jobs.inputs.streams import select_years
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ from jobs.run.simulation_files import SAVED
 
 def calibration_model(config: Config, forcing: xr.Dataset) -> CalibrationModel:
     """Return the model of a pixel over the calibration years."""
-    periods = config.periods
+    periods = pixel_periods(config, forcing)
     needed = Period(first=periods.spinup.first, last=periods.calibration.last)
     return CalibrationModel(
         select_years(forcing, needed),

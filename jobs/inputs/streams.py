@@ -55,7 +55,8 @@ def make_streams(
     Raises
     ------
     ConfigError
-        If a stream is not there, or has no value in these years, or nobody knows how long a value stands for.
+        If a stream is not there, or has no value in these years, or nobody knows how
+        long a value stands for.
     masm.InputError
         If the gate refuses values, dates, units or errors.
     """
@@ -158,7 +159,7 @@ def _empty(name: str, period: Period, source: str) -> ConfigError:
             f"{name}, {period}",
             found="no value at all",
             wanted="at least one observation",
-            hint="Choose other years under periods, or leave the stream out of streams.",
+            hint="Choose other years under periods, or leave out the stream.",
         )
     )
 

@@ -84,7 +84,7 @@ class Run:
 
     def pixel_file(self, pattern: str, pixel: Pixel) -> Path:
         """Return a pixel's own input file from a pattern such as ``obs/{id}.nc``."""
-        name = pattern.replace("{id}", str(pixel.id)).replace("{name}", pixel.name)
+        name = pattern.replace("{id}", pixel.given_id).replace("{name}", pixel.name)
         return (self.folder.path / name).resolve()
 
 

@@ -27,6 +27,7 @@ from jobs.errors import OutOfTime
 from jobs.executors.base import OnRuns
 from jobs.files import put_aside, sweep, write_text
 from jobs.inputs.judgement import judge_forcing, judge_streams
+from jobs.inputs.periods import pixel_periods
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
@@ -201,7 +202,8 @@ def _calibrate(
         raise _PixelError("no_forcing", str(exc)) from exc
     try:
         observations = observations_of(run, pixel, forcing)
-        streams = make_streams(observations, config.streams, config.periods.calibration)
+        years = pixel_periods(config, forcing).calibration
+        streams = make_streams(observations, config.streams, years)
         for stream in streams.values():
             stream.aggregate()  # refuses a variance of zero, too few values
         doubts += judge_streams(streams, forcing)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing
+from jobs.inputs.periods import pixel_periods
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import simulate
 from jobs.inputs.streams import make_streams, pair
@@ -87,13 +88,14 @@ def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
     simulated = {name: read_simulation(run, pixel, name) for name in PARAMETERS}
     forcing = forcing_of(run, pixel)
     observations = observations_of(run, pixel, forcing)
+    periods = pixel_periods(config, forcing)
     parts = []
     for period in ("calibration", "validation"):
-        years = getattr(config.periods, period)
+        years = getattr(periods, period)
+        if years is None:
+            continue  # the record ends before it
         held_out = period == "validation"
-        streams = make_streams(
-            observations, config.streams, years, skip_empty=held_out
-        )
+        streams = make_streams(observations, config.streams, years, skip_empty=held_out)
         for name, stream in streams.items():
             columns = {}
             for parameters, output in simulated.items():

@@ -1,7 +1,8 @@
 """Modelled fluxes against eddy-covariance towers, as Fig. 10 of the paper.
 
 For each tower, year by year and over all years, and for the whole year, the growing
-season (May to September, November to March south of the equator) and the rest: the DISO of modelled GPP, ER and NEE against the
+season (May to September, November to March south of the equator) and the rest: the
+DISO of modelled GPP, ER and NEE against the
 tower, before and after; of modelled GPP against the satellite product; and of the
 product itself against the tower, without which the others cannot be read.
 """

@@ -12,6 +12,7 @@ from jobs.config.region import Screening
 from jobs.config.schema import Config
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import replacing, write_text
+from jobs.inputs.periods import pixel_periods
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
@@ -34,12 +35,17 @@ PAPER = (
 
 
 def screening_pixels(run: Run) -> list[Pixel]:
-    """Return the pixels to screen: a region's screening share, else the run's own."""
+    """Return the pixels to screen: a region's screening share, else the run's own.
+
+    A share of 0 is none. Where a list of places leaves no others, those are screened.
+    """
     if run.config.pixels.source != "region":
         return run.pixels
     from jobs.run.pixels import choose
-    from jobs.run.region_sample import draw_sample, open_region, pixels_at
+    from jobs.run.region_sample import draw_sample, open_region, pixels_at, region_of
 
+    if region_of(run.config).sample.screening == 0:
+        return []
     sample = draw_sample(run.config, run.folder.path)
     chosen = pixels_at(open_region(run.cube), sample.screening)
     return chosen or choose(run.pixels, [])
@@ -268,7 +274,8 @@ def _problem(run: Run, pixel: Pixel) -> tuple[Any, dict[str, Any]]:
     config = run.config
     forcing = forcing_of(run, pixel)
     observations = observations_of(run, pixel, forcing)
-    streams = make_streams(observations, config.streams, config.periods.calibration)
+    years = pixel_periods(config, forcing).calibration
+    streams = make_streams(observations, config.streams, years)
     return calibration_model(config, forcing), streams
 
 

@@ -1,4 +1,4 @@
-"""Weather held against physics: is a column in the unit that it is said to be in?
+"""Weather held against physics: faults of a file that look like weather.
 
 A daily value tells little; a year of them does. Air that is never drier than 90 % of
 saturation, more light than the sun sends, pressure of another height or a summer in
@@ -109,7 +109,8 @@ def humidity_findings(humidity: Floats) -> Iterator[Finding]:
         yield Finding(
             "refused",
             "specific_humidity",
-            f"air above {driest:.0%} humidity on nine days of ten ({damp:.0%} above 95 %)",
+            f"air above {driest:.0%} humidity on nine days of ten (above 95 % on "
+            f"{damp:.0%})",
             "a record with dry days in it (towers in rain forests: 78 %)",
             hint,
         )
@@ -231,8 +232,12 @@ def light_findings(cloud_cover: xr.DataArray) -> Iterator[Finding]:
     """Days brighter than the clear sky or darker than the overcast one."""
     values = np.asarray(cloud_cover.to_numpy(), np.float64)
     n = values.size
-    bright = max(int(cloud_cover.attrs.get("n_clipped_bright", 0)), int((values <= 0.0).sum()))
-    dark = max(int(cloud_cover.attrs.get("n_clipped_dark", 0)), int((values >= 1.0).sum()))
+    bright = max(
+        int(cloud_cover.attrs.get("n_clipped_bright", 0)), int((values <= 0.0).sum())
+    )
+    dark = max(
+        int(cloud_cover.attrs.get("n_clipped_dark", 0)), int((values >= 1.0).sum())
+    )
     impossible = int(cloud_cover.attrs.get("n_above_atmosphere", 0))
     hint = "Is the radiation in MJ m-2 d-1, a mean of 24 hours, and the latitude right?"
     if impossible > 0.02 * n:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from masm.errors import InputError
 from masm.observations.error_models import (
@@ -127,7 +126,9 @@ def streams_from_dataset(
     result = {}
     for name in wanted:
         if name not in streams:
-            raise _unknown_stream(name, streams, f"{where}it is not in the observations")
+            raise _unknown_stream(
+                name, streams, f"{where}it is not in the observations"
+            )
         result[name] = _stream_of(
             observations,
             name,
@@ -166,9 +167,7 @@ def _stream_of(
     interval = None
     if is_calendar(time):
         interval = (
-            interval_of(
-                time, np.isfinite(value), variable, observations, label=label
-            )
+            interval_of(time, np.isfinite(value), variable, observations, label=label)
             if kind is None
             else of_kind(kind, time, "what you say")
         )

@@ -2,8 +2,8 @@
 
 Every door leads through here: ``masm.calibrate``, a table of pixels, a site, a cube,
 towers to score at. What is certainly no observation is refused by stream, date and
-value (`check_times`, `check_numbers`, `check_limits`, `check_spread`). What is only unlikely is a doubt
-(`masm.observations.doubts`), which is said and stops nothing.
+value (`check_times`, `check_numbers`, `check_limits`, `check_spread`). What is only
+unlikely is a doubt (`masm.observations.doubts`), which is said and stops nothing.
 """
 
 from __future__ import annotations

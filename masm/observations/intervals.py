@@ -234,9 +234,7 @@ def _check_bounds(bounds: Dates, time: Dates, label: str) -> None:
     start, stop = bounds[:, 0], bounds[:, 1]
     length = (stop - start) / _DAY
     late = stop + _DAY
-    wrong = (
-        ~(length > 0.0) | (length > _LONGEST) | ~((time >= start) & (time <= late))
-    )
+    wrong = ~(length > 0.0) | (length > _LONGEST) | ~((time >= start) & (time <= late))
     wrong[1:] |= start[1:] < stop[:-1]
     if wrong.any():
         first = int(np.argmax(wrong))

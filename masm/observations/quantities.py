@@ -57,7 +57,7 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("et", "mm d-1", -10.0, 30.0, 1e-4, (0.0, 8.0)),
     )
 }
-"""By name. Upper limits are those of ``landdata.variables``; a test holds them equal."""
+"""By name; upper limits as in ``landdata.variables``, which a test holds equal."""
 
 _OTHER_NAMES = {
     "leaf_area_index": "lai", "fpar": "fapar", "reco": "er", "ter": "er",

@@ -52,10 +52,9 @@ from masm.observations.windows import (
 )
 from masm.types import Array
 
-
 CHOICE = (
-    'windows="month" (or "8-day", "year", ...), windows=None for values of single days, '
-    "or time_bnds beside the values"
+    'windows="month" (or "8-day", "year", ...), windows=None for values of single '
+    "days, or time_bnds beside the values"
 )
 """How a caller of `masm.calibrate` says what a value stands for."""
 

@@ -273,7 +273,9 @@ def plan_intervals(
             wanted="every day that an observation stands for",
             hint="Cut the observations to the simulated period, or run it longer.",
         )
-    columns = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+    columns = np.concatenate(
+        [np.arange(a, b) for a, b in zip(first, last, strict=True)]
+    )
     rows = np.repeat(np.arange(count.size), count)
     weights = sparse.csr_array(
         (1.0 / count[rows], (rows, columns)), shape=(count.size, model_time.size)
