@@ -13,7 +13,7 @@ from masm.errors import InputError
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.methods.registry import DEFAULT_METHOD, WITHOUT_CHECK, method_of
 from masm.observations.dataset import as_streams
-from masm.observations.doubts import say_doubts
+from masm.observations.doubts import doubts_against_model, say_doubts
 from masm.observations.stream import ObservedSeries
 from masm.problem.blocks import Block, caution, checked_blocks, joint_of
 from masm.problem.priors import Priors, as_priors
@@ -218,6 +218,8 @@ def calibrate(
     best = last.model_theta(outcome.runs.u[[np.nanargmin(outcome.runs.cost)]])[0]
     stages["best run"] = dict(zip(priors.names, best.tolist(), strict=True))
 
+    for part, outcome in parts:
+        doubts += _against_model(part, outcome)
     whole = problem(used, priors.names, "predictive")
     stage_theta = np.array([list(values.values()) for values in stages.values()])
     stage_runs = whole.run(whole.unit(stage_theta))
@@ -245,6 +247,19 @@ def calibrate(
             "doubts": "; ".join(doubts),
         },
     )
+
+
+def _against_model(part: Problem, outcome: Outcome) -> list[str]:
+    """Log, and return, streams that go against every run of a stage."""
+    if outcome.runs.series is None:
+        return []
+    found = []
+    for series in part.likelihood.observed:
+        runs = outcome.runs.series[:, part.likelihood.slices[series.name]]
+        found += doubts_against_model(series.name, series.value, runs)
+    for doubt in found:
+        logger.warning("%s", doubt)
+    return found
 
 
 def _check_seed(seed: Any) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from masm.observations.gate import limits_of
+from masm.types import Array
 
 if TYPE_CHECKING:
     from masm.observations.stream import Stream
@@ -19,6 +20,7 @@ _SMALL_SD = 1e-3  # of the usual size of a value
 _SAME = 0.5  # share of values that are one number
 _ALIKE = 0.5  # correlation of GPP and NEE from which one of the signs is in doubt
 _TOGETHER = 30  # values of both
+_BELOW = -1.5  # of a flux of one sign, in its unit: less than noise makes
 
 
 def say_doubts(streams: Mapping[str, Stream]) -> list[str]:
@@ -59,6 +61,12 @@ def doubts_of(stream: Stream) -> Iterator[str]:
                 f"mean {mean:.3g} {stream.units} is outside {low / limits.factor:g} to "
                 f"{high / limits.factor:g}, where nearly every site lies"
             )
+        below = float(np.mean(value * limits.factor < _BELOW))
+        if signed and limits.quantity.units != "1" and below > 0.05 and of_site > 0.0:
+            yield (
+                f"{below:.0%} of the values are below {_BELOW / limits.factor:g} "
+                f"{stream.units}: is it {limits.quantity.name}, with its sign?"
+            )
     if value.size > _TOGETHER:
         same = np.unique(value, return_counts=True)[1].max() / value.size
         if same > _SAME and np.ptp(value) > 0.0:
@@ -73,6 +81,30 @@ def doubts_of(stream: Stream) -> Iterator[str]:
                 f"{tiny.mean():.0%} of its standard deviations are below {_SMALL_SD:g} "
                 "of the usual value: they would decide alone"
             )
+
+
+def doubts_against_model(name: str, observed: Array, runs: Array) -> Iterator[str]:
+    """Say it where every model run goes the other way.
+
+    Parameters
+    ----------
+    name : str
+        Of the stream.
+    observed : ndarray (n_obs,)
+    runs : ndarray (run, n_obs)
+        Model output over the prior; NaN rows are failed runs.
+    """
+    runs = runs[np.isfinite(runs).all(axis=1)]
+    runs = runs[np.ptp(runs, axis=1) > 0.0] if runs.shape[1] else runs
+    if observed.size < _TOGETHER or len(runs) < 3 or np.ptp(observed) == 0.0:
+        return
+    r = np.array([np.corrcoef(observed, run)[0, 1] for run in runs])
+    if r.max() < 0.0 and np.median(r) < -_ALIKE:
+        yield (
+            f"stream {name!r}: it falls where every model run rises (r "
+            f"{np.median(r):.2f}): is its sign right, and are the dates of this "
+            "hemisphere?"
+        )
 
 
 def doubts_between(streams: Mapping[str, Stream]) -> Iterator[tuple[str, str]]:

@@ -43,7 +43,7 @@ FILL_CODES = (
 )  # fmt: skip
 """Numbers that files hold where there is no value."""
 
-_OUTLIER = 10.0  # times the size of all other values: no value of the same thing
+_OUTLIER = 5.0  # times the size of all other values: no value of the same thing
 _LARGE_OUTLIER = 1.5  # of the codes that nobody measures
 _LONE_OUTLIER = 100.0  # of a code that stands there once
 _SMALL_CODE = 9000.0
