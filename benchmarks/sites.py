@@ -77,6 +77,7 @@ calibration:
 def run_site(site: str, seed: int, runs: int, method: str) -> None:
     """Calibrate and print one line for each set of parameters."""
     import masm
+    from jobs.config.process_model import units_of
     from jobs.inputs.pixel_data import forcing_of, observations_of
     from jobs.inputs.simulate import calibration_model
     from jobs.inputs.streams import make_streams
@@ -90,7 +91,10 @@ def run_site(site: str, seed: int, runs: int, method: str) -> None:
         forcing = forcing_of(run, pixel)
         observed = observations_of(run, pixel, forcing)
         streams = make_streams(
-            observed, run.config.streams, run.config.periods.calibration
+            observed,
+            run.config.streams,
+            run.config.periods.calibration,
+            units=units_of(run.config),
         )
         start = time.process_time()
         result = masm.calibrate(
@@ -148,7 +152,9 @@ def _scores(
             pair_of = []
             for period in ("calibration", "validation"):
                 years = getattr(run.config.periods, period)
-                stream = make_streams(observed, run.config.streams, years)[name]
+                stream = make_streams(
+                    observed, run.config.streams, years, units=units_of(run.config)
+                )[name]
                 _, seen, _, means = pair(stream, simulated[name])
                 pair_of.append(f"{scores(means, seen)['diso']:.3f}")
             parts.append(f"{name} {' / '.join(pair_of)}")

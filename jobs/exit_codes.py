@@ -13,4 +13,5 @@ class Exit(IntEnum):
     WRONG = 2
     SOME_FAILED = 3
     OVER_BUDGET = 4
+    SUSPICIOUS = 5
     STOPPED = 75

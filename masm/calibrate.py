@@ -16,6 +16,7 @@ from masm.likelihood.gaussian import GaussianLikelihood
 from masm.methods.method import Method
 from masm.methods.registry import DEFAULT_METHOD, method_of
 from masm.observations.dataset import as_streams
+from masm.observations.doubts import doubts_against_model, say_doubts
 from masm.observations.stream import ObservedSeries, Stream
 from masm.problem import seeds
 from masm.problem.blocks import Block, caution, checked_blocks, joint_of
@@ -100,7 +101,10 @@ def calibrate(
         where the data have one, else series. The result names it.
     windows : str, None, or mapping of stream to either, optional
         Calendar windows in which observations and model are averaged before they
-        are compared; ``"auto"`` is ``"8-day"`` for dates at most eight days apart.
+        are compared; ``"auto"`` follows what a value stands for: ``"8-day"`` for days
+        and for composites of up to 8 days, ``"month"`` for monthly means. None
+        compares values with the model on their own dates. Where it is not known how
+        long a value stands for, and the model is finer, it has to be said.
     errors : Errors, or mapping of stream to Errors, optional
         ``masm.Errors(correlation=0.6, bias_sd=0.2)``: errors of neighbouring windows
         are correlated, or share a bias. Independent by default, as in the paper.
@@ -145,6 +149,7 @@ def calibrate(
     streams = as_streams(
         observations, variance=variance, windows=windows, errors=errors
     )
+    doubts = say_doubts(streams)
     steps = checked_blocks(blocks, streams, priors)
     if proposals is not None:
         steps, groups = joint_of(steps, proposals, blocks, priors)
@@ -175,6 +180,7 @@ def calibrate(
             samples_per_call,
             record,
             inputs or {},
+            doubts,
         )
         return _run_steps(
             chosen, steps, priors, runs, seed=seed, options=options, n=n_predictive
@@ -192,6 +198,7 @@ class _ModelRuns:
     samples_per_call: int | None
     record: Checkpoint | None
     inputs: Mapping[str, str]
+    doubts: Sequence[str]
 
     def problem(
         self, priors: Priors, names: Sequence[str], active: Sequence[str], label: str
@@ -244,6 +251,9 @@ def _run_steps(
     last, outcome = parts[-1]
     best = last.model_theta(outcome.runs.u[[np.nanargmin(outcome.runs.cost)]])[0]
     stages["best run"] = dict(zip(priors.names, best.tolist(), strict=True))
+    doubts = list(runs.doubts)
+    for part, outcome in parts:
+        doubts += _against_model(part, outcome)
     whole = runs.problem(current, used, priors.names, "predictive")
     stage_theta = np.array([list(values.values()) for values in stages.values()])
     stage_runs = whole.run(whole.unit(stage_theta))
@@ -268,9 +278,23 @@ def _run_steps(
                 f"{' '.join(s.streams)}: {' '.join(s.parameters)}" for s in steps
             ),
             "caution": caution([s.parameters for s in steps]),
+            "doubts": "; ".join(doubts),
             **{f"input_{name}": digest for name, digest in runs.inputs.items()},
         },
     )
+
+
+def _against_model(part: Problem, outcome: Outcome) -> list[str]:
+    """Log, and return, streams that go against every run of a stage."""
+    if outcome.runs.series is None or part.likelihood is None:
+        return []
+    found: list[str] = []
+    for series in part.likelihood.observed:
+        runs = outcome.runs.series[:, part.likelihood.slices[series.name]]
+        found += doubts_against_model(series.name, series.value, runs)
+    for doubt in found:
+        logger.warning("%s", doubt)
+    return found
 
 
 def _check_seed(seed: Any) -> None:

@@ -121,7 +121,9 @@ def train(
     rules = rules or TrainingRules()
     if seed < 0:
         raise InputError("training: seed", str(seed), "0 or more")
-    table = check_training(parameters, covariates, bounds, sd, draws, coordinates)
+    table = check_training(
+        parameters, covariates, bounds, sd, draws, coordinates, rules.least_pixels
+    )
     shared = share(table.covariates, table.coordinates, rules, seed)
     priors = [
         Parameter(

@@ -9,6 +9,18 @@ from ibis_dalec.physics.vector_math import clip, exp
 
 
 @equation
+def season_day(doy, sin_lat):
+    """Day of the season that phenology counts by: from 1 January, or 1 July [C].
+
+    South of the equator the year of leaves begins on 1 July, so that ``p19`` and
+    ``p20``, and their priors, mean the same stage of the season on both sides.
+    """
+    if sin_lat >= 0.0:
+        return doy
+    return doy - 181.0 if doy > 181.0 else doy + 184.0
+
+
+@equation
 def switches(doy, tavg, tmin, cf, gdd, maxfol, p12, p13, p17, p19, p20):
     """Growing degree days and the switches of leaf growth and leaf fall.
 
@@ -79,8 +91,9 @@ def dalec_day(w, doy):
         gpp = w.gpp[lane]
         p4 = w.p4[lane]
         p16 = w.p16[lane]
+        day = season_day(doy, w.sin_lat[lane])
         gdd, maxfol, multtf, multtl = switches(
-            doy, tavg, tmin, cf, w.gdd[lane], w.maxfol[lane],
+            day, tavg, tmin, cf, w.gdd[lane], w.maxfol[lane],
             w.p12[lane], w.p13[lane], w.p17[lane], w.p19[lane], w.p20[lane],
         )  # fmt: skip
         trate = temperature_rate(tavg, w.p10[lane])

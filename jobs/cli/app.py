@@ -33,6 +33,7 @@ app = typer.Typer(
         "Start with: masm init demo --template demo; masm run demo\n\n"
         "Exit codes: 0 all done; 1 a bug; 2 command line, config or input wrong, "
         "nothing started; 3 finished, some pixels failed; 4 too many pixels failed; "
+        "5 check found something suspicious; "
         "75 stopped with progress saved, go on with --resume."
     ),
 )
@@ -43,7 +44,7 @@ RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
 ]
 PixelIds = Annotated[
-    list[int] | None,
+    list[str] | None,
     typer.Option("--pixel", metavar="ID", help="only this pixel; may be repeated"),
 ]
 Tasks = Annotated[Path | None, typer.Option(hidden=True)]
@@ -95,11 +96,17 @@ def check(run: RunPath) -> None:
     """Validate the configuration, open every input, report gaps; compute nothing."""
     with guarded(run, "check"):
         from jobs.cli.check import check as report
+        from jobs.cli.check import verdict
+        from jobs.exit_codes import Exit
         from jobs.run.run import open_run
 
-        for line in report(open_run(run)):
+        doubts: list[str] = []
+        for line in report(open_run(run), doubts):
             show(line)
-        show("nothing wrong was found")
+        for line in verdict(doubts):
+            show(line)
+    if doubts:
+        raise typer.Exit(Exit.SUSPICIOUS)
 
 
 @app.command()
@@ -268,7 +275,7 @@ def retry(
 @app.command()
 def replay(
     run: RunPath,
-    pixel: Annotated[int, typer.Option("--pixel", metavar="ID", help="which pixel")],
+    pixel: Annotated[str, typer.Option("--pixel", metavar="ID", help="which pixel")],
 ) -> None:
     """Calibrate one pixel here, with full logging, beside its result."""
     with guarded(run, "replay"):

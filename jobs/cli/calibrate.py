@@ -37,7 +37,7 @@ _N_SHOWN = 3  # pixels with tables and figures, where there are many
 
 
 def calibrate_run(
-    path: Path, executor: str | None, ids: Sequence[int], *, resume: bool
+    path: Path, executor: str | None, ids: Sequence[int | str], *, resume: bool
 ) -> Exit:
     """Calibrate what is left of a run, and show what came of it."""
     run = open_run(path)
@@ -55,7 +55,7 @@ def calibrate_run(
 
 
 def retry_run(
-    path: Path, executor: str | None, reason: str | None, ids: Sequence[int]
+    path: Path, executor: str | None, reason: str | None, ids: Sequence[int | str]
 ) -> Exit:
     """Forget failures, of a kind or of some pixels, and calibrate those again."""
     if reason is not None and reason not in REASONS:
@@ -99,10 +99,11 @@ def _forget(folder: PixelFolder) -> None:
         folder.failure.unlink(missing_ok=True)
 
 
-def replay_pixel(path: Path, pixel_id: int) -> Exit:
+def replay_pixel(path: Path, which: int | str) -> Exit:
     """Calibrate a pixel in this process, logging everything, and compare."""
     run = open_run(path)
-    (pixel,) = choose(run.pixels, [pixel_id])
+    (pixel,) = choose(run.pixels, [which])
+    pixel_id = pixel.id
     start(run)
     beside = PixelFolder(run.folder.pixel(pixel_id).path / "replay")
     if stands(beside.path) and not is_folder(beside.path):
@@ -139,7 +140,7 @@ def calibrate_task(path: Path, tasks: Path, number: int) -> Exit:
     return tally.exit
 
 
-def describe_run(path: Path, executor: str | None, ids: Sequence[int]) -> None:
+def describe_run(path: Path, executor: str | None, ids: Sequence[int | str]) -> None:
     """Show what ``calibrate`` would do."""
     run = open_run(path)
     left, tally = pixels_left(run, choose(run.pixels, ids))

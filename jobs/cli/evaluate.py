@@ -19,7 +19,7 @@ from jobs.run.run import Run, open_run, start
 from jobs.stages.evaluate import evaluate_pixel, median_scores, simulate_pixel
 
 
-def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int]) -> None:
+def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int | str]) -> None:
     """Simulate pixels with default or calibrated parameters."""
     run = open_run(path)
     pixels = _with_posterior(run, choose(run.pixels, ids), sets)
@@ -34,7 +34,7 @@ def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int]) -> None:
     show(f"simulations in {path / 'simulations'}")
 
 
-def evaluate_run(path: Path, ids: Sequence[int]) -> None:
+def evaluate_run(path: Path, ids: Sequence[int | str]) -> None:
     """Score pixels, draw their figures, and show both."""
     import masm
 

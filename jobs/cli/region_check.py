@@ -11,7 +11,9 @@ from jobs.run.run import Run
 def check_region(run: Run) -> Iterator[str]:
     """Yield coverage, gaps, ranges and units of the whole cube, then the sample."""
     from landdata import check_cube
+    from upscale.export.geotiff import require_projections
 
+    require_projections()  # or the last step would find out
     rule = region_of(run.config).sample
     sample = draw_sample(run.config, run.folder.path)
     cube = open_region(run.cube)

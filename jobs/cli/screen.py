@@ -44,6 +44,9 @@ def screen_run(path: Path, executor: str | None) -> bool:
     check_screening(run.config)
     start(run)
     pixels = screening_pixels(run)
+    if not pixels:
+        show("no pixel is screened: pixels.sample.screening is 0")
+        return True
     left = [pixel.id for pixel in pixels_left(run, pixels)]
     with logged(path, "screen"):
         whole = do_units(

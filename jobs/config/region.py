@@ -100,6 +100,12 @@ class Upscaling(Section):
         description="calibrated: what a calibration of the pixel would give; "
         "parameter: the parameter itself, wider by the posterior's spread",
     )
+    least_pixels: int = Field(
+        default=30,
+        ge=10,
+        description="calibrated pixels below which nothing is trained; fewer than 30 "
+        "are warned of",
+    )
     draws: int = Field(
         default=20, ge=2, description="maps drawn for the regional ensemble"
     )

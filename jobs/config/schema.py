@@ -88,6 +88,14 @@ class Stream(Section):
             "{fraction, floor}, with sampled: true times such a factor"
         ),
     )
+    interval: (
+        Literal["point", "day", "4-day", "8-day", "10-day", "16-day", "month", "year"]
+        | None
+    ) = Field(
+        default=None,
+        description="what a value stands for, where neither time_bnds nor the dates "
+        "say it; point: the value of its day",
+    )
 
 
 class Noise(Section):

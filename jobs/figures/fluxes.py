@@ -33,7 +33,7 @@ _COMPARED = {
 }
 _SEASONS = {
     "all": "all months",
-    "growing": "May to September",
+    "growing": "growing season",
     "non-growing": "other months",
 }
 _SEASON_STYLES: tuple[dict[str, Any], ...] = (
@@ -117,7 +117,10 @@ def _draw_site(
     axis.axhline(0, color="0.2", lw=0.8)
     axis.set_ylim(low, high)
     product = every[every["compared"] == "product/tower"].set_index("season")
-    labels = [_SEASONS.get(season, season) for season in seasons]
+    names = dict(_SEASONS)
+    if "growing_months" in here:
+        names["growing"] = str(here["growing_months"].iloc[0])
+    labels = [names.get(season, season) for season in seasons]
     if len(product):
         own = product[first].reindex(seasons)
         labels = [
@@ -200,7 +203,8 @@ def season_changes(
     before, after : xarray.Dataset (pixel, time)
         Monthly means of ``gpp``, ``er`` and ``nee``, of the same months.
     weight : xarray.DataArray (pixel,)
-        Area that counts, m2.
+        Area that counts, m2. A region whose coordinate ``lat`` is south of the equator
+        grows from November to March of a calendar year.
 
     Returns
     -------
@@ -210,12 +214,9 @@ def season_changes(
     import pandas as pd
 
     month = before["time"].dt.month
-    growing = (month >= 5) & (month <= 9)
-    seasons = {
-        "all year": month > 0,
-        "May to September": growing,
-        "other months": ~growing,
-    }
+    name, months = _growing_season(before)
+    growing = month.isin(months)
+    seasons = {"all year": month > 0, name: growing, "other months": ~growing}
     parts = []
     for flux in _FLUXES:
         sums = [
@@ -231,3 +232,10 @@ def season_changes(
             parts.append(table.assign(flux=flux, season=season))
     columns = ["flux", "season", "year", "change"]
     return pd.concat(parts, ignore_index=True)[columns]
+
+
+def _growing_season(data: xr.Dataset) -> tuple[str, tuple[int, ...]]:
+    """Name and months of the season of a region, by the middle of its latitudes."""
+    if "lat" in data.coords and float(data["lat"].mean()) < 0.0:
+        return "November to March", (11, 12, 1, 2, 3)
+    return "May to September", (5, 6, 7, 8, 9)

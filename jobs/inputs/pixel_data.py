@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jobs.config.process_model import model_of
 from jobs.inputs.streams import select_years
 from jobs.inputs.twin import observe, truth_of
+from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run
 from jobs.run.seeds import PixelStream, pixel_generator
@@ -15,10 +16,19 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+def weather_of(run: Run, pixel: Pixel) -> xr.Dataset:
+    """Return the daily weather of a pixel, spin-up year to last validation year."""
+    return run.source.weather(pixel, run.config.periods.whole)
+
+
+def drivers_of(run: Run, pixel: Pixel, weather: xr.Dataset) -> xr.Dataset:
+    """Return the checked drivers that the run's model makes of a pixel's weather."""
+    return model_of(run.config).drivers(weather, run.source.where(pixel))
+
+
 def forcing_of(run: Run, pixel: Pixel) -> xr.Dataset:
     """Return the model's drivers of a pixel, spin-up year to last validation year."""
-    weather = run.source.weather(pixel, run.config.periods.whole)
-    return model_of(run.config).drivers(weather, run.source.where(pixel))
+    return drivers_of(run, pixel, weather_of(run, pixel))
 
 
 def observations_of(run: Run, pixel: Pixel, forcing: xr.Dataset) -> xr.Dataset:
@@ -31,7 +41,7 @@ def observations_of(run: Run, pixel: Pixel, forcing: xr.Dataset) -> xr.Dataset:
     forcing : xarray.Dataset
         As ``forcing_of`` returns it; a twin's observations are made with it.
     """
-    config, observed = run.config, run.config.periods.observed
+    config, observed = run.config, pixel_periods(run.config, forcing).observed
     if config.twin is not None:
         from jobs.inputs.simulate import simulate
 

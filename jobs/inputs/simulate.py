@@ -9,6 +9,7 @@ from jobs.config.process_model import model_of
 from jobs.config.schema import Config
 from jobs.config.section import Period
 from jobs.inputs.streams import select_years
+from jobs.run.periods import pixel_periods
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,7 +19,7 @@ def calibration_model(
     config: Config, drivers: xr.Dataset
 ) -> Callable[[Any], xr.Dataset]:
     """Return the model of a pixel over the calibration years."""
-    periods = config.periods
+    periods = pixel_periods(config, drivers)
     needed = Period(first=periods.spinup.first, last=periods.calibration.last)
     return model_of(config).calibration_model(
         select_years(drivers, needed), tuple(config.streams), periods.calibration.years

@@ -22,6 +22,8 @@ class Pixel:
         m.
     sand, clay : float
         % by weight.
+    key : str
+        What the user's table calls it, where its ids are words; else empty.
     """
 
     id: int
@@ -31,6 +33,12 @@ class Pixel:
     elevation: float
     sand: float
     clay: float
+    key: str = ""
+
+    @property
+    def given_id(self) -> str:
+        """The id as the user wrote it."""
+        return self.key or str(self.id)
 
     @property
     def slug(self) -> str:

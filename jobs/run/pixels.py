@@ -28,13 +28,16 @@ _RANGES = {
 def read_pixels(path: Path) -> list[Pixel]:
     """Read a table of pixels.
 
+    Ids are whole numbers, or words such as ``US-Ha1``: then the pixels are numbered by
+    their rows, from 1, and keep the word as their ``key``.
+
     Raises
     ------
     ConfigError
         Naming line and column of every value that cannot be.
     """
     header, rows = read_rows(path, "the table of pixels")
-    wanted = [field.name for field in fields(Pixel)]
+    wanted = [field.name for field in fields(Pixel) if field.name != "key"]
     missing = [name for name in wanted if name not in header]
     if missing:
         raise ConfigError(
@@ -48,20 +51,24 @@ def read_pixels(path: Path) -> list[Pixel]:
         )
     pixels: list[Pixel] = []
     problems: list[Problem] = []
-    lines: dict[int, int] = {}
-    for line, row in rows:
+    lines: dict[str, int] = {}
+    by_word = "key" not in header and any(_is_word(row["id"]) for _, row in rows)
+    for number, (line, row) in enumerate(rows, start=1):
         where = f"{path.name}:{line}"
-        found = list(_row_problems(row, where))
+        found = list(_row_problems(row, where, by_word))
         problems += found
         if found:
             continue
         cells = {name: (row[name] or "").strip() for name in wanted}
-        numbers = (float(cells[name]) for name in _RANGES)
-        pixel = Pixel(int(cells["id"]), unquoted(cells["name"]), *numbers)
-        if pixel.id in lines:
-            wanted_id = f"an id of its own (line {lines[pixel.id]} has it)"
-            problems.append(Problem(where, "id", str(pixel.id), wanted_id))
-        lines[pixel.id] = line
+        lat, lon, height, sand, clay = (float(cells[name]) for name in _RANGES)
+        key = cells["id"] if by_word else (row.get("key") or "").strip()
+        pixel_id = number if by_word else int(cells["id"])
+        name = unquoted(cells["name"])
+        pixel = Pixel(pixel_id, name, lat, lon, height, sand, clay, key)
+        if pixel.given_id in lines:
+            wanted_id = f"an id of its own (line {lines[pixel.given_id]} has it)"
+            problems.append(Problem(where, "id", pixel.given_id, wanted_id))
+        lines[pixel.given_id] = line
         pixels.append(pixel)
     if not pixels and not problems:
         problems.append(Problem(str(path), "no pixels", wanted="at least one row"))
@@ -73,8 +80,9 @@ def read_pixels(path: Path) -> list[Pixel]:
 def write_pixels(pixels: Sequence[Pixel], path: Path) -> None:
     """Write ``pixels.csv``."""
     stream = io.StringIO()
-    names = [field.name for field in fields(Pixel)]
-    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    keyed = any(pixel.key for pixel in pixels)
+    names = [field.name for field in fields(Pixel) if keyed or field.name != "key"]
+    writer = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows({**asdict(pixel), "name": quoted(pixel.name)} for pixel in pixels)
     write_text(path, stream.getvalue())
@@ -101,8 +109,8 @@ def figure_names(pixels: Sequence[Pixel]) -> dict[int, str]:
     }
 
 
-def choose(pixels: Sequence[Pixel], ids: Sequence[int]) -> list[Pixel]:
-    """Return the pixels with these ids, all of them if there are none.
+def choose(pixels: Sequence[Pixel], ids: Sequence[int | str]) -> list[Pixel]:
+    """Return the pixels with these ids, or words, all of them if there are none.
 
     Raises
     ------
@@ -111,23 +119,33 @@ def choose(pixels: Sequence[Pixel], ids: Sequence[int]) -> list[Pixel]:
     """
     if not ids:
         return list(pixels)
-    by_id = {pixel.id: pixel for pixel in pixels}
-    for pixel_id in ids:
+    numbers = {str(pixel.id): pixel for pixel in pixels}
+    by_id = {**numbers, **{pixel.key: pixel for pixel in pixels if pixel.key}}
+    wanted = [str(one).strip() for one in ids]
+    for pixel_id in wanted:
         if pixel_id not in by_id:
             raise ConfigError(
                 Problem(
                     "",
                     f"--pixel {pixel_id}",
                     "no such pixel in this run",
-                    f"an id from {min(by_id)} to {max(by_id)} (pixels.csv)",
+                    f"an id from {min(pixel.id for pixel in pixels)} to "
+                    f"{max(pixel.id for pixel in pixels)} (pixels.csv)",
                 )
             )
-    return [by_id[pixel_id] for pixel_id in ids]
+    return [by_id[pixel_id] for pixel_id in wanted]
 
 
-def _row_problems(row: Row, where: str) -> Iterator[Problem]:
-    if not re.fullmatch(r"\s*\d{1,8}\s*", row["id"] or "", re.ASCII):
-        yield Problem(where, "id", _shown(row["id"]), "a whole number")
+def _is_word(cell: str | None) -> bool:
+    """Whether an id is a name such as US-Ha1, which may stand in a file's name."""
+    return bool(re.fullmatch(r"\s*[A-Za-z][\w.-]{0,60}\s*", cell or "", re.ASCII))
+
+
+def _row_problems(row: Row, where: str, by_word: bool = False) -> Iterator[Problem]:
+    number = re.fullmatch(r"\s*\d{1,8}\s*", row["id"] or "", re.ASCII)
+    if not (number or (by_word and _is_word(row["id"]))):
+        wanted = "a word such as US-Ha1, or a number" if by_word else "a whole number"
+        yield Problem(where, "id", _shown(row["id"]), wanted)
     name = (row["name"] or "").strip()
     if not name.isprintable():
         yield Problem(where, "name", ascii(name)[:60], "a name of printable characters")

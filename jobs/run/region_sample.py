@@ -142,7 +142,9 @@ def pixels_at(cube: Cube, ids: Sequence[int] | Ids) -> list[Pixel]:
             _name(float(lats[k]), float(lons[k])),
             float(lats[k]),
             float(lons[k]),
-            *(float(columns[name][k]) for name in columns),
+            float(columns["elevation"][k]),
+            float(columns["sand"][k]),
+            float(columns["clay"][k]),
         )
         for k, pixel_id in enumerate(ids)
     ]

@@ -39,11 +39,13 @@ from jobs.files import (
     write_text,
 )
 from jobs.inputs.digests import input_digests
-from jobs.inputs.pixel_data import forcing_of, observations_of
+from jobs.inputs.judgement import judge_forcing, judge_streams
+from jobs.inputs.pixel_data import drivers_of, observations_of, weather_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
 from jobs.run.event_log import Ledger
 from jobs.run.folder import PixelFolder
+from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_state import (
     REASONS,
@@ -238,11 +240,12 @@ def _calibrate(
     run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
 ) -> masm.Result:
     import masm
-    from masm.observations.units import require_same_units
 
     config = run.config
     try:
-        forcing = forcing_of(run, pixel)
+        weather = weather_of(run, pixel)
+        forcing = drivers_of(run, pixel, weather)
+        doubts = judge_forcing(weather, pixel, pixel.name)
     except MemoryError as exc:
         raise SystemFault("too little memory to read the forcing") from exc
     except ValueError as exc:
@@ -251,15 +254,19 @@ def _calibrate(
         raise _PixelError("no_forcing", str(exc)) from exc
     try:
         observations = observations_of(run, pixel, forcing)
-        streams = make_streams(observations, config.streams, config.periods.calibration)
-        units = units_of(config)
+        years = pixel_periods(config, forcing).calibration
+        streams = make_streams(
+            observations, config.streams, years, units=units_of(config)
+        )
         for stream in streams.values():
             stream.aggregate()  # refuses a variance of zero, too few values
-            require_same_units(stream, units[stream.name])
+        doubts += judge_streams(streams, weather)
     except ValueError as exc:
         if fault := system_fault(exc):
             raise fault from exc
         raise _PixelError("no_observations", str(exc)) from exc
+    for doubt in doubts:
+        logger.warning("pixel %d: suspicious: %s", pixel.id, doubt)
     model = calibration_model(config, forcing)
 
     chosen = config.calibration

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from jobs.config.process_model import units_of
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing
 from jobs.inputs.digests import require_same_inputs
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import simulate
 from jobs.inputs.streams import make_streams, pair
+from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_summary import posterior_means, read_summary
 from jobs.run.run import Run
@@ -93,10 +95,20 @@ def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
     observations = observations_of(run, pixel, forcing)
     summary = read_summary(run.folder.pixel(pixel.id))
     require_same_inputs(run, pixel, summary, forcing, observations)
+    periods = pixel_periods(config, forcing)
     parts = []
     for period in ("calibration", "validation"):
-        years = getattr(config.periods, period)
-        streams = make_streams(observations, config.streams, years)
+        years = getattr(periods, period)
+        if years is None:
+            continue  # the record ends before it
+        held_out = period == "validation"
+        streams = make_streams(
+            observations,
+            config.streams,
+            years,
+            units=units_of(config),
+            skip_empty=held_out,
+        )
         for name, stream in streams.items():
             columns = {}
             for parameters, output in simulated.items():

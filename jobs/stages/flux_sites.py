@@ -1,7 +1,8 @@
 """Modelled fluxes against eddy-covariance towers, as Fig. 10 of the paper.
 
 For each tower, year by year and over all years, and for the whole year, the growing
-season (May to September) and the rest: the DISO of modelled GPP, ER and NEE against the
+season (May to September, November to March south of the equator) and the rest: the
+DISO of modelled GPP, ER and NEE against the
 tower, before and after; of modelled GPP against the satellite product; and of the
 product itself against the tower, without which the others cannot be read.
 """
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 FLUXES = ("gpp", "er", "nee")
 GROWING = (5, 6, 7, 8, 9)
+SOUTHERN_GROWING = (11, 12, 1, 2, 3)
 SEASONS = ("all", "growing", "non-growing")
 _COLUMNS = ("site", "latitude", "longitude", "file")
 _FEW = 3  # values below which a score says nothing
@@ -122,11 +124,13 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
 def _score_tower(
     run: Run, tower: Tower, sets: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    observed = read_tower_file(tower.path)
+    observed = through_gate(read_tower_file(tower.path), tower)
     group = "monthly" if _is_monthly(observed) else "8day"
     modelled = _modelled(run, tower, sets, group)
     if modelled is None:
-        logger.warning("%s lies in no simulated pixel: left out", tower.site)
+        logger.warning(
+            "%s lies in no simulated pixel: left out%s", tower.site, _mirror(run, tower)
+        )
         return
     pixel, models, product = modelled
     time = models[sets[0]]["time"].to_numpy()
@@ -135,8 +139,10 @@ def _score_tower(
         for name in FLUXES
         if name in observed
     }
-    for label, inside in _subsets(time):
+    months = "May to September" if tower.latitude >= 0.0 else "November to March"
+    for label, inside in _subsets(time, tower.latitude):
         head = {"site": tower.site, "pixel": pixel, "step": group, **label}
+        head["growing_months"] = months
         for flux, values in seen.items():
             yield from _row(head, flux, "model/tower", models, values, inside)
         if product is not None:
@@ -146,6 +152,14 @@ def _score_tower(
                 yield from _row(
                     head, "gpp", "product/tower", fixed, seen["gpp"], inside
                 )
+
+
+def _mirror(run: Run, tower: Tower) -> str:
+    """Ask for the sign where a pixel stands at the latitude's mirror image."""
+    if run.config.pixels.source == "region":
+        return ""
+    other = pixel_at(run, -tower.latitude, tower.longitude)
+    return "" if other is None else f"; is {tower.latitude:g} north of the wrong sign?"
 
 
 def _modelled(
@@ -195,12 +209,15 @@ def _row(
 
 
 def _subsets(
-    time: NDArray[np.datetime64],
+    time: NDArray[np.datetime64], latitude: float
 ) -> Iterator[tuple[dict[str, str], NDArray[np.bool_]]]:
-    """Every season of every year and of all years."""
+    """Every season of every year and of all years, by the hemisphere's months.
+
+    Of a year south of the equator these are its first three and last two months.
+    """
     years = time.astype("datetime64[Y]").astype(int) + 1970
     month = time.astype("datetime64[M]").astype(int) % 12 + 1
-    growing = np.isin(month, GROWING)
+    growing = np.isin(month, GROWING if latitude >= 0.0 else SOUTHERN_GROWING)
     seasons = {
         "all": np.ones_like(growing),
         "growing": growing,
@@ -243,10 +260,53 @@ def read_tower_file(path: Path) -> xr.Dataset:
     return read_tower(path)
 
 
-def _is_monthly(observed: xr.Dataset) -> bool:
-    from masm.observations.windows import time_step_days
+def through_gate(observed: xr.Dataset, tower: Tower) -> xr.Dataset:
+    """Pass a tower's fluxes through the gate that observations pass.
 
-    return time_step_days(observed["time"].to_numpy()) > 8.0
+    Raises
+    ------
+    masm.InputError
+        Naming file, flux, date and value.
+    ConfigError
+        If it is not known how long a value stands for.
+    """
+    from masm.observations.dataset import streams_from_dataset
+    from masm.observations.doubts import say_doubts
+
+    names = [
+        name
+        for name in FLUXES
+        if name in observed and bool(np.isfinite(observed[name].to_numpy()).any())
+    ]
+    if not names:
+        return observed
+    streams = streams_from_dataset(
+        observed[names], variance=1.0, names=names, source=str(tower.path)
+    )
+    say_doubts(streams)
+    for name, stream in streams.items():
+        if not stream.settled or stream.windows not in ("8-day", "month"):
+            raise ConfigError(
+                Problem(
+                    str(tower.path),
+                    name,
+                    found=f"dates such as {observed['time'].to_numpy()[:3]}",
+                    wanted="values of every day, of 8-day composites or of months",
+                )
+            )
+    return observed
+
+
+def _is_monthly(observed: xr.Dataset) -> bool:
+    from masm.observations.intervals import interval_of
+
+    names = [name for name in FLUXES if name in observed]
+    time = observed["time"].to_numpy()
+    valid = np.zeros(time.size, bool)
+    for name in names:
+        valid |= np.isfinite(observed[name].to_numpy())
+    found = interval_of(time, valid, observed[names[0]] if names else None, observed)
+    return found.kind == "month"
 
 
 def _onto(
@@ -255,16 +315,21 @@ def _onto(
     """Means over windows (window,), NaN where less than half of the days are there."""
     from masm.observations.windows import window_means, window_starts
 
-    if windows == "month" and _is_monthly(series.to_dataset(name="one")):
-        return series.reindex(time=time).to_numpy().astype(float)
+    step = 30.0 if windows == "month" and _monthly_stamps(series) else None
     mean, keys, _ = window_means(
-        series.to_numpy(), series["time"].to_numpy(), windows, 0.5
+        series.to_numpy(), series["time"].to_numpy(), windows, 0.5, step_days=step
     )
     starts = window_starts(keys, windows).astype(time.dtype)
     found = np.full(time.size, np.nan)
     _, at, of = np.intersect1d(time, starts, return_indices=True)
     found[at] = mean[of]
     return found
+
+
+def _monthly_stamps(series: xr.DataArray) -> bool:
+    """Whether there is one value a month, stamped anywhere in it."""
+    months = series["time"].to_numpy().astype("datetime64[M]")
+    return bool(np.unique(months).size == months.size)
 
 
 def _product(
@@ -288,9 +353,19 @@ def _product(
     return _onto(daily.where(xr.DataArray(inside, dims="time")), time, windows)
 
 
+def _east(longitude: float) -> float:
+    """Return a longitude of 0 to 360 degrees as one of -180 to 180, and say so."""
+    if not 180.0 < longitude <= 360.0:
+        return longitude
+    logger.warning("longitude %g is taken as %g", longitude, longitude - 360.0)
+    return longitude - 360.0
+
+
 def _tower(row: dict[str, str], folder: Path, where: str) -> Tower:
     try:
-        place = float(row["latitude"]), float(row["longitude"])
+        place = float(row["latitude"]), _east(float(row["longitude"]))
+        if not (abs(place[0]) <= 90.0 and abs(place[1]) <= 180.0):
+            raise ValueError(f"{row['latitude']}, {row['longitude']}")
     except (TypeError, ValueError) as exc:
         raise ConfigError(
             Problem(where, "latitude, longitude", str(exc), "degrees")

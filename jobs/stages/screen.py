@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.config.priors import calibrated_parameters
-from jobs.config.process_model import model_of
+from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem, did_you_mean
@@ -16,6 +16,7 @@ from jobs.files import replacing, write_text
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
+from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run, open_run
 
@@ -34,12 +35,17 @@ PAPER = (
 
 
 def screening_pixels(run: Run) -> list[Pixel]:
-    """Return the pixels to screen: a region's screening share, else the run's own."""
+    """Return the pixels to screen: a region's screening share, else the run's own.
+
+    A share of 0 is none. Where a list of places leaves no others, those are screened.
+    """
     if not run.source.is_region:
         return run.pixels
     from jobs.run.pixels import choose
-    from jobs.run.region_sample import draw_sample, open_region, pixels_at
+    from jobs.run.region_sample import draw_sample, open_region, pixels_at, region_of
 
+    if region_of(run.config).sample.screening == 0:
+        return []
     sample = draw_sample(run.config, run.folder.path)
     chosen = pixels_at(open_region(run.cube), sample.screening)
     return chosen or choose(run.pixels, [])
@@ -275,7 +281,8 @@ def _problem(run: Run, pixel: Pixel) -> tuple[Any, dict[str, Any]]:
     config = run.config
     forcing = forcing_of(run, pixel)
     observations = observations_of(run, pixel, forcing)
-    streams = make_streams(observations, config.streams, config.periods.calibration)
+    years = pixel_periods(config, forcing).calibration
+    streams = make_streams(observations, config.streams, years, units=units_of(config))
     return calibration_model(config, forcing), streams
 
 

@@ -88,6 +88,9 @@ def upscale_region(run: Run, on_pixels: Callable[[int], None]) -> Upscaled:
     upscale.InputError
         If the pixels that pass quality control are too few to be split.
     """
+    from upscale.export.geotiff import require_projections
+
+    require_projections()  # the maps need them, hours from now
     collect(run)
     posteriors = posterior_table(run)
     covariates = region_covariates(run, on_pixels)
@@ -213,6 +216,7 @@ def _train(
             n_candidates=rules.candidates,
             weighting=rules.weighting,
             intervals_for=rules.intervals_for,
+            least_pixels=rules.least_pixels,
         ),
         n_jobs=run.config.execution.workers,
     )

@@ -28,6 +28,7 @@ _PIXEL = {"long_name": "id of the cell on the global grid"}
 
 
 _KEPT_DRAWS = 400
+_LEAST_MONTHS = 6  # with an observation, of a pixel that is mapped
 
 
 def posterior_table(run: Run) -> pd.DataFrame:
@@ -133,6 +134,7 @@ def region_covariates(
                 cube.forcing(some).sel(time=periods.whole.years),
                 cube.observations(some).sel(time=periods.calibration.years),
                 cube.static.sel(pixel=some),
+                least_months=_LEAST_MONTHS,
             )
         )
         if on_pixels is not None:
@@ -167,7 +169,11 @@ def _text(value: Any) -> str:
 
 
 def _cube_digest(run: Run) -> str:
-    return sha256(run.cube / "checksums.json") + str(run.config.periods)
+    return (
+        sha256(run.cube / "checksums.json")
+        + str(run.config.periods)
+        + f" {_LEAST_MONTHS}"
+    )
 
 
 def _write_covariates(table: pd.DataFrame, path: Path, digest: str) -> None:

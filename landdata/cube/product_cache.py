@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ibis_dalec.errors import InputError
 from landdata.cube import catalogue as entries
 from landdata.cube.layout import days_of
+from landdata.cube.observed_windows import on_windows
 from landdata.files.daily import read_daily
 from landdata.files.netcdf_fields import Field
 from landdata.files.provider_files import matching_files
@@ -153,7 +154,9 @@ def read_observed(
     if "error" in dataset:
         errors = dataset["error"].transpose("pixel", "time").to_numpy()
     days = dataset["time"].to_numpy().astype("datetime64[D]")
-    return days, values, errors
+    return on_windows(
+        days, values, errors, f"{source.catalogue.path}  products.{name}, {year}"
+    )
 
 
 def weather_slab(

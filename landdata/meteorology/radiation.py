@@ -54,6 +54,12 @@ def transmissivity(cloud_cover: ArrayLike) -> Array:
     return OVERCAST_TRANSMISSIVITY + CLEAR_SKY_GAIN * (1.0 - cloud)
 
 
+def cloud_cover_of(through: ArrayLike) -> Array:
+    """Cloud cover that lets a share of the light through, not clipped."""
+    share = np.asarray(through, dtype=np.float64)
+    return 1.0 - (share - OVERCAST_TRANSMISSIVITY) / CLEAR_SKY_GAIN
+
+
 def cloud_cover_from_shortwave(
     shortwave: ArrayLike, time: ArrayLike, lat: float
 ) -> Array:
@@ -74,7 +80,7 @@ def cloud_cover_from_shortwave(
     above = extraterrestrial_radiation(time, lat)
     through = np.full(above.shape, np.nan)
     np.divide(np.asarray(shortwave, np.float64), above, out=through, where=above > 0.0)
-    return 1.0 - (through - OVERCAST_TRANSMISSIVITY) / CLEAR_SKY_GAIN
+    return cloud_cover_of(through)
 
 
 def shortwave_from_daylight_mean(

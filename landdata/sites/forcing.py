@@ -347,7 +347,11 @@ def _cloud(record: dict[str, pd.Series], lat: float) -> _Derived | None:
     return _Derived(
         cloud.clip(0.0, 1.0),
         "from shortwave, the model's transmissivity inverted",
-        {"n_clipped_dark": cloud > 1.0, "n_clipped_bright": cloud < 0.0},
+        {
+            "n_clipped_dark": cloud > 1.0,
+            "n_clipped_bright": cloud < 0.0,
+            "n_above_atmosphere": cloud < radiation.cloud_cover_of(1.0),
+        },
     )
 
 
@@ -448,6 +452,7 @@ _COUNTS = {
     "n_held_at_driest": "held at the driest humidity allowed",
     "n_clipped_dark": "darker than the model's overcast sky, clipped to 1",
     "n_clipped_bright": "brighter than the model's clear sky, clipped to 0",
+    "n_above_atmosphere": "brighter than the sun above the atmosphere",
 }
 
 

@@ -20,6 +20,7 @@ from landdata.variables import FLUXES
 
 SATURATION = 7.0
 SUMMER_MONTHS = (6, 7, 8)
+SOUTHERN_SUMMER_MONTHS = (12, 1, 2)
 
 
 def read_modis_lai(path: str | Path) -> xr.Dataset:
@@ -34,11 +35,21 @@ def read_modis_lai(path: str | Path) -> xr.Dataset:
     column = Column("lai", FLUXES["lai"], "m2 m-2", required=True)
     dataset = read_daily_table(path, [column])
     lai = dataset["lai"]
+    days = pd.DatetimeIndex(dataset["time"].to_numpy())
     lai.attrs |= {
         "n_saturated": int((lai >= SATURATION).sum()),
         "comment": "4-day composite, stamped with its first day; no quality flag",
+        "time_coverage_resolution": _resolution(days),
     }
     return dataset
+
+
+def _resolution(days: pd.DatetimeIndex) -> str:
+    """What a value stands for: four days only where the dates are of composites."""
+    on_grid = ((days.day_of_year - 1) % 4 == 0).all()
+    steps = np.diff(days.to_numpy()).astype("timedelta64[D]").astype(int)
+    regular = steps.size > 2 and np.median(steps) == 4
+    return "P4D" if on_grid or regular else "unknown"
 
 
 def drop_low_summer_lai(
@@ -46,7 +57,8 @@ def drop_low_summer_lai(
     *,
     fraction: float = 0.6,
     percentile: float = 60.0,
-    months: tuple[int, ...] = SUMMER_MONTHS,
+    months: tuple[int, ...] | None = None,
+    lat: float = 45.0,
 ) -> xr.DataArray:
     """Drop cloudy summer values: those far below what the date usually has.
 
@@ -60,6 +72,13 @@ def drop_low_summer_lai(
     ----------
     lai : xarray.DataArray (time,)
         At composite dates.
+    fraction, percentile : float
+        See above; 1 and %.
+    months : tuple of int, optional
+        The summer; by default June to August, and December to February south of the
+        equator.
+    lat : float
+        degrees north.
 
     Returns
     -------
@@ -72,6 +91,8 @@ def drop_low_summer_lai(
             found=f"fraction {fraction:g}, percentile {percentile:g}",
             wanted="a fraction between 0 and 1, a percentile from 0 to 100",
         )
+    if months is None:
+        months = SUMMER_MONTHS if lat >= 0.0 else SOUTHERN_SUMMER_MONTHS
     days = pd.DatetimeIndex(lai.indexes["time"])
     series = pd.Series(lai.values, index=days)
     usual = series.groupby(days.day_of_year).transform(

@@ -43,6 +43,7 @@ def site_observations(
     streams: Sequence[str] = ("gpp", "er", "nee", "lai"),
     screen_summer_lai: bool = False,
     sd_floor: Mapping[str, float] | None = None,
+    lat: float = 45.0,
 ) -> xr.Dataset:
     """Observed streams of a site on daily time, NaN where nothing was observed.
 
@@ -61,6 +62,8 @@ def site_observations(
         Drop cloudy summer values of MODIS (``modis.drop_low_summer_lai``).
     sd_floor : mapping, optional
         Least standard deviation by stream, in its unit, over ``SD_FLOOR``.
+    lat : float
+        degrees north: which months are the summer that is screened.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def site_observations(
     if modis_csv is not None and "lai" in streams:
         modis = read_modis_lai(modis_csv)
         if screen_summer_lai:
-            modis["lai"] = drop_low_summer_lai(modis["lai"])
+            modis["lai"] = drop_low_summer_lai(modis["lai"], lat=lat)
         modis["lai_sd"] = xr.where(modis["lai"].notnull(), MODIS_LAI_SD, np.nan)
         sources["lai"] = modis
     elif screen_summer_lai:
@@ -110,7 +113,11 @@ def site_observations(
                 hint="Choose other years, or leave the stream out of streams.",
             )
         result[name] = value.assign_attrs(
-            source=str(source.attrs.get("source")), observed=_per_year(value)
+            source=str(source.attrs.get("source")),
+            observed=_per_year(value),
+            time_coverage_resolution=source[name].attrs.get(
+                "time_coverage_resolution", "P1D"
+            ),
         )
         result[f"{name}_sd"] = _spread(source, name, value, floors[name])
     return result

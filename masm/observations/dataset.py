@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from masm.errors import InputError
 from masm.observations.error_models import (
@@ -22,9 +21,20 @@ from masm.observations.error_models import (
     SeriesVariance,
     VarianceRule,
     as_variance_rule,
+    uses_given,
 )
-from masm.observations.stream import ObservedSeries, Stream
-from masm.observations.windows import is_calendar, time_step_days
+from masm.observations.gate import (
+    check_limits,
+    check_meaning,
+    check_spread,
+    check_spread_units,
+    check_times,
+    is_of_another_unit,
+    without_invalid,
+)
+from masm.observations.intervals import Interval, interval_of, of_kind, windows_for
+from masm.observations.stream import CHOICE, ObservedSeries, Stream
+from masm.observations.windows import is_calendar
 from masm.types import Array
 
 if TYPE_CHECKING:
@@ -45,10 +55,6 @@ __all__ = [
 ]
 
 
-def _default_windows(time: NDArray[Any]) -> str | None:
-    return "8-day" if is_calendar(time) and time_step_days(time) <= 8.0 else None
-
-
 def streams_from_dataset(
     observations: xr.Dataset,
     *,
@@ -56,6 +62,9 @@ def streams_from_dataset(
     windows: Any = "auto",
     errors: Any = None,
     names: Sequence[str] | None = None,
+    intervals: Mapping[str, str] | None = None,
+    source: str = "",
+    choice: str = CHOICE,
 ) -> dict[str, Stream]:
     """Read the streams of a Dataset over ``time``.
 
@@ -68,15 +77,25 @@ def streams_from_dataset(
     variance : rule, or mapping of stream to rule, optional
         See `as_variance_rule`.
     windows : str, None, or mapping of stream to either, optional
-        ``"auto"`` is ``"8-day"`` for dates at most 8 days apart, else None.
+        ``"auto"`` is ``"8-day"`` for values of days and of composites of at most 8
+        days, ``"month"`` for monthly means, and so on; what a value stands for is
+        found out by `masm.observations.intervals`. None compares at the stamps.
     errors : Errors, or mapping of stream to Errors, optional
         Correlation in time and bias; independent by default.
     names : sequence of str, optional
         The streams wanted; all of them by default.
+    intervals : mapping of stream to str, optional
+        What values stand for, where the caller knows: one of
+        `masm.observations.intervals.KINDS`.
+    source : str
+        Where the values come from, such as a file; for messages.
+    choice : str
+        How the user says what a value stands for; for messages.
     """
+    where = f"{source}  " if source else ""
     if "time" not in observations.dims:
         raise InputError(
-            "observations have no time dimension",
+            f"{where}observations have no time dimension",
             found=f"dimensions {', '.join(map(str, observations.dims)) or 'none'}",
             wanted="variables over time",
         )
@@ -94,7 +113,7 @@ def streams_from_dataset(
     ]
     if not streams:
         raise InputError(
-            "observations hold no stream",
+            f"{where}observations hold no stream",
             found=f"variables {', '.join(sorted(variables)) or 'none'}",
             wanted="at least one variable over time, such as gpp",
         )
@@ -107,25 +126,83 @@ def streams_from_dataset(
     result = {}
     for name in wanted:
         if name not in streams:
-            raise _unknown_stream(name, streams, "it is not in the observations")
-        variable = observations[name]
-        given = _given_variance(observations, name)
-        rule = variance.get(name) if isinstance(variance, Mapping) else variance
-        window = windows.get(name, "auto") if isinstance(windows, Mapping) else windows
-        time = observations["time"].to_numpy()
-        use = name + "_use"
-        result[name] = Stream(
+            raise _unknown_stream(
+                name, streams, f"{where}it is not in the observations"
+            )
+        result[name] = _stream_of(
+            observations,
             name,
-            time,
-            _numbers(variable, name),
-            units=str(variable.attrs.get("units", "")),
-            variance=as_variance_rule(rule, stream=name, given=given is not None),
-            given=given,
-            use=observations[use].to_numpy().astype(bool) if use in variables else None,
-            windows=_default_windows(time) if window == "auto" else window,
+            rule=variance.get(name) if isinstance(variance, Mapping) else variance,
+            windows=windows.get(name, "auto")
+            if isinstance(windows, Mapping)
+            else windows,
             errors=_as_errors(errors, name) or Errors(),
+            kind=(intervals or {}).get(name),
+            source=source,
+            choice=choice,
         )
     return result
+
+
+def _stream_of(
+    observations: xr.Dataset,
+    name: str,
+    *,
+    rule: Any,
+    windows: str | None,
+    errors: Errors,
+    kind: str | None,
+    source: str,
+    choice: str,
+) -> Stream:
+    label = f"{source}  stream {name!r}" if source else f"stream {name!r}"
+    variable, time = observations[name], observations["time"].to_numpy()
+    check_times(time, label)
+    check_meaning(variable, name, label)
+    value = without_invalid(variable, _numbers(variable, name), time, label)
+    use = None
+    if name + "_use" in observations:
+        use = observations[name + "_use"].to_numpy().astype(bool)
+        value = np.where(use, value, np.nan)
+    interval = None
+    if is_calendar(time):
+        interval = (
+            interval_of(time, np.isfinite(value), variable, observations, label=label)
+            if kind is None
+            else of_kind(kind, time, "what you say")
+        )
+        if interval.bounds is not None:
+            time = interval.bounds[:, 0].astype("datetime64[ns]")
+    settled = windows != "auto" or interval is None or interval.kind is not None
+    if windows == "auto":
+        windows, interval = _auto(interval)
+    given = _given_variance(observations, name, value, label, rule)
+    stream = Stream(
+        name,
+        time,
+        value,
+        units=str(variable.attrs.get("units", "")),
+        variance=as_variance_rule(rule, stream=name, given=given is not None),
+        given=given,
+        use=use,
+        windows=windows,
+        errors=errors,
+        interval=interval,
+        source=source,
+        choice=choice,
+        settled=settled,
+    )
+    return _through_gate(stream)
+
+
+def _through_gate(stream: Stream) -> Stream:
+    """Hold a stream against the limits of its quantity.
+
+    Where most values are beyond them the unit is wrong: the model's decides.
+    """
+    if not is_of_another_unit(stream.value, stream.name, stream.units):
+        check_limits(stream.time, stream.value, stream.label, stream.name, stream.units)
+    return stream
 
 
 def _numbers(variable: xr.DataArray, name: str) -> Array:
@@ -138,16 +215,34 @@ def _numbers(variable: xr.DataArray, name: str) -> Array:
     return variable.to_numpy().astype(float)
 
 
-def _given_variance(observations: xr.Dataset, name: str) -> Array | None:
-    size = observations.sizes["time"]
-    if name + "_variance" in observations:
-        given = _numbers(observations[name + "_variance"], name + "_variance")
-    elif name + "_sd" in observations:
+def _auto(interval: Interval | None) -> tuple[str | None, Interval | None]:
+    """Windows for what values stand for; bounds only where no window is the same."""
+    if interval is None:
+        return None, None
+    windows = windows_for(interval)
+    if windows is not None:
+        interval = Interval(interval.kind, interval.source)
+    return windows, interval
+
+
+def _given_variance(
+    observations: xr.Dataset, name: str, value: Array, label: str, rule: Any
+) -> Array | None:
+    """Error variance beside the values; checked where the rule makes use of it."""
+    time, size = observations["time"].to_numpy(), observations.sizes["time"]
+    for suffix, power in (("_variance", 1), ("_sd", 2)):
+        if name + suffix not in observations:
+            continue
+        beside = observations[name + suffix]
+        spread = np.broadcast_to(_numbers(beside, name + suffix), (size,)).copy()
+        if uses_given(as_variance_rule(rule, stream=name, given=True)):
+            word = "variance" if power == 1 else "standard deviation"
+            check_spread(time, spread, value, label, word)
+            if power == 2:
+                check_spread_units(observations[name], beside, label)
         with np.errstate(over="ignore"):  # an infinite variance is refused by name
-            given = _numbers(observations[name + "_sd"], name + "_sd") ** 2
-    else:
-        return None
-    return np.broadcast_to(given, (size,)).copy()
+            return spread**power
+    return None
 
 
 def _unknown_stream(name: str, known: Sequence[str], why: str) -> InputError:
@@ -184,7 +279,7 @@ def as_streams(
                     wanted=f"masm.Stream({name!r}, time, value, ...)",
                 )
         return {
-            name: _with_options(stream, variance, errors)
+            name: _with_options(_through_gate(stream), variance, errors)
             for name, stream in streams.items()
         }
     if hasattr(observations, "data_vars"):

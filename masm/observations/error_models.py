@@ -135,6 +135,12 @@ def as_variance_rule(rule: Any, *, stream: str, given: bool) -> VarianceRule:
     )
 
 
+def uses_given(rule: VarianceRule) -> bool:
+    """Whether a rule takes the variance that came with the data."""
+    base = rule.base if isinstance(rule, SampledVariance) else rule
+    return isinstance(base, GivenVariance) and base.value is None
+
+
 @dataclass(frozen=True)
 class Errors:
     """How the errors of a stream hang together; by default not at all.

@@ -23,8 +23,24 @@ from masm.observations.error_models import (
     SeriesVariance,
     VarianceRule,
     as_variance_rule,
+    uses_given,
 )
 from masm.observations.error_scale import ErrorScale
+from masm.observations.gate import LARGEST_VALUE as LARGEST_VALUE
+from masm.observations.gate import (
+    check_numbers,
+    check_spread,
+    check_times,
+    date_text,
+)
+from masm.observations.intervals import (
+    UNKNOWN,
+    Dates,
+    Interval,
+    days_of,
+    interval_of,
+    longer_than,
+)
 from masm.observations.windows import (
     Keys,
     is_calendar,
@@ -36,8 +52,11 @@ from masm.observations.windows import (
 )
 from masm.types import Array
 
-LARGEST_VALUE = 1e100
-"""Of an observation, in any unit: no measurement is, and squares overflow later."""
+CHOICE = (
+    'windows="month" (or "8-day", "year", ...), windows=None for values of single '
+    "days, or time_bnds beside the values"
+)
+"""How a caller of `masm.calibrate` says what a value stands for."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,12 @@ class ObservedSeries:
         Whether errors are correlated in time or share a bias.
     scale : ErrorScale or None
         Unknown factor on the standard deviation; None where it is known.
+    bounds : ndarray, (n_obs, 2), or None
+        First day, and first day after, of what each value stands for; where it is
+        no calendar window.
+    unsettled : str
+        What to do about values of which nobody knows how long they stand for; empty
+        where it is known. A model with more dates than they have is then refused.
     """
 
     name: str
@@ -76,6 +101,8 @@ class ObservedSeries:
     days: Keys | None = None
     errors: Errors = INDEPENDENT
     scale: ErrorScale | None = None
+    bounds: Dates | None = None
+    unsettled: str = ""
 
     @property
     def n_obs(self) -> int:
@@ -118,6 +145,16 @@ class Stream:
         Share of a window's values that must be valid for it to count.
     errors : Errors
         Whether errors are correlated in time or share a bias.
+    interval : Interval or None
+        What a value stands for; None finds it out from the dates
+        (`masm.observations.intervals`). Values that stand for more time than a
+        window holds are refused.
+    source : str
+        Where the values come from, such as a file; for messages.
+    choice : str
+        How the user says what a value stands for; for messages.
+    settled : bool
+        Whether windows, or their absence, were chosen by a user or by what is known.
     """
 
     name: str
@@ -130,6 +167,10 @@ class Stream:
     windows: str | None = "8-day"
     min_fraction: float = 0.5
     errors: Errors = INDEPENDENT
+    interval: Interval | None = None
+    source: str = ""
+    choice: str = CHOICE
+    settled: bool = True
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__  # a frozen dataclass normalising its own fields
@@ -143,7 +184,7 @@ class Stream:
         ):
             if part is not None and np.shape(part) != (n,):
                 raise InputError(
-                    f"stream {self.name!r}: {label} and time differ in length",
+                    f"{self.label}: {label} and time differ in length",
                     found=f"shape {np.shape(part)}",
                     wanted=f"({n},)",
                 )
@@ -160,45 +201,44 @@ class Stream:
             window_days(self.windows)
         self._check()
 
+    @property
+    def label(self) -> str:
+        """What messages call it: its file, where there is one, and its name."""
+        name = f"stream {self.name!r}"
+        return f"{self.source}  {name}" if self.source else name
+
     def _check(self) -> None:
-        if self.time.dtype.kind not in "Miuf":
-            raise InputError(
-                f"stream {self.name!r}: time is of a kind that is not known",
-                found=str(self.time.dtype),
-                wanted="datetime64 dates, or numbers",
-                hint='For cftime calendars: ds.convert_calendar("standard").',
-            )
+        check_times(self.time, self.label)
+        check_numbers(self.time, self.value, self.label)
         if not np.isfinite(self.value).any():
             raise InputError(
-                f"stream {self.name!r} has no observations",
+                f"{self.label} has no observations",
                 found=f"{self.value.size} times, every value missing or masked",
                 wanted="at least one valid value",
             )
-        huge = np.flatnonzero(np.abs(self.value) > LARGEST_VALUE)
-        if huge.size:
-            raise InputError(
-                f"stream {self.name!r} at {_date(self.time[huge[0]])}: "
-                "value is not finite, or too large to square",
-                found=f"{huge.size} such values, first {self.value[huge[0]]:g}",
-                wanted="numbers; NaN for missing",
-            )
-        steps = np.diff(self.time)
-        wrong = np.flatnonzero(~(steps > steps.dtype.type(0)))
-        if wrong.size:
-            raise InputError(
-                f"stream {self.name!r}: time does not increase at "
-                f"{_date(self.time[wrong[0] + 1])}",
-                found=f"{_date(self.time[wrong[0]])} then "
-                f"{_date(self.time[wrong[0] + 1])}",
-                wanted="increasing times without repeats",
-                hint='Sort with ds.sortby("time") and drop duplicates.',
-            )
+        if self.given is not None and uses_given(self.variance):
+            check_spread(self.time, self.given, self.value, self.label, "variance")
         if not 0.0 <= self.min_fraction <= 1.0:
             raise InputError(
-                f"stream {self.name!r}: min_fraction is a share",
+                f"{self.label}: min_fraction is a share",
                 found=self.min_fraction,
                 wanted="a number from 0 to 1",
             )
+        if self.interval is None and is_calendar(self.time):
+            found = interval_of(self.time, np.isfinite(self.value))
+            object.__setattr__(self, "interval", found)
+        if self.is_windowed and longer_than(self._interval, str(self.windows)):
+            raise InputError(
+                f"{self.label}: values that stand for more time than a window holds",
+                found=f"values of a {self._interval.kind} each "
+                f"(from {self._interval.source}), {self.windows} windows",
+                wanted="windows of at least that length",
+                hint=f"Say {self.choice}.",
+            )
+
+    @property
+    def _interval(self) -> Interval:
+        return self.interval or UNKNOWN
 
     @property
     def is_windowed(self) -> bool:
@@ -209,17 +249,22 @@ class Stream:
         """Drop the missing values that only pad a sparse product to daily dates.
 
         A composite every fourth day on a daily axis is not a daily series with gaps:
-        where most valid values are further apart than the dates, the missing ones
-        say nothing. A daily series keeps its gaps.
+        the missing ones say nothing. A daily series keeps its gaps.
         """
         valid = np.isfinite(self.value)
-        if not is_calendar(self.time) or valid.all() or valid.sum() < 2:
-            return self
-        if time_step_days(self.time[valid]) <= time_step_days(self.time):
+        if not is_calendar(self.time) or valid.all() or self._interval.kind == "day":
             return self
         given = None if self.given is None else self.given[valid]
+        interval = self._interval
+        if interval.bounds is not None:
+            interval = replace(interval, bounds=interval.bounds[valid])
         return replace(
-            self, time=self.time[valid], value=self.value[valid], given=given, use=None
+            self,
+            time=self.time[valid],
+            value=self.value[valid],
+            given=given,
+            use=None,
+            interval=interval,
         )
 
     def aggregate(self) -> ObservedSeries:
@@ -229,22 +274,24 @@ class Stream:
             return seen.aggregate()
         valid = np.isfinite(self.value)
         windows = self.windows if self.is_windowed else None
-        keys = days = None
+        keys = days = bounds = None
         if windows is None:
             time, mean = self.time[valid], self.value[valid]
+            if self._interval.bounds is not None:
+                bounds = self._interval.bounds[valid]
+                time = bounds[:, 0].astype("datetime64[ns]")
         else:
             mean, keys, _ = window_means(
-                self.value, self.time, windows, self.min_fraction
+                self.value,
+                self.time,
+                windows,
+                self.min_fraction,
+                step_days=self._step_days(windows),
             )
             if not mean.size:
-                raise InputError(
-                    f"stream {self.name!r}: no {windows} window has enough values",
-                    found=f"{int(valid.sum())} valid values",
-                    wanted=f"{self.min_fraction:.0%} of the values of a window",
-                    hint="Lower min_fraction, or use longer windows.",
-                )
+                raise self._too_few(windows, int(valid.sum()))
             time = window_starts(keys, windows)
-            if time_step_days(self.time) <= 1.0:
+            if self._interval.kind == "day" and time_step_days(self.time) <= 1.0:
                 # Compare like with like: a model mean over the days measured.
                 in_kept = np.isin(window_keys(self.time, windows), keys)
                 days = np.unique(window_keys(self.time[valid & in_kept], "1-day"))
@@ -262,7 +309,27 @@ class Stream:
             days,
             self.errors,
             self._scale(mean.size),
+            bounds,
+            "" if self.settled else f"Say {self.choice}.",
         )
+
+    def _step_days(self, windows: str) -> float | None:
+        """Days between the values that a window could hold."""
+        known = days_of(self._interval)
+        if known is None and self.time.size == 1:
+            return float(window_days(windows) or 31)  # one value: the window's own
+        return known
+
+    def _too_few(self, windows: str, n_valid: int) -> InputError:
+        return InputError(
+            f"{self.label}: no {windows} window has enough values",
+            found=f"{n_valid} valid values on dates that read as every {self._word()}",
+            wanted=f"{self.min_fraction:.0%} of the values of a window",
+            hint=f"Lower min_fraction, use longer windows, or say {self.choice}.",
+        )
+
+    def _word(self) -> str:
+        return str(self._interval.kind or "few days")
 
     def _scale(self, n_obs: int) -> ErrorScale | None:
         rule = self.variance
@@ -289,7 +356,7 @@ class Stream:
             return np.full(mean.shape, rule.value)
         if self.given is None:
             raise InputError(
-                f'stream {self.name!r}: variance "given", but none came with it',
+                f'{self.label}: variance "given", but none came with it',
                 wanted=f"{self.name}_variance (units squared) or {self.name}_sd "
                 "beside it",
                 hint='Or choose variance="series".',
@@ -298,7 +365,7 @@ class Stream:
         missing = np.flatnonzero(~np.isfinite(given))
         if missing.size:
             raise InputError(
-                f"stream {self.name!r} at {_date(self.time[valid][missing[0]])}: "
+                f"{self.label} at {date_text(self.time[valid][missing[0]])}: "
                 "a value without a variance",
                 found=f"{missing.size} valid values with variance missing",
                 wanted="a variance for each valid value",
@@ -316,7 +383,7 @@ class Stream:
         bad = np.flatnonzero(~(variance > 0.0) | ~np.isfinite(variance))
         if bad.size:
             raise InputError(
-                f"stream {self.name!r} at {_date(time[bad[0]])}: "
+                f"{self.label} at {date_text(time[bad[0]])}: "
                 f"error variance is {variance[bad[0]]:g} "
                 f"(rule: {self.variance.name})",
                 found=f"{bad.size} of {variance.size} variances not above zero",
@@ -324,9 +391,3 @@ class Stream:
                 hint="A constant series has no variance of its own; give one, or use "
                 "masm.RelativeVariance with a floor.",
             )
-
-
-def _date(value: Any) -> str:
-    if isinstance(value, np.datetime64):
-        return str(np.datetime_as_string(value, unit="D"))
-    return str(value)

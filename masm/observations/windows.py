@@ -93,7 +93,12 @@ def time_step_days(time: ArrayLike) -> float:
 
 
 def window_means(
-    values: ArrayLike, time: ArrayLike, windows: str, min_fraction: float
+    values: ArrayLike,
+    time: ArrayLike,
+    windows: str,
+    min_fraction: float,
+    *,
+    step_days: float | None = None,
 ) -> tuple[Array, Keys, NDArray[np.int64]]:
     """Means of the valid values in each window, with a rule for missing ones.
 
@@ -108,6 +113,8 @@ def window_means(
     min_fraction : float
         A window counts only when at least this share of the values it could hold
         (its days over the spacing of ``time``) is valid.
+    step_days : float, optional
+        Days between values, where it is known; the median spacing of ``time`` else.
 
     Returns
     -------
@@ -122,9 +129,8 @@ def window_means(
     keys, inverse = np.unique(window_keys(time, windows)[valid], return_inverse=True)
     count = np.bincount(inverse, minlength=keys.size).astype(np.int64)
     mean = np.bincount(inverse, values[valid], minlength=keys.size) / count
-    possible = np.maximum(
-        np.round(window_lengths(keys, windows) / time_step_days(time)), 1.0
-    )
+    step = time_step_days(time) if step_days is None else step_days
+    possible = np.maximum(np.round(window_lengths(keys, windows) / step), 1.0)
     keep = count >= min_fraction * possible
     return mean[keep], keys[keep], count[keep]
 
@@ -225,3 +231,53 @@ def plan_aggregation(
 def _owner(days: Keys, windows: str) -> Keys:
     """Window key of each ``"1-day"`` key."""
     return window_keys(window_starts(days, "1-day"), windows)
+
+
+def plan_intervals(
+    model_time: ArrayLike, bounds: NDArray[np.datetime64], *, stream: str = ""
+) -> Aggregation:
+    """Lay out how a model's time axis is averaged over what each value stands for.
+
+    Parameters
+    ----------
+    model_time : array_like, (time,)
+        The model's dates, rising.
+    bounds : ndarray, (n_obs, 2)
+        First day, and first day after, of each observation.
+    stream : str
+        Name, for the error message.
+
+    Raises
+    ------
+    InputError
+        When the model lacks days of an observation's interval.
+    """
+    from scipy import sparse
+
+    model_time = np.asarray(model_time)
+    days = model_time.astype("datetime64[D]")
+    first = np.searchsorted(days, bounds[:, 0])
+    last = np.searchsorted(days, bounds[:, 1])
+    count = last - first
+    wanted = np.ones(count.size, np.int64)
+    if time_step_days(model_time) <= 1.0:
+        lengths = (bounds[:, 1] - bounds[:, 0]).astype("timedelta64[D]").astype(int)
+        wanted = np.maximum(lengths - 1, 1)  # Daymet's leap years lack a day
+    short = np.flatnonzero(count < wanted)
+    if short.size:
+        start, stop = bounds[short[0]].astype("datetime64[D]")
+        raise InputError(
+            f"model output for {stream!r} does not cover the observations: "
+            f"{short.size} of {count.size}, first {start} to {stop}",
+            found=f"model time from {model_time[0]} to {model_time[-1]}",
+            wanted="every day that an observation stands for",
+            hint="Cut the observations to the simulated period, or run it longer.",
+        )
+    columns = np.concatenate(
+        [np.arange(a, b) for a, b in zip(first, last, strict=True)]
+    )
+    rows = np.repeat(np.arange(count.size), count)
+    weights = sparse.csr_array(
+        (1.0 / count[rows], (rows, columns)), shape=(count.size, model_time.size)
+    )
+    return Aggregation(weights)

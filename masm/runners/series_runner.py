@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 from masm.errors import InputError
 from masm.observations.stream import ObservedSeries
 from masm.observations.units import require_same_units
-from masm.observations.windows import Aggregation, is_calendar, plan_aggregation
+from masm.observations.windows import (
+    Aggregation,
+    is_calendar,
+    plan_aggregation,
+    plan_intervals,
+    time_step_days,
+)
 from masm.problem.samples import Samples
 from masm.runners.process_map import RunLost
 from masm.types import Array
@@ -257,13 +263,13 @@ class ModelRunner:
     ) -> Any:
         key = (series.name, n_time)
         if key not in self._plans:
-            self._plans[key] = _plan_stream(
+            self._plans[key] = plan_stream(
                 series, time, n_time, self.observed_time.get(series.name)
             )
         return self._plans[key]
 
 
-def _plan_stream(
+def plan_stream(
     series: ObservedSeries,
     time: NDArray[Any] | None,
     n_time: int,
@@ -286,7 +292,31 @@ def _plan_stream(
         return plan_aggregation(
             time, series.keys, series.windows, days=series.days, stream=series.name
         )
+    if series.bounds is not None and is_calendar(time):
+        return plan_intervals(time, series.bounds, stream=series.name)
+    if series.unsettled:
+        _require_no_finer_model(series, time)
     return _match_times(series, time)
+
+
+def _require_no_finer_model(series: ObservedSeries, time: NDArray[Any]) -> None:
+    """Refuse values of an unknown length where the model could be averaged over any.
+
+    A model with the observations' own dates leaves nothing to choose.
+    """
+    if not is_calendar(time):
+        return
+    own = time_step_days(series.time) if series.n_obs > 1 else np.inf
+    if time_step_days(time) > 0.6 * own:
+        return
+    dates = ", ".join(str(day)[:10] for day in series.time[:4])
+    raise InputError(
+        f"stream {series.name!r}: it is not known how long a value stands for",
+        found=f"{series.n_obs} values on {dates}{', ...' if series.n_obs > 4 else ''}, "
+        f"a model every {time_step_days(time):g} days",
+        wanted="to know over which days the model is to be averaged",
+        hint=series.unsettled,
+    )
 
 
 def _match_times(series: ObservedSeries, time: NDArray[Any]) -> Aggregation:

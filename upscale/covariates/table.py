@@ -54,6 +54,8 @@ def covariate_table(
     forcing: xr.Dataset,
     observations: xr.Dataset | None = None,
     static: Mapping[str, Any] | xr.Dataset | None = None,
+    *,
+    least_months: int = 12,
 ) -> pd.DataFrame:
     """Covariates of many pixels, one row each; call it with a few hundred at a time.
 
@@ -71,6 +73,10 @@ def covariate_table(
         latitude, longitude [degrees], elevation [m], sand, clay [%],
         deciduous_fraction [1] as numbers or over (pixel,). What is not here is looked
         for in ``forcing``; ``lat``, ``lon`` and ``forest_fraction`` are understood.
+    least_months : int
+        Months of the year, 6 to 12, that need an observation. Those without one, such
+        as a winter under clouds, are then interpolated between the months beside
+        them; with 12 they make the mean NaN.
 
     Returns
     -------
@@ -90,6 +96,8 @@ def covariate_table(
         forcing["pixel"].to_numpy() if "pixel" in forcing.coords else np.arange(n),
         name="pixel",
     )
+    if not 6 <= least_months <= 12:
+        raise InputError("covariates: least_months", str(least_months), "6 to 12")
     place = _static(static, forcing, n)
     if "latitude" not in place:
         raise InputError(
@@ -99,7 +107,7 @@ def covariate_table(
         )
     columns = _climate(_whole_years(forcing), place["latitude"]) | place
     if observations is not None:
-        columns |= _vegetation(observations, place["latitude"], n)
+        columns |= _vegetation(observations, place["latitude"], n, least_months)
     names = [name for name in COVARIATES["name"] if name in columns]
     return pd.DataFrame({name: columns[name] for name in names}, index=index)
 
@@ -219,7 +227,7 @@ def _dryness(forcing: xr.Dataset, tmin: Floats, tmax: Floats) -> Floats:
 
 
 def _vegetation(
-    observations: xr.Dataset, latitude: Floats, n: int
+    observations: xr.Dataset, latitude: Floats, n: int, least_months: int
 ) -> dict[str, Floats]:
     """Means of monthly means, so that gaps in winter do not raise the mean."""
     if "pixel" not in observations.dims:
@@ -242,6 +250,7 @@ def _vegetation(
         counts = np.stack([seen[:, month == m].sum(axis=1) for m in range(1, 13)], 1)
         monthly = np.full(sums.shape, np.nan)
         np.divide(sums, counts, out=monthly, where=counts > 0)
+        monthly = _between_months(monthly, least_months)
         found[f"{name}_mean"] = monthly.mean(axis=1)
         season = [
             monthly[:, np.array(_growing_months(southern)) - 1].mean(axis=1)
@@ -249,6 +258,18 @@ def _vegetation(
         ]
         found[f"{name}_growing_mean"] = np.where(latitude < 0.0, season[1], season[0])
     return found
+
+
+def _between_months(monthly: Floats, least: int) -> Floats:
+    """Fill months without a value, on the circle of the year, (pixel, 12)."""
+    filled = monthly.copy()
+    around = np.arange(-12, 24)
+    known = np.isfinite(monthly)
+    for row in np.flatnonzero((known.sum(axis=1) >= least) & ~known.all(axis=1)):
+        three = np.tile(monthly[row], 3)
+        there = np.isfinite(three)
+        filled[row] = np.interp(np.arange(12), around[there], three[there])
+    return filled
 
 
 def _growing_months(southern: bool) -> tuple[int, ...]:

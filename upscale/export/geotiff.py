@@ -152,6 +152,7 @@ def write_maps(
     list of path
         The GeoTIFFs.
     """
+    require_projections()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     pixels = prediction.indexes["pixel"]
@@ -173,6 +174,33 @@ def write_maps(
         written.append(path)
     write_stac(folder, written, period=period, tags=common)
     return written
+
+
+def require_projections() -> None:
+    """Refuse a table of projections that is not that of the library in use.
+
+    QGIS, PostGIS and conda set ``PROJ_DATA`` or ``PROJ_LIB`` to their own.
+
+    Raises
+    ------
+    InputError
+        Naming the variables that are set.
+    """
+    from rasterio.crs import CRS as ReferenceSystem
+    from rasterio.errors import CRSError
+
+    try:
+        ReferenceSystem.from_string(CRS).to_wkt()
+    except CRSError as exc:
+        names = [name for name in ("PROJ_DATA", "PROJ_LIB") if os.environ.get(name)]
+        raise InputError(
+            " and ".join(names) or "PROJ",
+            "; ".join(f"{name}={os.environ[name]}" for name in names) or str(exc),
+            "the table of projections that comes with rasterio",
+            f"Another program's proj.db is there. Take it away: unset {' '.join(names)}"
+            if names
+            else "Install rasterio anew: its proj.db cannot be read.",
+        ) from exc
 
 
 def status_of(

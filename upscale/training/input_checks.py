@@ -17,6 +17,7 @@ from upscale.errors import InputError
 logger = logging.getLogger(__name__)
 
 LEAST_PIXELS = 30
+"""Below so many a training is warned of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +51,9 @@ def check_training(
     sd: pd.DataFrame | None,
     draws: xr.DataArray | None,
     coordinates: pd.DataFrame | None,
+    least_pixels: int = LEAST_PIXELS,
 ) -> TrainingTables:
-    """Bring the tables to the same pixels.
+    """Bring the tables to the same pixels; at least so many of them.
 
     Raises
     ------
@@ -83,12 +85,19 @@ def check_training(
             )
     places = _rows(places[["latitude", "longitude"]], parameters.index, "coordinates")
     known = covariates.notna().all(axis=1) & places.notna().all(axis=1)
-    if int(known.sum()) < LEAST_PIXELS:
+    if int(known.sum()) < least_pixels:
         raise InputError(
             "training pixels",
             f"{int(known.sum())} with all covariates, of {len(parameters)}",
-            f"at least {LEAST_PIXELS}",
-            "Calibrate more pixels, or loosen the rules of quality control.",
+            f"at least {least_pixels}",
+            "Calibrate more pixels, loosen the rules of quality control, or lower "
+            "least_pixels (10 or more): maps of few pixels are hardly known.",
+        )
+    if int(known.sum()) < LEAST_PIXELS:
+        logger.warning(
+            "trained on %d pixels: below %d, skill and intervals are hardly known",
+            int(known.sum()),
+            LEAST_PIXELS,
         )
     if not known.all():
         logger.warning("%d pixels without all covariates left out", (~known).sum())
@@ -96,7 +105,7 @@ def check_training(
         sd = _rows(sd, parameters.index, "sd")
         _check_sd(parameters, sd)
         sd = sd[parameters.columns][known]
-    _check_bounds(parameters, bounds)
+    _check_bounds(parameters, bounds, least_pixels)
     return TrainingTables(
         parameters=parameters[known].astype(np.float64),
         covariates=covariates[known].astype(np.float64),
@@ -192,7 +201,9 @@ def _draws(
 
 
 def _check_bounds(
-    parameters: pd.DataFrame, bounds: Mapping[str, tuple[float, float]]
+    parameters: pd.DataFrame,
+    bounds: Mapping[str, tuple[float, float]],
+    least_pixels: int,
 ) -> None:
     for name in parameters.columns:
         if name not in bounds:
@@ -214,9 +225,9 @@ def _check_bounds(
                 f"{values[pixel]:g}",
                 f"{low:g} to {high:g}, the bounds of its prior",
             )
-        if int(values.notna().sum()) < LEAST_PIXELS:
+        if int(values.notna().sum()) < least_pixels:
             raise InputError(
                 f"parameters: {name}",
                 f"{int(values.notna().sum())} pixels with a value",
-                f"at least {LEAST_PIXELS}",
+                f"at least {least_pixels}",
             )

@@ -35,6 +35,9 @@ class TrainingRules:
     skill_margin : float
         Standard errors over blocks by which trees have to beat the mean: 1.645 is a
         one-sided test at 5 %.
+    least_pixels : int
+        Calibrated pixels below which nothing is trained, at least 10. Below 30 a
+        warning says that skill and intervals are hardly known.
     """
 
     test_fraction: float = 0.3
@@ -45,6 +48,7 @@ class TrainingRules:
     weighting: Literal["precision", "none"] = "precision"
     intervals_for: Literal["calibrated", "parameter"] = "calibrated"
     skill_margin: float = 1.645
+    least_pixels: int = 30
 
     def __post_init__(self) -> None:
         wrong = {
@@ -61,6 +65,7 @@ class TrainingRules:
                 self.intervals_for in ("calibrated", "parameter"),
                 '"calibrated" or "parameter"',
             ),
+            "least_pixels": (self.least_pixels >= 10, "10 or more"),
             "skill_margin": (self.skill_margin >= 0.0, "0 or more"),
         }
         for name, (right, wanted) in wrong.items():

@@ -80,7 +80,7 @@ class RegionSource:
         """Return a pixel's observed streams, each with its variance beside it."""
         cube = open_region(self.cube)
         observed = cube.observations([pixel.id]).isel(pixel=0, drop=True)
-        return observed.sel(time=years.years)
+        return observed.sel(time=years.years).assign_attrs(file=self.where(pixel))
 
     def truth(self, pixel: Pixel) -> dict[str, float]:
         """Return the true parameters of a synthetic region's pixel; else nothing."""

@@ -53,7 +53,7 @@ class SiteSource:
         from landdata import read_site
 
         files, place = self.files(), self._place
-        return read_site(
+        forcing = read_site(
             files["tower"],
             station_csv=files.get("station"),
             lat=pixel.latitude,
@@ -65,6 +65,7 @@ class SiteSource:
             wind=place.wind,
             climatology=place.climatology,
         )
+        return forcing.assign_attrs(file=self.where(pixel))
 
     def where(self, pixel: Pixel) -> str:
         """Return the tower's file."""
@@ -77,13 +78,15 @@ class SiteSource:
         from landdata import site_observations
 
         files = self.files()
-        return site_observations(
+        found = site_observations(
             files["tower"],
             modis_csv=files.get("modis_lai"),
             years=(years.first, years.last),
             streams=list(streams),
             screen_summer_lai=self._place.screen_summer_lai,
+            lat=pixel.latitude,
         )
+        return found.assign_attrs(file=self.where(pixel))
 
     def truth(self, pixel: Pixel) -> dict[str, float]:
         """Nobody knows it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,17 @@ from jobs.config.pixels import PixelTable
 from jobs.config.schema import Config
 from jobs.errors import ConfigError, Problem
 from jobs.files import read_bytes
+from jobs.run.periods import whole_years, within
 from jobs.run.pixel import Pixel
 from jobs.run.pixels import read_pixels
+from jobs.run.same_place import require_same_place
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from jobs.config.section import Period
+
+logger = logging.getLogger(__name__)
 
 
 class TableSource:
@@ -32,6 +37,7 @@ class TableSource:
     def __init__(self, config: Config, folder: Path):
         assert isinstance(config.pixels, PixelTable)  # noqa: S101 - by its kind
         self._place, self._folder = config.pixels, folder
+        self._periods = config.periods
 
     def pixels(self) -> list[Pixel]:
         """Read the table."""
@@ -43,26 +49,35 @@ class TableSource:
 
     def pixel_file(self, pattern: str, pixel: Pixel) -> Path:
         """Return a pixel's own input file from a pattern such as ``obs/{id}.nc``."""
-        name = pattern.replace("{id}", str(pixel.id)).replace("{name}", pixel.name)
+        name = pattern.replace("{id}", pixel.given_id).replace("{name}", pixel.name)
         return (self._folder / name).resolve()
 
     def weather(self, pixel: Pixel, years: Period) -> xr.Dataset:
         """Read the pixel's file; place and soil are those of the table."""
         path = self.pixel_file(self._place.forcing, pixel)
-        forcing = _open(path).assign(
+        given = _open(path)
+        doubt = require_same_place(given, pixel, str(path))
+        forcing = given.assign_attrs(file=str(path), place_doubt=doubt).assign(
             lat=((), pixel.latitude, {"units": "degrees_north"}),
             sand=((), pixel.sand, {"units": "%"}),
             clay=((), pixel.clay, {"units": "%"}),
         )
         time = forcing["time"].to_numpy()
         first, last = str(time[0])[:10], str(time[-1])[:10]
-        if first > years.years.start or last < years.years.stop:
+        covers = first <= years.years.start and last >= years.years.stop
+        record = whole_years(time)
+        own = None if record is None else within(self._periods, *record)
+        if not covers and own is not None:
+            years = own.whole
+            logger.info("%s: its record is %s to %s: %s", path, first, last, own)
+        elif not covers:
             raise ConfigError(
                 Problem(
                     str(path),
                     "time",
                     found=f"{first} to {last}",
-                    wanted=f"the years {years} in full (periods)",
+                    wanted=f"the years {years} in full (periods), or whole years that "
+                    "hold a spin-up year and one of calibration after it",
                 )
             )
         return forcing.sel(time=years.years)
@@ -78,7 +93,9 @@ class TableSource:
         if self._place.observations is None:
             return None
         path = self.pixel_file(self._place.observations, pixel)
-        return _open(path).sel(time=years.years)
+        found = _open(path)
+        require_same_place(found, pixel, str(path))
+        return found.sel(time=years.years).assign_attrs(file=str(path))
 
     def truth(self, pixel: Pixel) -> dict[str, float]:
         """Nobody knows it."""

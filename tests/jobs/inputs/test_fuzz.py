@@ -271,7 +271,8 @@ GOOD = ("done", "suspect")
 OBSERVED = {
     "all missing": (with_gpp(lambda gpp: gpp * np.nan), BAD),
     "only one": (with_gpp(only_one), BAD),
-    "100 sigma off": (with_gpp(one_is(200.0)), GOOD),
+    "100 sigma off": (with_gpp(one_is(35.0)), GOOD),
+    "impossible": (with_gpp(one_is(200.0)), BAD),
     "infinite": (with_gpp(one_is(np.inf)), BAD),
     "beyond any unit": (with_gpp(one_is(1e200)), BAD),
     "wrong sign": (with_gpp(lambda gpp: -gpp), GOOD),

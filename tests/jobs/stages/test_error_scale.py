@@ -19,6 +19,9 @@ from jobs.stages.calibrate_pixel import summarise
 TIME = pd.date_range("2001-01-01", "2001-12-31")
 
 
+UNITS = {"lai": "1", "gpp": "g m-2 d-1", "er": "g m-2 d-1", "nee": "g m-2 d-1"}
+
+
 def observations():
     rng = np.random.default_rng(0)
     gpp = 5.0 + 1.5 * rng.standard_normal(TIME.size)
@@ -48,13 +51,17 @@ def observations():
 )
 def test_a_stream_is_believed_as_its_configuration_says(variance, name):
     rules = {"gpp": Stream(variance=variance)}
-    streams = make_streams(observations(), rules, Period(first=2001, last=2001))
+    streams = make_streams(
+        observations(), rules, Period(first=2001, last=2001), units=UNITS
+    )
     assert streams["gpp"].aggregate().variance_rule == name
 
 
 def test_the_summary_and_the_report_hold_the_factors_found():
     rules = {"gpp": Stream(variance="sampled")}
-    streams = make_streams(observations(), rules, Period(first=2001, last=2001))
+    streams = make_streams(
+        observations(), rules, Period(first=2001, last=2001), units=UNITS
+    )
 
     def model(theta):
         return {"gpp": theta["level"][:, None] * np.ones(TIME.size)}

@@ -173,7 +173,7 @@ def test_spoilt_observations_end_in_a_result_or_a_clear_refusal(twin, seed):
         (all_but_one_missing, "given", masm.InputError),
         (all_but_one_missing, "series", masm.InputError),
         (wrong_sign, "given", masm.Result),
-        (outliers, "given", masm.Result),
+        (outliers, "given", masm.InputError),  # GPP of 150 g m-2 d-1 cannot be
         (infinite, "given", masm.InputError),
         (twice, "given", masm.InputError),
         (other_years, "given", masm.InputError),
