@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from landmodels.sipnet.drivers import check_window, split_sites, validate_forcing
+from landmodels.sipnet.driver_records import check_window
+from landmodels.sipnet.drivers import validate_forcing
 from landmodels.sipnet.errors import InputError
 from landmodels.sipnet.events import event_records
 from landmodels.sipnet.options import Options, choose_options
@@ -19,6 +20,7 @@ from landmodels.sipnet.physics.constants import WINDOW_DAYS
 from landmodels.sipnet.run.blocks import Task, run_task, site_records
 from landmodels.sipnet.run.lanes import Lanes, arrange
 from landmodels.sipnet.run.outputs import Output, choose_outputs, columns
+from landmodels.sipnet.sites import split_sites
 from landmodels.sipnet.state import (
     check_options,
     check_state,
