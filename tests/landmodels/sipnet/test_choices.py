@@ -233,3 +233,19 @@ def test_daily_values_add_up_to_the_steps(niwot):
     assert float(daily["nee"].sum()) == pytest.approx(float(run["nee"].sum()))
     assert daily["soil"].values[-1] == run["soil"].values[-1]
     assert float(daily["nee"][3]) == pytest.approx(float(run["nee"][6:8].sum()))
+
+
+@pytest.mark.parametrize(
+    "options", ["reanalysis", "legacy", {"litter_pool": True}, {"anaerobic": True}]
+)
+def test_what_is_zero_by_the_options_is_zero_in_the_kernel_too(options, niwot):
+    """An event brings all columns through the kernel; one of nothing changes none."""
+    nothing = [{"year": 1999, "day": 3, "kind": "till", "a": 0.0}]
+    plain = sipnet.simulate(niwot, options=options)
+    run = sipnet.simulate(niwot, options=options, events=nothing)
+    for name in OUTPUTS:
+        assert np.array_equal(plain[name], run[name]), name
+    everything = sipnet.simulate(
+        niwot, options=options, events=nothing, outputs=list(reversed(OUTPUTS))
+    )
+    assert np.array_equal(everything["nee"], plain["nee"])
