@@ -105,9 +105,7 @@ def read_drivers(path: Path) -> xr.Dataset:
     return sipnet.read_clim(path)
 
 
-def cut(
-    forcing: xr.Dataset, run: dict, reference: pd.DataFrame | None
-) -> xr.Dataset:
+def cut(forcing: xr.Dataset, run: dict, reference: pd.DataFrame | None) -> xr.Dataset:
     """The records from the run's first to its last, as many as the reference has."""
     keys = np.stack([forcing[k].values for k in ("year", "day", "hour")], axis=1)
 
