@@ -85,6 +85,9 @@ class Settings:
     group, groups, mean_stop
         Passes in a group, most pairs of groups, and the relative shift of the slow
         stocks at which a mean counts as found.
+    longest_memory : float
+        Years. Where the slow stocks remember longer, a mean over groups says nothing
+        of where the orbit goes, and none is given.
     """
 
     years_per_cycle: int = 10
@@ -95,6 +98,7 @@ class Settings:
     group: int = 6
     groups: int = 6
     mean_stop: float = 1e-3
+    longest_memory: float = 1e4
 
 
 @dataclass(frozen=True)
@@ -295,6 +299,9 @@ def _means(model, y, jacobian, unknowns, slow, floor, settings):
     is_slow = np.isin(unknowns, slow)
     change = np.nan
     previous = None
+    memory = np.abs(_inverse(jacobian * scale / scale[:, None])[is_slow]).sum(axis=1)
+    if not memory.max() <= settings.longest_memory:
+        return Equilibrium(y, "none", change, model.years)
     for _ in range(settings.groups):
         y, first, _before = _group_mean(model, y, unknowns, settings.group)
         y, second, before = _group_mean(model, y, unknowns, settings.group)

@@ -88,6 +88,25 @@ def test_an_orbit_that_does_not_repeat_has_a_mean():
     np.testing.assert_allclose(found.state[2], FIXED[2], rtol=0.02)
 
 
+def test_the_mean_of_a_stock_that_remembers_too_long_is_none():
+    phase = [0]
+    slow = PHI.copy()
+    slow[:, 2] = 0.0, 0.0, 1.0 - 1e-6
+
+    def year(states):
+        return states @ slow.T + INPUT
+
+    def cycle(states):
+        phase[0] += 1
+        for _ in range(4):
+            states = states @ slow.T + INPUT * (1.0 + 0.05 * np.sin(2.1 * phase[0]))
+        return states
+
+    assert solve(year, cycle, [1.0, 1.0, 1.0], mean_stop=1.0).kind == "none"
+    short = solve(year, cycle, [1.0, 1.0, 1.0], mean_stop=1.0, longest_memory=1e9)
+    assert short.kind == "mean"
+
+
 def test_a_model_that_breaks_down_has_none():
     def year(states):
         return states * np.nan

@@ -130,8 +130,8 @@ def simulate_batch(
     variant : {46, 45}
         46 is the product; 45 is the public program with its slips, for checks only.
     ecosystem : {"meadow", "steppe"}, optional
-        Class of the parameter defaults; by default the forcing's ``ecosystem``, or
-        meadow.
+        Class of the parameter defaults, where the forcing has no ``ecosystem``;
+        meadow by default.
     co2_effect : bool
         Whether CO2 acts on production, transpiration and C:N of shoots; needs co2.
     surface_texture_co2 : bool

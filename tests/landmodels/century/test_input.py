@@ -116,6 +116,12 @@ def test_a_class_that_no_cell_has():
     assert "cell 1" in refused(century.simulate, cells)
 
 
+def test_a_class_that_contradicts_the_cells(forcing):
+    cells = forcing.assign(ecosystem="meadow")
+    text = refused(century.simulate, cells, ecosystem="steppe")
+    assert "the cells are meadow" in text
+
+
 def test_a_soil_that_holds_no_water(forcing):
     bare = forcing.assign(sand=1.0, silt=0.0, clay=0.0, bulk_density=2.2)
     assert "no available water" in refused(century.simulate, bare)
