@@ -54,6 +54,20 @@ def read_weather(
     ------
     InputError
         If the file or a value in it cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> rows = [f"2001,{m},-5.0,8.0,30.0" for m in range(1, 13)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "weather.csv"
+    ...     with path.open("w") as file:
+    ...         print("year,month,tmin_c,tmax_c,prec_mm", *rows, sep=chr(10), file=file)
+    ...     weather = read_weather(path, site={
+    ...         "lat": 35.0, "sand": 0.4, "silt": 0.4, "clay": 0.2,
+    ...         "bulk_density": 1.1, "ph": 7.0})
+    >>> float(weather["prec"][0]), weather["prec"].attrs["units"]
+    (3.0, 'cm month-1')
     """
     path = Path(path)
     if not path.is_file():

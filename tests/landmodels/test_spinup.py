@@ -65,7 +65,7 @@ def test_a_nonlinear_model_is_solved_in_far_fewer_years_than_it_needs():
         return np.hstack([states[:, :1] * 0.9 + 1.0 + 0.002 * slow, slow])
 
     state = np.array([[1.0, 1.0]])
-    for _ in range(60_000):
+    for _ in range(25_000):
         state = year(state)
     found = solve(year, repeat(year), [1.0, 1.0])
     assert found.kind == "periodic"

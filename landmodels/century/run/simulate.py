@@ -176,6 +176,30 @@ def simulate_batch(
     ------
     InputError
         If anything given cannot be used; nothing has run.
+
+    References
+    ----------
+    Parton et al. 1987, 1993; Metherell et al. 1993; Zhao et al. 2022 (Table 1).
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> time = pd.date_range("2001-01-01", periods=120, freq="MS")
+    >>> wave = -np.cos(2 * np.pi * (time.month.to_numpy() - 1) / 12)
+    >>> forcing = xr.Dataset(
+    ...     {"tmin": ("time", 12 * wave - 7), "tmax": ("time", 12 * wave + 6),
+    ...      "prec": ("time", 45 + 40 * wave, {"units": "mm month-1"})},
+    ...     coords={"time": time},
+    ...     attrs={"lat": 37.6, "sand": 0.35, "silt": 0.45, "clay": 0.2,
+    ...            "bulk_density": 1.1, "ph": 7.5},
+    ... )
+    >>> batch = simulate_batch(
+    ...     forcing, {"prdx_1": [0.4, 0.6]}, outputs=["nep", "soc"]
+    ... )
+    >>> dict(batch["soc"].sizes)
+    {'sample': 2, 'time': 120}
+    >>> bool((batch["soc"][1] > batch["soc"][0]).all())
+    True
     """
     clean = validate_forcing(forcing, co2=co2_effect)
     after = following_year(following, clean)
