@@ -110,15 +110,23 @@ def search(
 ) -> tuple[np.ndarray, int]:
     """Least-squares parameters within the prior, and the runs they cost.
 
-    Gauss-Newton steps with six dampings tried at once. The Jacobian takes steps of 5 %
-    of each prior range, because refused nitrogen transfers make the model jump.
+    A Gaussian about ``start`` with the standard deviation of the uniform prior is
+    added to the misfit; without it few observations pull parameters that they hardly
+    inform to a bound, and withheld ones are met worse than before. Gauss-Newton steps
+    with six dampings are tried at once. The Jacobian takes steps of 5 % of each prior
+    range, because refused nitrogen transfers make the model jump.
     """
     _, low, high = bounds()
     width = high - low
     best, least, runs = start.copy(), np.inf, 0
+
+    def misfits(theta: np.ndarray) -> np.ndarray:
+        prior = (theta - start) / (width / np.sqrt(12.0))
+        return np.hstack([residuals(theta), prior])
+
     for _ in range(rounds):
         step = np.where(best + 0.05 * width > high, -0.05, 0.05)
-        values = residuals(np.vstack([best, best + np.diag(step * width)]))
+        values = misfits(np.vstack([best, best + np.diag(step * width)]))
         slopes = (values[1:] - values[0]).T / step
         slopes = np.where(np.isfinite(slopes), slopes, 0.0)
         square, slope = slopes.T @ slopes, slopes.T @ values[0]
@@ -130,7 +138,7 @@ def search(
             ]
         )
         tried = np.clip(tried, low, high)
-        costs = 0.5 * (residuals(tried) ** 2).sum(axis=1)
+        costs = 0.5 * (misfits(tried) ** 2).sum(axis=1)
         costs = np.where(np.isfinite(costs), costs, np.inf)
         runs += len(values) + len(tried)
         least = min(least, 0.5 * float((values[0] ** 2).sum()))
