@@ -73,8 +73,7 @@ def read_weather(
     if not path.is_file():
         raise InputError(str(path), found="no such file", wanted="monthly weather")
     if path.suffix.lower() in (".nc", ".nc4", ".cdf"):
-        with xr.open_dataset(path) as opened:
-            forcing = opened.load()
+        forcing = _netcdf(path)
     else:
         forcing = _table(path, period)
     for name, value in (site or {}).items():
@@ -87,13 +86,22 @@ def read_weather(
     return validate_forcing(forcing, where=str(path))
 
 
-def _table(path: Path, period: str | None) -> xr.Dataset:
-    with path.open(encoding="utf-8-sig") as f:
-        lines = f.read().splitlines()
-    comments = "\n".join(line for line in lines if line.startswith("#"))
+def _netcdf(path: Path) -> xr.Dataset:
     try:
+        with xr.open_dataset(path) as opened:
+            return opened.load()
+    except (OSError, ValueError) as exc:
+        raise InputError(
+            str(path), found=str(exc).splitlines()[0], wanted="a netCDF file"
+        ) from exc
+
+
+def _table(path: Path, period: str | None) -> xr.Dataset:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        comments = "\n".join(line for line in lines if line.startswith("#"))
         frame = pd.read_csv(path, comment="#", encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as exc:
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as exc:
         raise InputError(str(path), found=str(exc), wanted="a CSV table") from exc
     frame.columns = [str(c).strip() for c in frame.columns]
     frame = _choose_period(frame, period, path)
