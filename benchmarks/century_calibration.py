@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import least_squares
 
 from benchmarks.century_domain import calibrated
 from landmodels import century
@@ -111,30 +110,42 @@ def search(
 ) -> tuple[np.ndarray, int]:
     """Least-squares parameters within the prior, and the runs they cost.
 
-    Trust-region Gauss-Newton steps; the Jacobian takes steps of 2 % of each prior
+    A Gaussian about ``start`` with the standard deviation of the uniform prior is
+    added to the misfit; without it few observations pull parameters that they hardly
+    inform to a bound, and withheld ones are met worse than before. Gauss-Newton steps
+    with six dampings are tried at once. The Jacobian takes steps of 5 % of each prior
     range, because refused nitrogen transfers make the model jump.
     """
     _, low, high = bounds()
     width = high - low
-    runs = [0]
+    best, least, runs = start.copy(), np.inf, 0
 
-    def one(theta: np.ndarray) -> np.ndarray:
-        runs[0] += 1
-        found = residuals(theta[None])[0]
-        return np.where(np.isfinite(found), found, 1e3)
+    def misfits(theta: np.ndarray) -> np.ndarray:
+        prior = (theta - start) / (width / np.sqrt(12.0))
+        return np.hstack([residuals(theta), prior])
 
-    def jacobian(theta: np.ndarray) -> np.ndarray:
-        runs[0] += theta.size + 1
-        step = np.where(theta + 0.02 * width > high, -0.02, 0.02) * width
-        values = residuals(np.vstack([theta, theta + np.diag(step)]))
+    for _ in range(rounds):
+        step = np.where(best + 0.05 * width > high, -0.05, 0.05)
+        values = misfits(np.vstack([best, best + np.diag(step * width)]))
         slopes = (values[1:] - values[0]).T / step
-        return np.where(np.isfinite(slopes), slopes, 0.0)
-
-    inside = np.clip(start, low + 1e-6 * width, high - 1e-6 * width)
-    found = least_squares(
-        one, inside, jacobian, bounds=(low, high), x_scale=width, max_nfev=rounds
-    )
-    return found.x, runs[0]
+        slopes = np.where(np.isfinite(slopes), slopes, 0.0)
+        square, slope = slopes.T @ slopes, slopes.T @ values[0]
+        unit = np.eye(best.size) * np.trace(square) / best.size
+        tried = np.array(
+            [
+                best - width * np.linalg.solve(square + damping * unit, slope)
+                for damping in 10.0 ** np.arange(-3, 3)
+            ]
+        )
+        tried = np.clip(tried, low, high)
+        costs = 0.5 * (misfits(tried) ** 2).sum(axis=1)
+        costs = np.where(np.isfinite(costs), costs, np.inf)
+        runs += len(values) + len(tried)
+        least = min(least, 0.5 * float((values[0] ** 2).sum()))
+        if not costs.min() < least * (1.0 - 1e-3):
+            break
+        best, least = tried[np.argmin(costs)], float(costs.min())
+    return best, runs
 
 
 def sample(

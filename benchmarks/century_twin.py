@@ -1,6 +1,6 @@
 """The twin protocol of CENTURY: what soil samples and flux months are worth.
 
-    python -m benchmarks.century_twin DOMAIN [--cells 10] [--rounds 8] [--seed 1]
+    python -m benchmarks.century_twin DOMAIN [--cells 40] [--rounds 4] [--seed 1]
     python -m benchmarks.century_twin DOMAIN --sampler --test-runs 20000 ...
 
 Synthetic domain (folder ``DOMAIN``). For each class, 60 % of the soil samples and of
@@ -87,8 +87,8 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("domain", type=Path)
-    parser.add_argument("--cells", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--cells", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sampler", action="store_true")
     parser.add_argument("--test-runs", type=int, default=20_000)

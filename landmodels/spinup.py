@@ -85,6 +85,9 @@ class Settings:
     group, groups, mean_stop
         Passes in a group, most pairs of groups, and the relative shift of the slow
         stocks at which a mean counts as found.
+    longest_memory : float
+        Years. Where the slow stocks remember longer, a mean over groups says nothing
+        of where the orbit goes, and none is given.
     """
 
     years_per_cycle: int = 10
@@ -95,6 +98,7 @@ class Settings:
     group: int = 6
     groups: int = 6
     mean_stop: float = 1e-3
+    longest_memory: float = 1e4
 
 
 @dataclass(frozen=True)
@@ -236,7 +240,7 @@ def _newton(model, start, unknowns, floor, settings):
         step = _inverse(phi) @ residual * scale
         before = y[unknowns]
         y = after.copy()
-        y[unknowns] = _limited(before, before + step, 0.2, 10.0)
+        y[unknowns] = _limited(before, before, before + step, 0.2, 10.0)
         if relative_change(before, y[unknowns], floor) < settings.newton_stop:
             break
     return y, phi * scale[:, None] / scale
@@ -244,7 +248,10 @@ def _newton(model, start, unknowns, floor, settings):
 
 def _chord(model, y, jacobian, unknowns, floor, settings):
     """Chord steps on the cycle, the inverse corrected by Broyden's rank-one update."""
-    scale = _scale(y[unknowns], floor)
+    # A stock that the mean year does not fill may be filled in one year of the cycle.
+    start = y
+    y = model.cycle(y)
+    scale = np.maximum(_scale(y[unknowns], floor), _scale(start[unknowns], floor))
     power = np.linalg.matrix_power(jacobian, settings.years_per_cycle)
     inverse = _inverse(power * scale / scale[:, None])
     step = old = None
@@ -265,16 +272,17 @@ def _chord(model, y, jacobian, unknowns, floor, settings):
                 inverse += np.outer(step - image, step @ inverse) / weight
         before = y[unknowns]
         wanted = before + (inverse @ residual) * scale
-        y = after
-        y[unknowns] = _limited(before, wanted)
+        y = after.copy()
+        y[unknowns] = _limited(before, after[unknowns], wanted)
         step, old = (y[unknowns] - before) / scale, residual
     return Equilibrium(y, "none", change, model.years)
 
 
-def _limited(before, wanted, least=0.5, most=2.0):
-    """Keep a positive stock within these multiples of its value."""
-    limited = np.minimum(np.maximum(wanted, least * before), most * before)
-    return np.where(before > 0.0, limited, wanted)
+def _limited(before, after, wanted, least=0.5, most=2.0):
+    """Keep a positive stock within multiples of its values before and after a cycle."""
+    low = least * np.minimum(before, after)
+    high = most * np.maximum(before, after)
+    return np.where(low > 0.0, np.clip(wanted, low, high), wanted)
 
 
 def _group_mean(model, y, unknowns, passes):
@@ -295,6 +303,9 @@ def _means(model, y, jacobian, unknowns, slow, floor, settings):
     is_slow = np.isin(unknowns, slow)
     change = np.nan
     previous = None
+    memory = np.abs(_inverse(jacobian * scale / scale[:, None])[is_slow]).sum(axis=1)
+    if not memory.max() <= settings.longest_memory:
+        return Equilibrium(y, "none", change, model.years)
     for _ in range(settings.groups):
         y, first, _before = _group_mean(model, y, unknowns, settings.group)
         y, second, before = _group_mean(model, y, unknowns, settings.group)
@@ -308,7 +319,7 @@ def _means(model, y, jacobian, unknowns, slow, floor, settings):
         previous = shift
         moved = y[unknowns]
         y = y.copy()
-        y[unknowns] = _limited(moved, moved + shift)
+        y[unknowns] = _limited(moved, moved, moved + shift)
         size = np.abs(shift)[is_slow] / _scale(moved, floor)[is_slow]
         if size.max() < settings.mean_stop:
             return Equilibrium(y, "mean", change, model.years)

@@ -116,6 +116,22 @@ def validate_forcing(
         At the first of: a missing variable, a wrong unit, missing or repeated
         months, years that are not whole, a missing or impossible value, tmin above
         tmax, texture shares that do not sum to 1. The cell and month are named.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> time = pd.date_range("2001-01-01", periods=12, freq="MS")
+    >>> wave = -np.cos(2 * np.pi * (time.month.to_numpy() - 1) / 12)
+    >>> forcing = xr.Dataset(
+    ...     {"tmin": ("time", 12 * wave - 7), "tmax": ("time", 12 * wave + 6),
+    ...      "prec": ("time", 45 + 40 * wave, {"units": "mm month-1"})},
+    ...     coords={"time": time},
+    ...     attrs={"lat": 37.6, "sand": 0.35, "silt": 0.45, "clay": 0.2,
+    ...            "bulk_density": 1.1, "ph": 7.5},
+    ... )
+    >>> clean = validate_forcing(forcing)
+    >>> clean["prec"].attrs["units"], round(float(clean["prec"][0]), 3)
+    ('cm month-1', 0.5)
     """
     if not isinstance(forcing, xr.Dataset):
         raise InputError(

@@ -32,6 +32,24 @@ def spinup_weather(forcing: xr.Dataset, *, years: int = 10) -> xr.Dataset:
     ------
     InputError
         If the forcing has fewer years.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> time = pd.date_range("2001-01-01", periods=120, freq="MS")
+    >>> wave = -np.cos(2 * np.pi * (time.month.to_numpy() - 1) / 12)
+    >>> forcing = xr.Dataset(
+    ...     {"tmin": ("time", 12 * wave - 7),
+    ...      "tmax": ("time", 12 * wave + 6 + 0.01 * np.arange(120.0)),
+    ...      "prec": ("time", 45 + 40 * wave, {"units": "mm month-1"})},
+    ...     coords={"time": time},
+    ...     attrs={"lat": 37.6, "sand": 0.35, "silt": 0.45, "clay": 0.2,
+    ...            "bulk_density": 1.1, "ph": 7.5},
+    ... )
+    >>> spin = spinup_weather(forcing)
+    >>> january = spin["tmax"][::12].values
+    >>> bool(np.ptp(january) < 1e-12)
+    True
     """
     return detrended(validate_forcing(forcing), years)
 

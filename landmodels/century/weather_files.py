@@ -54,13 +54,26 @@ def read_weather(
     ------
     InputError
         If the file or a value in it cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> rows = [f"2001,{m},-5.0,8.0,30.0" for m in range(1, 13)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "weather.csv"
+    ...     with path.open("w") as file:
+    ...         print("year,month,tmin_c,tmax_c,prec_mm", *rows, sep=chr(10), file=file)
+    ...     weather = read_weather(path, site={
+    ...         "lat": 35.0, "sand": 0.4, "silt": 0.4, "clay": 0.2,
+    ...         "bulk_density": 1.1, "ph": 7.0})
+    >>> float(weather["prec"][0]), weather["prec"].attrs["units"]
+    (3.0, 'cm month-1')
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(str(path), found="no such file", wanted="monthly weather")
     if path.suffix.lower() in (".nc", ".nc4", ".cdf"):
-        with xr.open_dataset(path) as opened:
-            forcing = opened.load()
+        forcing = _netcdf(path)
     else:
         forcing = _table(path, period)
     for name, value in (site or {}).items():
@@ -73,13 +86,22 @@ def read_weather(
     return validate_forcing(forcing, where=str(path))
 
 
-def _table(path: Path, period: str | None) -> xr.Dataset:
-    with path.open(encoding="utf-8-sig") as f:
-        lines = f.read().splitlines()
-    comments = "\n".join(line for line in lines if line.startswith("#"))
+def _netcdf(path: Path) -> xr.Dataset:
     try:
+        with xr.open_dataset(path) as opened:
+            return opened.load()
+    except (OSError, ValueError) as exc:
+        raise InputError(
+            str(path), found=str(exc).splitlines()[0], wanted="a netCDF file"
+        ) from exc
+
+
+def _table(path: Path, period: str | None) -> xr.Dataset:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        comments = "\n".join(line for line in lines if line.startswith("#"))
         frame = pd.read_csv(path, comment="#", encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as exc:
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as exc:
         raise InputError(str(path), found=str(exc), wanted="a CSV table") from exc
     frame.columns = [str(c).strip() for c in frame.columns]
     frame = _choose_period(frame, period, path)

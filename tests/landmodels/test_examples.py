@@ -7,6 +7,8 @@ import pytest
 
 MODULES = (
     "landmodels.century.parameters", "landmodels.century.run.simulate",
+    "landmodels.century.run.equilibrium", "landmodels.century.drivers",
+    "landmodels.century.spinup_weather", "landmodels.century.weather_files",
     "landmodels.errors", "landmodels.soil_profiles", "landmodels.spinup",
     "landmodels.stock_streams",
 )  # fmt: skip

@@ -65,7 +65,7 @@ def test_a_nonlinear_model_is_solved_in_far_fewer_years_than_it_needs():
         return np.hstack([states[:, :1] * 0.9 + 1.0 + 0.002 * slow, slow])
 
     state = np.array([[1.0, 1.0]])
-    for _ in range(60_000):
+    for _ in range(25_000):
         state = year(state)
     found = solve(year, repeat(year), [1.0, 1.0])
     assert found.kind == "periodic"
@@ -86,6 +86,25 @@ def test_an_orbit_that_does_not_repeat_has_a_mean():
     found = solve(linear, cycle, [1.0, 1.0, 1.0], mean_stop=5e-3)
     assert found.kind == "mean"
     np.testing.assert_allclose(found.state[2], FIXED[2], rtol=0.02)
+
+
+def test_the_mean_of_a_stock_that_remembers_too_long_is_none():
+    phase = [0]
+    slow = PHI.copy()
+    slow[:, 2] = 0.0, 0.0, 1.0 - 1e-6
+
+    def year(states):
+        return states @ slow.T + INPUT
+
+    def cycle(states):
+        phase[0] += 1
+        for _ in range(4):
+            states = states @ slow.T + INPUT * (1.0 + 0.05 * np.sin(2.1 * phase[0]))
+        return states
+
+    assert solve(year, cycle, [1.0, 1.0, 1.0], mean_stop=1.0).kind == "none"
+    short = solve(year, cycle, [1.0, 1.0, 1.0], mean_stop=1.0, longest_memory=1e9)
+    assert short.kind == "mean"
 
 
 def test_a_model_that_breaks_down_has_none():

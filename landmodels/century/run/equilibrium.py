@@ -73,6 +73,24 @@ def equilibrium(
     ------
     InputError
         If anything given cannot be used; nothing has run.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> time = pd.date_range("2001-01-01", periods=120, freq="MS")
+    >>> wave = -np.cos(2 * np.pi * (time.month.to_numpy() - 1) / 12)
+    >>> forcing = xr.Dataset(
+    ...     {"tmin": ("time", 12 * wave - 7), "tmax": ("time", 12 * wave + 6),
+    ...      "prec": ("time", 45 + 40 * wave, {"units": "mm month-1"})},
+    ...     coords={"time": time},
+    ...     attrs={"lat": 37.6, "sand": 0.35, "silt": 0.45, "clay": 0.2,
+    ...            "bulk_density": 1.1, "ph": 7.5},
+    ... )
+    >>> found = equilibrium(forcing)
+    >>> str(found["spinup_kind"].values), found.attrs["spinup"]
+    ('periodic', 'equilibrium')
+    >>> int(found["spinup_site_years"]) < 500
+    True
     """
     clean = validate_forcing(forcing, co2=co2_effect)
     task = make_task(

@@ -130,8 +130,8 @@ def simulate_batch(
     variant : {46, 45}
         46 is the product; 45 is the public program with its slips, for checks only.
     ecosystem : {"meadow", "steppe"}, optional
-        Class of the parameter defaults; by default the forcing's ``ecosystem``, or
-        meadow.
+        Class of the parameter defaults, where the forcing has no ``ecosystem``;
+        meadow by default.
     co2_effect : bool
         Whether CO2 acts on production, transpiration and C:N of shoots; needs co2.
     surface_texture_co2 : bool
@@ -176,6 +176,30 @@ def simulate_batch(
     ------
     InputError
         If anything given cannot be used; nothing has run.
+
+    References
+    ----------
+    Parton et al. 1987, 1993; Metherell et al. 1993; Zhao et al. 2022 (Table 1).
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> time = pd.date_range("2001-01-01", periods=120, freq="MS")
+    >>> wave = -np.cos(2 * np.pi * (time.month.to_numpy() - 1) / 12)
+    >>> forcing = xr.Dataset(
+    ...     {"tmin": ("time", 12 * wave - 7), "tmax": ("time", 12 * wave + 6),
+    ...      "prec": ("time", 45 + 40 * wave, {"units": "mm month-1"})},
+    ...     coords={"time": time},
+    ...     attrs={"lat": 37.6, "sand": 0.35, "silt": 0.45, "clay": 0.2,
+    ...            "bulk_density": 1.1, "ph": 7.5},
+    ... )
+    >>> batch = simulate_batch(
+    ...     forcing, {"prdx_1": [0.4, 0.6]}, outputs=["nep", "soc"]
+    ... )
+    >>> dict(batch["soc"].sizes)
+    {'sample': 2, 'time': 120}
+    >>> bool((batch["soc"][1] > batch["soc"][0]).all())
+    True
     """
     clean = validate_forcing(forcing, co2=co2_effect)
     after = following_year(following, clean)

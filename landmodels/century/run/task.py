@@ -79,8 +79,16 @@ def check_variant(variant: int | str) -> bool:
 
 def ecosystems(clean: xr.Dataset, ecosystem: str | None, n_cells: int) -> list[str]:
     """Class of the parameter defaults of each cell."""
-    if ecosystem is None and "ecosystem" in clean:
+    if "ecosystem" in clean:
         found = [str(v) for v in np.atleast_1d(clean["ecosystem"].values)]
+        present = ", ".join(sorted(set(found)))
+        if ecosystem is not None and present != ecosystem:
+            raise InputError(
+                "ecosystem",
+                found=f"{ecosystem!r}, but the cells are {present}",
+                wanted="the class of the cells",
+                hint="Leave the argument out, or change the forcing's ecosystem.",
+            )
     else:
         found = [ecosystem or ECOSYSTEMS[0]]
     for k, name in enumerate(found):

@@ -116,6 +116,12 @@ def test_a_class_that_no_cell_has():
     assert "cell 1" in refused(century.simulate, cells)
 
 
+def test_a_class_that_contradicts_the_cells(forcing):
+    cells = forcing.assign(ecosystem="meadow")
+    text = refused(century.simulate, cells, ecosystem="steppe")
+    assert "the cells are meadow" in text
+
+
 def test_a_soil_that_holds_no_water(forcing):
     bare = forcing.assign(sand=1.0, silt=0.0, clay=0.0, bulk_density=2.2)
     assert "no available water" in refused(century.simulate, bare)
@@ -199,6 +205,11 @@ def test_a_netcdf_file_is_read(tmp_path, forcing):
 
 def test_files_that_cannot_be_used(tmp_path):
     assert "no such file" in refused(century.read_weather, tmp_path / "no.csv")
+    for name, words in (("weather.nc", "netCDF"), ("bytes.csv", "CSV table")):
+        (tmp_path / name).write_bytes(b"\xff\xfe\x00 no weather \x80")
+        assert words in refused(century.read_weather, tmp_path / name)
+    (tmp_path / "empty.csv").write_text("")
+    assert "CSV table" in refused(century.read_weather, tmp_path / "empty.csv")
     path = tmp_path / "weather.csv"
     table().drop(index=[5, 6]).to_csv(path, index=False)
     assert "2 missing month(s)" in refused(century.read_weather, path, site=SITE)

@@ -162,3 +162,30 @@ def test_snow_lies_in_winter_and_nothing_grows_out_of_season(forcing):
 
 def test_warm_up_compiles():
     century.warm_up()
+
+
+def test_cells_may_share_weather_or_soil():
+    cells = alpine(years=12, cells=3)
+    one_weather = cells.assign(
+        {n: cells[n].isel(cell=0) for n in ("tmin", "tmax", "prec", "lat")}
+    )
+    one_soil = cells.assign(
+        {n: cells[n].isel(cell=0) for n in ("sand", "silt", "clay", "ph")}
+    )
+    for mixed in (one_weather, one_soil):
+        result = century.simulate(mixed, **START)
+        for k in range(3):
+            full = cells.isel(cell=k).assign(
+                {n: v if "cell" not in v.dims else v.isel(cell=k)
+                 for n, v in mixed.data_vars.items()}
+            )  # fmt: skip
+            assert_same(century.simulate(full, **START), result.isel(cell=k), ["nep"])
+
+
+def test_parameters_may_run_over_samples_and_cells():
+    cells = alpine(years=12, cells=2)
+    rdr = xr.DataArray([[0.1, 0.2], [0.15, 0.25], [0.2, 0.1]], dims=("sample", "cell"))
+    batch = century.simulate_batch(cells, {"rdr": rdr.transpose()}, **START)
+    assert dict(batch["rh"].sizes) == {"sample": 3, "cell": 2, "time": 144}
+    one = century.simulate(cells.isel(cell=1), {"rdr": 0.25}, **START)
+    assert_same(one, batch.isel(sample=1, cell=1), ["rh", "final_state"])
