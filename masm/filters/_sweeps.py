@@ -245,7 +245,7 @@ def sample_chains(
     state, forecast = np.empty((2, n_chains, n_draws, model.mean.size))
     process = np.empty((n_chains, n_draws, model.q, model.q))
     centres = np.empty((2, n_kept, model.mean.size))
-    inner: list[Array] = []
+    inner = [np.zeros((model.mean.size, model.mean.size)) for _ in range(2)]
     n_inner = 0
     varies = chains[0].covariance_changes
     stride = _covariance_stride(model, n_kept) if varies else n_kept
@@ -263,7 +263,7 @@ def sample_chains(
             centres[:, k] = model.conditional_mean(chain.factor, full, white)
             if k % stride == 0:
                 part = model.conditional_covariance(chain.factor, full, last)
-                inner = [a + b for a, b in zip(inner or (0.0, 0.0), part, strict=True)]
+                inner = [a + b for a, b in zip(inner, part, strict=True)]
                 n_inner += 1
     covariances = [inner[j] / n_inner + _covariance(centres[j]) for j in (0, 1)]
     chances = [chance for chain in chains for chance in chain.chances]

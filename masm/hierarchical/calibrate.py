@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -154,7 +155,7 @@ def calibrate_sites(
     for site in work.values():
         site.add(design.space_filling(n_runs))
         site.fit(mode)
-    options = {"n_chains": n_chains, "slices": mode == "default"}
+    options: dict[str, Any] = {"n_chains": n_chains, "slices": mode == "default"}
     for r in range(1, n_rounds):
         for k, site in enumerate(work.values()):
             own = sample_separate(
@@ -297,7 +298,7 @@ class _Design:
 
 
 def sample_separate(
-    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: object
+    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: Any
 ) -> HierarchicalDraws:
     """Every site alone, with the prior that a single site has under the group's.
 
@@ -318,12 +319,12 @@ def sample_separate(
     (8, 20, 1, 1)
     """
     return sample_hierarchy(
-        sites, prior, mean=prior.mean, covariance=prior.site_variance, **options  # type: ignore[arg-type]
+        sites, prior, mean=prior.mean, covariance=prior.site_variance, **options
     )  # fmt: skip
 
 
 def sample_pooled(
-    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: object
+    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: Any
 ) -> HierarchicalDraws:
     """One vector for all sites under ``N(m0, S0)``; the one site is called "pooled".
 
@@ -347,7 +348,7 @@ def sample_pooled(
 
     return sample_hierarchy(
         {"pooled": together}, prior, mean=prior.mean, covariance=prior.covariance,
-        **options,  # type: ignore[arg-type]
+        **options,
     )  # fmt: skip
 
 

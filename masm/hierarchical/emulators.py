@@ -37,7 +37,7 @@ class SeriesLikelihood(Protocol):
 
 
 class _Surface:
-    """Quadratic least squares with a small ridge, and a Gaussian process on the rest."""
+    """Quadratic least squares with a ridge, and a Gaussian process on the rest."""
 
     def __init__(self, x: Array, y: Array, weight: Array | None = None) -> None:
         self.centre, self.scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)
@@ -75,7 +75,7 @@ def _features(z: Array) -> Array:
 
 
 class _Process:
-    """Gaussian process with a squared-exponential kernel, a length for each parameter."""
+    """Gaussian process, squared exponential, with a length for each parameter."""
 
     def __init__(self, z: Array, y: Array) -> None:
         self.z, self.y = z, y
@@ -183,7 +183,7 @@ class SeriesEmulator:
         self.likelihood, self.mean = likelihood, y.mean(axis=0)
         u, s, vt = np.linalg.svd(y - self.mean, full_matrices=False)
         kept = np.cumsum(s**2) / max(float(np.sum(s**2)), 1e-300)
-        n = int(min(np.searchsorted(kept, _KEPT) + 1, _MOST_COMPONENTS, len(s)))
+        n = min(int(np.searchsorted(kept, _KEPT)) + 1, _MOST_COMPONENTS, len(s))
         self.patterns = vt[:n]
         self.left_over = np.sum((u[:, n:] * s[n:] @ vt[n:]) ** 2, axis=0) / len(y)
         self.surfaces = [_Surface(x, u[:, k] * s[k]) for k in range(n)]

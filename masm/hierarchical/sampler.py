@@ -57,9 +57,9 @@ class SiteDraws:
         The normal prior of that calibration, which is divided out.
     """
 
-    draws: ArrayLike
-    mean: ArrayLike
-    covariance: ArrayLike
+    draws: Array
+    mean: Array
+    covariance: Array
 
     def __post_init__(self) -> None:
         draws = np.asarray(self.draws, float)
@@ -215,7 +215,6 @@ class _State:
             self.mean = prior.mean + rng.standard_normal((n_chains, p)) @ root.T
         else:
             self.mean = np.tile(mean, (n_chains, 1))
-        self.log_shift = 0.0
 
     def draw_sites(self) -> Array:
         """Parameters of a site from the group, (n_chains, p)."""
@@ -244,15 +243,15 @@ class _State:
             return
         root = np.linalg.cholesky(np.asarray(self.prior.covariance))
         p = self.mean.shape[1]
-        scale = np.exp(
-            self.log_shift + self.rng.uniform(-3.0, 0.0, (len(self.mean), 1))
-        )
-        step = scale / np.sqrt(p) * (self.rng.standard_normal(self.mean.shape) @ root.T)
+        # Lengths from a twentieth of the prior's sd to all of it.
+        scale = np.exp(self.rng.uniform(-3.0, 0.0, (len(self.mean), 1))) / np.sqrt(p)
+        step = scale * (self.rng.standard_normal(self.mean.shape) @ root.T)
         before = self._log_prior(self.mean)
         moved = self._log_prior(self.mean + step)
         trials = [walker.try_shift(step) for walker in walkers]
-        change = moved - before + sum(trial - walker.log_likelihood
-                                      for trial, walker in zip(trials, walkers, strict=True))  # fmt: skip
+        change = moved - before
+        for trial, walker in zip(trials, walkers, strict=True):
+            change = change + trial - walker.log_likelihood
         taken = np.log(self.rng.random(len(change))) < change
         self.mean = np.where(taken[:, None], self.mean + step, self.mean)
         for trial, walker in zip(trials, walkers, strict=True):
@@ -328,7 +327,9 @@ class _LikelihoodWalker(_Walker):
         self.name, self.function = name, function
         self._start(state)
         p = self.theta.shape[1]
-        self.root = np.linalg.cholesky(np.mean(state.covariance, axis=0))
+        self.root: Array = np.asarray(
+            np.linalg.cholesky(np.mean(state.covariance, axis=0))
+        )
         self.log_scale = np.log(2.38 / np.sqrt(p))
         self.history: list[Array] = []
 
@@ -391,7 +392,7 @@ class _LikelihoodWalker(_Walker):
             late = np.concatenate(self.history[len(self.history) // 2 :])
             spread = np.atleast_2d(np.cov(late, rowvar=False))
             floor = np.diag(np.maximum(np.diag(spread), 1e-12)) * 1e-3
-            self.root = np.linalg.cholesky(spread + floor)
+            self.root = np.asarray(np.linalg.cholesky(spread + floor))
 
     def _slice(self, state: _State) -> None:
         """An elliptical slice of every chain about the group's mean."""
