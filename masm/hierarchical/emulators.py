@@ -16,10 +16,11 @@ from masm.errors import InputError
 
 Array = NDArray[np.float64]
 
-# The quadratic surface of a log-likelihood is fitted so far below its largest value
-# (in logs, for each parameter); farther down its shape does not matter.
+# A log-likelihood is emulated so far below its largest value, for each parameter.
 _NEAR = 30.0
 _RIDGE = 1e-6
+# How far an emulated log-likelihood reaches beyond the runs, in their range.
+_MARGIN = 0.1
 _JITTER = 1e-8
 # Share of the variance of the series that its components have to keep.
 _KEPT = 0.9999
@@ -89,8 +90,10 @@ class _Process:
         self.lengths, self.amplitude = np.exp(found.x[:p]), float(np.exp(found.x[p]))
         kernel = self._kernel(z, self.lengths, self.amplitude)
         noise = float(np.exp(found.x[p + 1])) + _JITTER
-        self.root = linalg.cholesky(kernel + noise * np.eye(len(z)), lower=True)
-        self.weights = linalg.cho_solve((self.root, True), y)
+        root = linalg.cholesky(kernel + noise * np.eye(len(z)), lower=True)
+        self.weights = linalg.cho_solve((root, True), y)
+        # Points come a few at a time, often: a product is faster than a solution.
+        self.inverse_root = linalg.solve_triangular(root, np.eye(len(z)), lower=True)
 
     def _kernel(self, other: Array, lengths: Array, amplitude: float) -> Array:
         a, b = other / lengths, self.z / lengths
@@ -122,8 +125,8 @@ class _Process:
 
     def __call__(self, z: Array) -> tuple[Array, Array]:
         cross = self._kernel(z, self.lengths, self.amplitude)
-        white = linalg.solve_triangular(self.root, cross.T, lower=True)
-        variance = np.maximum(self.amplitude - np.sum(white**2, axis=0), 0.0)
+        white = cross @ self.inverse_root.T
+        variance = np.maximum(self.amplitude - np.sum(white**2, axis=1), 0.0)
         return cross @ self.weights, variance
 
 
@@ -147,13 +150,21 @@ class LogLikelihoodEmulator:
         x, y = theta[good], log_likelihood[good]
         _refuse_few(len(y), theta.shape[1])
         depth = y.max() - y
-        weight = np.where(depth <= _NEAR * x.shape[1], 1.0, 1e-3)
-        floor = y.max() - 10.0 * _NEAR * x.shape[1]
+        # Farther down only "far down" is kept, or it would rule the fit at the top.
+        floor = y.max() - _NEAR * x.shape[1]
+        weight = np.where(depth <= _NEAR * x.shape[1], 1.0, 0.1)
+        margin = _MARGIN * np.ptp(x, axis=0)
+        self.low, self.high = x.min(axis=0) - margin, x.max(axis=0) + margin
         self._surface = _Surface(x, np.maximum(y, floor), weight)
 
     def __call__(self, theta: Array) -> Array:
-        """Emulated log-likelihood, (n_points,)."""
-        return self._surface(theta)[0]
+        """Emulated log-likelihood, (n_points,).
+
+        Minus infinity outside the box of the runs: a surface that rises out there
+        would draw the chains away.
+        """
+        inside = np.all((theta >= self.low) & (theta <= self.high), axis=1)
+        return np.where(inside, self._surface(theta)[0], -np.inf)
 
 
 class SeriesEmulator:

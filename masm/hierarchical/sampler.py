@@ -40,6 +40,8 @@ LogLikelihood = Callable[[Array], Array]
 _WANTED_ACCEPTANCE = 0.3
 _REFIT_EVERY = 25
 _MOST_SHRINKS = 60
+# A slice costs several evaluations, a Metropolis step one.
+_SLICE_EVERY = 3
 # Independent proposals from a site's own draws, a sweep.
 _N_PICKS = 10
 _LEAST_DRAWS = 100
@@ -176,7 +178,9 @@ def sample_hierarchy(
     covariances = np.empty((n_chains, n_draws, p, p))
     for sweep in range(-n_warm, n_draws * thin):
         for walker in walkers:
-            walker.move(state, learns=sweep < 0, slices=slices)
+            walker.move(
+                state, learns=sweep < 0, slices=slices and sweep % _SLICE_EVERY == 0
+            )
         state.group(walkers)
         if sweep >= 0 and sweep % thin == thin - 1:
             i = sweep // thin

@@ -83,17 +83,19 @@ def test_the_factor_does_not_bias_a_flux_and_the_wider_scale_does():
     """Best multiplier of a true flux, errors that grow with it."""
     rng = np.random.default_rng(0)
     flux = np.abs(ar1(4000, 0.9)) * 5.0 + 0.5
-    errors = {"a0": 0.05, "a1": 0.3, "a2": 0.1}
-    seen = flux + rng.laplace(size=4000) * (0.05 + 0.3 * flux)
-    tried = np.linspace(0.2, 1.5, 131)
-    best = {}
-    for rule in ("factor", "wider_scale"):
+    seen = flux + rng.laplace(size=4000) * (0.001 + 0.4 * flux)
+    tried = np.linspace(0.2, 1.5, 261)
+    # For b = a1 x: log k + E|1 - k + a1 e| / (c a1 k), e a standard Laplace number.
+    off = np.abs(1.0 - tried)
+    spread = off + 0.4 * np.exp(-off / 0.4)
+    for rule, c in (("factor", 1.0), ("wider_scale", 3.0)):
         likelihood = LaplaceErrors(
-            seen, **errors, correction=rule, n_effective=4000 / 9.0
+            seen, 0.001, 0.4, 0.1, correction=rule, n_effective=4000 / 9.0
         )
-        best[rule] = tried[np.argmax(likelihood(tried[:, None] * flux))]
-    assert best["factor"] == pytest.approx(1.0, abs=0.04)
-    assert best["wider_scale"] == pytest.approx(0.66, abs=0.08)
+        best = tried[np.argmax(likelihood(tried[:, None] * flux))]
+        wanted = tried[np.argmin(np.log(tried) + spread / (c * 0.4 * tried))]
+        assert best == pytest.approx(wanted, abs=0.05)
+        assert (abs(wanted - 1.0) < 0.01) == (rule == "factor")
 
 
 @pytest.mark.parametrize(
