@@ -37,7 +37,14 @@ def twins(error):
 @pytest.mark.parametrize(("mode", "error"), [("default", 0.1), ("faithful", 0.3)])
 def test_emulated_sites_have_the_posterior_of_their_model(mode, error):
     sites = twins(error)
-    found = calibrate_sites(sites, PRIOR, seed=1, mode=mode, n_rounds=2, n_draws=250)
+    found = calibrate_sites(
+        sites,
+        PRIOR,
+        seed=1,
+        mode=mode,
+        n_rounds=3 if mode == "faithful" else 2,
+        n_draws=150,
+    )
     exact = sample_hierarchy(
         {n: s and (lambda t, s=s: s.likelihood(s.run(t))) for n, s in sites.items()},
         PRIOR, seed=2, n_draws=400,

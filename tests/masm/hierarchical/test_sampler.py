@@ -150,7 +150,7 @@ def test_site_and_group_parameters_are_covered_as_often_as_they_should():
     """Twins from the prior itself, two parameters, four sites: 90 % intervals."""
     rng = np.random.default_rng(8)
     prior = GroupPrior(np.zeros(2), np.eye(2), 7.0, 0.25 * np.eye(2))
-    inside, n_twins = [], 24
+    inside, n_twins = [], 16
     for twin in range(n_twins):
         inverse = sum(np.outer(z, z) for z in rng.normal(size=(7, 2)) * 0.5)
         mean, covariance = rng.normal(size=2), np.linalg.inv(inverse)
@@ -161,7 +161,7 @@ def test_site_and_group_parameters_are_covered_as_often_as_they_should():
             for k, y in enumerate(seen)
         }
         found = sample_hierarchy(
-            sites, prior, seed=twin, n_chains=16, n_draws=60, n_warm=120, thin=3
+            sites, prior, seed=twin, n_chains=16, n_draws=60, n_warm=90, thin=2
         )
         low, high = np.quantile(found.theta, [0.05, 0.95], axis=(0, 1))
         group_low, group_high = np.quantile(found.mean, [0.05, 0.95], axis=(0, 1))
@@ -170,8 +170,9 @@ def test_site_and_group_parameters_are_covered_as_often_as_they_should():
              np.mean((group_low < mean) & (mean < group_high))]
         )  # fmt: skip
     rate, group_rate = np.mean(inside, axis=0)
-    assert 0.82 < rate < 0.97
-    assert 0.74 < group_rate <= 1.0
+    # Four binomial sd of 128 and of 32 intervals.
+    assert 0.79 < rate <= 1.0
+    assert 0.68 < group_rate <= 1.0
 
 
 def test_the_matched_prior_has_the_variance_of_a_single_site():
