@@ -35,6 +35,8 @@ _RUNS_PER_PARAMETER = 20
 _SHARE_PRIOR = 0.25
 # Emulated and true log-likelihoods of posterior draws may differ by this sd.
 _AGREEMENT = 0.5
+# Chains in lockstep, of a few hundred draws each.
+_R_HAT = 1.05
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Verdict:
     Attributes
     ----------
     is_right : bool
+    r_hat : float
+        Largest split R-hat of the site's parameters.
     disagreement : float
         Sd of emulated less true log-likelihood over posterior draws; NaN for a site
         without observations.
@@ -71,6 +75,7 @@ class Verdict:
     """
 
     is_right: bool
+    r_hat: float
     disagreement: float
     n_runs: int
     reason: str
@@ -187,12 +192,14 @@ def _result(
     mode: str,
 ) -> SitesCalibration:
     verdicts = {}
-    for name in sites:
+    for k, name in enumerate(sites):
+        r_hat = float(np.max(split_r_hat(draws.theta[:, :, k])))
         if name in work:
-            verdicts[name] = work[name].verdict()
+            verdicts[name] = work[name].verdict(r_hat)
         else:
             reason = "no observations: predicted from the group"
-            verdicts[name] = Verdict(True, float("nan"), 0, reason)
+            right = r_hat < _R_HAT
+            verdicts[name] = Verdict(right, r_hat, float("nan"), 0, reason)
     alone = [name for name in sites if name not in work]
     note = "The emulator's variance widens the errors, an approximation."
     if mode == "faithful":
@@ -259,12 +266,14 @@ class _Site:
     def is_right(self) -> bool:
         return self.disagreement < _AGREEMENT
 
-    def verdict(self) -> Verdict:
+    def verdict(self, r_hat: float) -> Verdict:
         reason = (
             f"emulator and model differ by {self.disagreement:.2f} in log-likelihood "
-            f"(sd over posterior draws), wanted under {_AGREEMENT:g}"
+            f"(sd over posterior draws), wanted under {_AGREEMENT:g}; R-hat "
+            f"{r_hat:.3f}, wanted under {_R_HAT:g}"
         )
-        return Verdict(self.is_right, self.disagreement, self.n_runs, reason)
+        right = self.is_right and r_hat < _R_HAT
+        return Verdict(right, r_hat, self.disagreement, self.n_runs, reason)
 
 
 class _Design:
@@ -377,6 +386,22 @@ def predict_new_site(draws: HierarchicalDraws, *, seed: Seed) -> Array:
     roots = np.linalg.cholesky(draws.covariance)
     noise = rng.standard_normal(draws.mean.shape)
     return np.asarray(draws.mean + np.einsum("cdij,cdj->cdi", roots, noise))
+
+
+def split_r_hat(draws: ArrayLike) -> Array:
+    """Split R-hat of each parameter, (p,), from draws, (chain, draw, p).
+
+    NaN for fewer than four draws in a chain.
+    """
+    x = np.asarray(draws, float)
+    half = x.shape[1] // 2
+    if half < 2:
+        return np.full(x.shape[2], np.nan)
+    parts = np.concatenate([x[:, :half], x[:, -half:]])
+    within = parts.var(axis=1, ddof=1).mean(axis=0)
+    between = parts.mean(axis=1).var(axis=0, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt((half - 1) / half + between / within))
 
 
 def share_between(draws: HierarchicalDraws) -> Array:

@@ -302,3 +302,22 @@ def test_the_unseen_block_of_an_inverse_wishart_has_its_closed_form():
     )
     means = np.array([prior.moments(b)[0] for b in blocks])
     np.testing.assert_allclose(means.mean(axis=0), beta / 12.0, atol=0.02)
+
+
+def test_a_value_bounds_the_variance_of_its_own_state_whatever_alpha_is():
+    """With alpha = 1 and one value Q has no mean, and X has all its moments."""
+    wanted = quadrature(1.5, 0.8, 0.3, 3.0, 1.0, 2.0)
+    found = tobit_wishart(
+        [1.5], [[0.8]], [[1.0]], [3.0], 0.3, 0.0, 1.0, 2.0,
+        n_sites=1, n_draws=40, seed=1,
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        [found.mean[0], found.covariance[0, 0]], wanted[:2], rtol=1e-5
+    )
+    assert found.process_mean[0, 0] == np.inf
+    assert np.isfinite(found.alpha)
+    with pytest.raises(ValueError, match="variance of state 0 would not be finite"):
+        tobit_wishart(
+            [1.5], [[0.8]], [[1.0]], [-3.0], 0.3, 0.0, 1.0, 2.0,
+            n_sites=1, n_draws=40, seed=1,
+        )  # fmt: skip

@@ -12,6 +12,7 @@ from masm.hierarchical import (
     sample_pooled,
     sample_separate,
     share_between,
+    to_dataset,
 )
 
 VALUES = np.array([-0.6, 0.0, 0.8])
@@ -226,3 +227,18 @@ def bad_log_likelihood(theta):
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_draws_are_labelled_and_arviz_opens_the_group(tmp_path):
+    arviz = pytest.importorskip("arviz")
+    found = sample_hierarchy(
+        {**SITES, "unseen": None}, PRIOR, seed=1, n_draws=20, n_warm=20
+    )
+    data = to_dataset(found, ["q10"])
+    path = tmp_path / "draws.nc"
+    data.to_netcdf(path, group="posterior", engine="h5netcdf")
+    opened = arviz.from_netcdf(path, engine="h5netcdf").posterior
+    np.testing.assert_array_equal(opened["q10"], found.theta[..., 0])
+    assert list(opened["from_group"].to_numpy()) == [False, False, False, True]
+    with pytest.raises(ValueError, match="names of parameters"):
+        to_dataset(found, ["q10", "amax"])
