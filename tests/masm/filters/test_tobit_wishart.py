@@ -278,7 +278,7 @@ def test_a_state_never_seen_does_not_become_certain():
     operator = np.eye(2 * n_sites)[::2]
     found = tobit_wishart(
         np.zeros(2 * n_sites), np.eye(2 * n_sites), operator,
-        rng.normal(size=n_sites) * (1.1 + 1.0 / 6.0) ** 0.5, 0.1, None, alpha, np.eye(2),
+        rng.normal(size=n_sites) * (1.1 + 1 / 6) ** 0.5, 0.1, None, alpha, np.eye(2),
         n_sites=n_sites, n_draws=400, n_warm=200, seed=1,
     )  # fmt: skip
     assert abs(found.alpha - alpha) < 2.0
