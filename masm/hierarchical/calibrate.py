@@ -117,6 +117,7 @@ def calibrate_sites(
     n_check: int = 20,
     n_chains: int = 8,
     n_draws: int = 1000,
+    n_warm: int = 500,
 ) -> SitesCalibration:
     """Calibrate sites with their group.
 
@@ -135,7 +136,7 @@ def calibrate_sites(
         right.
     n_check : int
         Model runs of a site at posterior draws, by which its verdict is found.
-    n_chains, n_draws : int
+    n_chains, n_draws, n_warm : int
         As for `sample_hierarchy`.
 
     Returns
@@ -165,7 +166,7 @@ def calibrate_sites(
         for k, site in enumerate(work.values()):
             own = sample_separate(
                 {site.name: site.emulator}, prior, seed=design.seed(1, r, k),
-                n_draws=200, n_warm=300, **options,
+                n_draws=200, n_warm=n_warm, thin=1, **options,
             )  # fmt: skip
             site.add(design.mixed(own.theta.reshape(-1, prior.n_parameters), n_runs))
             site.fit(mode)
@@ -173,8 +174,9 @@ def calibrate_sites(
     for r in range(most_rounds):
         full = {n: work[n].emulator if n in work else None for n in sites}
         draws = sample_hierarchy(
-            full, prior, seed=design.seed(2, r), n_draws=n_draws, **options
-        )
+            full, prior, seed=design.seed(2, r), n_draws=n_draws, n_warm=n_warm,
+            **options,
+        )  # fmt: skip
         for k, name in enumerate(sites):
             if name in work:
                 work[name].check(draws.theta[:, :, k], n_check, design.rng)

@@ -16,8 +16,9 @@ from masm.errors import InputError
 
 Array = NDArray[np.float64]
 
-# A log-likelihood is emulated so far below its largest value, for each parameter.
-_NEAR = 30.0
+# Depth below the largest log-likelihood, for each parameter, from which on the
+# emulator sees its logarithm.
+_NEAR = 15.0
 _RIDGE = 1e-6
 # How far an emulated log-likelihood reaches beyond the runs, in their range.
 _MARGIN = 0.1
@@ -149,13 +150,15 @@ class LogLikelihoodEmulator:
         good = np.isfinite(log_likelihood)
         x, y = theta[good], log_likelihood[good]
         _refuse_few(len(y), theta.shape[1])
-        depth = y.max() - y
-        # Farther down only "far down" is kept, or it would rule the fit at the top.
-        floor = y.max() - _NEAR * x.shape[1]
-        weight = np.where(depth <= _NEAR * x.shape[1], 1.0, 0.1)
+        # Depths below the top are drawn together, or the far ones would rule the fit.
+        # The slope towards the top stays, which chains that start far away need.
+        self.top, self.bend = float(y.max()), _NEAR * x.shape[1]
+        depth = self.top - y
+        weight = np.where(depth <= self.bend, 1.0, 0.1)
         margin = _MARGIN * np.ptp(x, axis=0)
         self.low, self.high = x.min(axis=0) - margin, x.max(axis=0) + margin
-        self._surface = _Surface(x, np.maximum(y, floor), weight)
+        drawn = self.bend * np.log1p(depth / self.bend)
+        self._surface = _Surface(x, drawn, weight)
 
     def __call__(self, theta: Array) -> Array:
         """Emulated log-likelihood, (n_points,).
@@ -164,7 +167,8 @@ class LogLikelihoodEmulator:
         would draw the chains away.
         """
         inside = np.all((theta >= self.low) & (theta <= self.high), axis=1)
-        return np.where(inside, self._surface(theta)[0], -np.inf)
+        depth = self.bend * np.expm1(self._surface(theta)[0] / self.bend)
+        return np.where(inside, self.top - depth, -np.inf)
 
 
 class SeriesEmulator:

@@ -43,11 +43,13 @@ def test_emulated_sites_have_the_posterior_of_their_model(mode, error):
         seed=1,
         mode=mode,
         n_rounds=3 if mode == "faithful" else 2,
-        n_draws=150,
+        n_draws=100,
+        n_warm=150,
+        n_chains=24,
     )
     exact = sample_hierarchy(
         {n: s and (lambda t, s=s: s.likelihood(s.run(t))) for n, s in sites.items()},
-        PRIOR, seed=2, n_draws=400,
+        PRIOR, seed=2, n_draws=100, n_warm=150, n_chains=24,
     )  # fmt: skip
     for k, (name, verdict) in enumerate(found.verdicts.items()):
         assert verdict.is_right, (name, verdict)
@@ -74,7 +76,12 @@ def test_a_model_that_fails_everywhere_is_told_and_one_that_fails_now_and_then_n
     with pytest.raises(ValueError, match="site a: every run of the model failed"):
         calibrate_sites({"a": SiteProblem(broken, errors)}, PRIOR, seed=1)
     found = calibrate_sites(
-        {"a": SiteProblem(fragile, errors)}, PRIOR, seed=1, n_rounds=1, n_draws=50
+        {"a": SiteProblem(fragile, errors)},
+        PRIOR,
+        seed=1,
+        n_rounds=1,
+        n_draws=50,
+        n_warm=100,
     )
     assert np.isfinite(found.draws.theta).all()
     with pytest.raises(ValueError, match="no site with observations"):
