@@ -30,6 +30,10 @@ _LEAST_COVARIANCES = 8
 _NODES = 481
 _NODES_OF_MANY_STATES = 97
 _MANY_STATES = 50
+_LONGEST_STEP = 0.2
+_MOST_NODES = 2001
+# Under so many degrees of freedom the mean of Q needs a grid without end.
+_LEAST_DEGREES = 2.1
 _SCAN = 61
 _N_SCANS = 5
 _DEPTH = 40.0
@@ -342,8 +346,8 @@ class Nodes:
 def nodes_of(model: LinearModel, prior: ProcessPrior) -> Nodes:
     """Find where the posterior of a scalar Q is, and lay a grid there.
 
-    The grid reaches to where density and density times Q, which rules the variance
-    of X, are both ``e^-40`` of their largest values.
+    The grid reaches to where density and, where Q has a mean, density times Q are
+    ``e^-40`` of their largest values.
     """
     scale = float(prior.beta[0, 0]) / (prior.alpha + 1.0)
     if model.n_uncensored:
@@ -351,11 +355,14 @@ def nodes_of(model: LinearModel, prior: ProcessPrior) -> Nodes:
     low, high = np.log(scale) - 60.0, np.log(scale) + 60.0
     few = model.mean.size < _MANY_STATES
     n_last = _NODES if few else _NODES_OF_MANY_STATES
+    has_mean = prior.alpha + model.n_uncensored > _LEAST_DEGREES
     for scan in range(_N_SCANS + 1):
-        n = n_last if scan == _N_SCANS else _SCAN
+        n = _SCAN
+        if scan == _N_SCANS:
+            n = max(n_last, min(int((high - low) / _LONGEST_STEP), _MOST_NODES))
         log_q = np.linspace(low, high, n)
         density = np.array([_log_posterior(model, prior, x) for x in log_q])
-        reach = density + log_q
+        reach = density + log_q if has_mean else density
         kept = (density > density.max() - _DEPTH) | (reach > reach.max() - _DEPTH)
         first, last = np.flatnonzero(kept)[[0, -1]]
         step = log_q[1] - log_q[0]

@@ -319,6 +319,7 @@ def test_a_value_bounds_the_variance_of_its_own_state_whatever_alpha_is():
         [found.mean[0], found.covariance[0, 0]], wanted[:2], rtol=1e-5
     )
     assert found.process_mean[0, 0] == np.inf
+    assert found.process_geometric_mean[0] == pytest.approx(wanted[2], rel=1e-5)
     assert np.isfinite(found.alpha)
     with pytest.raises(ValueError, match="variance of state 0 would not be finite"):
         tobit_wishart(
