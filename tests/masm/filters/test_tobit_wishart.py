@@ -295,11 +295,11 @@ def test_the_unseen_block_of_an_inverse_wishart_has_its_closed_form():
     beta = np.array([[3.0, 1.0, 0.5], [1.0, 2.0, 0.2], [0.5, 0.2, 4.0]])
     prior = ProcessPrior(16.0, beta, np.array([0, 2]))
     block = np.array([[0.4, 0.1], [0.1, 0.3]])
-    drawn = np.array([prior.complete(block, rng) for _ in range(20_000)])
+    drawn = np.array([prior.complete(block, rng) for _ in range(6000)])
     mean, variance = prior.moments(block)
     spread = drawn.std(axis=0)
-    assert np.all(np.abs(drawn.mean(axis=0) - mean) <= 4.0 * spread / 141.0 + 1e-12)
-    assert drawn[:, 1, 1].var() == pytest.approx(variance[1], rel=0.15)
+    assert np.all(np.abs(drawn.mean(axis=0) - mean) <= 4.0 * spread / 77.0 + 1e-12)
+    assert drawn[:, 1, 1].var() == pytest.approx(variance[1], rel=0.25)
     # Averaged over the seen block, the whole has the moments of the prior.
     blocks = stats.invwishart(15.0, beta[np.ix_([0, 2], [0, 2])]).rvs(
         4000, random_state=rng

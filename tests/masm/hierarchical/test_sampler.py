@@ -97,7 +97,7 @@ def test_the_joint_posterior_is_that_of_a_grid():
     wanted = [np.sum(weight * x) for x in (mu + 0 * s, log_s + 0 * mu, site)]
     for sites, slack in ((SITES, 0.0), (site_draws(), 0.03)):
         found = sample_hierarchy(
-            sites, PRIOR, seed=3, n_chains=16, n_draws=600, n_warm=200
+            sites, PRIOR, seed=3, n_chains=16, n_draws=400, n_warm=150
         )
         parts = [found.mean[..., 0], np.log(found.covariance[..., 0, 0]),
                  found.theta[:, :, 2, 0]]  # fmt: skip
