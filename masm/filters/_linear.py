@@ -118,6 +118,10 @@ class LinearModel:
         self._blocks = blocks
         #: How many values that are not censored see each state of a site.
         self.n_seen = (np.any(blocks != 0.0, axis=1) & ~censored[order][:, None]).sum(0)
+        #: States that every site has a value of, above its bound and of them alone.
+        alone = (dense != 0.0) & (np.sum(dense != 0.0, axis=1) == 1)[:, None]
+        pinned = np.any(alone[: self.n_uncensored], axis=0)
+        self.pinned = pinned.reshape(self.n_sites, q).all(axis=0)
         self.seen = np.flatnonzero(np.any(blocks != 0.0, axis=(0, 1)))
         self._pairs, self._places, self._parts = self._pattern()
 

@@ -30,6 +30,10 @@ _LEAST_COVARIANCES = 8
 _NODES = 481
 _NODES_OF_MANY_STATES = 97
 _MANY_STATES = 50
+_LONGEST_STEP = 0.2
+_MOST_NODES = 2001
+# Under so many degrees of freedom the mean of Q needs a grid without end.
+_LEAST_DEGREES = 2.1
 _SCAN = 61
 _N_SCANS = 5
 _DEPTH = 40.0
@@ -245,7 +249,7 @@ def sample_chains(
     state, forecast = np.empty((2, n_chains, n_draws, model.mean.size))
     process = np.empty((n_chains, n_draws, model.q, model.q))
     centres = np.empty((2, n_kept, model.mean.size))
-    inner: list[Array] = []
+    inner = [np.zeros((model.mean.size, model.mean.size)) for _ in range(2)]
     n_inner = 0
     varies = chains[0].covariance_changes
     stride = _covariance_stride(model, n_kept) if varies else n_kept
@@ -263,7 +267,7 @@ def sample_chains(
             centres[:, k] = model.conditional_mean(chain.factor, full, white)
             if k % stride == 0:
                 part = model.conditional_covariance(chain.factor, full, last)
-                inner = [a + b for a, b in zip(inner or (0.0, 0.0), part, strict=True)]
+                inner = [a + b for a, b in zip(inner, part, strict=True)]
                 n_inner += 1
     covariances = [inner[j] / n_inner + _covariance(centres[j]) for j in (0, 1)]
     chances = [chance for chain in chains for chance in chain.chances]
@@ -342,8 +346,8 @@ class Nodes:
 def nodes_of(model: LinearModel, prior: ProcessPrior) -> Nodes:
     """Find where the posterior of a scalar Q is, and lay a grid there.
 
-    The grid reaches to where density and density times Q, which rules the variance
-    of X, are both ``e^-40`` of their largest values.
+    The grid reaches to where density and, where Q has a mean, density times Q are
+    ``e^-40`` of their largest values.
     """
     scale = float(prior.beta[0, 0]) / (prior.alpha + 1.0)
     if model.n_uncensored:
@@ -351,11 +355,14 @@ def nodes_of(model: LinearModel, prior: ProcessPrior) -> Nodes:
     low, high = np.log(scale) - 60.0, np.log(scale) + 60.0
     few = model.mean.size < _MANY_STATES
     n_last = _NODES if few else _NODES_OF_MANY_STATES
+    has_mean = prior.alpha + model.n_uncensored > _LEAST_DEGREES
     for scan in range(_N_SCANS + 1):
-        n = n_last if scan == _N_SCANS else _SCAN
+        n = _SCAN
+        if scan == _N_SCANS:
+            n = max(n_last, min(int((high - low) / _LONGEST_STEP), _MOST_NODES))
         log_q = np.linspace(low, high, n)
         density = np.array([_log_posterior(model, prior, x) for x in log_q])
-        reach = density + log_q
+        reach = density + log_q if has_mean else density
         kept = (density > density.max() - _DEPTH) | (reach > reach.max() - _DEPTH)
         first, last = np.flatnonzero(kept)[[0, -1]]
         step = log_q[1] - log_q[0]

@@ -277,11 +277,15 @@ def _process_given(
 
 
 def _refuse_infinite(model: LinearModel, prior: ProcessPrior) -> None:
-    """Refuse where the posterior variance of a state would be infinite."""
-    tail = prior.alpha - prior.q + 1.0 + model.n_seen
-    if np.all(tail > 2.0):
+    """Refuse where the posterior variance of a state would be infinite.
+
+    A value above `lower` bounds the variance of its own state; any other state needs
+    a Q with a mean.
+    """
+    bad = ~_has_moment(model, prior, 1) & ~model.pinned
+    if not bad.any():
         return
-    state = int(np.argmin(tail))
+    state = int(np.argmax(bad))
     n_seen = int(model.n_seen[state])
     raise InputError(
         f"alpha is too small: the variance of state {state} would not be finite",
@@ -317,7 +321,7 @@ def _result(
         covariance=_symmetrised(sampled.covariances[0]),
         alpha=alpha,
         beta=_symmetrised(beta),
-        process_mean=process_mean,
+        process_mean=_with_infinite(process_mean, _has_moment(model, prior, 1)),
         process_geometric_mean=geometric,
         forecast_state_mean=sampled.means[1],
         forecast_state_covariance=_symmetrised(sampled.covariances[1]),
@@ -386,13 +390,25 @@ def _geometric(process: Array) -> Array:
     return np.asarray(np.exp(np.log(diagonal).mean(axis=(0, 1))))
 
 
-def _has_variance(model: LinearModel, prior: ProcessPrior) -> bool:
-    """Whether all diagonal entries of Q have a finite variance.
+def _has_moment(
+    model: LinearModel, prior: ProcessPrior, order: int
+) -> NDArray[np.bool_]:
+    """Which diagonal entries of Q have a finite moment of some order, (q,).
 
     An entry is inverse gamma with ``alpha - q + 1`` degrees of freedom before the
     data, and each value above ``lower`` adds one. Censored ones bound no tail.
     """
-    return bool(np.all(prior.alpha - prior.q + 1.0 + model.n_seen > 4.0))
+    degrees = prior.alpha - prior.q + 1.0 + model.n_seen
+    return np.asarray(degrees > 2.0 * order)
+
+
+def _with_infinite(mean: Array, has_mean: NDArray[np.bool_]) -> Array:
+    """The mean of Q, infinite where it has none; NaN beside such an entry."""
+    if has_mean.all():
+        return mean
+    out = np.where(np.outer(has_mean, has_mean), mean, np.nan)
+    out[np.diag_indices(len(out))] = np.where(has_mean, np.diag(mean), np.inf)
+    return out
 
 
 def _posterior_of_draws(
@@ -412,7 +428,7 @@ def _posterior_of_draws(
         variance=inner + between,
         inverse_mean=inverses.mean(axis=0),
         inverse_variance=np.diagonal(inverses, axis1=1, axis2=2).var(axis=0),
-        has_variance=_has_variance(model, prior),
+        has_variance=bool(_has_moment(model, prior, 2).all()),
     )
 
 
@@ -426,7 +442,7 @@ def _posterior_of_nodes(
         variance=np.array([float(nodes.mean((value - mean) ** 2))]),
         inverse_mean=np.array([[reciprocal]]),
         inverse_variance=np.array([float(nodes.mean((1.0 / value - reciprocal) ** 2))]),
-        has_variance=_has_variance(model, prior),
+        has_variance=bool(_has_moment(model, prior, 2).all()),
     )
     return posterior, np.exp([float(nodes.mean(nodes.log_q))])
 

@@ -18,6 +18,7 @@ from masm.hierarchical.likelihoods import (
     effective_size,
     lag_one_correlation,
 )
+from masm.hierarchical.output import to_dataset
 from masm.hierarchical.sampler import HierarchicalDraws, SiteDraws, sample_hierarchy
 from masm.hierarchical.site_choice import SiteChoice, choose_sites
 
@@ -42,4 +43,5 @@ __all__ = [
     "sample_pooled",
     "sample_separate",
     "share_between",
+    "to_dataset",
 ]

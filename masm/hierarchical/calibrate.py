@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,8 @@ _RUNS_PER_PARAMETER = 20
 _SHARE_PRIOR = 0.25
 # Emulated and true log-likelihoods of posterior draws may differ by this sd.
 _AGREEMENT = 0.5
+# Chains in lockstep, of a few hundred draws each.
+_R_HAT = 1.05
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Verdict:
     Attributes
     ----------
     is_right : bool
+    r_hat : float
+        Largest split R-hat of the site's parameters.
     disagreement : float
         Sd of emulated less true log-likelihood over posterior draws; NaN for a site
         without observations.
@@ -70,6 +75,7 @@ class Verdict:
     """
 
     is_right: bool
+    r_hat: float
     disagreement: float
     n_runs: int
     reason: str
@@ -111,6 +117,7 @@ def calibrate_sites(
     n_check: int = 20,
     n_chains: int = 8,
     n_draws: int = 1000,
+    n_warm: int = 500,
 ) -> SitesCalibration:
     """Calibrate sites with their group.
 
@@ -129,7 +136,7 @@ def calibrate_sites(
         right.
     n_check : int
         Model runs of a site at posterior draws, by which its verdict is found.
-    n_chains, n_draws : int
+    n_chains, n_draws, n_warm : int
         As for `sample_hierarchy`.
 
     Returns
@@ -154,12 +161,12 @@ def calibrate_sites(
     for site in work.values():
         site.add(design.space_filling(n_runs))
         site.fit(mode)
-    options = {"n_chains": n_chains, "slices": mode == "default"}
+    options: dict[str, Any] = {"n_chains": n_chains, "slices": mode == "default"}
     for r in range(1, n_rounds):
         for k, site in enumerate(work.values()):
             own = sample_separate(
                 {site.name: site.emulator}, prior, seed=design.seed(1, r, k),
-                n_draws=200, n_warm=300, **options,
+                n_draws=200, n_warm=n_warm, thin=1, **options,
             )  # fmt: skip
             site.add(design.mixed(own.theta.reshape(-1, prior.n_parameters), n_runs))
             site.fit(mode)
@@ -167,8 +174,9 @@ def calibrate_sites(
     for r in range(most_rounds):
         full = {n: work[n].emulator if n in work else None for n in sites}
         draws = sample_hierarchy(
-            full, prior, seed=design.seed(2, r), n_draws=n_draws, **options
-        )
+            full, prior, seed=design.seed(2, r), n_draws=n_draws, n_warm=n_warm,
+            **options,
+        )  # fmt: skip
         for k, name in enumerate(sites):
             if name in work:
                 work[name].check(draws.theta[:, :, k], n_check, design.rng)
@@ -186,12 +194,14 @@ def _result(
     mode: str,
 ) -> SitesCalibration:
     verdicts = {}
-    for name in sites:
+    for k, name in enumerate(sites):
+        r_hat = float(np.max(split_r_hat(draws.theta[:, :, k])))
         if name in work:
-            verdicts[name] = work[name].verdict()
+            verdicts[name] = work[name].verdict(r_hat)
         else:
             reason = "no observations: predicted from the group"
-            verdicts[name] = Verdict(True, float("nan"), 0, reason)
+            right = r_hat < _R_HAT
+            verdicts[name] = Verdict(right, r_hat, float("nan"), 0, reason)
     alone = [name for name in sites if name not in work]
     note = "The emulator's variance widens the errors, an approximation."
     if mode == "faithful":
@@ -258,12 +268,14 @@ class _Site:
     def is_right(self) -> bool:
         return self.disagreement < _AGREEMENT
 
-    def verdict(self) -> Verdict:
+    def verdict(self, r_hat: float) -> Verdict:
         reason = (
             f"emulator and model differ by {self.disagreement:.2f} in log-likelihood "
-            f"(sd over posterior draws), wanted under {_AGREEMENT:g}"
+            f"(sd over posterior draws), wanted under {_AGREEMENT:g}; R-hat "
+            f"{r_hat:.3f}, wanted under {_R_HAT:g}"
         )
-        return Verdict(self.is_right, self.disagreement, self.n_runs, reason)
+        right = self.is_right and r_hat < _R_HAT
+        return Verdict(right, r_hat, self.disagreement, self.n_runs, reason)
 
 
 class _Design:
@@ -297,7 +309,7 @@ class _Design:
 
 
 def sample_separate(
-    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: object
+    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: Any
 ) -> HierarchicalDraws:
     """Every site alone, with the prior that a single site has under the group's.
 
@@ -318,12 +330,12 @@ def sample_separate(
     (8, 20, 1, 1)
     """
     return sample_hierarchy(
-        sites, prior, mean=prior.mean, covariance=prior.site_variance, **options  # type: ignore[arg-type]
+        sites, prior, mean=prior.mean, covariance=prior.site_variance, **options
     )  # fmt: skip
 
 
 def sample_pooled(
-    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: object
+    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: Any
 ) -> HierarchicalDraws:
     """One vector for all sites under ``N(m0, S0)``; the one site is called "pooled".
 
@@ -347,7 +359,7 @@ def sample_pooled(
 
     return sample_hierarchy(
         {"pooled": together}, prior, mean=prior.mean, covariance=prior.covariance,
-        **options,  # type: ignore[arg-type]
+        **options,
     )  # fmt: skip
 
 
@@ -376,6 +388,22 @@ def predict_new_site(draws: HierarchicalDraws, *, seed: Seed) -> Array:
     roots = np.linalg.cholesky(draws.covariance)
     noise = rng.standard_normal(draws.mean.shape)
     return np.asarray(draws.mean + np.einsum("cdij,cdj->cdi", roots, noise))
+
+
+def split_r_hat(draws: ArrayLike) -> Array:
+    """Split R-hat of each parameter, (p,), from draws, (chain, draw, p).
+
+    NaN for fewer than four draws in a chain.
+    """
+    x = np.asarray(draws, float)
+    half = x.shape[1] // 2
+    if half < 2:
+        return np.full(x.shape[2], np.nan)
+    parts = np.concatenate([x[:, :half], x[:, -half:]])
+    within = parts.var(axis=1, ddof=1).mean(axis=0)
+    between = parts.mean(axis=1).var(axis=0, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt((half - 1) / half + between / within))
 
 
 def share_between(draws: HierarchicalDraws) -> Array:

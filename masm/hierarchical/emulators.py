@@ -16,10 +16,12 @@ from masm.errors import InputError
 
 Array = NDArray[np.float64]
 
-# The quadratic surface of a log-likelihood is fitted so far below its largest value
-# (in logs, for each parameter); farther down its shape does not matter.
-_NEAR = 30.0
+# Depth below the largest log-likelihood, for each parameter, from which on the
+# emulator sees its logarithm.
+_NEAR = 15.0
 _RIDGE = 1e-6
+# How far an emulated log-likelihood reaches beyond the runs, in their range.
+_MARGIN = 0.1
 _JITTER = 1e-8
 # Share of the variance of the series that its components have to keep.
 _KEPT = 0.9999
@@ -37,7 +39,7 @@ class SeriesLikelihood(Protocol):
 
 
 class _Surface:
-    """Quadratic least squares with a small ridge, and a Gaussian process on the rest."""
+    """Quadratic least squares with a ridge, and a Gaussian process on the rest."""
 
     def __init__(self, x: Array, y: Array, weight: Array | None = None) -> None:
         self.centre, self.scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)
@@ -75,7 +77,7 @@ def _features(z: Array) -> Array:
 
 
 class _Process:
-    """Gaussian process with a squared-exponential kernel, a length for each parameter."""
+    """Gaussian process, squared exponential, with a length for each parameter."""
 
     def __init__(self, z: Array, y: Array) -> None:
         self.z, self.y = z, y
@@ -89,8 +91,10 @@ class _Process:
         self.lengths, self.amplitude = np.exp(found.x[:p]), float(np.exp(found.x[p]))
         kernel = self._kernel(z, self.lengths, self.amplitude)
         noise = float(np.exp(found.x[p + 1])) + _JITTER
-        self.root = linalg.cholesky(kernel + noise * np.eye(len(z)), lower=True)
-        self.weights = linalg.cho_solve((self.root, True), y)
+        root = linalg.cholesky(kernel + noise * np.eye(len(z)), lower=True)
+        self.weights = linalg.cho_solve((root, True), y)
+        # Points come a few at a time, often: a product is faster than a solution.
+        self.inverse_root = linalg.solve_triangular(root, np.eye(len(z)), lower=True)
 
     def _kernel(self, other: Array, lengths: Array, amplitude: float) -> Array:
         a, b = other / lengths, self.z / lengths
@@ -122,8 +126,8 @@ class _Process:
 
     def __call__(self, z: Array) -> tuple[Array, Array]:
         cross = self._kernel(z, self.lengths, self.amplitude)
-        white = linalg.solve_triangular(self.root, cross.T, lower=True)
-        variance = np.maximum(self.amplitude - np.sum(white**2, axis=0), 0.0)
+        white = cross @ self.inverse_root.T
+        variance = np.maximum(self.amplitude - np.sum(white**2, axis=1), 0.0)
         return cross @ self.weights, variance
 
 
@@ -146,14 +150,25 @@ class LogLikelihoodEmulator:
         good = np.isfinite(log_likelihood)
         x, y = theta[good], log_likelihood[good]
         _refuse_few(len(y), theta.shape[1])
-        depth = y.max() - y
-        weight = np.where(depth <= _NEAR * x.shape[1], 1.0, 1e-3)
-        floor = y.max() - 10.0 * _NEAR * x.shape[1]
-        self._surface = _Surface(x, np.maximum(y, floor), weight)
+        # Depths below the top are drawn together, or the far ones would rule the fit.
+        # The slope towards the top stays, which chains that start far away need.
+        self.top, self.bend = float(y.max()), _NEAR * x.shape[1]
+        depth = self.top - y
+        weight = np.where(depth <= self.bend, 1.0, 0.1)
+        margin = _MARGIN * np.ptp(x, axis=0)
+        self.low, self.high = x.min(axis=0) - margin, x.max(axis=0) + margin
+        drawn = self.bend * np.log1p(depth / self.bend)
+        self._surface = _Surface(x, drawn, weight)
 
     def __call__(self, theta: Array) -> Array:
-        """Emulated log-likelihood, (n_points,)."""
-        return self._surface(theta)[0]
+        """Emulated log-likelihood, (n_points,).
+
+        Minus infinity outside the box of the runs: a surface that rises out there
+        would draw the chains away.
+        """
+        inside = np.all((theta >= self.low) & (theta <= self.high), axis=1)
+        depth = self.bend * np.expm1(self._surface(theta)[0] / self.bend)
+        return np.where(inside, self.top - depth, -np.inf)
 
 
 class SeriesEmulator:
@@ -183,7 +198,7 @@ class SeriesEmulator:
         self.likelihood, self.mean = likelihood, y.mean(axis=0)
         u, s, vt = np.linalg.svd(y - self.mean, full_matrices=False)
         kept = np.cumsum(s**2) / max(float(np.sum(s**2)), 1e-300)
-        n = int(min(np.searchsorted(kept, _KEPT) + 1, _MOST_COMPONENTS, len(s)))
+        n = min(int(np.searchsorted(kept, _KEPT)) + 1, _MOST_COMPONENTS, len(s))
         self.patterns = vt[:n]
         self.left_over = np.sum((u[:, n:] * s[n:] @ vt[n:]) ** 2, axis=0) / len(y)
         self.surfaces = [_Surface(x, u[:, k] * s[k]) for k in range(n)]

@@ -34,14 +34,14 @@ class GroupPrior:
 
     Examples
     --------
-    >>> GroupPrior([0.0], [[0.5]], 6.0, [[0.5]]).site_variance
+    >>> GroupPrior(np.zeros(1), np.array([[0.5]]), 6.0, np.array([[0.5]])).site_variance
     array([[1.]])
     """
 
-    mean: ArrayLike
-    covariance: ArrayLike
+    mean: Array
+    covariance: Array
     degrees: float
-    scale: ArrayLike
+    scale: Array
 
     def __post_init__(self) -> None:
         mean = np.atleast_1d(np.asarray(self.mean, float))
@@ -179,7 +179,7 @@ def draw_mean(
 def draw_covariance(
     prior: GroupPrior, theta: Array, mean: Array, rng: np.random.Generator
 ) -> Array:
-    """Draw Sigma_g given site parameters and mu_g, one for each chain, (n_chains, p, p).
+    """Draw Sigma_g given site parameters and mu_g, (n_chains, p, p).
 
     ``Sigma_g^-1 ~ Wishart(n_g + S, (V_g^-1 + sum d_s d_s')^-1)``.
     """

@@ -40,6 +40,8 @@ LogLikelihood = Callable[[Array], Array]
 _WANTED_ACCEPTANCE = 0.3
 _REFIT_EVERY = 25
 _MOST_SHRINKS = 60
+# A slice costs several evaluations, a Metropolis step one.
+_SLICE_EVERY = 3
 # Independent proposals from a site's own draws, a sweep.
 _N_PICKS = 10
 _LEAST_DRAWS = 100
@@ -57,9 +59,9 @@ class SiteDraws:
         The normal prior of that calibration, which is divided out.
     """
 
-    draws: ArrayLike
-    mean: ArrayLike
-    covariance: ArrayLike
+    draws: Array
+    mean: Array
+    covariance: Array
 
     def __post_init__(self) -> None:
         draws = np.asarray(self.draws, float)
@@ -176,7 +178,9 @@ def sample_hierarchy(
     covariances = np.empty((n_chains, n_draws, p, p))
     for sweep in range(-n_warm, n_draws * thin):
         for walker in walkers:
-            walker.move(state, learns=sweep < 0, slices=slices)
+            walker.move(
+                state, learns=sweep < 0, slices=slices and sweep % _SLICE_EVERY == 0
+            )
         state.group(walkers)
         if sweep >= 0 and sweep % thin == thin - 1:
             i = sweep // thin
@@ -215,7 +219,6 @@ class _State:
             self.mean = prior.mean + rng.standard_normal((n_chains, p)) @ root.T
         else:
             self.mean = np.tile(mean, (n_chains, 1))
-        self.log_shift = 0.0
 
     def draw_sites(self) -> Array:
         """Parameters of a site from the group, (n_chains, p)."""
@@ -244,15 +247,15 @@ class _State:
             return
         root = np.linalg.cholesky(np.asarray(self.prior.covariance))
         p = self.mean.shape[1]
-        scale = np.exp(
-            self.log_shift + self.rng.uniform(-3.0, 0.0, (len(self.mean), 1))
-        )
-        step = scale / np.sqrt(p) * (self.rng.standard_normal(self.mean.shape) @ root.T)
+        # Lengths from a twentieth of the prior's sd to all of it.
+        scale = np.exp(self.rng.uniform(-3.0, 0.0, (len(self.mean), 1))) / np.sqrt(p)
+        step = scale * (self.rng.standard_normal(self.mean.shape) @ root.T)
         before = self._log_prior(self.mean)
         moved = self._log_prior(self.mean + step)
         trials = [walker.try_shift(step) for walker in walkers]
-        change = moved - before + sum(trial - walker.log_likelihood
-                                      for trial, walker in zip(trials, walkers, strict=True))  # fmt: skip
+        change = moved - before
+        for trial, walker in zip(trials, walkers, strict=True):
+            change = change + trial - walker.log_likelihood
         taken = np.log(self.rng.random(len(change))) < change
         self.mean = np.where(taken[:, None], self.mean + step, self.mean)
         for trial, walker in zip(trials, walkers, strict=True):
@@ -328,7 +331,9 @@ class _LikelihoodWalker(_Walker):
         self.name, self.function = name, function
         self._start(state)
         p = self.theta.shape[1]
-        self.root = np.linalg.cholesky(np.mean(state.covariance, axis=0))
+        self.root: Array = np.asarray(
+            np.linalg.cholesky(np.mean(state.covariance, axis=0))
+        )
         self.log_scale = np.log(2.38 / np.sqrt(p))
         self.history: list[Array] = []
 
@@ -391,7 +396,7 @@ class _LikelihoodWalker(_Walker):
             late = np.concatenate(self.history[len(self.history) // 2 :])
             spread = np.atleast_2d(np.cov(late, rowvar=False))
             floor = np.diag(np.maximum(np.diag(spread), 1e-12)) * 1e-3
-            self.root = np.linalg.cholesky(spread + floor)
+            self.root = np.asarray(np.linalg.cholesky(spread + floor))
 
     def _slice(self, state: _State) -> None:
         """An elliptical slice of every chain about the group's mean."""

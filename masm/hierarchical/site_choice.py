@@ -210,7 +210,9 @@ def distinct_clusters(
     return best
 
 
-def _are_separate(points: Array, labels: Array, k: int, factor: float) -> bool:
+def _are_separate(
+    points: Array, labels: NDArray[np.intp], k: int, factor: float
+) -> bool:
     """Whether all centres are farther apart than ``factor`` times both sd."""
     centres = np.array([points[labels == c].mean(axis=0) for c in range(k)])
     for a in range(k):
@@ -226,7 +228,7 @@ def _are_separate(points: Array, labels: Array, k: int, factor: float) -> bool:
     return True
 
 
-def _worst_silhouette(points: Array, labels: Array, k: int) -> float:
+def _worst_silhouette(points: Array, labels: NDArray[np.intp], k: int) -> float:
     from sklearn.metrics import silhouette_samples
 
     values = silhouette_samples(points, labels)

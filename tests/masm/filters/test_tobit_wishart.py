@@ -131,15 +131,18 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("sampler", ["collapsed", "conjugate"])
+@pytest.mark.parametrize(
+    ("sampler", "case"),
+    [("collapsed", case) for case in CASES]
+    + [("conjugate", case) for case in list(CASES)[::2]],
+)
 def test_both_samplers_find_the_posterior_of_the_model(case, sampler, reference):
     operator, values, noise = CASES[case]
     values = np.array(values)
     weight, state, forecast, process = reference(operator, values, noise, 0.0)
     found = tobit_wishart(
         MEAN, COVARIANCE, operator, values, noise, 0.0, ALPHA, BETA,
-        n_sites=2, n_draws=1600, n_warm=200, thin=1, seed=3, sampler=sampler,
+        n_sites=2, n_draws=1400, n_warm=160, thin=1, seed=3, sampler=sampler,
     )  # fmt: skip
     told = found.diagnostics
     n_reference = 1.0 / np.sum(weight**2)
@@ -187,7 +190,7 @@ def test_a_known_process_error_and_many_censored_values():
     process = np.array([[0.5, 0.1], [0.1, 0.3]])
     found = tobit_wishart(
         MEAN, COVARIANCE, np.eye(4), [0.0, 0.0, -2.0, 3.0], 0.4, 0.0, None, None,
-        n_sites=2, n_draws=4000, seed=1, process=process,
+        n_sites=2, n_draws=2000, n_warm=100, thin=2, seed=1, process=process,
     )  # fmt: skip
     total = COVARIANCE + np.kron(np.eye(2), process)
     state = rng.multivariate_normal(MEAN, total, 200_000)
@@ -218,11 +221,12 @@ def test_without_observations_the_mean_of_q_is_added_and_the_prior_is_kept():
 def test_a_missing_value_is_one_that_is_not_there():
     whole = tobit_wishart(
         MEAN, COVARIANCE, np.eye(4), [2.0, np.nan, 1.0, np.nan],
-        [0.5, np.nan, 0.5, 0.0], 0.0, ALPHA, BETA, n_sites=2, n_draws=100, seed=1,
+        [0.5, np.nan, 0.5, 0.0], 0.0, ALPHA, BETA, n_sites=2, n_draws=40, n_warm=20,
+        seed=1,
     )  # fmt: skip
     part = tobit_wishart(
         MEAN, COVARIANCE, np.eye(4)[[0, 2]], [2.0, 1.0], 0.5, 0.0, ALPHA, BETA,
-        n_sites=2, n_draws=100, seed=1,
+        n_sites=2, n_draws=40, n_warm=20, seed=1,
     )  # fmt: skip
     np.testing.assert_array_equal(whole.mean, part.mean)
 
@@ -240,7 +244,7 @@ def test_the_same_seed_gives_the_same_draws_and_another_seed_others():
 
 def test_the_interval_of_q_holds_it_as_often_as_it_says():
     rng = np.random.default_rng(7)
-    n_twins, inside = 40, 0
+    n_twins, inside = 25, 0
     for twin in range(n_twins):
         process = 6.0 / rng.chisquare(8.0)
         forecast = rng.normal(size=3)
@@ -251,8 +255,8 @@ def test_the_interval_of_q_holds_it_as_often_as_it_says():
         )  # fmt: skip
         low, high = np.quantile(found.draws.process, [0.05, 0.95])
         inside += low < process < high
-    # Four binomial sd, 0.19, about 0.9.
-    assert 0.71 < inside / n_twins <= 1.0
+    # Four binomial sd, 0.24, about 0.9.
+    assert 0.66 < inside / n_twins <= 1.0
 
 
 def test_matching_gives_an_inverse_wishart_back():
@@ -274,11 +278,11 @@ def test_matching_gives_an_inverse_wishart_back():
 def test_a_state_never_seen_does_not_become_certain():
     """One state seen at many sites, one nowhere: alpha stays that of the prior."""
     rng = np.random.default_rng(3)
-    n_sites, alpha = 150, 9.0
+    n_sites, alpha = 100, 9.0
     operator = np.eye(2 * n_sites)[::2]
     found = tobit_wishart(
         np.zeros(2 * n_sites), np.eye(2 * n_sites), operator,
-        rng.normal(size=n_sites) * (1.1 + 1.0 / 6.0) ** 0.5, 0.1, None, alpha, np.eye(2),
+        rng.normal(size=n_sites) * (1.1 + 1 / 6) ** 0.5, 0.1, None, alpha, np.eye(2),
         n_sites=n_sites, n_draws=400, n_warm=200, seed=1,
     )  # fmt: skip
     assert abs(found.alpha - alpha) < 2.0
@@ -291,14 +295,34 @@ def test_the_unseen_block_of_an_inverse_wishart_has_its_closed_form():
     beta = np.array([[3.0, 1.0, 0.5], [1.0, 2.0, 0.2], [0.5, 0.2, 4.0]])
     prior = ProcessPrior(16.0, beta, np.array([0, 2]))
     block = np.array([[0.4, 0.1], [0.1, 0.3]])
-    drawn = np.array([prior.complete(block, rng) for _ in range(20_000)])
+    drawn = np.array([prior.complete(block, rng) for _ in range(6000)])
     mean, variance = prior.moments(block)
     spread = drawn.std(axis=0)
-    assert np.all(np.abs(drawn.mean(axis=0) - mean) <= 4.0 * spread / 141.0 + 1e-12)
-    assert drawn[:, 1, 1].var() == pytest.approx(variance[1], rel=0.15)
+    assert np.all(np.abs(drawn.mean(axis=0) - mean) <= 4.0 * spread / 77.0 + 1e-12)
+    assert drawn[:, 1, 1].var() == pytest.approx(variance[1], rel=0.25)
     # Averaged over the seen block, the whole has the moments of the prior.
     blocks = stats.invwishart(15.0, beta[np.ix_([0, 2], [0, 2])]).rvs(
         4000, random_state=rng
     )
     means = np.array([prior.moments(b)[0] for b in blocks])
     np.testing.assert_allclose(means.mean(axis=0), beta / 12.0, atol=0.02)
+
+
+def test_a_value_bounds_the_variance_of_its_own_state_whatever_alpha_is():
+    """With alpha = 1 and one value Q has no mean, and X has all its moments."""
+    wanted = quadrature(1.5, 0.8, 0.3, 3.0, 1.0, 2.0)
+    found = tobit_wishart(
+        [1.5], [[0.8]], [[1.0]], [3.0], 0.3, 0.0, 1.0, 2.0,
+        n_sites=1, n_draws=40, seed=1,
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        [found.mean[0], found.covariance[0, 0]], wanted[:2], rtol=1e-5
+    )
+    assert found.process_mean[0, 0] == np.inf
+    assert found.process_geometric_mean[0] == pytest.approx(wanted[2], rel=1e-5)
+    assert np.isfinite(found.alpha)
+    with pytest.raises(ValueError, match="variance of state 0 would not be finite"):
+        tobit_wishart(
+            [1.5], [[0.8]], [[1.0]], [-3.0], 0.3, 0.0, 1.0, 2.0,
+            n_sites=1, n_draws=40, seed=1,
+        )  # fmt: skip
