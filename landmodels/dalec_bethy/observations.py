@@ -68,6 +68,14 @@ class Observations:
             Length of the run of each cell.
         """
         self._check_errors()
+        total = np.bincount(self.of, weights=self.weight, minlength=self.n)
+        if not np.allclose(total, 1.0, atol=1e-6):
+            i = int(np.argmax(np.abs(total - 1.0)))
+            raise InputError(
+                f"observation {i} ({self.stream[i]})  weight",
+                found=f"weights that sum to {total[i]:g}",
+                wanted="1, over the cells of its footprint",
+            )
         if self.cell.size and not (
             self.cell.min() >= 0 and self.cell.max() < len(n_days)
         ):

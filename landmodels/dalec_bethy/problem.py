@@ -177,6 +177,8 @@ class Problem:
         self.observations = observations
         n_cells = 1 + max(s.cell for s in self._slots)
         lengths = {s.cell: s.tile.drivers.n_days for s in self._slots}
+        for slot in self._slots:
+            _check_drivers(slot.tile.drivers, slot.cell)
         observations.check([lengths[c] for c in range(n_cells)])
         self._n_cells = n_cells
         self._groups = [self._look(slot, operators) for slot in self._slots]
@@ -443,6 +445,19 @@ class Problem:
     def target_jacobian(self, x: Array) -> Array:
         """Derivative of the targets (target, n), by tangents."""
         return self.linearise(x).target_jacobian
+
+
+def _check_drivers(drivers: Drivers, cell: int) -> None:
+    """Refuse drivers that hold what is no number."""
+    days = np.isfinite(drivers.daily).all(axis=1)
+    days &= np.isfinite(drivers.hourly).all(axis=(1, 2))
+    if not days.all():
+        raise InputError(
+            f"cell {cell}  drivers on day {int(np.argmin(days))}",
+            found=f"a number that is not finite ({int(np.sum(~days))} days in all)",
+            wanted="weather without gaps",
+            hint="Check the weather with validate_forcing first.",
+        )
 
 
 def _tile_input(slot: _Slot, p: Array) -> tuple[Array, Array]:
