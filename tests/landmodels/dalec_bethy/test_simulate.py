@@ -125,6 +125,11 @@ def _with(forcing, name, value, units=None):
     return forcing.assign({name: data})
 
 
+def _scaled(forcing, name, factor):
+    with xr.set_options(keep_attrs=True):
+        return forcing.assign({name: forcing[name] * factor})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -143,6 +148,14 @@ def _with(forcing, name, value, units=None):
         (lambda f: f.assign(co2=((), 4.1e-4, {"units": "ppm"})), "co2"),
         (lambda f: f.assign(ta_hourly=(("time", "h"), np.zeros((365, 3)))), "24 hours"),
         (lambda f: "a file", "xarray.Dataset"),
+        (lambda f: _scaled(f, "srad", 0.0864), "MJ m-2 d-1"),
+        (lambda f: _with(f, "srad", 300.0), "top of the atmosphere"),
+        (lambda f: _scaled(f, "lat", -1.0), "right sign"),
+        (lambda f: _scaled(f, "vpd", 0.01), "hPa"),
+        (lambda f: _scaled(f, "vpd", 1e-3), "kPa"),
+        (lambda f: _scaled(f, "vpd", 5.0), "saturation"),
+        (lambda f: _scaled(f, "prec", 1 / 86400), "kg m-2 s-1"),
+        (lambda f: _with(f, "co2", None, "mol mol-1"), "multiply by 1e6"),
     ],
 )
 def test_forcing_that_cannot_be_used_is_refused(forcing, change, message):
