@@ -8,7 +8,7 @@ gradients.
 
 from landmodels.dalec_bethy.drivers import make_drivers
 from landmodels.dalec_bethy.errors import InputError
-from landmodels.dalec_bethy.footprint import Ellipse, Grid, Polygon
+from landmodels.dalec_bethy.footprint import CellSet, Ellipse, Grid, Polygon
 from landmodels.dalec_bethy.forcing import drivers_of, validate_forcing
 from landmodels.dalec_bethy.observations import (
     Observations,
@@ -27,6 +27,7 @@ from landmodels.dalec_bethy.simulate import simulate, simulate_batch, warm_up
 
 __all__ = [
     "Cell",
+    "CellSet",
     "Ellipse",
     "Grid",
     "InputError",

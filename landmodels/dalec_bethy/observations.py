@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from landmodels.dalec_bethy.errors import InputError
 from landmodels.dalec_bethy.footprint import (
+    CellSet,
     Ellipse,
     Grid,
     Polygon,
@@ -208,14 +209,14 @@ class Overpass:
     Attributes
     ----------
     stream : str
-    footprint : Ellipse or Polygon
+    footprint : Ellipse, Polygon or CellSet
     utc : float
         Time in days from the start of the run (midnight UTC of its first day).
     value, variance : float
     """
 
     stream: str
-    footprint: Ellipse | Polygon
+    footprint: Ellipse | Polygon | CellSet
     utc: float
     value: float
     variance: float
