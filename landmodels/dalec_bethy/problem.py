@@ -336,8 +336,8 @@ class Problem:
         run that fails gives a cost that is not finite.
         """
         x = np.asarray(x, float)
-        p, slopes = self._physical(x)
         with np.errstate(all="ignore"):
+            p, slopes = self._physical(x)
             seen = self._run(p)
             residual = self._observed(seen, p) - self.observations.value
             weighted = residual / self.observations.variance

@@ -137,7 +137,8 @@ def simulate_batch(
     -------
     xarray.Dataset
         As for :func:`simulate`, with ``sample`` as the first dimension. A sample whose
-        numbers are not finite holds NaN and leaves the others alone.
+        numbers are not finite holds NaN and leaves the others alone. Name the
+        ``outputs`` of a large batch: the hourly ones take 0.14 MB a year and sample.
 
     Raises
     ------
