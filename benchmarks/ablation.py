@@ -23,27 +23,27 @@ Array = NDArray[np.float64]
 
 
 def _no_variance(stack: ExitStack) -> None:
-    stack.enter_context(mock.patch("masm.emulator._MOST_VARIANCE", 1e-9))
+    stack.enter_context(mock.patch("masm.surrogates.series._MOST_VARIANCE", 1e-9))
 
 
 def _no_jumps(stack: ExitStack) -> None:
     stack.enter_context(
         mock.patch(
-            "masm.emulator.SeriesEmulator.jagged",
+            "masm.surrogates.series.SeriesEmulator.jagged",
             property(lambda self: np.zeros(len(self.processes))),
         )
     )
 
 
 def _no_weighting(stack: ExitStack) -> None:
-    from masm.emulator import Basis
+    from masm.surrogates.series import Basis
 
     weighted = Basis.of
 
     def plain(whitened: Array, weight: Array, most: int) -> Basis:
         return weighted(whitened, np.ones_like(weight), most)
 
-    stack.enter_context(mock.patch("masm.emulator.Basis.of", plain))
+    stack.enter_context(mock.patch("masm.surrogates.series.Basis.of", plain))
 
 
 def _no_information(stack: ExitStack) -> None:
@@ -51,63 +51,71 @@ def _no_information(stack: ExitStack) -> None:
         # The pool's first rows are draws of the posterior, in no order.
         return list(range(n_given, n_given + size))
 
-    stack.enter_context(mock.patch("masm.batches.most_informative", anything))
+    stack.enter_context(
+        mock.patch("masm.methods.adaptive.batch.most_informative", anything)
+    )
 
 
 def _no_search(stack: ExitStack) -> None:
     def nowhere(self: Any, candidates: Array, *more: Any) -> Array:
         return candidates[:0]
 
-    stack.enter_context(mock.patch("masm.batches.Explorer.elsewhere", nowhere))
+    stack.enter_context(
+        mock.patch("masm.methods.adaptive.batch.Explorer.elsewhere", nowhere)
+    )
 
 
 def _no_distrust(stack: ExitStack) -> None:
-    stack.enter_context(mock.patch("masm.emulator._KNOWN", np.inf))
+    stack.enter_context(mock.patch("masm.surrogates.series._KNOWN", np.inf))
 
 
 def _no_units(stack: ExitStack) -> None:
-    stack.enter_context(mock.patch("masm.whole_units._CLEAR", np.inf))
+    stack.enter_context(mock.patch("masm.surrogates.integer_inputs._CLEAR", np.inf))
 
 
 def _no_second_order(stack: ExitStack) -> None:
-    stack.enter_context(mock.patch("masm.emulator._MEANS", ("linear",)))
+    stack.enter_context(mock.patch("masm.surrogates.series._MEANS", ("linear",)))
 
 
 def _no_smooth_kernel(stack: ExitStack) -> None:
-    stack.enter_context(mock.patch("masm.emulator._KERNELS", ("matern52",)))
+    stack.enter_context(mock.patch("masm.surrogates.series._KERNELS", ("matern52",)))
 
 
 def _no_bends(stack: ExitStack) -> None:
     def straight(processes: Any, u: Array, warp: Any, steps: int) -> Any:
         return warp
 
-    stack.enter_context(mock.patch("masm.emulator.shared_bends", straight))
+    stack.enter_context(mock.patch("masm.surrogates.series.shared_bends", straight))
 
 
 def _no_slope(stack: ExitStack) -> None:
-    from masm.chains import ensemble_chains
+    from masm.samplers.ensemble import ensemble_chains
 
     def blind(
         density: Any, guide: Any, starts: Array, *, n_chains: int, **options: Any
     ) -> Any:
         return ensemble_chains(density, starts[:n_chains], **options)
 
-    stack.enter_context(mock.patch("masm.final_chains.hamiltonian_chains", blind))
+    stack.enter_context(
+        mock.patch("masm.methods.adaptive.final_chains.hamiltonian_chains", blind)
+    )
 
 
 def no_margins(stack: ExitStack) -> None:
     """Leave the margins of chains as they are."""
-    from masm.marginals import Marginals
+    from masm.samplers.marginal_transforms import Marginals
 
     def same(draws: Array) -> Marginals:
         zero, one = np.zeros(draws.shape[1]), np.ones(draws.shape[1])
         return Marginals(zero, one, zero, one)
 
-    stack.enter_context(mock.patch("masm.marginals.Marginals.of", same))
+    stack.enter_context(
+        mock.patch("masm.samplers.marginal_transforms.Marginals.of", same)
+    )
 
 
 def _no_early_end(stack: ExitStack) -> None:
-    stack.enter_context(mock.patch("masm.gp._TOLERANCE", 1e-9))
+    stack.enter_context(mock.patch("masm.gaussian_process.regression._TOLERANCE", 1e-9))
 
 
 WITHOUT: dict[str, Callable[[ExitStack], None]] = {

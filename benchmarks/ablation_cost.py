@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.targets import TARGETS, make
 from benchmarks.verdict import judge
-from masm.adaptive import default_runs
-from masm.coordinates import Coordinates, Warp
+from masm.methods.adaptive.loop import default_runs
+from masm.surrogates.input_warping import Coordinates, Warp
 
 
 def _straight(u: Any, cost: Any, noise: Any) -> Warp:
@@ -32,7 +32,7 @@ def _cold(excess: Any, d: int) -> float:
 
 
 # What replaces an ingredient, by the name it has in its module.
-_SURROGATE, _EXPLORATION = "masm.cost_surrogate.", "masm.exploration."
+_SURROGATE, _EXPLORATION = "masm.surrogates.cost.", "masm.methods.adaptive.mode_search."
 WITHOUT: dict[str, dict[str, Callable[..., Any] | float]] = {
     "nothing": {},
     "bent axes": {

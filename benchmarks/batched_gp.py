@@ -1,4 +1,4 @@
-"""Gaussian processes of many pixels: masm.gp one by one, or GPyTorch for all at once.
+"""Gaussian processes of many pixels: one by one, or by GPyTorch all at once.
 
     python -m benchmarks.batched_gp [--sizes 50 100 200] [--batches 1 8 32]
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from masm.batched_gp import ManyProcesses, fit_many
+from masm.gaussian_process.batch import ManyProcesses, fit_many
 
 Array = NDArray[np.float64]
 
@@ -123,7 +123,10 @@ def main() -> None:
     torch.set_num_threads(1)
     devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()
     for device in devices:
-        print(f"\ntorch {torch.__version__} on {device}, masm.gp on one CPU thread")
+        print(
+            f"\ntorch {torch.__version__} on {device}, "
+            "masm.gaussian_process.regression on one CPU thread"
+        )
         if asked.lockstep:
             print("| n | pixels | pixel after pixel s | together s | ratio |")
             print("|---|---|---|---|---|")

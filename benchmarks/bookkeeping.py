@@ -22,10 +22,10 @@ import numpy as np
 import xarray as xr
 
 import masm
-from jobs.campaign import pixels_left
-from jobs.collecting import collect
-from jobs.run import open_run, start
-from jobs.status import status_of
+from jobs.run.run import open_run, start
+from jobs.run.status import status_of
+from jobs.stages.calibrate_pixels import pixels_left
+from jobs.stages.collect import collect
 
 PARAMETERS = (
     "alpha3", "theta3", "beta3", "vmax", "p5", "p14", "p15", "p17", "p18", "p20",

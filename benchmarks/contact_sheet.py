@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.drawing import new_figure
+from jobs.figures.canvas import new_figure
 
 FIGURES = (
     ("1 screening", "screening.png", "screen"),

@@ -21,8 +21,8 @@ import pandas as pd
 import xarray as xr
 
 import upscale
-from upscale.copula import ErrorCopula
-from upscale.splits import block_ids, fold_ids, plane, sphere
+from upscale.prediction.error_fields import ErrorCopula
+from upscale.training.splits import block_ids, fold_ids, plane, sphere
 
 NAMES = ("mapped", "local", "first", "second")
 SIDE = 40  # cells of 0.05 degree

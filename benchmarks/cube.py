@@ -21,19 +21,19 @@ from pathlib import Path
 
 import numpy as np
 
-from regions import build_cube, open_cube
-from regions.catalogue import read_catalogue
-from regions.grid import Cells, Grid
-from regions.layout import DRIVERS, Layout, Runner, Shard, days_of
-from regions.product_files import read_observed, read_weather
-from regions.products import ProductSource
-from regions.provider_files import (
+from landdata import build_cube, open_cube
+from landdata.cube.catalogue import read_catalogue
+from landdata.cube.layout import DRIVERS, Layout, Runner, Shard, days_of
+from landdata.cube.product_cache import read_observed, read_weather
+from landdata.cube.product_source import ProductSource
+from landdata.grid.grid import Cells, Grid
+from landdata.grid.windows import window_starts
+from landdata.synthetic.product_writers import (
     write_daymet,
     write_glass,
     write_gridmet,
     write_narr,
 )
-from regions.windows import window_starts
 
 PAPER_PIXELS, PAPER_YEARS = 42_000, 20
 

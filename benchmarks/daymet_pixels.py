@@ -34,14 +34,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-import ibis_dalec.inputs as inputs
-from jobs.campaign import calibrate_pixels
-from jobs.executors import run_local
-from jobs.run import Run, open_run, start
-from jobs.simulation import compile_model
-from jobs.states import FINISHED, state_of
-from jobs.summaries import read_summary
-from jobs.twin import truth_of
+import landdata as inputs
+from jobs.executors.workers import run_local
+from jobs.inputs.twin import truth_of
+from jobs.process_models.ibis_dalec import compile_model
+from jobs.run.pixel_state import FINISHED, state_of
+from jobs.run.pixel_summary import read_summary
+from jobs.run.run import Run, open_run, start
+from jobs.stages.calibrate_pixels import calibrate_pixels
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 TABLE = DATA / "products" / "daymet_phenocam_deciduous_daily.csv.gz"

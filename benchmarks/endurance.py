@@ -25,9 +25,9 @@ import pandas as pd
 import psutil
 
 from benchmarks.memory import describe, summary, watch
-from ibis_dalec.inputs import generate_weather, harvard_normals
-from jobs.run import open_run
-from jobs.status import status_of
+from jobs.run.run import open_run
+from jobs.run.status import status_of
+from landdata import generate_weather, harvard_normals
 
 YEARS = (2001, 2004)
 N_WEATHERS = 20

@@ -25,8 +25,8 @@ from rich.progress import track
 
 from benchmarks.physics_stress import N_PLACES, parameters, places
 from ibis_dalec.forcing import DAILY
-from tests.ibis_dalec import test_closure_hours as laws
 from tests.ibis_dalec.driver import Hours, Lane
+from tests.ibis_dalec.physics import test_closure_hours as laws
 from tests.ibis_dalec.reference import Weather
 
 PLACES_A_BLOCK = 4

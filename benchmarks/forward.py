@@ -32,8 +32,8 @@ HERE = Path(__file__).parent
 
 def pixel(years: int):
     """Generated weather of a temperate deciduous site (synthetic)."""
-    from ibis_dalec.inputs.normals import harvard_normals
-    from ibis_dalec.inputs.weather import generate_weather
+    from landdata.meteorology.normals import harvard_normals
+    from landdata.synthetic.weather_generator import generate_weather
 
     return generate_weather(
         harvard_normals(), (2001, 2000 + years), np.random.default_rng(1)
@@ -233,16 +233,24 @@ def peak_memory() -> dict[str, float]:
 
 def routines():
     """Parts of an hour and how often each is called in it."""
-    from ibis_dalec import (
-        canopy,
-        hour,
+    from ibis_dalec.physics import (
+        energy_balance as canopy,
+    )
+    from ibis_dalec.physics import (
+        hourly_step as hour,
+    )
+    from ibis_dalec.physics import (
         interception,
         leaf,
         radiation,
         snow,
-        soil,
-        soil_step,
         turbulence,
+    )
+    from ibis_dalec.physics import (
+        soil_column as soil_step,
+    )
+    from ibis_dalec.physics import (
+        soil_layers as soil,
     )
 
     return [
@@ -271,8 +279,9 @@ def routines():
 
 def loaded_workspace(lanes: int):
     """A workspace in the middle of a winter's day, so that every branch is used."""
-    from ibis_dalec import parameter_table, prepare
-    from ibis_dalec.workspace import new_workspace
+    from ibis_dalec import parameter_table
+    from ibis_dalec.physics.workspace import new_workspace
+    from ibis_dalec.run import initialise as prepare
 
     table = parameter_table()
     w = new_workspace(lanes)

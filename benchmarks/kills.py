@@ -31,7 +31,7 @@ import numpy as np
 
 from benchmarks.kills_judged import Judge
 from benchmarks.kills_storm import Storm
-from ibis_dalec.inputs import generate_weather, harvard_normals
+from landdata import generate_weather, harvard_normals
 
 CONFIG = """\
 name: killed

@@ -14,10 +14,10 @@ import xarray as xr
 import zarr
 
 import masm
-from jobs.run import open_run
-from jobs.run_folder import PixelFolder, RunFolder
-from jobs.states import FINISHED, REASONS, state_of
-from jobs.status import status_of
+from jobs.run.folder import PixelFolder, RunFolder
+from jobs.run.pixel_state import FINISHED, REASONS, state_of
+from jobs.run.run import open_run
+from jobs.run.status import status_of
 
 OF_ITS_OWN = ("minutes", "collected_mtime")  # arrays that may differ between runs
 

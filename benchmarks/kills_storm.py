@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks.kills_judged import Judge
 from benchmarks.processes import children, is_locked
-from jobs.run import open_run
-from jobs.states import is_claimed
-from jobs.status import status_of
+from jobs.run.pixel_state import is_claimed
+from jobs.run.run import open_run
+from jobs.run.status import status_of
 
 PARTS = {"worker": "popen_loky", "helper": "resource_tracker"}  # of command lines
 RIGHT_EXITS = (0, 2, 3)  # 2: workers killed again and again before they began

@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 import ibis_dalec
-from ibis_dalec.inputs import generate_weather, harvard_normals
+from landdata import generate_weather, harvard_normals
 
 STREAMS = ("gpp", "lai")
 SPINUP = 10

@@ -27,7 +27,7 @@ from rich.progress import track
 
 import ibis_dalec
 from ibis_dalec.forcing import DAILY, SITE
-from ibis_dalec.inputs.humidity import saturation_vapour_pressure
+from landdata.meteorology.humidity import saturation_vapour_pressure
 
 N_YEARS = 3
 N_PLACES = 64

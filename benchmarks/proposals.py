@@ -30,11 +30,11 @@ N_CHAINS = 80
 
 
 def _problem(name: str, variant: int):  # type: ignore[no-untyped-def]
-    from masm.likelihood import GaussianLikelihood
-    from masm.model import ModelRunner
-    from masm.observations import as_streams
-    from masm.priors import as_priors
-    from masm.problem import Problem
+    from masm.likelihood.gaussian import GaussianLikelihood
+    from masm.observations.dataset import as_streams
+    from masm.problem.priors import as_priors
+    from masm.problem.problem import Problem
+    from masm.runners.series_runner import ModelRunner
 
     target = make(name, variant)
     if target.model is None:
@@ -61,13 +61,15 @@ def main() -> None:
     parser.add_argument("--thin", type=int, default=4, help="of blocks and evolution")
     asked = parser.parse_args()
 
-    from masm.adaptive import sample
-    from masm.block_chains import block_chains
-    from masm.chains import Chains, ensemble_chains, tempered_population
-    from masm.diagnostics import convergence
-    from masm.emulator import SeriesEmulator
-    from masm.hamiltonian import hamiltonian_chains
-    from masm.problem import seed_sequence
+    from masm.methods.adaptive.loop import sample
+    from masm.problem.seeds import seed_sequence
+    from masm.samplers.chains import Chains
+    from masm.samplers.diagnostics import convergence
+    from masm.samplers.ensemble import ensemble_chains
+    from masm.samplers.hamiltonian import hamiltonian_chains
+    from masm.samplers.metropolis_within_gibbs import block_chains
+    from masm.samplers.tempering import tempered_population
+    from masm.surrogates.series import SeriesEmulator
 
     problem = _problem(asked.target, asked.variant)
     runs = sample(problem, seed_sequence(asked.seed), n_draws=10).runs

@@ -80,8 +80,8 @@ def proposals(target: Target) -> tuple[Array, Array]:
 
 def _propose(target: Target) -> tuple[Array, Array]:
     """Sample the flattened posterior of an emulator that has seen many runs."""
-    from masm.chains import tempered_population
-    from masm.hamiltonian import hamiltonian_chains
+    from masm.samplers.hamiltonian import hamiltonian_chains
+    from masm.samplers.tempering import tempered_population
 
     rng = np.random.default_rng(_SEED)
     emulator, runs = _emulator(target)
@@ -110,13 +110,14 @@ def _propose(target: Target) -> tuple[Array, Array]:
 
 def _emulator(target: Target):  # type: ignore[no-untyped-def]
     """Emulator and runs of a long calibration, its last batch included."""
-    from masm.adaptive import sample
-    from masm.emulator import SeriesEmulator
-    from masm.likelihood import GaussianLikelihood
-    from masm.model import ModelRunner
-    from masm.observations import as_streams
-    from masm.priors import as_priors
-    from masm.problem import Problem, seed_sequence
+    from masm.likelihood.gaussian import GaussianLikelihood
+    from masm.methods.adaptive.loop import sample
+    from masm.observations.dataset import as_streams
+    from masm.problem.priors import as_priors
+    from masm.problem.problem import Problem
+    from masm.problem.seeds import seed_sequence
+    from masm.runners.series_runner import ModelRunner
+    from masm.surrogates.series import SeriesEmulator
 
     streams = as_streams(target.observations())
     observed = tuple(stream.aggregate() for stream in streams.values())

@@ -58,8 +58,8 @@ def truth_table(run: Path) -> pd.DataFrame:
         For each parameter: R2 against the truth of the map, of the calibrated pixels'
         own posterior means, and the share of truths within the 90 % interval.
     """
-    from jobs.region import open_region
-    from jobs.run import open_run
+    from jobs.run.region_sample import open_region
+    from jobs.run.run import open_run
 
     opened = open_run(run)
     with xr.open_dataset(run / "upscaling" / "parameters.nc") as file:
@@ -98,11 +98,11 @@ def fit_table(run: Path) -> pd.DataFrame:
         the share of pixels better than the default, and ``noise``, the DISO of the
         truth itself against the observations: what no parameters can go below.
     """
-    from jobs.region import open_region
-    from jobs.regional_evaluation import simulated_sets
-    from jobs.regional_store import open_group
-    from jobs.run import open_run
-    from masm.scores import scores
+    from jobs.run.region_sample import open_region
+    from jobs.run.run import open_run
+    from jobs.stages.region_evaluate import simulated_sets
+    from jobs.stages.region_store import open_group
+    from masm.results.scores import scores
 
     opened = open_run(run)
     cube = open_region(opened.cube)
@@ -179,11 +179,11 @@ def speed_table(run: Path) -> pd.DataFrame:
         the largest that the process has held.
     """
     import ibis_dalec
-    from jobs.region import open_region
-    from jobs.regional_parameters import fields_of
-    from jobs.regional_run import block_means
-    from jobs.regional_store import Store, groups_of, store_path
-    from jobs.run import open_run
+    from jobs.run.region_sample import open_region
+    from jobs.run.run import open_run
+    from jobs.stages.region_parameters import fields_of
+    from jobs.stages.region_simulate import block_means
+    from jobs.stages.region_store import Store, groups_of, store_path
 
     opened = open_run(run)
     fields = fields_of(opened, "upscaled")

@@ -26,11 +26,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from jobs.process_models.parameter_table import parameters
 
 import masm
-from jobs.parameters import parameters
 from jobs.report import write_report
-from jobs.run import Run, open_run, start
+from jobs.run.run import Run, open_run, start
 
 NAMES = (
     "alpha3", "theta3", "beta3", "vmax", "p5", "p14", "p15", "p17", "p18", "p20",

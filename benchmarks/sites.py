@@ -25,7 +25,7 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-    from jobs.run import Run
+    from jobs.run.run import Run
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -77,11 +77,12 @@ calibration:
 def run_site(site: str, seed: int, runs: int, method: str) -> None:
     """Calibrate and print one line for each set of parameters."""
     import masm
-    from jobs.calibration import priors_of
-    from jobs.observed import make_streams
-    from jobs.run import open_run
-    from jobs.simulation import calibration_model
-    from jobs.sources import forcing_of, observations_of
+    from jobs.config.process_model import units_of
+    from jobs.inputs.pixel_data import forcing_of, observations_of
+    from jobs.inputs.simulate import calibration_model
+    from jobs.inputs.streams import make_streams
+    from jobs.run.run import open_run
+    from jobs.stages.calibrate_pixel import priors_of
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.yaml").write_text(config(site, seed))
@@ -90,7 +91,10 @@ def run_site(site: str, seed: int, runs: int, method: str) -> None:
         forcing = forcing_of(run, pixel)
         observed = observations_of(run, pixel, forcing)
         streams = make_streams(
-            observed, run.config.streams, run.config.periods.calibration
+            observed,
+            run.config.streams,
+            run.config.periods.calibration,
+            units=units_of(run.config),
         )
         start = time.process_time()
         result = masm.calibrate(
@@ -117,8 +121,8 @@ def _scores(
     run: Run, forcing: xr.Dataset, observed: xr.Dataset, result: Any, seed: int
 ) -> dict[str, str]:
     import ibis_dalec
-    from jobs.observed import make_streams, pair
-    from masm.scores import scores
+    from jobs.inputs.streams import make_streams, pair
+    from masm.results.scores import scores
 
     draws = np.stack(
         [result.posterior[name].to_numpy().ravel() for name in PARAMETERS], axis=1
@@ -148,7 +152,9 @@ def _scores(
             pair_of = []
             for period in ("calibration", "validation"):
                 years = getattr(run.config.periods, period)
-                stream = make_streams(observed, run.config.streams, years)[name]
+                stream = make_streams(
+                    observed, run.config.streams, years, units=units_of(run.config)
+                )[name]
                 _, seen, _, means = pair(stream, simulated[name])
                 pair_of.append(f"{scores(means, seen)['diso']:.3f}")
             parts.append(f"{name} {' / '.join(pair_of)}")

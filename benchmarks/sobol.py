@@ -49,29 +49,32 @@ def measure(
     Returns
     -------
     list of (int, pandas.DataFrame)
-        Pixel and what `masm.sobol.compare` says.
+        Pixel and what `masm.sensitivity.sobol.compare` says.
     """
-    from jobs.config_section import Period
-    from jobs.run import open_run
-    from jobs.screening import every_prior, screening_pixels
-    from jobs.simulation import CalibrationModel
-    from jobs.sources import forcing_of
-    from masm.sobol import compare
+    from jobs.inputs.pixel_data import forcing_of
+    from jobs.process_models.ibis_dalec import CalibrationModel
+    from jobs.run.run import open_run
+    from jobs.stages.screen import every_prior, screening_pixels
+    from masm.sensitivity.sobol import compare
 
     run = open_run(path)
     first = run.config.periods.calibration.first
     found = []
     for pixel in (screening_pixels(run) + run.pixels)[:n_pixels]:
         weather = forcing_of(run, pixel).sel(time=slice(str(first - 1), str(first)))
-        year = Period(first=first, last=first)
+        year = slice(f"{first}-01-01", f"{first}-12-31")
         model = CalibrationModel(weather, _STREAMS, year, spinup)
         started = time.process_time()
         effects = masm.screen(
-            model, every_prior(), seed=pixel.id, streams=_STREAMS, n_trajectories=20
+            model,
+            every_prior(run.config),
+            seed=pixel.id,
+            streams=_STREAMS,
+            n_trajectories=20,
         )
         names = _largest(effects, n_parameters)
         screened = time.process_time()
-        priors = every_prior().subset(names)
+        priors = every_prior(run.config).subset(names)
         totals = masm.total_effects(
             model, priors, seed=pixel.id, streams=_STREAMS, n_base=n_base
         )

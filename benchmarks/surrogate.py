@@ -18,7 +18,7 @@ cost, cost_long
 published, published_short
     The loop of the source paper on the cost, with its 200 iterations and with 40.
 metropolis, demc, importance
-    The samplers of `masm.baselines`, on the model itself.
+    The samplers of `masm.methods`, on the model itself.
 pyvbmc, pyvbmc_short
     PyVBMC, in a virtual environment of its own in the user's cache, with its own
     default budget of 50 (d + 2) runs and with the budget of ``cost``.

@@ -116,7 +116,8 @@ class Target:
         return np.concatenate(kept)[:n]
 
     def _long_chains(self, n: int, rng: np.random.Generator) -> Array:
-        from masm.chains import ensemble_chains, tempered_population
+        from masm.samplers.ensemble import ensemble_chains
+        from masm.samplers.tempering import tempered_population
 
         def log_density(u: Array) -> Array:
             return -0.5 * self.cost(self.physical(u))

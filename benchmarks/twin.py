@@ -52,7 +52,7 @@ def priors() -> dict[str, tuple[float, float]]:
 @cache
 def weather(variant: int) -> xr.Dataset:
     """Forcing of a variant: generated from the normals of Harvard Forest."""
-    from ibis_dalec.inputs import generate_weather, harvard_normals
+    from landdata import generate_weather, harvard_normals
 
     rng = np.random.default_rng([20221, variant])
     # 2001 and 2002 are not leap years.

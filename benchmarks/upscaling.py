@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 
 import upscale
-from upscale.copula import ErrorCopula
-from upscale.splits import block_ids, fold_ids, plane, sphere
+from upscale.prediction.error_fields import ErrorCopula
+from upscale.training.splits import block_ids, fold_ids, plane, sphere
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 NAMES = ("alpha3", "theta3", "beta3", "vmax", "p5", "p14", "p15", "p17", "p18", "p20")
@@ -213,7 +213,7 @@ def measure_camels(folder: Path) -> pd.DataFrame:
 
     The covariates are observed, the targets are SYNTHETIC functions of them.
     """
-    from ibis_dalec.inputs.camels import read_camels
+    from landdata.sites.camels import read_camels
 
     basins = read_camels(folder)
     columns = {

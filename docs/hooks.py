@@ -20,9 +20,9 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]  # while this file is loa
 
 from packages import draw_packages  # noqa: E402
 
-from jobs.cli import app  # noqa: E402
+from jobs.cli.app import app  # noqa: E402
 
-PACKAGES = ("masm", "ibis_dalec", "upscale", "regions", "jobs")
+PACKAGES = ("masm", "ibis_dalec", "landmodels", "upscale", "landdata", "jobs")
 _MATH = re.compile(
     r'<(?P<tag>span|div) class="arithmatex">(?P<tex>.*?)</(?P=tag)>', re.DOTALL
 )

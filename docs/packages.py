@@ -9,10 +9,11 @@ from pathlib import Path
 
 _PLACES = {
     "jobs": (300, 30),
-    "regions": (490, 140),
-    "masm": (40, 250),
-    "upscale": (230, 250),
-    "ibis_dalec": (460, 250),
+    "landdata": (500, 140),
+    "masm": (10, 250),
+    "upscale": (180, 250),
+    "ibis_dalec": (350, 250),
+    "landmodels": (520, 250),
 }
 _WIDTH, _HEIGHT = 150, 54
 

@@ -5,10 +5,10 @@ One pixel of temperate deciduous forest at a time, for one parameter vector
 (:func:`simulate_pixels`).
 """
 
-from ibis_dalec.blocks import warm_up
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import validate_forcing
 from ibis_dalec.parameters import parameter_table
+from ibis_dalec.run.lane_blocks import warm_up
 from ibis_dalec.simulate import (
     iterate_pixels,
     simulate,

@@ -355,8 +355,7 @@ def _check_values(values, time, driver: Driver, where: str) -> None:
             f"{where}  {driver.name} on {_stamp(time[first])}",
             found=f"{values[first]} ({_count(bad)})",
             wanted="a number every day",
-            hint="Fill short gaps beforehand and count them; "
-            "ibis_dalec.inputs.read_site does.",
+            hint="Fill short gaps beforehand and count them; landdata.read_site does.",
         )
     bad = (values < driver.low) | (values > driver.high)
     if bad.any():

@@ -1,6 +1,6 @@
 """Run the model: one parameter vector, many of them, or many pixels.
 
-All three are the same kernel over lanes; see :mod:`ibis_dalec.kernel`.
+All three are the same kernel over lanes; see :mod:`ibis_dalec.physics.time_loop`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ibis_dalec import kernel
-from ibis_dalec.blocks import run_lanes
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import region_arrays, validate_forcing
-from ibis_dalec.outputs import Options, Recording, state_names
-from ibis_dalec.task import Task, make_task, parameter_arrays, state_array
+from ibis_dalec.physics import time_loop as kernel
+from ibis_dalec.run.arguments import Task, make_task, parameter_arrays, state_array
+from ibis_dalec.run.lane_blocks import run_lanes
+from ibis_dalec.run.outputs import Options, Recording, state_names
 
 #: A canopy whose leaf area never reaches this in a year has collapsed.
 _COLLAPSED_LAI = 0.1

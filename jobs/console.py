@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -19,14 +20,61 @@ if TYPE_CHECKING:
 
 _BAR_WIDTH = 50
 
+_OURS = ("masm", "ibis_dalec", "landdata", "landmodels", "upscale", "jobs")
+
+
+class OutputLost(Exception):
+    """What was to be shown could not be written to standard output.
+
+    Attributes
+    ----------
+    unheard : bool
+        Whether its reader went away, as ``head`` does.
+    """
+
+    def __init__(self, why: str, *, unheard: bool) -> None:
+        super().__init__(why)
+        self.unheard = unheard
+
+
+def printable(text: str) -> str:
+    r"""Return a text whose signs all show; those that steer a terminal are spelt out.
+
+    Names and messages may be anybody's: escapes could clear the screen, write to the
+    clipboard or turn the direction of a line.
+
+    Examples
+    --------
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(
+        c if c in "\n\t" or c.isprintable() or c == "\xa0" else ascii(c)[1:-1]
+        for c in text
+    )
+
 
 def show(item: Any) -> None:
-    """Print a text or a table to standard output."""
+    """Print a text or a table to standard output.
+
+    Raises
+    ------
+    OutputLost
+        If it cannot be written.
+    """
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 120
     console = Console(highlight=False, markup=False, width=width)
-    console.print(item, soft_wrap=isinstance(item, str))
+    is_text = isinstance(item, str)
+    try:
+        console.print(printable(item) if is_text else item, soft_wrap=is_text)
+        sys.stdout.flush()
+    except OSError as exc:
+        gone = exc.errno == errno.EPIPE
+        raise OutputLost(exc.strerror or str(exc), unheard=gone) from exc
+    except SystemExit as exc:  # how rich takes it that its reader went away
+        raise OutputLost("nobody reads it", unheard=True) from exc
 
 
 def follow(
@@ -113,14 +161,14 @@ def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     path = run / "logs" / f"{verb}-{stamp}-{os.getpid()}.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     handlers: list[logging.Handler] = [
         logging.FileHandler(path, encoding="utf-8", delay=True)
     ]
     if to_screen:
         handlers.append(logging.StreamHandler(sys.stderr))
     root = logging.getLogger()
-    ours = [logging.getLogger(name) for name in ("masm", "ibis_dalec", "jobs")]
+    ours = [logging.getLogger(name) for name in _OURS]
     before = [logger.level for logger in ours]
     for handler in handlers:
         handler.setFormatter(
@@ -215,6 +263,6 @@ def table(frame: pd.DataFrame, title: str, formats: dict[str, str]) -> Table:
         cells = []
         for name, value in zip(frame.columns, row, strict=True):
             text = format(value, formats[name]) if name in formats else str(value)
-            cells.append("" if text.strip() == "nan" else text)
+            cells.append("" if text.strip() == "nan" else printable(text))
         result.add_row(*cells)
     return result

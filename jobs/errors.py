@@ -63,6 +63,14 @@ class DiskFull(KeyboardInterrupt):
     """Nothing more can be written; what was finished is on disk."""
 
 
+class SystemFault(KeyboardInterrupt):
+    """The system could not read or write a file just now; no datum is to blame.
+
+    Not an ``Exception``, so that code which takes what it cannot read for damage does
+    not take this for it. The same command may well succeed a moment later.
+    """
+
+
 class OutOfTime(BaseException):
     """A pixel took longer than ``execution.pixel_minutes`` allows.
 

@@ -5,11 +5,11 @@
 >>> result.summary()                                              # doctest: +SKIP
 """
 
-from masm.blocks import Block
 from masm.calibrate import calibrate
 from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
-from masm.external import Executable
-from masm.observations import (
+from masm.methods.method import Method
+from masm.methods.registry import METHODS, method_of
+from masm.observations.dataset import (
     Errors,
     GivenVariance,
     RelativeVariance,
@@ -18,7 +18,8 @@ from masm.observations import (
     Stream,
     streams_from_dataset,
 )
-from masm.priors import (
+from masm.problem.blocks import Block
+from masm.problem.priors import (
     Beta,
     Constraint,
     LogUniform,
@@ -28,17 +29,19 @@ from masm.priors import (
     Uniform,
     below,
 )
-from masm.problem import Outcome, Problem, Runs
-from masm.processes import ProcessMap
-from masm.result import Result, open_result
+from masm.problem.problem import Outcome, Problem, Runs
+from masm.problem.samples import Samples
+from masm.results.result import Result, open_result
+from masm.results.scores import scores
+from masm.runners.executable import Executable
+from masm.runners.process_map import ProcessMap
 from masm.sample_cost import sample_cost
-from masm.samples import Samples
-from masm.scores import scores
-from masm.screening import screen
-from masm.selection import Selection, importance, select
-from masm.sobol import total_effects
+from masm.sensitivity.morris import screen
+from masm.sensitivity.selection import Selection, importance, select
+from masm.sensitivity.sobol import total_effects
 
 __all__ = [
+    "METHODS",
     "Beta",
     "Block",
     "CalibrationFailed",
@@ -49,6 +52,7 @@ __all__ = [
     "GivenVariance",
     "InputError",
     "LogUniform",
+    "Method",
     "Outcome",
     "Prior",
     "Priors",
@@ -67,6 +71,7 @@ __all__ = [
     "below",
     "calibrate",
     "importance",
+    "method_of",
     "open_result",
     "sample_cost",
     "scores",

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from masm.assembly import assemble, draws_of
-from masm.blocks import Block, caution, checked_blocks, joint_of
-from masm.checkpoint import Checkpoint, digest
 from masm.errors import InputError
-from masm.likelihood import GaussianLikelihood
-from masm.methods import DEFAULT_METHOD, WITHOUT_CHECK, method_of
-from masm.model import Map, Model, ModelRunner
-from masm.observations import as_streams
-from masm.priors import Priors, as_priors
-from masm.problem import Outcome, Problem, Seed, seed_sequence
-from masm.processes import limited
-from masm.result import Result
-from masm.scores import scores
-from masm.stream import ObservedSeries
+from masm.likelihood.gaussian import GaussianLikelihood
+from masm.methods.method import Method
+from masm.methods.registry import DEFAULT_METHOD, method_of
+from masm.observations.dataset import as_streams
+from masm.observations.doubts import doubts_against_model, say_doubts
+from masm.observations.stream import ObservedSeries, Stream
+from masm.problem import seeds
+from masm.problem.blocks import Block, caution, checked_blocks, joint_of
+from masm.problem.priors import Priors, as_priors
+from masm.problem.problem import Outcome, Problem
+from masm.problem.seeds import Seed, seed_sequence
+from masm.results.assemble import assemble, draws_of
+from masm.results.checkpoint import Checkpoint, digest
+from masm.results.result import Result
+from masm.results.scores import scores
+from masm.runners.executable import limited
+from masm.runners.series_runner import Map, Model, ModelRunner
 
 if TYPE_CHECKING:
     import xarray as xr
 
 logger = logging.getLogger(__name__)
 
-_PREDICTIVE = 2_000_000
 # Model runs of a joint calibration that score the fit: defaults, mean and best run.
 _N_SCORED = 3
 
@@ -42,7 +47,7 @@ def calibrate(
     seed: Seed,
     blocks: Sequence[Block] | None = None,
     proposals: str | None = None,
-    method: str = DEFAULT_METHOD,
+    method: str | Method = DEFAULT_METHOD,
     variance: Any = None,
     windows: Any = "auto",
     errors: Any = None,
@@ -50,6 +55,7 @@ def calibrate(
     samples_per_call: int | None = None,
     timeout: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    inputs: Mapping[str, str] | None = None,
     n_predictive: int = 32,
     **options: Any,
 ) -> Result:
@@ -64,7 +70,8 @@ def calibrate(
         such arrays. A model that takes one parameter set and returns series over
         (time) will do as well. A run that raises or returns NaN is survived.
     observations : xarray.Dataset, Stream, or mapping of name to Stream
-        For a Dataset over ``time`` see `masm.observations.streams_from_dataset`.
+        For a Dataset over ``time`` see
+        `masm.observations.dataset.streams_from_dataset`.
     priors : mapping or Priors
         Name to ``(low, high)`` for a uniform prior, or to a prior such as
         `masm.TruncatedNormal`.
@@ -78,13 +85,14 @@ def calibrate(
         With ``"blocks"`` the blocks are no steps but what the chains move at a time:
         one joint posterior of all their streams and parameters. Of the method
         ``"emulator"`` alone.
-    method : str
+    method : str or Method
+        A name of `masm.METHODS`, or a method of your own as a `masm.Method`.
         ``"emulator"``: about a hundred runs, an emulator of the series and a verdict
-        (`masm.adaptive`). ``"published"``: the loop of the source paper
-        (`masm.published`). To compare with, on the model itself: ``"metropolis"``,
-        ``"demc"``, ``"importance"``, ``"nelder_mead"``, ``"lbfgsb"``,
-        ``"differential_evolution"`` and ``"history_matching"``, the last four of
-        which give no posterior (`masm.baselines`).
+        (`masm.methods.adaptive.loop`). ``"published"``: the loop of the source paper
+        (`masm.methods.published.loop`). To compare with, on the model itself:
+        ``"metropolis"``, ``"demc"``, ``"importance"``, ``"nelder_mead"``, ``"lbfgsb"``,
+        ``"differential_evolution"`` and ``"history_matching"``, the last four of which
+        give no posterior (`masm.methods`).
     variance : rule, or mapping of stream to rule, optional
         The error variance: ``"series"`` (that of the observed aggregated series, the
         paper's), ``"given"`` (with the data), a number in units squared,
@@ -93,7 +101,10 @@ def calibrate(
         where the data have one, else series. The result names it.
     windows : str, None, or mapping of stream to either, optional
         Calendar windows in which observations and model are averaged before they
-        are compared; ``"auto"`` is ``"8-day"`` for dates at most eight days apart.
+        are compared; ``"auto"`` follows what a value stands for: ``"8-day"`` for days
+        and for composites of up to 8 days, ``"month"`` for monthly means. None
+        compares values with the model on their own dates. Where it is not known how
+        long a value stands for, and the model is finer, it has to be said.
     errors : Errors, or mapping of stream to Errors, optional
         ``masm.Errors(correlation=0.6, bias_sd=0.2)``: errors of neighbouring windows
         are correlated, or share a bias. Independent by default, as in the paper.
@@ -113,6 +124,9 @@ def calibrate(
         File in which finished model runs are kept after every batch. If it stands
         there already, the calibration goes on from it, to the same answer. A file
         of another calibration is refused.
+    inputs : mapping of str to str, optional
+        Digests of what the model itself reads, by name, such as its forcing. They
+        stand in checkpoint and result, and a checkpoint made with others is refused.
     n_predictive : int
         Model runs at posterior draws for the posterior predictive, where the method
         has made none.
@@ -131,100 +145,129 @@ def calibrate(
     CalibrationFailed
         So many model runs failed that there is nothing to fit.
     """
-    if timeout is not None:
-        with limited(model, map, timeout) as (model, map):
-            return calibrate(
-                model,
-                observations,
-                priors,
-                seed=seed,
-                blocks=blocks,
-                proposals=proposals,
-                method=method,
-                variance=variance,
-                windows=windows,
-                errors=errors,
-                map=map,
-                samples_per_call=samples_per_call,
-                checkpoint=checkpoint,
-                n_predictive=n_predictive,
-                **options,
-            )
     priors = as_priors(priors)
     streams = as_streams(
         observations, variance=variance, windows=windows, errors=errors
     )
+    doubts = say_doubts(streams)
     steps = checked_blocks(blocks, streams, priors)
     if proposals is not None:
         steps, groups = joint_of(steps, proposals, blocks, priors)
         options = {**options, "proposals": groups}
-    sample = method_of(method, options)
+    chosen = method_of(method)
+    chosen.check_options(options)
     _check_seed(seed)
     if len(steps) == 1 and options.get("max_runs") is not None:
         # The budget is that of the call: the runs that score the fit count too.
-        extra_runs = _N_SCORED + (n_predictive if method in WITHOUT_CHECK else 0)
+        extra_runs = _N_SCORED + (0 if chosen.predictive else n_predictive)
         options = {**options, "max_runs": int(options["max_runs"]) - extra_runs}
     used = [name for name in streams if any(name in step.streams for step in steps)]
     likelihood = GaussianLikelihood(tuple(streams[name].aggregate() for name in used))
-    series_of = {series.name: series for series in likelihood.observed}
     record = None
     if checkpoint is not None:
-        record = Checkpoint(
-            checkpoint,
-            _fingerprint(
-                priors, likelihood, steps, method, seed, options, n_predictive
-            ),
+        fingerprint = _fingerprint(
+            priors, likelihood, steps, chosen.name, seed, options, n_predictive
         )
-
-    def runner(names: Sequence[str]) -> ModelRunner:
-        return ModelRunner(
+        record = Checkpoint(checkpoint, fingerprint, inputs)
+    with contextlib.ExitStack() as stack:
+        if timeout is not None:
+            model, map = stack.enter_context(limited(model, map, timeout))
+        runs = _ModelRuns(
             model,
-            tuple(series_of[name] for name in names),
-            map=map,
-            samples_per_call=samples_per_call,
-            observed_time={name: streams[name].time for name in names},
+            streams,
+            likelihood,
+            map,
+            samples_per_call,
+            record,
+            inputs or {},
+            doubts,
+        )
+        return _run_steps(
+            chosen, steps, priors, runs, seed=seed, options=options, n=n_predictive
         )
 
-    def problem(names: Sequence[str], active: Sequence[str], label: str) -> Problem:
+
+@dataclass(frozen=True)
+class _ModelRuns:
+    """How the model of a calibration is run, for any of its streams."""
+
+    model: Model
+    streams: Mapping[str, Stream]
+    likelihood: GaussianLikelihood
+    map: Map | None
+    samples_per_call: int | None
+    record: Checkpoint | None
+    inputs: Mapping[str, str]
+    doubts: Sequence[str]
+
+    def problem(
+        self, priors: Priors, names: Sequence[str], active: Sequence[str], label: str
+    ) -> Problem:
+        """The problem of calibrating ``active`` parameters on some streams."""
+        of_name = {series.name: series for series in self.likelihood.observed}
+        observed = tuple(of_name[name] for name in names)
         return Problem(
-            priors=current,
+            priors=priors,
             active=tuple(active),
-            runner=runner(names),
-            likelihood=GaussianLikelihood(tuple(series_of[name] for name in names)),
-            record=None if record is None else record.block(label),
+            runner=ModelRunner(
+                self.model,
+                observed,
+                map=self.map,
+                samples_per_call=self.samples_per_call,
+                observed_time={name: self.streams[name].time for name in names},
+            ),
+            likelihood=GaussianLikelihood(observed),
+            record=None if self.record is None else self.record.block(label),
         )
 
+
+def _run_steps(
+    method: Method,
+    steps: Sequence[Block],
+    priors: Priors,
+    runs: _ModelRuns,
+    *,
+    seed: Seed,
+    options: Mapping[str, Any],
+    n: int,
+) -> Result:
+    """Calibrate step by step, then make the ``n`` runs that score the fit."""
+    likelihood = runs.likelihood
+    used = [series.name for series in likelihood.observed]
     current = priors
     parts: list[tuple[Problem, Outcome]] = []
     stages = {"default": current.defaults}
     for i, step in enumerate(steps):
         names = [name for name in used if name in step.streams]
-        part = problem(names, step.parameters, f"block{i + 1}")
-        outcome = sample(part, seed_sequence(seed, i), **options)
+        part = runs.problem(current, names, step.parameters, f"block{i + 1}")
+        outcome = method.sample(part, seed_sequence(seed, i), **options)
         parts.append((part, outcome))
         means = part.theta(outcome.u.reshape(-1, part.n_parameters)).mean(axis=0)
         found = dict(zip(part.active, means.tolist(), strict=True))
         current = current.with_defaults(found)
         label = "calibrated" if i == len(steps) - 1 else f"after block {i + 1}"
         stages[label] = current.defaults
+
     last, outcome = parts[-1]
     best = last.model_theta(outcome.runs.u[[np.nanargmin(outcome.runs.cost)]])[0]
     stages["best run"] = dict(zip(priors.names, best.tolist(), strict=True))
-
-    whole = problem(used, priors.names, "predictive")
+    doubts = list(runs.doubts)
+    for part, outcome in parts:
+        doubts += _against_model(part, outcome)
+    whole = runs.problem(current, used, priors.names, "predictive")
     stage_theta = np.array([list(values.values()) for values in stages.values()])
     stage_runs = whole.run(whole.unit(stage_theta))
     extra = stage_runs
     predictive = parts[0][1].check if len(parts) == 1 else None
-    if predictive is None and n_predictive > 0:
-        rng = np.random.default_rng(seed_sequence(seed, _PREDICTIVE))
+    if predictive is None and n > 0:
+        rng = np.random.default_rng(seed_sequence(seed, seeds.Stream.PREDICTIVE))
         draws = draws_of(parts).reshape(-1, len(priors))
-        predictive = whole.run(draws[rng.choice(len(draws), n_predictive)])
+        predictive = whole.run(draws[rng.choice(len(draws), n)])
         extra = extra.append(predictive)
     return assemble(
         parts,
         seed=seed,
-        method=method,
+        method=method.name,
         likelihood=likelihood,
         predictive=predictive,
         fit=_fit(list(stages), stage_runs.series, likelihood),
@@ -235,8 +278,23 @@ def calibrate(
                 f"{' '.join(s.streams)}: {' '.join(s.parameters)}" for s in steps
             ),
             "caution": caution([s.parameters for s in steps]),
+            "doubts": "; ".join(doubts),
+            **{f"input_{name}": digest for name, digest in runs.inputs.items()},
         },
     )
+
+
+def _against_model(part: Problem, outcome: Outcome) -> list[str]:
+    """Log, and return, streams that go against every run of a stage."""
+    if outcome.runs.series is None or part.likelihood is None:
+        return []
+    found: list[str] = []
+    for series in part.likelihood.observed:
+        runs = outcome.runs.series[:, part.likelihood.slices[series.name]]
+        found += doubts_against_model(series.name, series.value, runs)
+    for doubt in found:
+        logger.warning("%s", doubt)
+    return found
 
 
 def _check_seed(seed: Any) -> None:

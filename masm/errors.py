@@ -37,6 +37,18 @@ class DamagedCheckpoint(InputError):
     """
 
 
+class InputsChanged(InputError):
+    """A checkpoint of the same calibration, made with other inputs: never mixed.
+
+    Attributes
+    ----------
+    reason : str
+        ``"inputs_changed"``.
+    """
+
+    reason = "inputs_changed"
+
+
 class CalibrationFailed(RuntimeError):
     """A calibration that started and cannot give a posterior.
 

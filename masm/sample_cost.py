@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from masm.assembly import assemble
-from masm.cost_runner import CostRunner
 from masm.errors import InputError
-from masm.methods import DEFAULT_METHOD, method_of
-from masm.model import Map
-from masm.priors import as_priors
-from masm.problem import Problem, Seed, seed_sequence
-from masm.processes import limited
-from masm.result import Result
+from masm.methods.method import Method
+from masm.methods.registry import DEFAULT_METHOD, method_of
+from masm.problem.priors import as_priors
+from masm.problem.problem import Problem
+from masm.problem.seeds import Seed, seed_sequence
+from masm.results.assemble import assemble
+from masm.results.result import Result
+from masm.runners.cost_runner import CostRunner
+from masm.runners.executable import limited
+from masm.runners.series_runner import Map
 
 
 def sample_cost(
@@ -23,7 +26,7 @@ def sample_cost(
     seed: Seed,
     max_runs: int | None = None,
     batch_size: int | None = None,
-    method: str = DEFAULT_METHOD,
+    method: str | Method = DEFAULT_METHOD,
     map: Map | None = None,
     timeout: float | None = None,
     **options: Any,
@@ -49,7 +52,7 @@ def sample_cost(
     batch_size : int, optional
         Rows in each call after the first, whose rows are 4 for each parameter (at
         least 32, at most half of all).
-    method : str
+    method : str or Method
         As in `masm.calibrate`, for comparison; the default is the method to use.
     map, timeout : optional
         As in `masm.calibrate`; calls are then of one row each.
@@ -79,24 +82,17 @@ def sample_cost(
             found=type(cost).__name__,
             wanted="a function of an array (n_samples, n_parameters)",
         )
-    if timeout is not None:
-        with limited(cost, map, timeout) as (cost, map):
-            return sample_cost(
-                cost,
-                priors,
-                seed=seed,
-                max_runs=max_runs,
-                batch_size=batch_size,
-                method=method,
-                map=map,
-                **options,
-            )
     prior = as_priors(priors)
-    problem = Problem(priors=prior, active=prior.names, runner=CostRunner(cost, map))
     for name, value in (("max_runs", max_runs), ("batch_size", batch_size)):
         if value is not None:
             options[name] = value
-    sample = method_of(method, options)
-    outcome = sample(problem, seed_sequence(seed), **options)
-    name = "cost" if method == DEFAULT_METHOD else method
+    chosen = method_of(method)
+    chosen.check_options(options)
+    with contextlib.ExitStack() as stack:
+        if timeout is not None:
+            cost, map = stack.enter_context(limited(cost, map, timeout))
+        runner = CostRunner(cost, map)
+        problem = Problem(priors=prior, active=prior.names, runner=runner)
+        outcome = chosen.sample(problem, seed_sequence(seed), **options)
+    name = "cost" if chosen.name == DEFAULT_METHOD else chosen.name
     return assemble([(problem, outcome)], seed=seed, method=name)

@@ -24,7 +24,7 @@ import numpy as np
 
 import ibis_dalec
 import masm
-from ibis_dalec.inputs import generate_weather, harvard_normals
+from landdata import generate_weather, harvard_normals
 
 forcing = generate_weather(harvard_normals(), (2001, 2003), np.random.default_rng(1))
 forcing

@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.inputs import generate_weather, harvard_normals
+from landdata import generate_weather, harvard_normals
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)

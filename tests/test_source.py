@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("masm", "ibis_dalec", "regions", "upscale", "jobs", "benchmarks", ".ci")
+FOLDERS = (
+    "masm",
+    "ibis_dalec",
+    "landdata",
+    "landmodels",
+    "upscale",
+    "jobs",
+    "benchmarks",
+    ".ci",
+)
 MODULES = {"cPickle", "marshal", "shelve", "dill", "cloudpickle", "pty"}
 CALLS = {
     "os.system", "os.popen", "os.spawnl", "os.spawnv", "os.execl", "os.execv",

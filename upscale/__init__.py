@@ -15,16 +15,15 @@ Sees tables of parameters and covariates, and nothing of models or runs.
     upscale.write_maps("maps", maps, covariates, period=("2001-01-01", "2009-12-31"))
 """
 
-from upscale.covariates import COVARIATES, covariate_table, pixel_covariates
+from upscale.covariates.table import COVARIATES, covariate_table, pixel_covariates
 from upscale.errors import InputError
-from upscale.maps import STATUS, status_of, write_maps
-from upscale.rules import TrainingRules
-from upscale.samples import write_samples
-from upscale.selection import Selection, SelectionRules, select_training
-from upscale.storage import open_upscaler
-from upscale.totals import cell_area, regional_totals
-from upscale.training import train
-from upscale.upscaler import QUALITY, Upscaler
+from upscale.export.geotiff import STATUS, status_of, write_maps
+from upscale.export.sample_table import write_samples
+from upscale.prediction.totals import cell_area, regional_totals
+from upscale.prediction.upscaler import QUALITY, Upscaler, open_upscaler
+from upscale.train_upscaler import train
+from upscale.training.quality_control import Selection, SelectionRules, select_training
+from upscale.training.settings import TrainingRules
 
 __all__ = [
     "COVARIATES",

@@ -1,28 +1,12 @@
-"""Readers that turn weather and flux files into model forcing and targets."""
+"""The readers' old place; they are in :mod:`landdata` now.
 
-from ibis_dalec.inputs.bcsd import read_bcsd
-from ibis_dalec.inputs.callmip import read_callmip_fluxes
-from ibis_dalec.inputs.camels import read_camels
-from ibis_dalec.inputs.co2 import mauna_loa_co2
-from ibis_dalec.inputs.daymet import read_daymet, read_daymet_table
-from ibis_dalec.inputs.fluxnet import read_fluxnet
-from ibis_dalec.inputs.modis import drop_low_summer_lai, read_modis_lai
-from ibis_dalec.inputs.normals import (
-    Normals,
-    harvard_normals,
-    normals_from_forcing,
-    read_normals,
-    write_normals,
-)
-from ibis_dalec.inputs.observations import site_observations
-from ibis_dalec.inputs.phenocam import read_autumn_dates
-from ibis_dalec.inputs.site import assemble_forcing, read_site
-from ibis_dalec.inputs.soil import SoilTexture, read_soil_texture
-from ibis_dalec.inputs.station import read_station
-from ibis_dalec.inputs.tower import read_tower
-from ibis_dalec.inputs.transmissivity import with_estimated_shortwave
-from ibis_dalec.inputs.weather import generate_weather
-from ibis_dalec.inputs.wind import usual_wind
+Every name that stood here is fetched from ``landdata`` when it is asked for. This
+module stays for one minor release.
+"""
+
+import importlib
+import warnings
+from typing import Any
 
 __all__ = [
     "Normals",
@@ -51,3 +35,15 @@ __all__ = [
     "with_estimated_shortwave",
     "write_normals",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch an old name from its new place."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        f"ibis_dalec.inputs.{name} is now landdata.{name}",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return getattr(importlib.import_module("landdata"), name)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jobs.config.priors import prior_bounds
 from jobs.files import write_text
-from jobs.parameters import prior_bounds
 from jobs.report.parts import link
 from jobs.report.results import Results
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from jobs.coastlines import Box, box_around, lines_in
-from jobs.config_checks import STREAMS
-from jobs.parameters import parameters, prior_bounds
+from jobs.config.priors import prior_bounds
+from jobs.config.process_model import model_of, units_of
+from jobs.figures.coastlines import Box, box_around, lines_in
 from jobs.report.details import Embedded, short
 from jobs.report.results import Results
 
@@ -50,7 +50,8 @@ def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
         "grid": _graticule(box, project),
         "parameters": _parameters(results),
         "streams": [
-            {"name": name, "unit": STREAMS[name]} for name in results.run.config.streams
+            {"name": name, "unit": units_of(results.run.config)[name]}
+            for name in results.run.config.streams
         ],
         "scores": list(_scores(results)),
         "columns": {
@@ -72,7 +73,7 @@ def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
 
 def _parameters(results: Results) -> list[dict[str, Any]]:
     """Return each calibrated parameter with its posterior mean at every pixel."""
-    known = parameters()
+    known = model_of(results.run.config).parameters
     found = []
     for name, (low, high) in prior_bounds(results.run.config).items():
         means = [

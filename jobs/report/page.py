@@ -7,7 +7,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.collecting import collect
 from jobs.console import progress
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing, write_text
@@ -16,9 +15,11 @@ from jobs.report.mapping import map_payload
 from jobs.report.pictures import drawings_of
 from jobs.report.results import Results
 from jobs.report.sections import sections
+from jobs.spreadsheets import safe_texts
+from jobs.stages.collect import collect
 
 if TYPE_CHECKING:
-    from jobs.run import Run
+    from jobs.run.run import Run
 
 
 def write_report(run: Run) -> Path:
@@ -79,7 +80,7 @@ def render(results: Results, embedded: Embedded) -> str:
     """
     from jinja2 import Environment, StrictUndefined
 
-    folder = files("jobs") / "templates"
+    folder = files("jobs.report.templates")
 
     def text(name: str) -> str:
         return (folder / name).read_text(encoding="utf-8")
@@ -133,7 +134,7 @@ def _write_tables(results: Results) -> None:
     for name, table in tables.items():
         if len(table):
             with replacing(folder / f"{name}.csv") as aside:
-                table.to_csv(aside, index=False, float_format="%.6g")
+                safe_texts(table).to_csv(aside, index=False, float_format="%.6g")
 
 
 def _version() -> str:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     import pandas as pd
 
-    from jobs.run import Run
+    from jobs.run.run import Run
 
 MAX_ROWS = 25
 """Of a table that a verb has written."""

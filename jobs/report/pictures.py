@@ -9,13 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from jobs import figures_checks, figures_fluxes, figures_many
-from jobs.config_checks import STREAMS
-from jobs.parameters import prior_bounds
-from jobs.pixels import Pixel
+from jobs.config.priors import prior_bounds
+from jobs.config.process_model import units_of
+from jobs.figures import (
+    fluxes as figures_fluxes,
+)
+from jobs.figures import (
+    many_pixels as figures_many,
+)
+from jobs.figures import (
+    reliability as figures_checks,
+)
+from jobs.inputs.pixel_data import synthetic_parts
 from jobs.report.regional import drawings_of_region
 from jobs.report.results import Results
-from jobs.sources import synthetic_parts
+from jobs.run.pixel import Pixel
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +43,7 @@ def drawings_of(results: Results) -> Iterator[Callable[[], None]]:
     parts = synthetic_parts(run)
     if parts:
         title += f", {parts}"
-    if run.config.pixels.source == "region":
+    if run.source.is_region:
         yield from drawings_of_region(results, title)
     yield partial(_draw_sites, results, title)
     for pixel in _checked(results):
@@ -82,7 +90,10 @@ def _draw_scores(results: Results, title: str) -> None:
     if not len(scores) or scores["pixel"].nunique() < 2:
         return
     figures_many.draw_score_distributions(
-        scores, folder / "fig08_scores.png", title=title, units=STREAMS
+        scores,
+        folder / "fig08_scores.png",
+        title=title,
+        units=dict(units_of(results.run.config)),
     )
     if len(results.comparison):
         figures_many.draw_fit_of_samples(

@@ -7,16 +7,27 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs import figures_fluxes, figures_many, figures_maps, figures_upscaling
-from jobs.config_checks import STREAMS
+from jobs.config.process_model import model_of, units_of
 from jobs.errors import ConfigError
+from jobs.figures import (
+    fluxes as figures_fluxes,
+)
+from jobs.figures import (
+    many_pixels as figures_many,
+)
+from jobs.figures import (
+    maps as figures_maps,
+)
+from jobs.figures import (
+    upscaling as figures_upscaling,
+)
 from jobs.report.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from jobs.run import Run
+    from jobs.run.run import Run
 
 _DAYS_PER_YEAR = 365.2425
 
@@ -44,7 +55,8 @@ def _draw_upscaled(run: Run, title: str) -> None:
     points = _table(run.folder.path / "upscaling" / "model" / "points.csv")
     if points is not None:
         target = run.folder.figures / "fig05_upscaled.png"
-        figures_upscaling.draw_upscaled(points, target, title=title)
+        units = {n: row.unit for n, row in model_of(run.config).parameters.items()}
+        figures_upscaling.draw_upscaled(points, target, title=title, units=units)
 
 
 def _draw_scores(run: Run, title: str) -> None:
@@ -55,7 +67,10 @@ def _draw_scores(run: Run, title: str) -> None:
     sets = set(scores["parameters"])
     if {"calibrated", "upscaled"} <= sets:
         figures_upscaling.draw_upscaled_scores(
-            scores, figures / "fig06_upscaled_scores.png", title=title
+            scores,
+            figures / "fig06_upscaled_scores.png",
+            title=title,
+            units=units_of(run.config),
         )
     if {"default", "upscaled"} <= sets:
         both = scores[scores["parameters"].isin(["default", "upscaled"])]
@@ -63,7 +78,7 @@ def _draw_scores(run: Run, title: str) -> None:
             both[both["period"] == "all"],
             figures / "fig08_region_scores.png",
             title=f"{title}, region, all years",
-            units=STREAMS,
+            units=dict(units_of(run.config)),
             after="upscaled",
         )
         figures_maps.draw_error_maps(
@@ -127,7 +142,7 @@ def _places(run: Run) -> pd.DataFrame:
     """Return latitude and longitude of every pixel of the region's cube."""
     import pandas as pd
 
-    from jobs.region import open_region
+    from jobs.run.region_sample import open_region
 
     cells = open_region(run.cube).cells
     columns = {"latitude": cells.lat, "longitude": cells.lon}
@@ -135,7 +150,7 @@ def _places(run: Run) -> pd.DataFrame:
 
 
 def _store(run: Run, parameter_set: str, group: str) -> xr.Dataset | None:
-    from jobs.regional_store import open_group
+    from jobs.stages.region_store import open_group
 
     try:
         return open_group(run, parameter_set, group).load()

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.parameters import parameters, prior_bounds
-from jobs.pixels import Pixel
-from jobs.run import Run
-from jobs.sources import known_truth
-from jobs.states import FINISHED, PixelState, state_of
-from jobs.summaries import read_summary
+from jobs.config.priors import prior_bounds
+from jobs.config.process_model import model_of
+from jobs.inputs.pixel_data import known_truth
+from jobs.run.pixel import Pixel
+from jobs.run.pixel_state import FINISHED, PixelState, state_of
+from jobs.run.pixel_summary import read_summary
+from jobs.run.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +112,7 @@ class Results:
         """
         import pandas as pd
 
-        known, rows = parameters(), []
+        known, rows = model_of(self.run.config).parameters, []
         for name, (low, high) in prior_bounds(self.run.config).items():
             row = {
                 "parameter": name,
@@ -192,7 +193,8 @@ class Results:
     @cached_property
     def truths(self) -> dict[int, dict[str, float]]:
         """True parameters of each finished pixel, where they are known; else empty."""
-        known = {name: row.default for name, row in parameters().items()}
+        table = model_of(self.run.config).parameters
+        known = {name: row.default for name, row in table.items()}
         found = {pixel.id: known_truth(self.run, pixel) for pixel in self.finished}
         return {i: known | truth for i, truth in found.items() if truth}
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config_checks import STREAMS
-from jobs.provenance import read_record
+from jobs.config.process_model import units_of
+from jobs.inputs.pixel_data import synthetic_parts
 from jobs.report.parts import Fact, Section, Table, add_pictures, link, table_of
 from jobs.report.regional_sections import regional
 from jobs.report.results import Results
-from jobs.sources import synthetic_parts
-from masm.blocks import caution
+from jobs.run.provenance import read_record
+from masm.problem.blocks import caution
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -278,13 +278,13 @@ def fit(results: Results) -> Section:
     section = Section("Fit before and after", "fit", "evaluate")
     if not len(results.scores):
         return section
-    scores = results.scores
+    scores, units = results.scores, units_of(run.config)
     rows = []
     for key, part in scores.groupby(["stream", "period"], sort=False):
         stream, period = map(str, key)
         by = part.groupby("parameters")[["r", "rmse", "ae", "diso"]].median()
         diso = part.pivot(index="pixel", columns="parameters", values="diso")
-        row: dict[str, Any] = {"stream": stream, "unit": STREAMS[stream]}
+        row: dict[str, Any] = {"stream": stream, "unit": units[stream]}
         row["period"] = period
         for score in ("r", "rmse", "ae", "diso"):
             before, after = (

@@ -1,47 +1,32 @@
-"""The calibration methods by name, and what their options may be."""
+"""Well-known methods on the same problems, to compare with.
 
-from __future__ import annotations
+Each module has ``sample(problem, seed, **options) -> Outcome`` and is reached by name:
+``masm.calibrate(..., method="demc")`` or ``masm.sample_cost(..., method="demc")``.
+All of them run the model itself: runs are batched through the same runner, counted in
+the same way, kept to the bounds and constraints, and failed ones are survived.
 
-import importlib
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+These give posterior draws:
 
-from masm.errors import InputError
-from masm.problem import Outcome
+`metropolis`
+    Adaptive Metropolis chains.
+`demc`
+    DE-MC(Z): differential evolution Markov chains with snooker moves.
+`importance`
+    Adaptive multiple importance sampling.
 
-#: Each method's module; it has ``sample(problem, seed, **options) -> Outcome``.
-METHODS = {
-    "emulator": "masm.adaptive",
-    "published": "masm.published",
-    "metropolis": "masm.baselines.metropolis",
-    "demc": "masm.baselines.demc",
-    "importance": "masm.baselines.importance",
-    "nelder_mead": "masm.baselines.nelder_mead",
-    "lbfgsb": "masm.baselines.lbfgsb",
-    "differential_evolution": "masm.baselines.differential_evolution",
-    "history_matching": "masm.baselines.history_matching",
-}
+These do not:
 
-DEFAULT_METHOD = "emulator"
+`nelder_mead`
+    Simplex searches from several starts: the best point.
+`lbfgsb`
+    Quasi-Newton searches with finite differences from several starts: the best point.
+`differential_evolution`
+    A genetic search of a population: the best point.
+`history_matching`
+    Waves of implausibility: what the observations do not rule out.
 
-#: Methods whose runs give no posterior predictive, so that it takes runs of its own.
-WITHOUT_CHECK = ("metropolis", "demc", "importance", "history_matching")
-
-
-def method_of(method: str, options: Mapping[str, Any]) -> Callable[..., Outcome]:
-    """Return the function of a method, when it has all these options."""
-    if method not in METHODS:
-        raise InputError(
-            f"unknown method {method!r}", wanted=f"one of {', '.join(METHODS)}"
-        )
-    sample: Callable[..., Outcome] = importlib.import_module(METHODS[method]).sample
-    known = list(inspect.signature(sample).parameters)[2:]
-    for name in options:
-        if name not in known:
-            raise InputError(
-                f"unknown option {name!r} of method {method!r}",
-                found=name,
-                wanted=f"one of {', '.join(known)}",
-            )
-    return sample
+The methods that give no posterior do not pretend to: their results have the status
+``"suspect"`` with the reason ``"no_posterior"`` whatever they found. The draws of an
+optimiser are one point, its standard deviations and quantiles NaN. The draws of
+history matching cover evenly what the runs have not ruled out.
+"""

@@ -8,34 +8,39 @@ from itertools import chain
 
 import numpy as np
 
-from ibis_dalec import kernel, prepare
-from ibis_dalec._compile import entry_point
-from ibis_dalec.canopy import (
+from ibis_dalec.parameters import parameter_table
+from ibis_dalec.physics import time_loop as kernel
+from ibis_dalec.physics.compile import entry_point
+from ibis_dalec.physics.dalec import canopy_area, dalec_day, leaf_area
+from ibis_dalec.physics.energy_balance import (
     canopy_fluxes,
     linearise,
     solve,
     start_canopy,
     update_weights,
 )
-from ibis_dalec.dalec import canopy_area, dalec_day, leaf_area
-from ibis_dalec.hour import add_canopy, add_ground
-from ibis_dalec.interception import evaporate_intercepted, intercept, wet_fractions
-from ibis_dalec.kernel import finish_day, read_forcing, start_day
-from ibis_dalec.leaf import canopy_physiology, moisture_stress
-from ibis_dalec.parameters import parameter_table
-from ibis_dalec.radiation import longwave, solar
-from ibis_dalec.snow import snow_and_ground
-from ibis_dalec.soil import start_soil
-from ibis_dalec.soil_step import soil_column
-from ibis_dalec.turbulence import start_turbulence, transfer_coefficients
-from ibis_dalec.weather import (
+from ibis_dalec.physics.hourly_step import add_canopy, add_ground
+from ibis_dalec.physics.hourly_weather import (
     COS_HOUR_ANGLE,
     TEMPERATURE_SHAPE,
     start_weather_day,
     sun_of_day,
     weather_hour,
 )
-from ibis_dalec.workspace import new_workspace
+from ibis_dalec.physics.interception import (
+    evaporate_intercepted,
+    intercept,
+    wet_fractions,
+)
+from ibis_dalec.physics.leaf import canopy_physiology, moisture_stress
+from ibis_dalec.physics.radiation import longwave, solar
+from ibis_dalec.physics.snow import snow_and_ground
+from ibis_dalec.physics.soil_column import soil_column
+from ibis_dalec.physics.soil_layers import start_soil
+from ibis_dalec.physics.time_loop import finish_day, read_forcing, start_day
+from ibis_dalec.physics.turbulence import start_turbulence, transfer_coefficients
+from ibis_dalec.physics.workspace import new_workspace
+from ibis_dalec.run import initialise as prepare
 
 #: What the copies of an hour show: the hour's weather on the state before it, the
 #: radiation, the coefficients of the last linear system, its solution, the fluxes

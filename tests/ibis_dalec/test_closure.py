@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ibis_dalec
-from ibis_dalec.constants import HSOI, RHOW
-from ibis_dalec.soil_texture import soil_properties
+from ibis_dalec.physics.constants import HSOI, RHOW
+from ibis_dalec.run.soil_properties import soil_properties
 
 from . import harsh
 from .reference import KEPT, read_run

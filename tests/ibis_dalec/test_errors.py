@@ -5,9 +5,10 @@ import pytest
 import xarray as xr
 
 import ibis_dalec
-from ibis_dalec import InputError, kernel
-from ibis_dalec.outputs import state_names
-from ibis_dalec.task import parameter_arrays
+from ibis_dalec import InputError
+from ibis_dalec.physics import time_loop as kernel
+from ibis_dalec.run.arguments import parameter_arrays
+from ibis_dalec.run.outputs import state_names
 
 from .reference import SITE_UNITS
 

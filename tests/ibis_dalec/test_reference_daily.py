@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec import kernel
-from ibis_dalec.soil_carbon import soil_carbon_day
+from ibis_dalec.physics import time_loop as kernel
+from ibis_dalec.physics.soil_carbon import soil_carbon_day
 
 from .driver import Lane
 from .reference import DAILY, KEPT, WHOLE, read_run

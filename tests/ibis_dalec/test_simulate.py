@@ -8,9 +8,10 @@ import pytest
 import xarray as xr
 
 import ibis_dalec
-from ibis_dalec import kernel, prepare
-from ibis_dalec.outputs import state_names
-from ibis_dalec.workspace import STATE, new_workspace
+from ibis_dalec.physics import time_loop as kernel
+from ibis_dalec.physics.workspace import STATE, new_workspace
+from ibis_dalec.run import initialise as prepare
+from ibis_dalec.run.outputs import state_names
 
 from .driver import parameters_of
 from .reference import SITE_UNITS
@@ -448,9 +449,9 @@ for lanes in map(int, sys.argv[1:]):
     print(lanes, inner.lanes_seen(lanes))
 """
 _INNER = """
-from ibis_dalec._compile import entry_point, routine
-from ibis_dalec.maths import exp
-from ibis_dalec.workspace import new_workspace
+from ibis_dalec.physics.compile import entry_point, routine
+from ibis_dalec.physics.vector_math import exp
+from ibis_dalec.physics.workspace import new_workspace
 
 
 @routine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 from typer.testing import CliRunner
 
-from jobs.cli import app
+from jobs.cli.app import app
 
 WORKERS = Path(__file__).parent / "workers"
 sys.path.insert(0, str(WORKERS))
@@ -75,6 +76,22 @@ def edit():
         text = (path / "config.yaml").read_text()
         assert old in text
         (path / "config.yaml").write_text(text.replace(old, new))
+
+    return change
+
+
+@pytest.fixture
+def as_of_old():
+    """Take the digests out of a started run: an earlier version wrote none."""
+
+    def change(path: Path) -> None:
+        lock, record = path / "config.lock.yaml", path / "run.json"
+        lines = lock.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith("# belongs with")]
+        lock.write_text("".join(kept))
+        facts = json.loads(record.read_text())
+        facts.pop("belongs_with", None)
+        record.write_text(json.dumps(facts))
 
     return change
 

@@ -7,12 +7,12 @@ import os
 
 import pytest
 
+from jobs.config.lock import check_inputs
 from jobs.errors import ConfigError
 from jobs.files import replacing, sweep, write_text
-from jobs.ledger import Ledger, read_ledger
-from jobs.lock import check_inputs
-from jobs.run_folder import RunFolder
-from jobs.states import is_being_claimed, state_of, write_failure
+from jobs.run.event_log import Ledger, read_ledger
+from jobs.run.folder import RunFolder
+from jobs.run.pixel_state import is_being_claimed, state_of, write_failure
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 import masm
-from masm.blocks import caution
+from masm.problem.blocks import caution
 
 STEPWISE = [
     masm.Block("gpp", ["peak", "width", "centre"]),

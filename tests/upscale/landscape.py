@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 import upscale
-from upscale.copula import ErrorCopula
-from upscale.splits import sphere
+from upscale.prediction.error_fields import ErrorCopula
+from upscale.training.splits import sphere
 
 BOUNDS = {"vmax": (2e-5, 8e-5), "p18": (10.0, 200.0), "p20": (200.0, 365.0)}
 QUICK = upscale.TrainingRules(n_candidates=1, max_trees=120)

@@ -2,7 +2,7 @@ import json
 import subprocess
 import sys
 
-OURS = {"masm", "jobs", "regions", "ibis_dalec"}
+OURS = {"masm", "jobs", "landdata", "landmodels", "ibis_dalec"}
 HEAVY = {"xgboost", "sklearn", "rasterio", "pystac", "pyarrow", "matplotlib", "torch"}
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 import masm
-from ibis_dalec.inputs import generate_weather, harvard_normals
-from jobs.run_folder import RunFolder
+from jobs.run.folder import RunFolder
+from landdata import generate_weather, harvard_normals
 
 N_PIXELS = 4
 IDS = range(1, N_PIXELS + 1)

@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 
 import ibis_dalec
-from ibis_dalec.inputs import generate_weather, harvard_normals
-from regions import Grid, build_cube
-from regions.grid import Cells
-from regions.layout import DRIVERS, Layout, Shard
-from regions.windows import window_of, window_starts
+from landdata import Grid, build_cube, generate_weather, harvard_normals
+from landdata.cube.layout import DRIVERS, Layout, Shard
+from landdata.grid.grid import Cells
+from landdata.grid.windows import window_of, window_starts
 
 GRID = Grid.from_bounds(-72.5, 42.0, -72.0, 42.5)  # 100 cells
 YEARS = (2001, 2003)
@@ -134,9 +133,9 @@ def quick_calibrate(
     import xarray as xr
 
     import masm
-    from masm.likelihood import GaussianLikelihood
-    from masm.model import ModelRunner
-    from masm.scores import scores
+    from masm.likelihood.gaussian import GaussianLikelihood
+    from masm.results.scores import scores
+    from masm.runners.series_runner import ModelRunner
 
     n = 60
     rng = np.random.default_rng(seed)

@@ -1,0 +1,1 @@
+"""The equations of the model: every compiled file and nothing else."""

@@ -1,0 +1,1 @@
+"""From arguments to arrays and back."""

@@ -1,0 +1,353 @@
+"""The command line: one verb after another, each on a run folder.
+
+Nothing heavy is imported here, so that ``masm --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+# isort: off
+from jobs.isolation import isolate
+
+isolate()  # before any module that the working directory may have too
+
+# isort: on
+from enum import StrEnum  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Annotated  # noqa: E402
+
+import typer  # noqa: E402
+
+from jobs.cli.cube import region_app  # noqa: E402
+from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
+from jobs.cli.init import Template  # noqa: E402
+from jobs.console import show  # noqa: E402
+from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help=(
+        "Calibrate a land-carbon model pixel by pixel with an adaptive surrogate.\n\n"
+        "Start with: masm init demo --template demo; masm run demo\n\n"
+        "Exit codes: 0 all done; 1 a bug; 2 command line, config or input wrong, "
+        "nothing started; 3 finished, some pixels failed; 4 too many pixels failed; "
+        "5 check found something suspicious; "
+        "75 stopped with progress saved, go on with --resume."
+    ),
+)
+
+app.add_typer(region_app, name="region")
+
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
+]
+PixelIds = Annotated[
+    list[str] | None,
+    typer.Option("--pixel", metavar="ID", help="only this pixel; may be repeated"),
+]
+Tasks = Annotated[Path | None, typer.Option(hidden=True)]
+Task = Annotated[int, typer.Option(hidden=True)]
+
+
+class Executor(StrEnum):
+    """Where pixels are calibrated."""
+
+    SERIAL = "serial"
+    LOCAL = "local"
+    SLURM = "slurm"
+
+
+Executors = Annotated[
+    Executor | None, typer.Option(help="in place of execution.executor")
+]
+
+
+class Parameters(StrEnum):
+    """Parameter sets to simulate with."""
+
+    DEFAULT = "default"
+    CALIBRATED = "calibrated"
+    UPSCALED = "upscaled"
+    ENSEMBLE = "ensemble"
+
+
+REGION_ONLY = (Parameters.UPSCALED, Parameters.ENSEMBLE)
+
+
+@app.command()
+def init(
+    run: RunPath,
+    template: Annotated[
+        Template,
+        typer.Option(help="demo: a synthetic twin; site: one tower; region: a cube"),
+    ] = Template.DEMO,
+) -> None:
+    """Write a commented config.yaml to start from."""
+    with guarded(run, "init"):
+        from jobs.cli.init import initialise, next_steps
+
+        show(f"wrote {initialise(run, template)}\n{next_steps(run, template)}")
+
+
+@app.command()
+def check(run: RunPath) -> None:
+    """Validate the configuration, open every input, report gaps; compute nothing."""
+    with guarded(run, "check"):
+        from jobs.cli.check import check as report
+        from jobs.cli.check import verdict
+        from jobs.exit_codes import Exit
+        from jobs.run.run import open_run
+
+        doubts: list[str] = []
+        for line in report(open_run(run), doubts):
+            show(line)
+        for line in verdict(doubts):
+            show(line)
+    if doubts:
+        raise typer.Exit(Exit.SUSPICIOUS)
+
+
+@app.command()
+def screen(
+    run: RunPath,
+    executor: Executors = None,
+    tasks: Tasks = None,
+    task: Task = 0,
+) -> None:
+    """Find which parameters matter: Morris screening of a sample of pixels."""
+    with guarded(run, "screen"):
+        from jobs.cli.screen import screen_run, screen_task
+
+        if tasks is not None:
+            screen_task(run, tasks, task)
+            return
+        screen_run(run, executor)
+
+
+@app.command()
+def calibrate(
+    run: RunPath,
+    executor: Annotated[
+        Executor | None, typer.Option(help="in place of execution.executor")
+    ] = None,
+    pixel: PixelIds = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on from what is done already")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what would be done, and do nothing")
+    ] = False,
+    tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    task: Annotated[int, typer.Option(hidden=True)] = 0,
+) -> None:
+    """Calibrate the pixels of the run."""
+    with guarded(run, "calibrate"):
+        if tasks is not None:
+            with requeued_before_walltime():
+                from jobs.cli.calibrate import calibrate_task
+
+                raise typer.Exit(calibrate_task(run, tasks, task))
+        from jobs.cli.calibrate import calibrate_run, describe_run
+
+        if dry_run:
+            describe_run(run, executor, pixel or [])
+            return
+        code = calibrate_run(run, executor, pixel or [], resume=resume)
+    raise typer.Exit(code)
+
+
+@app.command()
+def upscale(run: RunPath) -> None:
+    """Train, validate and map the parameters of a whole region, with uncertainty."""
+    with guarded(run, "upscale"):
+        from jobs.cli.region import upscale_verb
+
+        upscale_verb(run)
+
+
+@app.command()
+def simulate(
+    run: RunPath,
+    parameters: Annotated[
+        Parameters | None,
+        typer.Option(help="one of them; upscaled and ensemble need a region"),
+    ] = None,
+    pixel: PixelIds = None,
+    executor: Executors = None,
+    tasks: Tasks = None,
+    task: Task = 0,
+) -> None:
+    """Run the model with default and with calibrated parameters.
+
+    Of a region all pixels are run: with default, calibrated (the sample), upscaled
+    parameters, and the ensemble of upscaled maps.
+    """
+    with guarded(run, "simulate"):
+        from jobs.cli.region import is_region, simulate_task, simulate_verb
+
+        if tasks is not None:
+            simulate_task(run, str(parameters), tasks, task)
+        elif (is_region(run) and not pixel) or parameters in REGION_ONLY:
+            sets = [str(parameters)] if parameters else []
+            simulate_verb(run, sets, executor)
+        else:
+            from jobs.cli.evaluate import simulate_run
+
+            sets = [parameters] if parameters else [*Parameters][:2]
+            simulate_run(run, [str(name) for name in sets], pixel or [])
+
+
+@app.command()
+def evaluate(
+    run: RunPath,
+    pixel: PixelIds = None,
+    flux_sites: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="towers to score fluxes at: sites.csv and their files"
+        ),
+    ] = None,
+) -> None:
+    """Score LAI and GPP in both periods, and draw the figures."""
+    with guarded(run, "evaluate"):
+        from jobs.cli.region import evaluate_verb, is_region
+
+        if is_region(run) and not pixel:
+            evaluate_verb(run, flux_sites)
+        else:
+            from jobs.cli.evaluate import evaluate_run
+
+            evaluate_run(run, pixel or [])
+            if flux_sites is not None:
+                from jobs.cli.region import show_sites
+                from jobs.run.run import open_run
+
+                show_sites(open_run(run), flux_sites, ["default", "calibrated"])
+
+
+@app.command()
+def export(run: RunPath) -> None:
+    """Write a region's maps (GeoTIFF, STAC), fluxes (CF netCDF) and samples."""
+    with guarded(run, "export"):
+        from jobs.cli.region import export_verb
+
+        export_verb(run)
+
+
+@app.command()
+def status(
+    run: RunPath,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="show it again every few seconds")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="as JSON, for scripts")
+    ] = False,
+) -> None:
+    """Count the pixels in each state, and say why pixels failed."""
+    with guarded(run, "status"):
+        from jobs.cli.status import show_status
+
+        show_status(run, watch=watch, as_json=as_json)
+
+
+@app.command()
+def retry(
+    run: RunPath,
+    reason: Annotated[
+        str | None, typer.Option(metavar="REASON", help="only pixels that failed so")
+    ] = None,
+    pixel: PixelIds = None,
+    executor: Annotated[
+        Executor | None, typer.Option(help="in place of execution.executor")
+    ] = None,
+) -> None:
+    """Calibrate failed pixels again."""
+    with guarded(run, "retry"):
+        from jobs.cli.calibrate import retry_run
+
+        code = retry_run(run, executor, reason, pixel or [])
+    raise typer.Exit(code)
+
+
+@app.command()
+def replay(
+    run: RunPath,
+    pixel: Annotated[str, typer.Option("--pixel", metavar="ID", help="which pixel")],
+) -> None:
+    """Calibrate one pixel here, with full logging, beside its result."""
+    with guarded(run, "replay"):
+        from jobs.cli.calibrate import replay_pixel
+
+        code = replay_pixel(run, pixel)
+    raise typer.Exit(code)
+
+
+@app.command()
+def collect(run: RunPath) -> None:
+    """Gather finished pixels into posteriors.zarr; safe at any time."""
+    with guarded(run, "collect"):
+        from jobs.cli.status import collect_run
+
+        collect_run(run)
+
+
+@app.command()
+def report(run: RunPath) -> None:
+    """Write report.html: one page that opens from disk; safe at any time."""
+    with guarded(run, "report"):
+        from jobs.report import write_report
+        from jobs.run.run import open_run
+
+        opened = open_run(run)
+        opened.folder.require_writable()
+        show(f"wrote {write_report(opened)}")
+
+
+@app.command("warm-up")
+def warm_up() -> None:
+    """Compile every process model once (a minute); every later start is at once.
+
+    Arrays of tasks and local workers do this for themselves before they start. Run
+    it by hand on another kind of machine, or after an update.
+    """
+    with guarded(Path(), "warm-up", again="masm warm-up"):
+        from jobs.process_models.base import Settings
+        from jobs.process_models.registry import MODELS, open_model
+
+        for name in MODELS:
+            if name != "executable":  # nothing of ours is compiled in it
+                open_model(name, Settings()).warm_up()
+                show(f"{name} is compiled")
+
+
+@app.command("run")
+def run_all(
+    run: RunPath,
+    executor: Annotated[
+        Executor | None, typer.Option(help="in place of execution.executor")
+    ] = None,
+) -> None:
+    """Every stage in order, then the report, going on from what is done already.
+
+    Calibrate, simulate, evaluate; of a region screen, calibrate, upscale, simulate,
+    evaluate and export.
+    """
+    with guarded(run, "run"):
+        from jobs.cli.run_all import run_everything
+        from jobs.report import write_report
+        from jobs.run.run import open_run
+
+        code = run_everything(run, executor)
+        write_report(open_run(run))
+        show(f"report   {run / 'report.html'}")
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Entry point of the ``masm`` command."""
+    safe_output()
+    with left_to_stop():
+        app(prog_name="masm")

@@ -1,0 +1,157 @@
+"""Open every input and say what a run would take; computes nothing, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from jobs.config.methods import expected_runs
+from jobs.config.priors import calibrated_parameters
+from jobs.config.process_model import model_of, units_of
+from jobs.errors import ConfigError, Problem
+from jobs.inputs.judgement import (
+    LOOKED_AT,
+    few_windows,
+    judge_forcing,
+    judge_streams,
+    windows_used,
+)
+from jobs.inputs.pixel_data import drivers_of, observations_of, weather_of
+from jobs.inputs.streams import make_streams
+from jobs.run.periods import pixel_periods
+from jobs.run.pixel import Pixel
+from jobs.run.provenance import checksums
+from jobs.run.run import Run
+from jobs.run.status import status_of
+
+_BYTES_PER_DRAW = 8
+_N_TOLD = 20  # refusals and doubts that are told in full
+_N_CHAINS = 4  # that keep_draws is meant for
+_BYTES_BESIDE = 200_000  # model runs, fit and attributes in a posterior.nc
+
+
+def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
+    """Open the inputs of every pixel, judge them, and yield a report, line by line.
+
+    Parameters
+    ----------
+    run : Run
+        Which run.
+    doubts : list of str, optional
+        What is suspicious is put into it.
+
+    Raises
+    ------
+    ConfigError
+        After the report, with every input that cannot be used: file, variable, date.
+    """
+    doubts = [] if doubts is None else doubts
+    config = run.config
+    if run.source.is_region:
+        from jobs.cli.region_check import check_region
+
+        yield from check_region(run)
+    else:
+        checksums(run.inputs)
+        refused: list[Problem] = []
+        for pixel in run.pixels:
+            yield f"{pixel.name}: {pixel.latitude:g} N, {pixel.longitude:g} E"
+            try:
+                yield from _pixel(run, pixel, doubts)
+            except ValueError as exc:
+                yield "  refused: " + str(exc).splitlines()[0]
+                refused += problems_of(exc)
+        if refused:
+            raise ConfigError(refused[:_N_TOLD])
+    years = config.periods.calibration.last - config.periods.spinup.first + 1
+    cycled = years + model_of(config).spinup_cycles
+    runs = expected_runs(config)
+    if runs is not None:
+        yield (
+            f"cost: about {runs} model runs of {cycled} years (spin-up included) a "
+            f"pixel, {runs * len(run.pixels)} in all"
+        )
+    yield _time(run)
+    n_columns = len(calibrated_parameters(config)) + 1  # and the log density
+    draws = _N_CHAINS * config.calibration.keep_draws * n_columns * _BYTES_PER_DRAW
+    size = (draws + _BYTES_BESIDE) * len(run.pixels) / 1e6
+    yield f"disk: about {size:.3g} MB of posteriors, half as much again when collected"
+
+
+def _time(run: Run) -> str:
+    started = run.folder.lock.exists()
+    median = status_of(run.folder, run.pixels).median_minutes if started else None
+    pace = median or run.config.execution.slurm.pixel_minutes_guess
+    source = (
+        "the median of those finished"
+        if median
+        else "a guess, execution.slurm.pixel_minutes_guess; calibrate a few to measure"
+    )
+    hours = pace * len(run.pixels) / 60.0
+    return f"time: about {hours:.2g} core-hours at {pace:.2g} min a pixel ({source})"
+
+
+def verdict(doubts: Sequence[str]) -> Iterator[str]:
+    """Say what a check came to, which refused nothing."""
+    if not doubts:
+        yield f"nothing wrong was found; looked at {LOOKED_AT}"
+        return
+    yield f"suspicious: {len(doubts)} finding{'' if len(doubts) == 1 else 's'}"
+    for doubt in doubts[:_N_TOLD]:
+        yield f"  suspicious: {doubt}"
+
+
+def problems_of(exc: ValueError) -> list[Problem]:
+    """Return an error's problems, or itself as one."""
+    if isinstance(exc, ConfigError):
+        return list(exc.problems)
+    return [Problem("", str(exc))]
+
+
+def _pixel(run: Run, pixel: Pixel, doubts: list[str]) -> Iterator[str]:
+    config = run.config
+    units = {n: "" if u == "1" else f" {u}" for n, u in units_of(config).items()}
+    weather = weather_of(run, pixel)
+    forcing = drivers_of(run, pixel, weather)
+    time = forcing["time"].to_numpy()
+    yield f"  forcing {time[0]:.10} to {time[-1]:.10}, {time.size} days"
+    if "report" in forcing.attrs:
+        yield from (f"    {line}" for line in str(forcing.attrs["report"]).splitlines())
+    mine = judge_forcing(weather, pixel, pixel.name)
+    if config.twin is not None:
+        yield "  observations: a synthetic twin, made when the run starts"
+        doubts += [f"{pixel.name}: {doubt}" for doubt in mine]
+        return
+    observations = observations_of(run, pixel, forcing)
+    periods = pixel_periods(config, forcing)
+    if periods.whole != config.periods.whole:
+        yield f"  its record is shorter than periods: {periods}"
+    for period in ("calibration", "validation"):
+        years = getattr(periods, period)
+        if years is None:
+            yield f"  {period}: none, the record ends before it"
+            continue
+        n_days = 365 * (years.last - years.first + 1)
+        held_out = period == "validation"
+        streams = make_streams(
+            observations,
+            config.streams,
+            years,
+            units=units_of(config),
+            skip_empty=held_out,
+        )
+        for name in config.streams.keys() - streams.keys():
+            yield f"  {period} {years}: {name} has no value: not scored there"
+        for name, stream in streams.items():
+            series = stream.aggregate()
+            possible, word = windows_used(series, n_days)
+            yield (
+                f"  {period} {years}: {name} has {series.n_obs} of {possible} {word} "
+                f"means, mean {series.value.mean():.3g}{units[name]}, variance "
+                f"{series.variance_rule}"
+            )
+            mine += few_windows(name, series, possible)
+        mine += judge_streams(streams, weather)
+    for name in config.streams:
+        if name in observations and not observations[name].attrs.get("units"):
+            yield f"  {name}: no units in the file; taken as{units[name] or ' 1'}"
+    doubts += [f"{pixel.name}: {doubt}" for doubt in dict.fromkeys(mine)]

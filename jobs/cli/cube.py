@@ -1,0 +1,136 @@
+"""Commands that make a region cube, which a run then takes its pixels from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobs.cli.guard import guarded, say
+from jobs.console import show
+
+if TYPE_CHECKING:
+    from landdata import Cube
+
+region_app = typer.Typer(
+    no_args_is_help=True,
+    help="Make or check a region cube: weather, soil and observations of all pixels.",
+)
+
+CubePath = Annotated[
+    Path,
+    typer.Argument(metavar="CUBE", help="folder of the cube", show_default=False),
+]
+Years = Annotated[
+    str, typer.Option(metavar="FIRST-LAST", help="calendar years, both included")
+]
+Workers = Annotated[int, typer.Option(min=1, help="processes")]
+
+
+@region_app.command()
+def synthetic(
+    cube: CubePath,
+    rows: Annotated[int, typer.Option(min=1, max=400)] = 30,
+    columns: Annotated[int, typer.Option(min=1, max=400)] = 40,
+    years: Years = "2001-2006",
+    seed: Annotated[int, typer.Option(min=0, help="fixes everything")] = 1,
+    workers: Workers = 1,
+) -> None:
+    """Make a SYNTHETIC region around Harvard Forest, for trials and tests.
+
+    Nothing in it was observed: land, weather and true parameters are random fields,
+    LAI and GPP the model's at those parameters with noise and gaps.
+    """
+    first, last = _years(years)
+    with _building(cube):
+        from jobs.inputs.cubes import build_synthetic
+
+        _built(
+            build_synthetic(cube, rows, columns, (first, last), seed, workers, _told)
+        )
+
+
+@region_app.command()
+def build(
+    catalogue: Annotated[
+        Path,
+        typer.Argument(metavar="CATALOGUE", help="YAML: which files give what"),
+    ],
+    cube: CubePath,
+    bounds: Annotated[
+        str,
+        typer.Option(
+            metavar="WEST,SOUTH,EAST,NORTH",
+            help="edges of the region in degrees, multiples of 0.05",
+        ),
+    ],
+    years: Years,
+    wind: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="m s-1, a constant where no product gives wind"),
+    ] = None,
+    workers: Workers = 1,
+) -> None:
+    """Make a cube from providers' files, named in a catalogue.
+
+    Broken off, it goes on where it stopped when the same command is given again.
+    """
+    (first, last), edges = _years(years), _edges(bounds)
+    with _building(cube):
+        from jobs.inputs.cubes import build_products, source_lines
+
+        for line in source_lines(catalogue, edges, (first, last), wind):
+            show(line)
+        _built(
+            build_products(catalogue, cube, edges, (first, last), wind, workers, _told)
+        )
+
+
+@region_app.command()
+def check(
+    cube: CubePath,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="hold every file against its checksum")
+    ] = False,
+) -> None:
+    """Report coverage, gaps, ranges and units of a cube; compute nothing."""
+    with _building(cube):
+        from landdata import check_cube, open_cube
+
+        for line in check_cube(open_cube(cube, verify=verify)).holdings():
+            show(line)
+        show("every file is as it was built" if verify else "every pixel was read")
+
+
+def _building(cube: Path):
+    # Beside the cube: nothing strange may lie in its folder.
+    return guarded(cube.parent, "region", again="the same command")
+
+
+def _told(done: int, total: int) -> None:
+    step = max(1, total // 10)
+    if done // step != (done - 1) // step or done == total:
+        say(f"region: {done} of {total} parts")
+
+
+def _built(cube: Cube) -> None:
+    show(f"{cube}\nin {cube.path}")
+
+
+def _years(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*(\d{4})\s*-\s*(\d{4})\s*", text)
+    if found is None or found.group(2) < found.group(1):
+        raise typer.BadParameter(f"{text!r}: wanted years such as 2001-2012")
+    return int(found.group(1)), int(found.group(2))
+
+
+def _edges(text: str) -> tuple[float, float, float, float]:
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r}: wanted four numbers such as -80,36,-70,45"
+        ) from None
+    return west, south, east, north

@@ -1,0 +1,185 @@
+"""Exit codes, and the one place where an error becomes one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from jobs.console import OutputLost, printable
+from jobs.disk_errors import full_disk, refused, system_fault
+from jobs.errors import ConfigError, DiskFull, Stopped
+from jobs.exit_codes import Exit
+
+logger = logging.getLogger(__name__)
+
+_STOPS = (signal.SIGTERM, signal.SIGUSR1)
+_OURS = ("ibis_dalec", "landdata", "landmodels", "masm", "upscale")
+
+
+@contextmanager
+def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
+    """Turn errors into exit codes, and signals into an orderly stop.
+
+    ``again`` is the command that goes on, where it is not the verb on the run.
+
+    A mistake of the user's is told in full and exits 2; a signal exits 75 with
+    progress saved; anything else is a bug, with its traceback in the run's logs.
+    """
+    with _signals(verb, again or f"masm {verb} {run}{_resume(verb)}"):
+        try:
+            # What came during imports, see jobs.__main__, is heard now.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+            yield
+        except typer.Exit:
+            raise
+        except OutputLost as lost:
+            _give_up_output(lost, verb)
+        except KeyboardInterrupt as stop:
+            _stop(stop, verb, again or f"masm {verb} {run}{_resume(verb)}")
+        except Exception as exc:
+            if not _is_refusal(exc) and (full := full_disk(exc, run)):
+                _stop(full, verb, again or f"masm {verb} {run}{_resume(verb)}")
+            if not _is_refusal(exc) and (fault := system_fault(exc)):
+                _stop(fault, verb, again or f"masm {verb} {run}{_resume(verb)}")
+            if isinstance(exc, _user_errors()):
+                say(str(exc))
+                raise typer.Exit(Exit.WRONG) from None
+            if problem := refused(exc):
+                say(str(problem))
+                raise typer.Exit(Exit.WRONG) from None
+            place = _write_traceback(run, verb)
+            say(f"{verb}: a bug: {type(exc).__name__}: {exc}\n  traceback {place}")
+            raise typer.Exit(Exit.BUG) from exc
+
+
+def say(text: str) -> None:
+    """Print to standard error, with signs that steer a terminal made visible."""
+    with suppress(OSError, ValueError):  # nobody listens: there is no one to tell
+        print(printable(text), file=sys.stderr, flush=True)
+
+
+def safe_output() -> None:
+    """Let no name keep a command from printing, whatever the encoding of the output."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError, LookupError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+@contextmanager
+def left_to_stop() -> Iterator[None]:
+    """Keep the exit code of a stop, should Ctrl-C come again while Python ends."""
+    try:
+        yield
+    except SystemExit as end:
+        if end.code == Exit.STOPPED:
+            signal.signal(signal.SIGINT, _end_at_once)
+        raise
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    os._exit(Exit.STOPPED)
+
+
+def _give_up_output(lost: OutputLost, verb: str) -> NoReturn:
+    """Say that what was to be shown went nowhere; that is no fault of the run's."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+    if lost.unheard:  # its reader has seen enough
+        raise typer.Exit(Exit.DONE) from None
+    say(f"{verb}: what was to be shown could not be written to standard output: {lost}")
+    raise typer.Exit(Exit.STOPPED) from None
+
+
+def _stop(stop: KeyboardInterrupt, verb: str, again: str) -> NoReturn:
+    by = f" by {stop}" if str(stop) else ""
+    say(f"{verb}: stopped{by}; finished work is saved. Go on with: {again}")
+    if isinstance(stop, DiskFull):
+        # HDF5 keeps the file it could not finish, and would crash on it when the
+        # interpreter clears up: exit 139 in the place of 75.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(Exit.STOPPED)
+    raise typer.Exit(Exit.STOPPED) from None
+
+
+def _is_refusal(exc: BaseException) -> bool:
+    """Tell whether a mistake is the user's, whatever error it was found by."""
+    return isinstance(exc, _user_errors()) and not _caused_by_system(exc)
+
+
+def _caused_by_system(exc: BaseException) -> bool:
+    return isinstance(exc.__cause__, OSError | MemoryError)
+
+
+def _resume(verb: str) -> str:
+    return " --resume" if verb == "calibrate" else ""
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    # Only a package that is loaded can have raised its error.
+    errors: list[type[Exception]] = [ConfigError]
+    for name, module in list(sys.modules.items()):
+        ours = name.split(".")[0] in _OURS and name.endswith(".errors")
+        if ours and hasattr(module, "InputError"):
+            errors.append(module.InputError)
+    return tuple(errors)
+
+
+def _write_traceback(run: Path, verb: str) -> str:
+    text = traceback.format_exc()
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    path = run / "logs" / f"{verb}-{stamp}-{os.getpid()}.traceback.txt"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except OSError:
+        return f"(could not be written to {path})\n{text}"
+    return str(path)
+
+
+@contextmanager
+def _signals(verb: str, again: str) -> Iterator[None]:
+    """Let a signal stop in order, and a second Ctrl-C at once: 75 both times."""
+    asked = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped(signal.Signals(number).name)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            # Files are whole or absent at any moment, and workers end with us.
+            say(f"{verb}: stopped at once; finished work is saved. Go on with: {again}")
+            os._exit(Exit.STOPPED)
+        asked = True
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = dict.fromkeys(_STOPS, stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        handlers[signal.SIGINT] = interrupt
+    before = {n: signal.signal(n, handler) for n, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if number == signal.SIGINT and asked and handler is not None:
+                # Between here and the end of `main` a second one shall not kill.
+                continue
+            signal.signal(number, handler)

@@ -1,0 +1,156 @@
+"""``masm screen``: screen what is left, select, and show what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.config.process_model import model_of
+from jobs.console import logged, show, table
+from jobs.executors.tasks import do_task, do_units, minutes_for
+from jobs.figures.screening import draw_screening, importance_table
+from jobs.inputs.pixel_data import synthetic_parts
+from jobs.run.pixel import Pixel
+from jobs.run.run import Run, open_run, start
+from jobs.stages.screen import (
+    check_screening,
+    comparison,
+    confirm,
+    gather,
+    pixels_left,
+    screen_unit,
+    screening_pixels,
+    selection_of,
+    write_selection,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_MUCH = 0.02  # share of variance that should not be left out unseen
+_N_RANKED = 10  # parameters shown of each output, by either method
+
+
+def screen_run(path: Path, executor: str | None) -> bool:
+    """Screen what is left of a run's screening pixels, and show the selection.
+
+    Returns
+    -------
+    bool
+        Whether it is done; False when it was submitted to Slurm.
+    """
+    run = open_run(path)
+    check_screening(run.config)
+    start(run)
+    pixels = screening_pixels(run)
+    if not pixels:
+        show("no pixel is screened: pixels.sample.screening is 0")
+        return True
+    left = [pixel.id for pixel in pixels_left(run, pixels)]
+    with logged(path, "screen"):
+        whole = do_units(
+            run,
+            screen_unit,
+            left,
+            verb=["screen"],
+            unit="pixels",
+            executor=executor,
+            minutes=_minutes(run),
+        )
+        if whole:
+            _show(run, pixels)
+    return whole
+
+
+def screen_task(path: Path, tasks: Path, number: int) -> None:
+    """Screen the pixels of one Slurm task, in this process."""
+    with logged(path, f"screen-task-{number}"):
+        do_task(open_run(path), screen_unit, tasks, number)
+
+
+def _minutes(run: Run) -> float:
+    years = run.config.periods
+    n_runs = run.config.screening.trajectories * (
+        len(model_of(run.config).parameters) + 1
+    )
+    return minutes_for(run, n_runs, years.calibration.last - years.spinup.first + 1)
+
+
+def _show(run: Run, pixels: Sequence[Pixel]) -> None:
+    import masm
+
+    effects = gather(run, pixels)
+    selected = selection_of(run.config, effects)
+    written = write_selection(run, selected)
+    shares = masm.importance(effects, run.config.screening.statistics)
+    shares = shares.transpose("pixel", "stream", "parameter")
+    n = effects.sizes["pixel"]
+    label = f"{run.config.name}, {n} pixel{'s' if n > 1 else ''}"
+    if parts := synthetic_parts(run):
+        label += f" ({parts})"
+    figure = run.folder.figures / "screening.png"
+    draw_screening(
+        importance_table(
+            shares.to_numpy(),
+            shares["pixel"].to_numpy().tolist(),
+            [str(name) for name in shares["stream"].to_numpy()],
+            [str(name) for name in shares["parameter"].to_numpy()],
+        ),
+        figure,
+        title=f"{label}: Morris screening",
+        selected=selected.parameters,
+    )
+    found = comparison(selected, run.config)
+    words = {True: "yes", False: ""}
+    formats = {str(name): ".1%" for name in found if str(name).startswith("share_")}
+    shown = found.assign(
+        **{name: found[name].map(words) for name in ("selected", "calibrated", "paper")}
+    )
+    show(table(shown, f"{label}: selected by {selected.rule}", formats))
+    lost = int(effects["n_dropped"].sum())
+    failed = len(pixels) - effects.sizes["pixel"]
+    show(
+        f"{int(effects['n_trajectories'].sum())} trajectories used, {lost} dropped for "
+        f"{int(effects['n_failed_runs'].sum())} failed runs; {failed} pixels failed"
+    )
+    differing = found[found["selected"] != found["calibrated"]]
+    if len(differing):
+        more = differing.loc[differing["selected"], "parameter"]
+        less = differing.loc[differing["calibrated"], "parameter"]
+        show(
+            f"calibration.blocks leaves out {', '.join(more) or 'none'} of the "
+            f"selected and adds {', '.join(less) or 'none'}; the blocks decide"
+        )
+    if run.config.screening.sobol_pixels:
+        _show_sobol(run, pixels, effects, selected.parameters)
+    folder = run.folder.path / "screening"
+    show(f"effects  {folder / 'morris.nc'}\nshares   {written}\nfigure   {figure}")
+
+
+def _show_sobol(
+    run: Run, pixels: Sequence[Pixel], effects: xr.Dataset, selected: Sequence[str]
+) -> None:
+    found = confirm(run, pixels, effects)
+    found = found[found["statistic"].isin(["annual", "cost"])]
+    means = found.groupby(["stream", "statistic", "parameter"])[
+        ["mu_star_share", "linear", "total", "total_conf", "bent"]
+    ].mean()
+    ranks = means.groupby(["stream", "statistic"])[["mu_star_share", "total"]].rank(
+        ascending=False
+    )
+    means["rank_morris"], means["rank_sobol"] = ranks.to_numpy().T
+    best = means[["rank_morris", "rank_sobol"]].min(axis=1) <= _N_RANKED
+    shown = means[best].reset_index().sort_values(["stream", "statistic", "rank_sobol"])
+    formats = dict.fromkeys(("mu_star_share", "linear", "total", "total_conf"), ".3f")
+    formats |= {"bent": ".2f", "rank_morris": ".0f", "rank_sobol": ".0f"}
+    n = found["pixel"].nunique()
+    show(table(shown, f"Morris beside Sobol, mean of {n} pixels", formats))
+    # Where the interval reaches zero the index has not been told from nothing.
+    certain = means["total"] - means["total_conf"] > _MUCH
+    left_out = ~means.index.get_level_values("parameter").isin(selected)
+    missed = means[certain & left_out].index.get_level_values("parameter").unique()
+    show(
+        f"left out by Morris though they hold more than {_MUCH:.0%} of the variance of "
+        f"an output (bends, interactions): {', '.join(missed) or 'none'}"
+    )

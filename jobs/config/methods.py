@@ -1,0 +1,65 @@
+"""The calibration methods that ``masm`` offers, as a configuration sees them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobs.config.schema import Config
+
+if TYPE_CHECKING:
+    from masm import Method
+
+
+def method_names() -> list[str]:
+    """Return the names of the methods."""
+    from masm import METHODS
+
+    return list(METHODS)
+
+
+def method_defaults(method: str) -> dict[str, Any]:
+    """Return each option of a method with its default."""
+    return _method(method).options
+
+
+def takes_proposals(method: str) -> bool:
+    """Tell whether chains of a method can move one block at a time."""
+    return _method(method).takes_proposals
+
+
+def wanted_kind(default: Any, value: Any) -> str:
+    """Return what an option with this default wants to be, empty if the value is."""
+    if isinstance(default, bool):
+        return "" if isinstance(value, bool) else "true or false"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if default is None or isinstance(default, int):
+        whole = isinstance(value, int) and number
+        return "" if whole and value >= 0 else "a whole number >= 0"
+    if isinstance(default, float):
+        return "" if number and value > 0 else "a number above zero"
+    return ""
+
+
+def with_defaults(config: Config) -> Config:
+    """Return the configuration with every option of its method written out."""
+    chosen = config.calibration
+    options = method_defaults(chosen.method) | dict(chosen.options)
+    calibration = chosen.model_copy(update={"options": options})
+    return config.model_copy(update={"calibration": calibration})
+
+
+def expected_runs(config: Config) -> int:
+    """Return about how many model runs a pixel takes."""
+    method = _method(config.calibration.method)
+    options = with_defaults(config).calibration.options
+    blocks = config.calibration.blocks
+    sizes = [len(block.parameters) for block in blocks]
+    if config.calibration.proposals == "blocks":
+        sizes = [len({name for block in blocks for name in block.parameters})]
+    return sum(method.expected_runs(size, options) for size in sizes)
+
+
+def _method(name: str) -> Method:
+    from masm import method_of
+
+    return method_of(name)

@@ -1,0 +1,35 @@
+"""The process model that a configuration names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from jobs.config.schema import Config
+from jobs.process_models.base import ProcessModel, Settings
+from jobs.process_models.registry import open_model
+
+
+def model_of(config: Config) -> ProcessModel:
+    """Return the adapter of a run's process model.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such model, or it refuses its options.
+    """
+    chosen = config.model
+    options = json.dumps(dict(chosen.options), sort_keys=True)
+    return _opened(chosen.name, chosen.spinup_cycles, options, config.folder)
+
+
+def units_of(config: Config) -> Mapping[str, str]:
+    """Return the unit of each output that can be calibrated on."""
+    return {name: output.unit for name, output in model_of(config).outputs.items()}
+
+
+@lru_cache(maxsize=8)
+def _opened(name: str, spinup_cycles: int, options: str, folder: Path) -> ProcessModel:
+    return open_model(name, Settings(spinup_cycles, json.loads(options), folder))

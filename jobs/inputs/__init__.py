@@ -1,0 +1,1 @@
+"""Weather and observations of a pixel, wherever they come from."""

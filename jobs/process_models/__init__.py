@@ -1,0 +1,1 @@
+"""One adapter per process model, and what an adapter must offer."""

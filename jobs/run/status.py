@@ -1,0 +1,102 @@
+"""Where a run stands: counts of states, why pixels failed, how long is left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from jobs.run.folder import RunFolder
+from jobs.run.pixel import Pixel
+from jobs.run.pixel_state import STATES, PixelState, State, state_of
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a run.
+
+    Attributes
+    ----------
+    n_pixels : int
+        Pixels of the run.
+    states : dict
+        How many pixels are in each state.
+    reasons : dict
+        How many failed or skipped pixels for each reason.
+    suspect : dict
+        How many suspect pixels for each reason.
+    damaged : dict
+        How many pixels have files that are not what was written, by what is wrong.
+    median_minutes, slow_minutes : float or None
+        Minutes a finished pixel took: median and 90th percentile.
+    minutes_left : float or None
+        An estimate, from the median and the pixels that run now.
+    """
+
+    n_pixels: int
+    states: dict[State, int]
+    reasons: dict[str, int] = field(default_factory=dict)
+    suspect: dict[str, int] = field(default_factory=dict)
+    damaged: dict[str, int] = field(default_factory=dict)
+    median_minutes: float | None = None
+    slow_minutes: float | None = None
+    minutes_left: float | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values, for JSON."""
+        return asdict(self)
+
+
+def status_of(folder: RunFolder, pixels: list[Pixel]) -> Status:
+    """Read the state of every pixel and count."""
+    found = [state_of(folder.pixel(pixel.id)) for pixel in pixels]
+    counts = Counter(state.state for state in found)
+    minutes = sorted(state.minutes for state in found if state.minutes is not None)
+    median = slow = left = None
+    if minutes:
+        median = minutes[len(minutes) // 2]
+        slow = minutes[min(len(minutes) - 1, int(0.9 * len(minutes)))]
+        waiting = counts["waiting"] + counts["running"] / 2
+        left = waiting * median / max(1, counts["running"])
+    return Status(
+        len(pixels),
+        {state: counts[state] for state in STATES},
+        _reasons(found, "failed") | _reasons(found, "skipped"),
+        _reasons(found, "suspect"),
+        dict(Counter(state.damage for state in found if state.damage).most_common()),
+        median,
+        slow,
+        left,
+    )
+
+
+def lines(status: Status, run: Path) -> Iterator[str]:
+    """Yield the status as a person reads it."""
+    counts = "   ".join(
+        f"{state} {number}" for state, number in status.states.items() if number
+    )
+    yield f"calibrate  {status.n_pixels} pixels   {counts}"
+    for title, reasons in (("suspect", status.suspect), ("failed", status.reasons)):
+        if reasons:
+            listed = "   ".join(f"{reason} {n}" for reason, n in reasons.items())
+            yield f"  {title}: {listed}"
+    if status.damaged:
+        listed = "   ".join(f"{what} {n}" for what, n in status.damaged.items())
+        yield f"  damaged: {listed}"
+    if status.reasons:
+        first = next(iter(status.reasons))
+        yield f"  try again: masm retry {run} --reason {first}"
+    if status.median_minutes is not None and status.slow_minutes is not None:
+        line = (
+            f"  pace: median {status.median_minutes:.1f} min a pixel "
+            f"(90 % under {status.slow_minutes:.1f})"
+        )
+        if status.states["running"] and status.minutes_left is not None:
+            line += f"; about {status.minutes_left:.0f} min left"
+        yield line
+
+
+def _reasons(found: list[PixelState], state: State) -> dict[str, int]:
+    reasons = Counter(item.reason or "?" for item in found if item.state == state)
+    return dict(reasons.most_common())

@@ -1,0 +1,463 @@
+"""Calibrate one pixel: from its inputs to ``posterior.nc``, or a reason why not."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from jobs.config.priors import prior_bounds
+from jobs.config.process_model import model_of, units_of
+from jobs.config.schema import Config
+from jobs.disk_errors import full_disk, is_refused_in, system_fault
+from jobs.errors import OutOfTime, Stopped, SystemFault
+from jobs.executors.base import OnRuns
+from jobs.files import (
+    is_file,
+    is_folder,
+    kind_of,
+    make_folder,
+    put_aside,
+    read_text,
+    stands,
+    sweep,
+    write_text,
+)
+from jobs.inputs.digests import input_digests
+from jobs.inputs.judgement import judge_forcing, judge_streams
+from jobs.inputs.pixel_data import drivers_of, observations_of, weather_of
+from jobs.inputs.simulate import calibration_model
+from jobs.inputs.streams import make_streams
+from jobs.run.event_log import Ledger
+from jobs.run.folder import PixelFolder
+from jobs.run.periods import pixel_periods
+from jobs.run.pixel import Pixel
+from jobs.run.pixel_state import (
+    REASONS,
+    STALE_AFTER,
+    PixelState,
+    Reason,
+    State,
+    is_being_claimed,
+    is_claimed,
+    write_failure,
+)
+from jobs.run.run import Run, open_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    import masm
+
+logger = logging.getLogger(__name__)
+
+_N_CHAINS = 4  # that keep_draws is meant for
+_INPUT = "input_"  # how a result calls the digests of its inputs
+_N_LANES = 16  # parameter sets in a call of the model in a process of its own
+
+
+def calibrate_pixel(
+    run: Run,
+    pixel: Pixel,
+    on_runs: OnRuns | None = None,
+    folder: PixelFolder | None = None,
+) -> PixelState:
+    """Calibrate a pixel and write what came of it; a failed pixel is a result too.
+
+    The posterior is the last file written. A calibration that was stopped goes on
+    from its checkpoint and comes to the same numbers.
+
+    Parameters
+    ----------
+    run : Run
+        A started run.
+    pixel : Pixel
+        Which pixel.
+    on_runs : callable, optional
+        Called after each batch of model runs.
+    folder : PixelFolder, optional
+        Where to write, in place of the pixel's own folder.
+    """
+    folder = folder or run.folder.pixel(pixel.id)
+    _put_odd_aside(folder)
+    make_folder(folder.path)
+    if not is_claimed(folder.claim):
+        sweep(folder.path, keep=is_being_claimed)
+    ledger = Ledger(run.folder.ledger)
+    ledger.write("started", pixel=pixel.id)
+    started = time.monotonic()
+    with _claimed(folder.claim) as claim:
+
+        def watched(n: int) -> None:
+            claim.require_held()  # before the runs are written down
+            if on_runs is not None:
+                on_runs(n)
+
+        try:
+            with _time_limit(run.config.execution.pixel_minutes):
+                result = _calibrate_whole(run, pixel, folder.checkpoint, watched)
+            claim.require_held()
+        except KeyboardInterrupt as stop:
+            ledger.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
+            raise
+        except (Exception, OutOfTime) as exc:
+            claim.require_held()
+            if is_refused_in(exc, folder.path):
+                raise  # the pixel is not to blame
+            _stop_for_the_system(exc, folder.path)
+            reason = _reason(exc)
+            logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
+            write_failure(folder.failure, reason, str(exc), traceback.format_exc())
+            ledger.write("failed", pixel=pixel.id, reason=reason)
+            return PixelState("failed", reason)
+        minutes = (time.monotonic() - started) / 60
+        summary = summarise(result, minutes)
+        thinned = thin(result, run.config.calibration.keep_draws)
+        try:
+            write_text(folder.summary, json.dumps(summary, indent=1) + "\n")
+            thinned.to_netcdf(folder.posterior)  # written aside, then put in place
+        except Exception as exc:
+            if not is_refused_in(exc, folder.path):
+                _stop_for_the_system(exc, folder.path)
+            raise
+        folder.failure.unlink(missing_ok=True)
+        folder.checkpoint.unlink(missing_ok=True)
+    ledger.write(result.status, pixel=pixel.id, minutes=round(minutes, 2))
+    state: State = "suspect" if result.status == "suspect" else "done"
+    return PixelState(state, str(summary["reason"]), minutes)
+
+
+def _put_odd_aside(folder: PixelFolder) -> None:
+    """Move out of the way what stands at our names and is not what we write there."""
+    if stands(folder.path) and not is_folder(folder.path):
+        logger.warning("%s is not ours: now %s", folder.path, put_aside(folder.path))
+    for path in (
+        folder.posterior,
+        folder.summary,
+        folder.checkpoint,
+        folder.failure,
+        folder.claim,
+    ):
+        if stands(path) and not is_file(path):
+            kind = kind_of(path)
+            logger.warning("%s was %s: now %s", path, kind, put_aside(path))
+
+
+def priors_of(config: Config) -> masm.Priors:
+    """Return uniform priors: the parameter table's bounds, or the configuration's."""
+    from masm import Priors, Uniform
+
+    priors = {}
+    table = model_of(config).parameters
+    for name, (low, high) in prior_bounds(config).items():
+        row = table[name]
+        default = min(max(row.default, low), high)
+        priors[name] = Uniform(low, high, default=default, units=row.unit)
+    return Priors(priors)
+
+
+def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
+    """Return what tables and ``masm status`` need, without opening the posterior."""
+    summary = {
+        "status": result.status,
+        "reason": result.reason,
+        "minutes": round(minutes, 3),
+        "n_model_runs": int(result.n_model_runs),
+        "n_failed_runs": int(result.n_failed_runs),
+        "surrogate_rmse": float(result.surrogate_rmse),
+        "parameters": _rows(result.summary()),
+    }
+    inputs = {
+        str(name).removeprefix(_INPUT): str(digest)
+        for name, digest in result.attrs.items()
+        if str(name).startswith(_INPUT)
+    }
+    if inputs:
+        summary["inputs"] = inputs
+    errors = result.summary_of_errors()
+    return summary if errors.empty else {**summary, "error_scale": _rows(errors)}
+
+
+def _rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    # NaN, where there is no such number, would be written as null by pandas.
+    rows: dict[str, dict[str, Any]] = json.loads(
+        table.to_json(orient="index", double_precision=15)
+    )
+    for row in rows.values():
+        row.update({key: float("nan") for key, value in row.items() if value is None})
+    return rows
+
+
+def thin(result: masm.Result, n_draws: int) -> masm.Result:
+    """Return a result with at most so many draws of four chains, evenly spaced.
+
+    From a sampler with more chains each gives fewer draws. Diagnostics were computed
+    before and stay as they are.
+    """
+    size, n_chains = (result.posterior.sizes[dim] for dim in ("draw", "chain"))
+    n_kept = max(1, min(n_draws, _N_CHAINS * n_draws // n_chains))
+    if size <= n_kept:
+        return result
+    kept = np.linspace(0, size - 1, n_kept).round().astype(int)
+    groups = {
+        name: group.isel(draw=kept) if group.sizes.get("draw") == size else group
+        for name, group in result.groups.items()
+    }
+    return replace(result, groups=groups, attrs={**result.attrs, "n_draws_made": size})
+
+
+def _calibrate_whole(
+    run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
+) -> masm.Result:
+    """Calibrate; a checkpoint that cannot be read is put aside, and costs its runs."""
+    from masm import DamagedCheckpoint
+
+    try:
+        return _calibrate(run, pixel, checkpoint, on_runs)
+    except DamagedCheckpoint as exc:
+        logger.warning(
+            "%s\n  It is now %s; starting afresh.", exc, put_aside(checkpoint)
+        )
+        return _calibrate(run, pixel, checkpoint, on_runs)
+
+
+def _calibrate(
+    run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
+) -> masm.Result:
+    import masm
+
+    config = run.config
+    try:
+        weather = weather_of(run, pixel)
+        forcing = drivers_of(run, pixel, weather)
+        doubts = judge_forcing(weather, pixel, pixel.name)
+    except MemoryError as exc:
+        raise SystemFault("too little memory to read the forcing") from exc
+    except ValueError as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
+        raise _PixelError("no_forcing", str(exc)) from exc
+    try:
+        observations = observations_of(run, pixel, forcing)
+        years = pixel_periods(config, forcing).calibration
+        streams = make_streams(
+            observations, config.streams, years, units=units_of(config)
+        )
+        for stream in streams.values():
+            stream.aggregate()  # refuses a variance of zero, too few values
+        doubts += judge_streams(streams, weather)
+    except ValueError as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
+        raise _PixelError("no_observations", str(exc)) from exc
+    for doubt in doubts:
+        logger.warning("pixel %d: suspicious: %s", pixel.id, doubt)
+    model = calibration_model(config, forcing)
+
+    chosen = config.calibration
+    options: dict[str, Any] = dict(chosen.options)
+    with model_runs(model, config.execution.run_seconds, on_runs) as running:
+        return masm.calibrate(
+            observations=streams,
+            priors=priors_of(config),
+            seed=[config.seed, pixel.id],
+            inputs=input_digests(run, pixel, forcing, observations),
+            blocks=[masm.Block(b.streams, b.parameters) for b in chosen.blocks],
+            proposals=chosen.proposals,
+            method=chosen.method,
+            checkpoint=checkpoint,
+            **running,
+            **options,
+        )
+
+
+@contextmanager
+def model_runs(
+    model: Callable[[Any], Any], seconds: float | None, on_runs: OnRuns | None
+) -> Iterator[dict[str, Any]]:
+    """Give the arguments of ``masm.calibrate`` that say how the model is run.
+
+    Parameters
+    ----------
+    model : callable
+    seconds : float, optional
+        Limit for each parameter set; with one, runs go to a process of their own,
+        which is ended when they take longer.
+    on_runs : callable, optional
+        Told the number of runs of each call.
+    """
+    from masm import ProcessMap
+
+    count = on_runs or (lambda n: None)
+    if seconds is None:
+
+        def counted(theta: Any) -> Any:
+            simulated = model(theta)
+            count(len(theta))
+            return simulated
+
+        yield {"model": counted}
+        return
+    with ProcessMap(1, timeout=seconds) as process:
+
+        def counted_map(function: Callable[[Any], Any], items: Any) -> list[Any]:
+            calls = list(items)
+            results = process(function, calls)
+            count(sum(map(len, calls)))
+            return results
+
+        yield {"model": model, "map": counted_map, "samples_per_call": _N_LANES}
+
+
+class _PixelError(Exception):
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def _reason(exc: BaseException) -> Reason:
+    """Put an exception into the closed list of reasons."""
+    reason = getattr(exc, "reason", None)
+    if reason in REASONS:
+        return reason
+    if isinstance(exc, MemoryError):
+        return "out_of_memory"
+    if isinstance(exc, OutOfTime):
+        return "timed_out"
+    return "bug"
+
+
+def _stop_for_the_system(exc: BaseException, folder: Path) -> None:
+    """Turn what the system could not do into a stop: no pixel is to blame.
+
+    Too little memory is told as the pixel's where it came of computing: another try
+    would end the same way.
+    """
+    if full := full_disk(exc, folder):
+        raise full from exc
+    computing = isinstance(exc, MemoryError | OutOfTime)
+    if not computing and (fault := system_fault(exc)):
+        raise fault from exc
+
+
+@contextmanager
+def _time_limit(minutes: float | None) -> Iterator[None]:
+    """Raise `OutOfTime` in this process's main thread when time is up."""
+    if minutes is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise OutOfTime(f"not finished after {minutes:g} minutes; see the checkpoint")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """That this process works on a pixel, as long as nobody else says so.
+
+    Attributes
+    ----------
+    path : Path
+        Of the claim.
+    text : str
+        What this process wrote there; no other writes the same.
+    """
+
+    path: Path
+    text: str
+
+    def is_held(self) -> bool:
+        """Tell whether the claim stands as it was written."""
+        try:
+            return read_text(self.path) == self.text
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+
+    def require_held(self) -> None:
+        """Stop without a mark if the pixel is another's now, or the run was moved.
+
+        Raises
+        ------
+        Stopped
+            After a machine slept, or its network disk was away, for so long that
+            another process took the pixel over.
+        """
+        if not self.is_held():
+            moved = not self.path.parent.is_dir()
+            raise Stopped(
+                "a run folder that is no longer where it was"
+                if moved
+                else "another process that has taken the pixel over"
+            )
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[_Claim]:
+    """Say, while it lasts, that this process works on a pixel.
+
+    The claim is for people, for ``masm status``, and for an owner that slept: it marks
+    nothing once the claim is another's.
+    """
+    facts = {"host": socket.gethostname(), "pid": os.getpid(), "token": uuid4().hex}
+    claim = _Claim(path, json.dumps(facts))
+    write_text(path, claim.text)
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(STALE_AFTER / 6):
+            with suppress(OSError):  # another process may have taken it away
+                if claim.is_held():
+                    os.utime(path, follow_symlinks=False)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield claim
+    finally:
+        over.set()
+        thread.join()
+        with suppress(OSError):
+            if claim.is_held():
+                path.unlink()
+
+
+def calibrate_here(
+    path: Path, pixel_id: int, on_runs: OnRuns | None = None
+) -> tuple[int, PixelState]:
+    """Calibrate one pixel of a run in this process, on one thread."""
+    from threadpoolctl import threadpool_limits
+
+    run = _opened(path)
+    pixel = next(pixel for pixel in run.pixels if pixel.id == pixel_id)
+    # One thread in every executor: sums in another order would differ in rounding.
+    with threadpool_limits(limits=1):
+        return pixel_id, calibrate_pixel(run, pixel, on_runs)
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path) -> Run:
+    # A worker calibrates many pixels of one run; its science keys cannot change.
+    return open_run(path)

@@ -1,0 +1,174 @@
+"""Calibrate the pixels of a run: which are left, what came of them, when to stop."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobs.config.process_model import model_of
+from jobs.errors import ConfigError, Problem
+from jobs.executors.base import Finished
+from jobs.executors.workers import run_local, run_serial
+from jobs.exit_codes import Exit
+from jobs.files import stands
+from jobs.run.pixel import Pixel
+from jobs.run.pixel_state import FINISHED, PixelState, state_of
+from jobs.run.run import Run
+from jobs.stages.calibrate_pixel import calibrate_here
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Tally:
+    """What came of the pixels of one campaign.
+
+    Attributes
+    ----------
+    n_asked : int
+        Pixels asked for.
+    n_before : int
+        Of these, done before the campaign began.
+    states : dict
+        State of each pixel that is finished now, by id.
+    over_budget : bool
+        More pixels failed than the run allows; the rest was not started.
+    """
+
+    n_asked: int
+    n_before: int = 0
+    states: dict[int, PixelState] = field(default_factory=dict)
+    over_budget: bool = False
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How many pixels failed for each reason."""
+        failed = (s for s in self.states.values() if s.state not in FINISHED)
+        return Counter(state.reason for state in failed)
+
+    @property
+    def n_failed(self) -> int:
+        """Failed pixels, not counting those without observations."""
+        return sum(state.state == "failed" for state in self.states.values())
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code this comes to."""
+        if self.over_budget:
+            return Exit.OVER_BUDGET
+        return Exit.SOME_FAILED if self.n_failed else Exit.DONE
+
+
+def pixels_left(run: Run, pixels: Sequence[Pixel]) -> tuple[list[Pixel], Tally]:
+    """Return pixels without a result, and a tally of those that have one.
+
+    A failed pixel counts as finished: it is tried again by ``masm retry``.
+    """
+    tally = Tally(len(pixels))
+    left = []
+    for pixel in pixels:
+        state = state_of(run.folder.pixel(pixel.id))
+        if state.state in FINISHED or state.state in ("failed", "skipped"):
+            tally.states[pixel.id] = state
+        else:
+            left.append(pixel)
+    tally.n_before = len(tally.states)
+    return left, tally
+
+
+def refuse_overwriting(run: Run, pixels: Sequence[Pixel]) -> None:
+    """Refuse to start over where there is work already, unless told to go on.
+
+    Raises
+    ------
+    ConfigError
+        If any of the pixels has a result, a failure or a checkpoint.
+    """
+    begun = [
+        pixel
+        for pixel in pixels
+        if any(
+            stands(path)
+            for path in (
+                run.folder.pixel(pixel.id).posterior,
+                run.folder.pixel(pixel.id).failure,
+                run.folder.pixel(pixel.id).checkpoint,
+            )
+        )
+    ]
+    if begun:
+        raise ConfigError(
+            Problem(
+                str(run.folder.path / "pixels"),
+                "there is work here already",
+                found=f"{len(begun)} of {len(pixels)} pixels begun or finished",
+                wanted="a run folder without results",
+                hint=f"Go on with: masm calibrate {run.folder.path} --resume",
+            )
+        )
+
+
+def calibrate_pixels(
+    run: Run,
+    pixels: Sequence[Pixel],
+    executor: str,
+    *,
+    on_pixel: Callable[[int, PixelState], None] | None = None,
+    on_runs: Callable[[int], None] | None = None,
+    max_failed: float | None = None,
+) -> Tally:
+    """Calibrate what is left of the pixels, within the failure budget.
+
+    Parameters
+    ----------
+    run : Run
+        A started run.
+    pixels : sequence of Pixel
+        The pixels asked for; those with a result are passed over.
+    executor : str
+        ``serial`` or ``local``.
+    on_pixel, on_runs : callable, optional
+        Told of each finished pixel, and of model runs (serial only).
+    max_failed : float, optional
+        Failed pixels allowed; by default the run's share of those asked for.
+    """
+    left, tally = pixels_left(run, pixels)
+    allowed = run.config.execution.max_failed_fraction * tally.n_asked
+    if max_failed is not None:
+        allowed = max_failed
+    ids = [pixel.id for pixel in left]
+    with closing(_start(run.folder.path, ids, executor, run, on_runs)) as finished:
+        for pixel_id, state in finished:
+            tally.states[pixel_id] = state
+            logger.info(
+                "pixel %d %s %s (%d of %d)",
+                pixel_id,
+                state.state,
+                state.reason,
+                len(tally.states),
+                tally.n_asked,
+            )
+            if on_pixel is not None:
+                on_pixel(pixel_id, state)
+            if tally.n_failed > allowed:
+                tally.over_budget = True
+                break
+    return tally
+
+
+def _start(
+    path: Path,
+    ids: list[int],
+    executor: str,
+    run: Run,
+    on_runs: Callable[[int], None] | None,
+) -> Finished:
+    if executor == "local":
+        if ids:
+            model_of(run.config).warm_up()
+        return run_local(path, ids, calibrate_here, run.config.execution.workers)
+    return run_serial(path, ids, calibrate_here, on_runs)

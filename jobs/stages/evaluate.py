@@ -1,0 +1,178 @@
+"""Scores of default and calibrated parameters, in both periods, on 8-day means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jobs.config.process_model import units_of
+from jobs.errors import ConfigError, Problem
+from jobs.files import replacing
+from jobs.inputs.digests import require_same_inputs
+from jobs.inputs.pixel_data import forcing_of, observations_of
+from jobs.inputs.simulate import simulate
+from jobs.inputs.streams import make_streams, pair
+from jobs.run.periods import pixel_periods
+from jobs.run.pixel import Pixel
+from jobs.run.pixel_summary import posterior_means, read_summary
+from jobs.run.run import Run
+from jobs.run.simulation_files import save_simulation, saved_parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+PARAMETERS = ("default", "calibrated")
+"""Parameter sets a run can be simulated with."""
+
+
+def simulate_pixel(run: Run, pixel: Pixel, parameters: str) -> None:
+    """Simulate a pixel with ``default`` or ``calibrated`` parameters and save it."""
+    values = posterior_means(run, pixel) if parameters == "calibrated" else {}
+    forcing = forcing_of(run, pixel)
+    if parameters == "calibrated":
+        summary = read_summary(run.folder.pixel(pixel.id))
+        require_same_inputs(run, pixel, summary, forcing)
+    source = f"{run.config.name}, {pixel.name}: {parameters} parameters"
+    if forcing.attrs.get("synthetic"):
+        source += " (synthetic weather)"
+    simulated = simulate(run.config, forcing, values)
+    path = run.folder.simulation(pixel.id, parameters)
+    save_simulation(simulated, path, source, values)
+
+
+def is_simulated(run: Run, pixel: Pixel) -> bool:
+    """Tell whether a calibrated pixel has both simulations, of its present posterior.
+
+    By the parameters written in the files: times of change follow the clock, which
+    may have been set back.
+    """
+    wanted = {"default": {}, "calibrated": posterior_means(run, pixel)}
+    return all(
+        saved_parameters(run.folder.simulation(pixel.id, name)) == values
+        for name, values in wanted.items()
+    )
+
+
+def read_simulation(run: Run, pixel: Pixel, parameters: str) -> xr.Dataset:
+    """Read a saved simulation.
+
+    Raises
+    ------
+    ConfigError
+        If there is none yet.
+    """
+    import xarray as xr
+
+    path = run.folder.simulation(pixel.id, parameters)
+    if not path.exists():
+        raise ConfigError(
+            Problem(
+                str(path.relative_to(run.folder.path)),
+                f"the simulation with {parameters} parameters is not there",
+                hint=f"masm simulate {run.folder.path} --parameters {parameters}",
+            )
+        )
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        return opened.load()
+
+
+def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
+    """Lay observed, default and calibrated 8-day means side by side.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each stream and 8-day window: ``stream``, ``period``, ``time``
+        (first day), ``observed``, ``observed_sd`` (as the calibration believed it),
+        ``default``, ``calibrated``; values in the stream's unit.
+    """
+    import pandas as pd
+
+    config = run.config
+    simulated = {name: read_simulation(run, pixel, name) for name in PARAMETERS}
+    forcing = forcing_of(run, pixel)
+    observations = observations_of(run, pixel, forcing)
+    summary = read_summary(run.folder.pixel(pixel.id))
+    require_same_inputs(run, pixel, summary, forcing, observations)
+    periods = pixel_periods(config, forcing)
+    parts = []
+    for period in ("calibration", "validation"):
+        years = getattr(periods, period)
+        if years is None:
+            continue  # the record ends before it
+        held_out = period == "validation"
+        streams = make_streams(
+            observations,
+            config.streams,
+            years,
+            units=units_of(config),
+            skip_empty=held_out,
+        )
+        for name, stream in streams.items():
+            columns = {}
+            for parameters, output in simulated.items():
+                time, observed, sd, columns[parameters] = pair(stream, output[name])
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "stream": name,
+                        "period": period,
+                        "time": time,
+                        "observed": observed,
+                        "observed_sd": sd,
+                        **columns,
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def score_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Score a comparison: one row for each stream, period and parameter set.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As ``compare`` returns it.
+    """
+    import pandas as pd
+
+    from masm.results.scores import scores
+
+    rows = []
+    for (stream, period), part in table.groupby(["stream", "period"], sort=False):
+        rows += [
+            {
+                "stream": stream,
+                "period": period,
+                "parameters": parameters,
+                **scores(part[parameters], part["observed"]),
+            }
+            for parameters in PARAMETERS
+        ]
+    return pd.DataFrame(rows).sort_values(
+        ["stream", "period", "parameters"], ascending=[True, True, False]
+    )
+
+
+def evaluate_pixel(run: Run, pixel: Pixel) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return comparison and scores of a pixel, and write both."""
+    table = compare(run, pixel)
+    with replacing(run.folder.comparison(pixel.id)) as aside:
+        table.to_csv(aside, index=False, float_format="%.6g")
+    found = score_table(table)
+    found.insert(0, "pixel", pixel.id)
+    with replacing(run.folder.scores(pixel.id)) as aside:
+        found.to_csv(aside, index=False, float_format="%.6g")
+    return table, found
+
+
+def median_scores(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the median over pixels of each score, in the form of one pixel's."""
+    import pandas as pd
+
+    keys = ["stream", "period", "parameters"]
+    together = pd.concat(tables).drop(columns="pixel")
+    medians = together.groupby(keys, sort=False).median().reset_index()
+    return medians.assign(pixel=-1, n=medians["n"].astype(int))

@@ -1,0 +1,279 @@
+"""Where a regional run is kept: one Zarr store for each parameter set.
+
+Three groups, ``8day``, ``monthly`` and ``annual`` (an ensemble has the last two), each
+over (pixel, time) or (draw, pixel, time), with chunks of whole blocks of pixels: a
+worker writes the chunks of its own block and no other. A block counts as done when its
+mark stands beside the store, so a block that was broken off is simply done again. A
+store of other parameters, years or settings is made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.files import write_text
+from jobs.run.run import Run
+from jobs.stages.region_parameters import Fields
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+logger = logging.getLogger(__name__)
+
+BLOCK_PIXELS = 256
+"""Pixels of a block; as in a shard of the cube."""
+FLUXES = ("lai", "gpp", "er", "nee")
+WINDOWS = {"8day": "8-day", "monthly": "month", "annual": "year"}
+"""Groups of a store, and what ``masm.observations.windows`` calls their windows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """The regional run of one parameter set.
+
+    Attributes
+    ----------
+    path : Path
+        The Zarr store.
+    n_pixels, n_draws : int
+        Its size.
+    """
+
+    path: Path
+    n_pixels: int
+    n_draws: int
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks of pixels."""
+        return -(-self.n_pixels // BLOCK_PIXELS)
+
+    @property
+    def left(self) -> list[int]:
+        """Units without a mark: ``draw * n_blocks + block``."""
+        every = range(self.n_draws * self.n_blocks)
+        return [number for number in every if not self.mark(number).exists()]
+
+    def mark(self, number: int) -> Path:
+        """Return the file that says that a unit is done."""
+        return self.path.with_suffix(".done") / f"{number:05d}"
+
+    def where(self, number: int) -> tuple[int, slice]:
+        """Return the draw and the pixels of a unit."""
+        draw, block = divmod(number, self.n_blocks)
+        first = block * BLOCK_PIXELS
+        return draw, slice(first, min(first + BLOCK_PIXELS, self.n_pixels))
+
+
+def store_path(run: Run, parameter_set: str) -> Path:
+    """Return where the run with a parameter set is kept."""
+    return run.folder.path / "simulations" / "region" / f"{parameter_set}.zarr"
+
+
+def prepare_store(run: Run, parameter_set: str, fields: Fields) -> Store:
+    """Open the store of a parameter set, or make it if there is none that fits."""
+    path = store_path(run, parameter_set)
+    store = Store(path, fields.ids.size, len(fields.values))
+    years = run.config.periods.observed
+    plan = {
+        "parameters": fields.digest,
+        "years": str(years),
+        "spinup": str(run.config.periods.spinup),
+        "spinup_cycles": run.config.model.spinup_cycles,
+    }
+    stamp = path.with_suffix(".json")
+    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == plan:
+        return store
+    if path.exists():
+        logger.info("%s is of other parameters or years: made anew", path.name)
+    stamp.unlink(missing_ok=True)
+    for old in (path, path.with_suffix(".done")):
+        shutil.rmtree(old, ignore_errors=True)
+    _create(run, parameter_set, fields, path)
+    path.with_suffix(".done").mkdir(parents=True)
+    write_text(stamp, json.dumps(plan, indent=1) + "\n")
+    return store
+
+
+def groups_of(parameter_set: str) -> Sequence[str]:
+    """Return the groups of a store."""
+    return ("monthly", "annual") if parameter_set == "ensemble" else tuple(WINDOWS)
+
+
+def write_block(store: Store, number: int, means: dict[str, dict[str, Any]]) -> None:
+    """Write the chunks of one unit, then its mark.
+
+    Parameters
+    ----------
+    store : Store
+        Where.
+    number : int
+        The unit.
+    means : dict
+        Group to flux to (pixel, time).
+    """
+    import zarr
+
+    draw, pixels = store.where(number)
+    for group, fluxes in means.items():
+        opened = zarr.open_group(store.path / group, mode="r+")
+        for name, values in fluxes.items():
+            array: Any = opened[name]
+            if array.ndim == 3:
+                array[draw, pixels] = values
+            else:
+                array[pixels] = values
+    write_text(store.mark(number), "")
+
+
+def open_group(run: Run, parameter_set: str, group: str) -> xr.Dataset:
+    """Open a group of a store, lazily.
+
+    Raises
+    ------
+    ConfigError
+        If the run with this parameter set has not been made, or is not finished.
+    """
+    import xarray as xr
+
+    from jobs.errors import ConfigError, Problem
+
+    path = store_path(run, parameter_set)
+    problem = ""
+    if not path.with_suffix(".json").exists():
+        problem = "has not been simulated"
+    else:
+        sizes = xr.open_zarr(path / group, chunks=None, consolidated=False).sizes
+        store = Store(path, sizes["pixel"], sizes.get("draw", 1))
+        if store.left:
+            problem = f"is not finished: {len(store.left)} blocks are left"
+    if problem:
+        raise ConfigError(
+            Problem(
+                str(path.relative_to(run.folder.path)),
+                f"the region with {parameter_set} parameters {problem}",
+                hint=f"masm simulate {run.folder.path} --parameters {parameter_set}",
+            )
+        )
+    return xr.open_zarr(path / group, chunks=None, consolidated=False)
+
+
+def _create(run: Run, parameter_set: str, fields: Fields, path: Path) -> None:
+    import zarr
+
+    from jobs.run.region_sample import open_region
+
+    cube = open_region(run.cube)
+    static = cube.static.sel(pixel=fields.ids)
+    days = _days(run)
+    root = zarr.open_group(path, mode="w")
+    root.attrs.update(_attrs(run, parameter_set, synthetic=cube.synthetic))
+    for name in groups_of(parameter_set):
+        group = root.create_group(name, attributes=dict(root.attrs))
+        starts, bounds = window_bounds(days, WINDOWS[name])
+        _coordinates(group, fields.ids, static, starts, bounds)
+        ensemble = parameter_set == "ensemble"
+        lead = ((len(fields.values), "draw", 1),) if ensemble else ()
+        axes = (
+            *lead,
+            (fields.ids.size, "pixel", min(BLOCK_PIXELS, fields.ids.size)),
+            (starts.size, "time", starts.size),
+        )
+        for flux in FLUXES:
+            group.create_array(
+                flux,
+                shape=tuple(axis[0] for axis in axes),
+                chunks=tuple(axis[2] for axis in axes),
+                dimension_names=[axis[1] for axis in axes],
+                dtype="f4",
+                fill_value=float("nan"),
+                attributes={
+                    **flux_attrs(flux),
+                    "cell_methods": "time: mean area: mean",
+                    "coordinates": "lat lon",
+                },
+            )
+
+
+def flux_attrs(name: str) -> dict[str, str]:
+    """Return the CF attributes of a flux."""
+    from landdata.variables import FLUXES as TABLE
+
+    return {key: str(value) for key, value in TABLE[name].attrs.items()}
+
+
+def window_bounds(
+    days: NDArray[np.datetime64], windows: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where windows start among the days, and their bounds.
+
+    Parameters
+    ----------
+    days : ndarray (time,)
+        datetime64[D], every day.
+    windows : str
+        As `masm.observations.windows.window_keys` knows them.
+
+    Returns
+    -------
+    starts : ndarray (window,)
+        Position of each window's first day.
+    bounds : ndarray (window, 2)
+        First day, and the day after the last, in days since 1970.
+    """
+    from masm.observations.windows import window_keys
+
+    keys = window_keys(days.astype("datetime64[ns]"), windows)
+    starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
+    first = days[starts].astype(np.int64)
+    last = np.append(first[1:], days[-1].astype(np.int64) + 1)
+    return starts, np.stack([first, last], axis=1)
+
+
+def _days(run: Run) -> NDArray[np.datetime64]:
+    years = run.config.periods.observed
+    return np.arange(
+        np.datetime64(f"{years.first}-01-01"), np.datetime64(f"{years.last + 1}-01-01")
+    )
+
+
+def _coordinates(
+    group: Any, ids: Any, static: xr.Dataset, starts: Any, bounds: Any
+) -> None:
+    def add(name: str, values: Any, dims: list[str], **attrs: Any) -> None:
+        array = group.create_array(
+            name, shape=values.shape, chunks=values.shape, dtype=values.dtype,
+            dimension_names=dims, attributes=attrs,
+        )  # fmt: skip
+        array[...] = values
+
+    since = {"units": "days since 1970-01-01", "calendar": "standard"}
+    add("pixel", ids, ["pixel"], long_name="id of the cell on the global grid")
+    add("time", bounds[:, 0], ["time"], standard_name="time", axis="T",
+        bounds="time_bounds", **since)  # fmt: skip
+    add("time_bounds", bounds, ["time", "bound"], **since)
+    for name in ("lat", "lon"):
+        values = static[name].to_numpy().astype(np.float64)
+        add(name, values, ["pixel"], **dict(static[name].attrs))
+    for name in ("area", "forest_fraction"):
+        values = static[name].to_numpy().astype(np.float64)
+        add(name, values, ["pixel"], **dict(static[name].attrs))
+
+
+def _attrs(run: Run, parameter_set: str, *, synthetic: bool) -> dict[str, Any]:
+    title = f"{run.config.name}: region with {parameter_set} parameters"
+    return {
+        "title": title + (" (SYNTHETIC region)" if synthetic else ""),
+        "parameters": parameter_set,
+        "synthetic": int(synthetic),
+        "Conventions": "CF-1.11",
+    }

@@ -1,0 +1,301 @@
+"""Morris screening of a run's screening pixels: one file each, then one for all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.config.priors import calibrated_parameters
+from jobs.config.process_model import model_of, units_of
+from jobs.config.schema import Config
+from jobs.disk_errors import system_fault
+from jobs.errors import ConfigError, Problem, did_you_mean
+from jobs.files import replacing, write_text
+from jobs.inputs.pixel_data import forcing_of, observations_of
+from jobs.inputs.simulate import calibration_model
+from jobs.inputs.streams import make_streams
+from jobs.run.periods import pixel_periods
+from jobs.run.pixel import Pixel
+from jobs.run.run import Run, open_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    import masm
+
+logger = logging.getLogger(__name__)
+
+PAPER = (
+    "alpha3", "theta3", "beta3", "vmax", "p5", "p14", "p15", "p17", "p18", "p20",
+)  # fmt: skip
+"""The ten parameters that Ma et al. (2022, section 3.2.1) selected."""
+
+
+def screening_pixels(run: Run) -> list[Pixel]:
+    """Return the pixels to screen: a region's screening share, else the run's own.
+
+    A share of 0 is none. Where a list of places leaves no others, those are screened.
+    """
+    if not run.source.is_region:
+        return run.pixels
+    from jobs.run.pixels import choose
+    from jobs.run.region_sample import draw_sample, open_region, pixels_at, region_of
+
+    if region_of(run.config).sample.screening == 0:
+        return []
+    sample = draw_sample(run.config, run.folder.path)
+    chosen = pixels_at(open_region(run.cube), sample.screening)
+    return chosen or choose(run.pixels, [])
+
+
+def pixels_left(run: Run, pixels: Sequence[Pixel]) -> list[Pixel]:
+    """Return pixels that have neither effects nor a failure yet."""
+    return [
+        pixel
+        for pixel in pixels
+        if not (_result(run, pixel.id).exists() or _failure(run, pixel.id).exists())
+    ]
+
+
+def screen_unit(path: Path, pixel_id: int) -> None:
+    """Screen one pixel of a run and write its effects, or why there are none."""
+    import masm
+
+    run = open_run(path)
+    pixel = next(one for one in screening_pixels(run) if one.id == pixel_id)
+    try:
+        found = _effects(run, pixel)
+    except (ValueError, masm.CalibrationFailed) as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
+        logger.warning("screening of pixel %d failed: %s", pixel_id, exc)
+        write_text(_failure(run, pixel_id), f"{exc}\n")
+        return
+    with replacing(_result(run, pixel_id)) as aside:
+        found.to_netcdf(aside, engine="h5netcdf")
+
+
+def gather(run: Run, pixels: Sequence[Pixel]) -> xr.Dataset:
+    """Put the pixels' effects into ``screening/morris.nc``.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `masm.screen` returns it, over ``pixel`` too, with each pixel's place.
+
+    Raises
+    ------
+    ConfigError
+        If no pixel could be screened.
+    """
+    import xarray as xr
+
+    parts, places = [], []
+    for pixel in pixels:
+        path = _result(run, pixel.id)
+        if not path.exists():
+            continue
+        with xr.open_dataset(path, engine="h5netcdf") as opened:
+            parts.append(opened.load())
+        places.append(pixel)
+    if not parts:
+        raise ConfigError(
+            Problem(
+                str(run.folder.path / "screening"),
+                "no pixel could be screened",
+                hint=f"The files failed_*.txt in {_design_folder(run)} say why.",
+            )
+        )
+    together = xr.concat(parts, "pixel", coords="minimal", compat="override")
+    together = together.assign_coords(
+        pixel=(
+            "pixel",
+            [pixel.id for pixel in places],
+            {"long_name": "id of the pixel"},
+        ),
+        latitude=(
+            "pixel",
+            [pixel.latitude for pixel in places],
+            {"units": "degrees_north", "standard_name": "latitude"},
+        ),
+        longitude=(
+            "pixel",
+            [pixel.longitude for pixel in places],
+            {"units": "degrees_east", "standard_name": "longitude"},
+        ),
+    )
+    together.attrs["title"] = f"{run.config.name}: Morris screening"
+    with replacing(run.folder.path / "screening" / "morris.nc") as aside:
+        together.to_netcdf(aside, engine="h5netcdf")
+    return together
+
+
+def selection_of(config: Config, effects: xr.Dataset) -> masm.Selection:
+    """Apply the configuration's rule of selection."""
+    import masm
+
+    rule = config.screening
+    return masm.select(
+        effects,
+        share=rule.share,
+        statistics=rule.statistics,
+        include=rule.include,
+        exclude=rule.exclude,
+    )
+
+
+def comparison(selected: masm.Selection, config: Config) -> pd.DataFrame:
+    """Lay the selection beside what the run calibrates and what the paper selected.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each parameter that any of the three names, by largest share:
+        ``parameter``, ``share_<stream>`` (of the summed mu*, 1), ``selected``,
+        ``calibrated``, ``paper`` (bool) and ``meaning``.
+    """
+    table = selected.table.pivot(index="parameter", columns="stream", values="share")
+    table.columns = [f"share_{name}" for name in table.columns]
+    calibrated = calibrated_parameters(config)
+    table["selected"] = table.index.isin(selected.parameters)
+    table["calibrated"] = table.index.isin(calibrated)
+    table["paper"] = table.index.isin(PAPER)
+    known = model_of(config).parameters
+    table["meaning"] = [known[name].description for name in table.index]
+    named = table["selected"] | table["calibrated"] | table["paper"]
+    shares = table.filter(like="share_").max(axis=1)
+    order = shares[named].sort_values(ascending=False).index
+    return table.loc[order].reset_index()
+
+
+def write_selection(run: Run, selected: masm.Selection) -> Path:
+    """Write every share, rank and choice as ``screening/selection.csv``."""
+    path = run.folder.path / "screening" / "selection.csv"
+    table = selected.table.assign(
+        selected=selected.table["parameter"].isin(selected.parameters)
+    )
+    with replacing(path) as aside:
+        table.to_csv(aside, index=False, float_format="%.6g")
+    write_text(path.with_name("rule.txt"), selected.rule + "\n")
+    return path
+
+
+def confirm(run: Run, pixels: Sequence[Pixel], effects: xr.Dataset) -> pd.DataFrame:
+    """Hold Morris against Sobol total indices on the first pixels of the sample.
+
+    Writes ``sobol_<base points>.csv`` beside the pixels' effects; pixels that are there
+    already are not run again.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `masm.sensitivity.sobol.compare`, with ``pixel`` first.
+    """
+    import pandas as pd
+
+    from masm.sensitivity.sobol import compare
+
+    base = run.config.screening.sobol_base
+    path = _design_folder(run) / f"sobol_{base}.csv"
+    done = pd.read_csv(path) if path.exists() else pd.DataFrame({"pixel": []})
+    for pixel in pixels[: run.config.screening.sobol_pixels]:
+        screened = pixel.id in effects["pixel"].to_numpy()
+        if pixel.id in set(done["pixel"]) or not screened:
+            continue
+        totals = _totals(run, pixel)
+        table = compare(effects.sel(pixel=pixel.id), totals)
+        table.insert(0, "pixel", pixel.id)
+        done = table if done.empty else pd.concat([done, table], ignore_index=True)
+        with replacing(path) as aside:
+            done.to_csv(aside, index=False, float_format="%.6g")
+    return done
+
+
+def check_screening(config: Config) -> None:
+    """Refuse unknown parameters in the user's lists.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first of them.
+    """
+    known, rule = model_of(config).parameters, config.screening
+    for key, names in (("include", rule.include), ("exclude", rule.exclude)):
+        for name in names:
+            if name not in known:
+                raise ConfigError(
+                    Problem(
+                        "config.yaml",
+                        f"screening.{key}",
+                        found=f'an unknown parameter "{name}"',
+                        wanted="an id of the parameter table",
+                        hint=did_you_mean(name, known),
+                    )
+                )
+
+
+def _effects(run: Run, pixel: Pixel) -> xr.Dataset:
+    import masm
+
+    model, streams = _problem(run, pixel)
+    rule = run.config.screening
+    return masm.screen(
+        model,
+        every_prior(run.config),
+        seed=[run.config.seed, pixel.id],
+        observations=streams,
+        n_trajectories=rule.trajectories,
+        n_levels=rule.levels,
+    )
+
+
+def _totals(run: Run, pixel: Pixel) -> xr.Dataset:
+    import masm
+
+    model, streams = _problem(run, pixel)
+    return masm.total_effects(
+        model,
+        every_prior(run.config),
+        seed=[run.config.seed, pixel.id],
+        observations=streams,
+        n_base=run.config.screening.sobol_base,
+    )
+
+
+def every_prior(config: Config) -> masm.Priors:
+    """Return uniform priors of all parameters of the model's table."""
+    import masm
+
+    return masm.Priors(
+        {
+            name: masm.Uniform(row.low, row.high, default=row.default, units=row.unit)
+            for name, row in model_of(config).parameters.items()
+        }
+    )
+
+
+def _problem(run: Run, pixel: Pixel) -> tuple[Any, dict[str, Any]]:
+    config = run.config
+    forcing = forcing_of(run, pixel)
+    observations = observations_of(run, pixel, forcing)
+    years = pixel_periods(config, forcing).calibration
+    streams = make_streams(observations, config.streams, years, units=units_of(config))
+    return calibration_model(config, forcing), streams
+
+
+def _result(run: Run, pixel_id: int) -> Path:
+    return _design_folder(run) / f"{pixel_id}.nc"
+
+
+def _failure(run: Run, pixel_id: int) -> Path:
+    return _design_folder(run) / f"failed_{pixel_id}.txt"
+
+
+def _design_folder(run: Run) -> Path:
+    # Effects of another design are no part of this one.
+    rule = run.config.screening
+    name = f"{rule.trajectories}_trajectories_{rule.levels}_levels"
+    return run.folder.path / "screening" / "pixels" / name

@@ -1,0 +1,1 @@
+"""The region cube: layout, build, read, check."""

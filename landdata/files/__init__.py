@@ -1,0 +1,1 @@
+"""How files are opened, checked and put on grid cells."""

@@ -1,0 +1,203 @@
+"""What all gridded netCDF products share: axes, projection, time, units, limits.
+
+A product's own module says which variables it has and what is odd about them;
+everything that can be wrong with a file in general is refused here, by file,
+variable and date. Data are read in blocks of days of the window that the region
+needs, so memory does not grow with the size of the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from ibis_dalec.errors import InputError
+from ibis_dalec.forcing import Driver
+from landdata.files.units import conversion
+from landdata.grid.grid import Cells, Grid
+from landdata.grid.regrid import Axes, Regridder
+
+BLOCK_BYTES = 32 * 2**20
+_LAT = ("lat", "latitude")
+_LON = ("lon", "longitude")
+_TIME = ("time", "day")
+TIME_ATTRS = {"standard_name": "time", "long_name": "day", "axis": "T"}
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """A variable of a provider's file and what becomes of it.
+
+    Attributes
+    ----------
+    name : str
+        In the file.
+    variable : Driver
+        Name, unit and limits here.
+    units : str, optional
+        The file's unit, where the file is wrong about it or silent.
+    aliases : mapping
+        Units as the file spells them, and what that means in this product.
+    slack : float
+        How far beyond the limits a value may lie, in the unit here, and still be
+        taken for the limit (packing rounds).
+    """
+
+    name: str
+    variable: Driver
+    units: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    slack: float = 0.0
+
+
+@dataclass
+class RegridderCache:
+    """One regridder per grid met: its weights take seconds for a region."""
+
+    cells: Cells
+    method: str | None = None
+    known: list[Regridder] = field(default_factory=list)
+
+    def __call__(self, axes: Axes) -> Regridder:
+        """The regridder for a grid, made at most once."""
+        for regridder in self.known:
+            if regridder.axes.same_as(axes):
+                return regridder
+        self.known.append(Regridder(axes, self.cells, self.method))
+        return self.known[-1]
+
+
+def wanted_variable(dataset: xr.Dataset, name: str, path: str | Path) -> xr.DataArray:
+    """A variable of a file, or a refusal that lists what is there."""
+    if name in dataset.variables:
+        return dataset[name]
+    raise InputError(
+        f"{path}  {name}",
+        found=f"variables {', '.join(map(str, dataset.data_vars)) or 'none'}",
+        wanted=f"a variable {name}",
+    )
+
+
+def times_of(dataset: xr.Dataset, name: str, path: str | Path) -> NDArray:
+    """The file's dates and hours, datetime64[s], each after the one before."""
+    if name not in dataset.coords:
+        raise InputError(
+            f"{path}  {name}", found="no time coordinate", wanted="dates that rise"
+        )
+    time = dataset[name].to_numpy()
+    if not np.issubdtype(time.dtype, np.datetime64) or np.isnat(time).any():
+        calendar = dataset[name].encoding.get("calendar", "unknown")
+        raise InputError(
+            f"{path}  {name}",
+            found=f"calendar {calendar!r}, values such as {time[:1]}",
+            wanted="dates of the real calendar (standard or proleptic_gregorian)",
+            hint="Dates of a calendar without leap days cannot be told from real ones: "
+            "from 1 March they may be a day off. Get the provider's own file."
+            if calendar in ("noleap", "365_day", "all_leap", "366_day", "360_day")
+            else "Is the unit written as 'days since 1950-01-01'?",
+        )
+    time = time.astype("datetime64[s]")
+    steps = np.diff(time).astype(int)
+    if time.size == 0 or (steps <= 0).any():
+        found = "no times"
+        if time.size:
+            first = int(np.argmax(steps <= 0))
+            found = f"{time[first]} and then {time[first + 1]}"
+        raise InputError(f"{path}  {name}", found=found, wanted="times that rise")
+    return time
+
+
+def time_name(variable: xr.DataArray, path: str | Path) -> str:
+    """The dimension of a variable that is time."""
+    name = next((str(dim) for dim in variable.dims if dim in _TIME), None)
+    if name is None or variable.ndim != 3:
+        raise InputError(
+            f"{path}  {variable.name}",
+            found=f"dimensions {variable.dims}",
+            wanted="time and two dimensions of space",
+        )
+    return name
+
+
+def blocks(
+    variable: xr.DataArray,
+    regridder: Regridder,
+    time: NDArray,
+    source: Field,
+    path: str | Path,
+    *,
+    limits: bool = True,
+) -> Iterator[tuple[slice, NDArray]]:
+    """Windows of a variable in the unit here, a few times at once.
+
+    Yields
+    ------
+    times : slice
+        Positions along time.
+    values : numpy.ndarray (time, row, column)
+        NaN where missing; within the variable's limits.
+    """
+    name = time_name(variable, path)
+    row, column = (str(dim) for dim in variable.dims if dim != name)
+    if row.lower() not in ("y", *_LAT):
+        row, column = column, row
+    window = variable.isel({row: regridder.rows, column: regridder.columns})
+    window = window.transpose(name, row, column)
+    units = source.units
+    if units is None:
+        units = str(variable.attrs.get("units", "")).strip()
+        units = source.aliases.get(units, units)
+    factor, offset = conversion(
+        units, source.variable.units, f"{path}  {variable.name}"
+    )
+    per_time = 8 * window.shape[1] * window.shape[2]
+    step = max(1, BLOCK_BYTES // per_time)
+    for first in range(0, time.size, step):
+        part = slice(first, min(first + step, time.size))
+        values = window.isel({name: part}).to_numpy().astype(np.float64)
+        values = values * factor + offset
+        if limits:
+            values = within_limits(values, time[part], source, f"{path}")
+        yield part, values
+
+
+def within_limits(values: NDArray, time: NDArray, source: Field, path: str) -> NDArray:
+    """Refuse what cannot be; bring what rounding put just outside to the limit."""
+    driver = source.variable
+    with np.errstate(invalid="ignore"):
+        low = values < driver.low - source.slack
+        high = values > driver.high + source.slack
+    bad = low | high | np.isinf(values)
+    if bad.any():
+        first = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        raise InputError(
+            f"{path}  {source.name} on {str(time[first[0]]).replace('T00:00:00', '')}",
+            found=f"{values[first]:g} {driver.units} ({int(bad.sum())} values like it)",
+            wanted=f"{driver.low:g} to {driver.high:g} {driver.units}",
+            hint="A wrong unit, a missing-value code that is not declared, or damage.",
+        )
+    return np.clip(values, driver.low, driver.high) if source.slack else values
+
+
+def target(where: Grid | Cells) -> Cells:
+    """The cells that a reader is asked for."""
+    return where.cells if isinstance(where, Grid) else where
+
+
+def delivered(dataset: xr.Dataset, where: Grid | Cells, **attrs: object) -> xr.Dataset:
+    """What a reader returns: over lat and lon for a grid, over pixel for cells."""
+    dataset = dataset.assign_attrs({"Conventions": "CF-1.11", **attrs})
+    if "time" in dataset.coords:
+        dataset = dataset.assign_coords(time=dataset["time"].assign_attrs(TIME_ATTRS))
+    return where.lay_out(dataset) if isinstance(where, Grid) else dataset
+
+
+def day_index(days: NDArray) -> pd.DatetimeIndex:
+    """Days as an index."""
+    return pd.DatetimeIndex(days.astype("datetime64[ns]"))

@@ -1,0 +1,1 @@
+"""The 0.05 degree grid and regridding; pure geometry."""

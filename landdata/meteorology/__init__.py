@@ -1,0 +1,1 @@
+"""Pure functions from measured to derived weather variables."""

@@ -1,0 +1,94 @@
+"""Cloud cover from measured shortwave, by the model's own radiation rule backwards.
+
+The model makes its sunlight from cloud cover: at the 24 full hours of a day
+coszen from the sun's declination, times the solar constant of the date, times a
+transmissivity 0.251 + 0.509 (1 - cloud) (IBIS, Foley et al. 1996, routine
+diurnal). Inverting exactly that rule, with the same hours and the same orbit,
+gives the cloud cover with which the model receives the light that was measured,
+unless the day was darker than overcast or brighter than clear: those days are
+clipped, and the caller counts them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ibis_dalec.physics.hourly_weather import COS_HOUR_ANGLE, sun_of_day
+
+Array = NDArray[np.float64]
+
+OVERCAST_TRANSMISSIVITY = 0.251
+CLEAR_SKY_GAIN = 0.509
+
+
+def extraterrestrial_radiation(time: ArrayLike, lat: float) -> Array:
+    """Shortwave above the atmosphere on each day [MJ m-2 d-1].
+
+    The sum that the model's own hours see: coszen at 0:00, 1:00 ... 23:00 local
+    solar time, each held for an hour. It is not the exact daily integral:
+    up to 1.4 % off on single days below 51 degrees, 0.1 % over a year.
+
+    Parameters
+    ----------
+    time : array of datetime64 (time,)
+    lat : float
+        degrees north.
+    """
+    days = pd.DatetimeIndex(np.atleast_1d(np.asarray(time, dtype="datetime64[D]")))
+    # The model's own equation, uncompiled: a year has too few days to compile for.
+    sun = np.array([sun_of_day.py_func(float(day)) for day in range(1, 367)])
+    solar_constant, sin_declination, cos_declination = sun[days.day_of_year - 1].T
+    phi = np.radians(lat)
+    coszen = (
+        np.sin(phi) * sin_declination[:, None]
+        + np.cos(phi) * cos_declination[:, None] * COS_HOUR_ANGLE
+    )
+    return solar_constant * np.maximum(coszen, 0.0).sum(axis=1) * 3600.0 / 1.0e6
+
+
+def transmissivity(cloud_cover: ArrayLike) -> Array:
+    """Share of the light above the atmosphere that the model lets through."""
+    cloud = np.asarray(cloud_cover, dtype=np.float64)
+    return OVERCAST_TRANSMISSIVITY + CLEAR_SKY_GAIN * (1.0 - cloud)
+
+
+def cloud_cover_of(through: ArrayLike) -> Array:
+    """Cloud cover that lets a share of the light through, not clipped."""
+    share = np.asarray(through, dtype=np.float64)
+    return 1.0 - (share - OVERCAST_TRANSMISSIVITY) / CLEAR_SKY_GAIN
+
+
+def cloud_cover_from_shortwave(
+    shortwave: ArrayLike, time: ArrayLike, lat: float
+) -> Array:
+    """Cloud cover that lets the measured shortwave through, not clipped.
+
+    Below 0 where the day was brighter than the model's clear sky, above 1 where
+    it was darker than its overcast; NaN in the polar night.
+
+    Parameters
+    ----------
+    shortwave : array (time,)
+        Global radiation at the ground, MJ m-2 d-1 (a mean over all 24 hours,
+        not over daylight).
+    time : array of datetime64 (time,)
+    lat : float
+        degrees north.
+    """
+    above = extraterrestrial_radiation(time, lat)
+    through = np.full(above.shape, np.nan)
+    np.divide(np.asarray(shortwave, np.float64), above, out=through, where=above > 0.0)
+    return cloud_cover_of(through)
+
+
+def shortwave_from_daylight_mean(
+    daylight_mean: ArrayLike, daylength: ArrayLike
+) -> Array:
+    """Global radiation [MJ m-2 d-1] from a mean over daylight.
+
+    Daymet's srad [W m-2] is such a mean; daylength in seconds. (Daymet V4 user
+    guide: daily total = srad * dayl / 1e6 MJ m-2 d-1.)
+    """
+    return np.asarray(daylight_mean, np.float64) * np.asarray(daylength) / 1.0e6

@@ -1,0 +1,1 @@
+"""Gridded products, one file per provider."""

@@ -1,0 +1,62 @@
+"""A user's own daily netCDF product: variable names, units and a pattern.
+
+Any product on latitude and longitude, or on x and y with a CF grid mapping, one
+value a day. Units may be stated where the file is silent or wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import xarray as xr
+
+from ibis_dalec.errors import InputError
+from ibis_dalec.forcing import DAILY
+from landdata.files.daily import read_daily
+from landdata.files.netcdf_fields import Field, delivered, target
+from landdata.files.provider_files import matching_files
+from landdata.grid.grid import Cells, Grid
+from landdata.variables import RAW
+
+KNOWN = {**RAW, **DAILY}
+
+
+def read_user_grid(
+    files: str | Path | Iterable[str | Path],
+    where: Grid | Cells,
+    variables: Mapping[str, str | tuple[str, str | None]],
+    *,
+    years: tuple[int, int] | None = None,
+    method: str | None = None,
+) -> xr.Dataset:
+    """A daily product on the model grid.
+
+    Parameters
+    ----------
+    files : path, pattern or several
+        netCDF.
+    where : Grid or Cells
+        Where values are wanted.
+    variables : mapping
+        Our name (of ``landdata.variables.RAW`` or the model's forcing) to
+        the name in the file, or to (name, units) where the units are to be stated.
+    years : (first, last), optional
+        Years wanted.
+    method : {"area", "bilinear"}, optional
+        By default area means where a cell covers more than four source pixels.
+    """
+    fields = {}
+    for ours, theirs in variables.items():
+        if ours not in KNOWN:
+            raise InputError(
+                f"variables: {ours}",
+                found="an unknown variable",
+                wanted=f"one of {', '.join(KNOWN)}",
+            )
+        name, units = (theirs, None) if isinstance(theirs, str) else theirs
+        fields[name] = Field(name, KNOWN[ours], units)
+    dataset = read_daily(
+        matching_files(files), target(where), fields, method=method, years=years
+    )
+    return delivered(dataset, where, source="netCDF files of the user")

@@ -1,0 +1,108 @@
+"""Reader for a point series of MODIS leaf area index (MCD15A3H, 4-day).
+
+The table holds date and lai only: no quality flag. A value is the best of the
+four days that begin at its date (composites restart each 1 January). Clouds that
+passed the algorithm show as sudden drops in summer; over dense canopy the
+retrieval saturates at 7.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ibis_dalec.errors import InputError
+from landdata.files.text_tables import Column, read_daily_table
+from landdata.variables import FLUXES
+
+SATURATION = 7.0
+SUMMER_MONTHS = (6, 7, 8)
+SOUTHERN_SUMMER_MONTHS = (12, 1, 2)
+
+
+def read_modis_lai(path: str | Path) -> xr.Dataset:
+    """LAI [1] at the first day of each composite.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``lai`` over ``time`` (composite dates, as many as the file has);
+        its attributes count the saturated values.
+    """
+    column = Column("lai", FLUXES["lai"], "m2 m-2", required=True)
+    dataset = read_daily_table(path, [column])
+    lai = dataset["lai"]
+    days = pd.DatetimeIndex(dataset["time"].to_numpy())
+    lai.attrs |= {
+        "n_saturated": int((lai >= SATURATION).sum()),
+        "comment": "4-day composite, stamped with its first day; no quality flag",
+        "time_coverage_resolution": _resolution(days),
+    }
+    return dataset
+
+
+def _resolution(days: pd.DatetimeIndex) -> str:
+    """What a value stands for: four days only where the dates are of composites."""
+    on_grid = ((days.day_of_year - 1) % 4 == 0).all()
+    steps = np.diff(days.to_numpy()).astype("timedelta64[D]").astype(int)
+    regular = steps.size > 2 and np.median(steps) == 4
+    return "P4D" if on_grid or regular else "unknown"
+
+
+def drop_low_summer_lai(
+    lai: xr.DataArray,
+    *,
+    fraction: float = 0.6,
+    percentile: float = 60.0,
+    months: tuple[int, ...] | None = None,
+    lat: float = 45.0,
+) -> xr.DataArray:
+    """Drop cloudy summer values: those far below what the date usually has.
+
+    A value in the summer months is dropped (NaN) if it is below ``fraction`` of
+    the ``percentile`` of all years' values at the same date (day of year of the
+    composite). Spring and autumn are left alone: there a low value may be a late
+    leaf-out and not a cloud. Years outside the experiment help to define what is
+    usual, so screen before you select years.
+
+    Parameters
+    ----------
+    lai : xarray.DataArray (time,)
+        At composite dates.
+    fraction, percentile : float
+        See above; 1 and %.
+    months : tuple of int, optional
+        The summer; by default June to August, and December to February south of the
+        equator.
+    lat : float
+        degrees north.
+
+    Returns
+    -------
+    xarray.DataArray (time,)
+        With ``n_dropped`` and ``screening`` among its attributes.
+    """
+    if not (0.0 < fraction < 1.0 and 0.0 <= percentile <= 100.0):
+        raise InputError(
+            "drop_low_summer_lai",
+            found=f"fraction {fraction:g}, percentile {percentile:g}",
+            wanted="a fraction between 0 and 1, a percentile from 0 to 100",
+        )
+    if months is None:
+        months = SUMMER_MONTHS if lat >= 0.0 else SOUTHERN_SUMMER_MONTHS
+    days = pd.DatetimeIndex(lai.indexes["time"])
+    series = pd.Series(lai.values, index=days)
+    usual = series.groupby(days.day_of_year).transform(
+        lambda values: values.quantile(percentile / 100.0)
+    )
+    low = np.isin(days.month, months) & (series < fraction * usual).to_numpy()
+    attrs = {
+        "n_dropped": int(low.sum()),
+        "screening": f"months {', '.join(map(str, months))}: dropped below {fraction:g}"
+        f" of the {percentile:g}th percentile of the date",
+    }
+    kept = np.where(low, np.nan, series.to_numpy())
+    return lai.copy(data=kept).assign_attrs(attrs)

@@ -1,0 +1,1 @@
+"""Synthetic weather and regions, for demonstrations and tests."""

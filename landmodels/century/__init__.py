@@ -1,0 +1,28 @@
+"""Monthly CENTURY: carbon, nitrogen and water of grassland.
+
+For one parameter vector (:func:`simulate`) or many (:func:`simulate_batch`), in one
+cell or many, from a steady state (:func:`equilibrium`) or a spin-up run. The
+equations follow the public descriptions of CENTURY 4.5 and 4.6 (Parton et al. 1987,
+1993; Metherell et al. 1993) as used for alpine grassland by Zhao et al. (2022).
+"""
+
+from landmodels.century.drivers import validate_forcing
+from landmodels.century.parameters import parameter_table, parameters_by_class
+from landmodels.century.run.equilibrium import equilibrium
+from landmodels.century.run.simulate import simulate, simulate_batch, warm_up
+from landmodels.century.spinup_weather import spinup_weather
+from landmodels.century.weather_files import read_weather
+from landmodels.errors import InputError
+
+__all__ = [
+    "InputError",
+    "equilibrium",
+    "parameter_table",
+    "parameters_by_class",
+    "read_weather",
+    "simulate",
+    "simulate_batch",
+    "spinup_weather",
+    "validate_forcing",
+    "warm_up",
+]

@@ -1,0 +1,1 @@
+"""From labelled input to lanes of the kernel, and back."""

@@ -1,0 +1,40 @@
+"""SIPNET: a simple carbon and water model of one stand with a variable time step.
+
+The model of the PEcAn carbon reanalysis, written from a specification of its
+equations. One parameter vector (`simulate`), or lanes of samples, members and sites
+(`simulate_batch`).
+"""
+
+from landmodels.sipnet.daily_drivers import half_daily_drivers, read_fluxnet_daily
+from landmodels.sipnet.drivers import join_sites, validate_forcing
+from landmodels.sipnet.errors import InputError
+from landmodels.sipnet.events import read_events
+from landmodels.sipnet.options import OPTION_SETS, Options
+from landmodels.sipnet.parameters import parameter_set, parameter_table
+from landmodels.sipnet.read_drivers import read_clim, read_driver_table
+from landmodels.sipnet.run.blocks import warm_up
+from landmodels.sipnet.run.daily import daily_values
+from landmodels.sipnet.run.simulate import simulate, simulate_batch
+from landmodels.sipnet.state import read_state, state_names, update_state
+
+__all__ = [
+    "OPTION_SETS",
+    "InputError",
+    "Options",
+    "daily_values",
+    "half_daily_drivers",
+    "join_sites",
+    "parameter_set",
+    "parameter_table",
+    "read_clim",
+    "read_driver_table",
+    "read_events",
+    "read_fluxnet_daily",
+    "read_state",
+    "simulate",
+    "simulate_batch",
+    "state_names",
+    "update_state",
+    "validate_forcing",
+    "warm_up",
+]

@@ -1,0 +1,567 @@
+"""What the model wants as drivers, and the check that it got it.
+
+Variables and units are those of the program's text files (specification, section 2);
+the model's own units (kPa, cm, mol m-2 d-1) are made here and nowhere else. The limits
+are wide: they are there to catch a wrong unit or a missing-value code, not unusual
+weather.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from landmodels.sipnet.errors import InputError
+from landmodels.sipnet.physics.constants import TINY, WINDOW_DAYS, WINDOW_ENTRIES
+from landmodels.sipnet.physics.records import DRIVER_RECORD
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One driver: its name, its unit and what it may possibly be."""
+
+    name: str
+    units: str
+    low: float
+    high: float
+    long_name: str
+    standard_name: str = ""
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """CF attributes for a variable that holds this driver."""
+        attrs = {"units": self.units, "long_name": self.long_name}
+        if self.standard_name:
+            attrs["standard_name"] = self.standard_name
+        return attrs
+
+
+#: Weather of a step. Tiny negative numbers stand in the program's own files.
+WEATHER: dict[str, Driver] = {
+    driver.name: driver
+    for driver in (
+        Driver("tair", "degC", -90.0, 60.0, "mean air temperature", "air_temperature"),
+        Driver(
+            "tsoil", "degC", -70.0, 70.0, "mean soil temperature", "soil_temperature"
+        ),
+        Driver(
+            "par", "mol m-2", -1e-6, 2000.0,
+            "photosynthetically active radiation, sum of the step",
+        ),
+        # 1825 mm fell on Foc-Foc in a day (WMO record).
+        Driver("precip", "mm", -1e-6, 10000.0, "precipitation, sum of the step"),
+        Driver(
+            "vpd", "Pa", -500.0, 20000.0, "vapour pressure deficit of the air",
+            "water_vapor_saturation_deficit_in_air",
+        ),
+        Driver(
+            "vpdsoil", "Pa", -10000.0, 40000.0,
+            "saturation at soil temperature minus vapour pressure of the air",
+        ),
+        Driver(
+            "vpress", "Pa", -1e-6, 10000.0, "vapour pressure of the air",
+            "water_vapor_partial_pressure_in_air",
+        ),
+        Driver("wspd", "m s-1", -1e-6, 100.0, "wind speed", "wind_speed"),
+    )
+}  # fmt: skip
+#: When a step starts and how long it is.
+CALENDAR: dict[str, Driver] = {
+    driver.name: driver
+    for driver in (
+        Driver("year", "1", -10000.0, 10000.0, "year of the start of the step"),
+        Driver("day", "1", 1.0, 366.0, "day of the year, 1 is 1 January"),
+        Driver("hour", "h", 0.0, 24.0, "local hour of the start of the step"),
+        Driver("step_length", "d", 0.0, 366.0, "length of the step"),
+    )
+}
+#: Most light that a step can have, as a daily rate (mol m-2 d-1); noon has 180.
+_MOST_LIGHT = 300.0
+
+_MENDS: dict[tuple[str, str], str] = {
+    ("degC", "K"): "subtract 273.15",
+    ("degC", "kelvin"): "subtract 273.15",
+    ("degC", "degF"): "subtract 32 and divide by 1.8",
+    ("mol m-2", "mol m-2 d-1"): "multiply by step_length",
+    ("mol m-2", "mol m-2 s-1"): "multiply by 86400 times step_length",
+    ("mol m-2", "umol m-2 s-1"): "multiply by 0.0864 times step_length",
+    ("mol m-2", "W m-2"): "multiply by 4.57e-6 mol J-1, 86400 and step_length",
+    ("mm", "cm"): "multiply by 10",
+    ("mm", "m"): "multiply by 1000",
+    ("mm", "mm d-1"): "multiply by step_length",
+    ("mm", "kg m-2 s-1"): "multiply by 86400 times step_length",
+    ("mm", "mm s-1"): "multiply by 86400 times step_length",
+    ("Pa", "kPa"): "multiply by 1000",
+    ("Pa", "hPa"): "multiply by 100",
+    ("Pa", "mbar"): "multiply by 100",
+    ("m s-1", "km h-1"): "divide by 3.6",
+    ("d", "s"): "divide by 86400",
+    ("d", "h"): "divide by 24",
+}
+_SAME: dict[str, tuple[str, ...]] = {
+    "degC": ("c", "°c", "deg_c", "degree_celsius", "degrees_celsius", "celsius"),
+    "mol m-2": ("mol/m2", "mol m^-2", "mol photons m-2", "mol/m^2"),
+    "mm": ("kg m-2", "millimetre", "millimeter"),
+    "Pa": ("pascal", "n m-2"),
+    "m s-1": ("m/s", "m s^-1", "m s**-1"),
+    "d": ("day", "days"),
+    "h": ("hour", "hours"),
+    "1": ("", "-", "year", "years", "day", "days", "d", "none", "unitless"),
+}
+
+
+def validate_forcing(forcing: xr.Dataset, *, where: str | None = None) -> xr.Dataset:
+    """Check the drivers of one site and return them clean, in order and labelled.
+
+    Parameters
+    ----------
+    forcing : xarray.Dataset
+        One record for each step along ``time``: tair, tsoil [degC]; par [mol m-2],
+        precip [mm], both sums of the step; vpd, vpdsoil, vpress [Pa]; wspd [m s-1];
+        step_length [d]; and year, day, hour of the start, or a ``time`` coordinate
+        of dates from which they are taken. Units stand in ``attrs["units"]``; a
+        variable without units is taken to be in these, and a warning says so.
+    where : str, optional
+        Name of the forcing in messages.
+
+    Returns
+    -------
+    xarray.Dataset
+        The variables above as float64 with their attributes, over ``time``.
+
+    Raises
+    ------
+    InputError
+        If a variable or unit is missing or wrong, a value is not a number or out of
+        range, or the steps do not follow each other.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from landmodels.sipnet import validate_forcing
+    >>> validate_forcing(xr.Dataset())
+    Traceback (most recent call last):
+        ...
+    landmodels.sipnet.errors.InputError: forcing
+      found   no dimension time
+      wanted  one record for each step along time
+    """
+    where = where or "forcing"
+    if not isinstance(forcing, xr.Dataset):
+        raise InputError(
+            where, found=f"a {type(forcing).__name__}", wanted="an xarray.Dataset",
+            hint="read_clim reads the program's own text files.",
+        )  # fmt: skip
+    _check_dimensions(forcing, where)
+    columns = _calendar(forcing, where)
+    for name, driver in WEATHER.items():
+        columns[name] = _column(forcing, driver, where)
+    columns["step_length"] = _column(forcing, CALENDAR["step_length"], where)
+    time = _start(columns)
+    for name, driver in {**CALENDAR, **WEATHER}.items():
+        _check_values(columns[name], driver, time, where)
+    _check_light(columns, time, where)
+    _check_vapour(columns, where)
+    _check_steps(columns, time, where)
+    known = {**CALENDAR, **WEATHER}
+    _warn_unlabelled(forcing, where)
+    return xr.Dataset(
+        {name: ("time", columns[name], known[name].attrs) for name in known},
+        coords={"time": ("time", time, {"standard_name": "time"})},
+        attrs=forcing.attrs,
+    )
+
+
+def _check_dimensions(forcing: xr.Dataset, where: str) -> None:
+    if "time" not in forcing.sizes:
+        raise InputError(
+            where, found="no dimension time",
+            wanted="one record for each step along time",
+        )  # fmt: skip
+    if forcing.sizes["time"] == 0:
+        raise InputError(where, found="no record", wanted="at least one step")
+    names = [name for name in WEATHER if name not in forcing.variables]
+    if "step_length" not in forcing.variables:
+        names.append("step_length")
+    if names:
+        driver = {**WEATHER, **CALENDAR}[names[0]]
+        others = [str(v) for v in forcing.variables if v not in WEATHER]
+        close = difflib.get_close_matches(names[0], others, n=1, cutoff=0.5)
+        also = f" (and no {', '.join(names[1:])})" if names[1:] else ""
+        raise InputError(
+            f"{where}  {names[0]}", found=f"no variable {names[0]}{also}",
+            wanted=f"{driver.long_name} [{driver.units}] over time",
+            hint=f"Is it {close[0]!r}? Rename it to {names[0]!r}." if close else None,
+        )  # fmt: skip
+
+
+def _calendar(forcing: xr.Dataset, where: str) -> dict[str, np.ndarray]:
+    """Year, day and hour, from variables or from the dates of ``time``."""
+    names = ("year", "day", "hour")
+    given = [name for name in names if name in forcing.variables]
+    dated = "time" in forcing.coords and forcing["time"].dtype.kind == "M"
+    if not given and not dated:
+        raise InputError(
+            f"{where}  time", found="neither dates nor year, day and hour",
+            wanted="a time coordinate of dates, the starts of the steps",
+        )  # fmt: skip
+    if given and len(given) < len(names):
+        raise InputError(
+            f"{where}  year, day, hour", found="only " + ", ".join(given),
+            wanted="all three, or none and a time coordinate of dates",
+        )  # fmt: skip
+    if not given:
+        index = pd.DatetimeIndex(forcing["time"].values)
+        since = (index - index.normalize()) / pd.Timedelta(hours=1)
+        return {
+            "year": index.year.to_numpy(float),
+            "day": index.day_of_year.to_numpy(float),
+            "hour": since.to_numpy(float),
+        }
+    columns = {name: _column(forcing, CALENDAR[name], where) for name in names}
+    if dated:
+        _check_same_start(columns, forcing["time"].values, where)
+    return columns
+
+
+def _check_same_start(columns, given: np.ndarray, where: str) -> None:
+    """Dates and year, day, hour must name the same moment."""
+    for name in ("year", "day", "hour"):
+        _check_values(columns[name], CALENDAR[name], given, where)
+    start = _start(columns)
+    apart = np.abs((start - given.astype("datetime64[ns]")) / np.timedelta64(1, "s"))
+    if not (apart < 2.0).all():
+        first = int(np.argmax(~(apart < 2.0)))
+        raise InputError(
+            f"{where}  time, step {first}",
+            found=f"{_stamp(given[first])}, but year, day and hour say "
+            f"{_stamp(start[first])}",
+            wanted="the same moment",
+            hint="Drop year, day and hour if the dates of time are right.",
+        )
+
+
+def _start(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Start of every step as a date."""
+    safe = {
+        name: np.nan_to_num(np.clip(columns[name], c.low, c.high), nan=1.0)
+        for name, c in CALENDAR.items()
+        if name != "step_length"
+    }
+    years = (safe["year"].astype(np.int64) - 1970).astype("datetime64[Y]")
+    days = (safe["day"].astype(np.int64) - 1).astype("timedelta64[D]")
+    hours = np.rint(safe["hour"] * 3.6e6).astype("timedelta64[ms]")
+    day = years.astype("datetime64[D]") + days
+    return (day.astype("datetime64[ms]") + hours).astype("datetime64[ns]")
+
+
+def _column(forcing: xr.Dataset, driver: Driver, where: str) -> np.ndarray:
+    variable = forcing[driver.name]
+    place = f"{where}  {driver.name}"
+    if variable.dims != ("time",):
+        raise InputError(
+            place, found=f"dimensions {variable.dims}", wanted="one value per step",
+            hint="simulate_batch takes forcing with a dimension site."
+            if "site" in variable.dims else None,
+        )  # fmt: skip
+    _check_units(variable, driver, where)
+    if variable.dtype.kind not in "iuf":
+        raise InputError(
+            place, found=f"values of type {variable.dtype}", wanted="numbers"
+        )
+    return np.ascontiguousarray(variable.values, dtype=np.float64)
+
+
+def _check_units(variable: xr.DataArray, driver: Driver, where: str) -> None:
+    """A unit that is written must be the right one."""
+    if "units" not in variable.attrs:
+        return
+    units = str(variable.attrs["units"]).strip()
+    if units == driver.units:
+        return
+    mend = _MENDS.get((driver.units, units))
+    if mend is not None:
+        hint = f"Convert first: {mend}."
+    elif units.lower() in _SAME.get(driver.units, ()):
+        hint = f"The same unit in another spelling: set units to {driver.units!r}."
+    else:
+        hint = f"Convert to {driver.units} and say so in attrs['units']."
+    raise InputError(
+        f"{where}  {driver.name}.units", found=repr(units),
+        wanted=repr(driver.units), hint=hint,
+    )  # fmt: skip
+
+
+def _warn_unlabelled(forcing: xr.Dataset, where: str) -> None:
+    """Say which units were assumed; year, day and hour need none."""
+    known = {**WEATHER, "step_length": CALENDAR["step_length"]}
+    unlabelled = [name for name in known if "units" not in forcing[name].attrs]
+    if unlabelled:
+        units = ", ".join(known[name].units for name in unlabelled)
+        names = ", ".join(unlabelled)
+        logger.warning("%s: no units on %s; taken as %s", where, names, units)
+
+
+def _check_values(values, driver: Driver, time, where: str) -> None:
+    bad = ~np.isfinite(values)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise InputError(
+            f"{where}  {driver.name}, step {first}, {_stamp(time[first])}",
+            found=f"{values[first]} ({_count(bad)})", wanted="a number at every step",
+            hint="Fill short gaps beforehand and count them.",
+        )  # fmt: skip
+    bad = (values < driver.low) | (values > driver.high)
+    if driver.name == "step_length":
+        bad |= values <= 0.0
+    elif driver.name in ("year", "day"):
+        bad |= values != np.rint(values)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise InputError(
+            f"{where}  {driver.name}, step {first}, {_stamp(time[first])}",
+            found=f"{values[first]:g} {driver.units} ({_count(bad)})",
+            wanted=f"{driver.low:g} to {driver.high:g} {driver.units}",
+            hint=_range_hint(values[first], driver),
+        )
+
+
+def _range_hint(value: float, driver: Driver) -> str:
+    if value <= -9990.0 or value == 9999.0:
+        return "That is a missing-value code: make it NaN and fill it first."
+    if driver.units == "degC" and 200.0 < value < 340.0:
+        return "The values look like kelvin: subtract 273.15."
+    if driver.name == "step_length":
+        return "Negative lengths, which mean seconds, exist only in text files."
+    if driver.name in ("year", "day"):
+        return "Years and days of the year are whole numbers."
+    return f"Is the unit {driver.units}?"
+
+
+def _check_light(columns, time, where: str) -> None:
+    rate = columns["par"] / columns["step_length"]
+    if (rate > _MOST_LIGHT).any():
+        first = int(np.argmax(rate > _MOST_LIGHT))
+        raise InputError(
+            f"{where}  par, step {first}, {_stamp(time[first])}",
+            found=f"{columns['par'][first]:g} mol m-2 in a step of "
+            f"{columns['step_length'][first]:g} d ({_count(rate > _MOST_LIGHT)})",
+            wanted=f"at most {_MOST_LIGHT:g} mol m-2 d-1",
+            hint="par is the sum of the step in mol m-2, not a rate per second.",
+        )
+
+
+def _check_vapour(columns, where: str) -> None:
+    """Vapour pressure in kPa would pass every limit."""
+    largest = columns["vpress"].max()
+    if largest < 10.0 and columns["tair"].max() > -10.0:
+        raise InputError(
+            f"{where}  vpress", found=f"at most {largest:g} Pa", wanted="pascal",
+            hint="The values look like kPa: multiply by 1000; look at vpd too.",
+        )  # fmt: skip
+
+
+def _check_steps(columns, time, where: str) -> None:
+    """Steps follow each other without a gap or a step back."""
+    gap = np.diff(time) / np.timedelta64(1, "D") - columns["step_length"][:-1]
+    # Rounded hours, days that grow longer, clocks that drift: all below 0.1 d.
+    allowed = np.minimum(0.1, 0.9 * columns["step_length"][1:])
+    if (np.diff(time) <= np.timedelta64(0)).any():
+        first = int(np.argmax(np.diff(time) <= np.timedelta64(0)))
+        raise InputError(
+            f"{where}  time, step {first + 1}",
+            found=f"{_stamp(time[first + 1])} after {_stamp(time[first])}",
+            wanted="steps in order, each once",
+        )  # fmt: skip
+    bad = np.abs(gap) > allowed
+    if bad.any():
+        first = int(np.argmax(bad))
+        kind = "gap" if gap[first] > 0 else "overlap"
+        raise InputError(
+            f"{where}  time, step {first + 1}, {_stamp(time[first + 1])}",
+            found=f"a {kind} of {abs(gap[first]):.3g} d after a step of "
+            f"{columns['step_length'][first]:g} d that starts at {_stamp(time[first])}",
+            wanted="steps that follow each other",
+            hint="step_length is in days. A leap year in a 365-day file lacks a day.",
+        )  # fmt: skip
+
+
+def _stamp(moment: np.datetime64) -> str:
+    return str(moment.astype("datetime64[m]")).replace("T", " ")
+
+
+def _count(bad: np.ndarray) -> str:
+    n = int(bad.sum())
+    return f"{n} step{'' if n == 1 else 's'} in all"
+
+
+def join_sites(sites: Mapping[str, xr.Dataset]) -> xr.Dataset:
+    """Put the drivers of several sites side by side, for `simulate_batch`.
+
+    Parameters
+    ----------
+    sites : mapping of str to xarray.Dataset
+        Name of each site and its drivers, as for `validate_forcing`. All have the
+        same number of steps on the same dates; hours and lengths may differ.
+
+    Returns
+    -------
+    xarray.Dataset
+        The drivers over (site, time); ``time`` holds the starts at the first site.
+
+    Raises
+    ------
+    InputError
+        If a site's drivers cannot be used, or the sites do not go together.
+
+    Examples
+    --------
+    >>> join_sites({})
+    Traceback (most recent call last):
+        ...
+    landmodels.sipnet.errors.InputError: forcing
+      found   no site
+      wanted  at least one site
+    """
+    if not sites:
+        raise InputError("forcing", found="no site", wanted="at least one site")
+    clean = {
+        str(name): validate_forcing(one, where=f"forcing, site {name}")
+        for name, one in sites.items()
+    }
+    check_sites(clean)
+    first = next(iter(clean.values()))
+    variables = {
+        name: (
+            ("site", "time"),
+            np.stack([one[name].values for one in clean.values()]),
+            first[name].attrs,
+        )
+        for name in first
+    }
+    coords = {"site": list(clean), "time": first["time"]}
+    return xr.Dataset(variables, coords=coords, attrs=first.attrs)
+
+
+def check_sites(clean: Mapping[str, xr.Dataset]) -> None:
+    """Refuse sites whose steps are not the same in number and date."""
+    names = list(clean)
+    first = clean[names[0]]
+    for name in names[1:]:
+        other = clean[name]
+        if other.sizes["time"] != first.sizes["time"]:
+            raise InputError(
+                f"forcing, site {name}  time",
+                found=f"{other.sizes['time']} steps, but {first.sizes['time']} at "
+                f"site {names[0]}",
+                wanted="the same number of steps at all sites",
+                hint="Cut them to a common period, or run the sites one by one.",
+            )
+        same = (other["year"].values == first["year"].values) & (
+            other["day"].values == first["day"].values
+        )
+        if not same.all():
+            step = int(np.argmin(same))
+            raise InputError(
+                f"forcing, site {name}  time, step {step}",
+                found=f"{_stamp(other['time'].values[step])}, but "
+                f"{_stamp(first['time'].values[step])} at site {names[0]}",
+                wanted="the same date at all sites",
+                hint="Cut them to a common period, or run the sites one by one.",
+            )
+
+
+def split_sites(forcing: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Drivers of each site of a Dataset with a dimension ``site``, checked."""
+    labels = (
+        [str(v) for v in forcing["site"].values]
+        if "site" in forcing.coords
+        else [str(i) for i in range(forcing.sizes["site"])]
+    )
+    if not labels:
+        raise InputError("forcing", found="no site", wanted="at least one site")
+    clean = {}
+    for i, label in enumerate(labels):
+        one = forcing.isel(site=i, drop=True)
+        _check_padding(one, label)
+        if "hour" in forcing.variables and "site" in forcing["hour"].dims:
+            one = one.drop_vars("time", errors="ignore")  # the first site's starts
+        clean[label] = validate_forcing(one, where=f"forcing, site {label}")
+    if len(clean) < len(labels):
+        raise InputError(
+            "forcing.site", found=", ".join(labels), wanted="each site once"
+        )
+    check_sites(clean)
+    return clean
+
+
+def _check_padding(one: xr.Dataset, label: str) -> None:
+    """Sites of different lengths, joined by xarray, have NaN at an end."""
+    if "tair" not in one or one["tair"].dtype.kind != "f":
+        return
+    known = np.isfinite(one["tair"].values)
+    n = known.size
+    if known.ndim == 1 and n and known.any() and not (known[0] and known[-1]):
+        raise InputError(
+            f"forcing, site {label}  tair",
+            found=f"values from step {int(np.argmax(known))} to "
+            f"{n - 1 - int(np.argmax(known[::-1]))} of {n} steps",
+            wanted="the same number of steps at all sites, each with values",
+            hint="Cut the sites to a common period, or run them one by one.",
+        )
+
+
+def driver_records(sites: Sequence[xr.Dataset]) -> np.ndarray:
+    """Clean drivers in the model's units, (site, step) of records (section 2)."""
+    records = np.zeros((len(sites), sites[0].sizes["time"]), dtype=DRIVER_RECORD)
+    for i, site in enumerate(sites):
+        d, v = records[i], {str(name): site[name].values for name in site}
+        for name in ("year", "day", "hour", "tair", "tsoil"):
+            d[name] = v[name]
+        d["dt"] = v["step_length"]
+        d["par"] = v["par"] / v["step_length"]
+        d["precip"] = v["precip"] * 0.1
+        d["vpd"] = np.maximum(v["vpd"] * 0.001, TINY)
+        d["log_vpd"] = np.log(d["vpd"])
+        d["vpdsoil"] = v["vpdsoil"] * 0.001
+        d["vpress"] = v["vpress"] * 0.001
+        d["wspd"] = np.maximum(v["wspd"], TINY)
+        d["degree_days"] = np.maximum(v["tair"] * v["step_length"], 0.0)
+    return records
+
+
+def check_window(lengths: np.ndarray, windows: np.ndarray, where: str) -> None:
+    """Refuse steps so short that five days do not fit into the window.
+
+    ``lengths`` are those of the steps; ``windows``, (lane, entry), the lengths that
+    are already in each lane's window, oldest first and with zeros behind.
+    """
+    most = (windows > 0.0).sum(axis=1).max() + _most_entries(lengths).max()
+    if most < WINDOW_ENTRIES:
+        return
+    for weights in np.unique(windows, axis=0):
+        known = weights[weights > 0.0]
+        entries = _most_entries(np.concatenate([known, lengths]))[known.size :]
+        if entries.max() >= WINDOW_ENTRIES:
+            first = int(np.argmax(entries >= WINDOW_ENTRIES))
+            raise InputError(
+                f"{where}  step_length, step {first}",
+                found=f"more than {WINDOW_ENTRIES - 1} steps in {WINDOW_DAYS:g} days",
+                wanted=f"at most {WINDOW_ENTRIES - 1}",
+                hint="Average the drivers to half-hourly steps or longer.",
+            )
+
+
+def _most_entries(lengths: np.ndarray) -> np.ndarray:
+    """Entries that reach into the five days before the end of each step."""
+    ends = np.cumsum(lengths)
+    oldest = np.searchsorted(ends, ends - WINDOW_DAYS - 1e-6, side="right")
+    return np.arange(1, ends.size + 1) - oldest + 1

@@ -1,0 +1,1 @@
+"""The model's equations: every file here is compiled, and nothing else is."""

@@ -1,0 +1,1 @@
+"""Running the model: lanes, outputs and the calls of the package."""

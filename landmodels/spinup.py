@@ -1,0 +1,315 @@
+"""Steady states of models with stocks, without thousands of years of stepping.
+
+Two services. :func:`linear_equilibrium` and :func:`linear_after` treat pools that
+follow ``c -> phi c + g`` over a forcing cycle. :func:`solve_cycle` finds the state
+that a nonlinear model repeats after one pass through its forcing, where most of the
+change is linear and slow: a Newton iteration on a mean year, chord steps with
+Broyden updates on the whole cycle (Broyden 1965), and means over groups of passes
+where the orbit does not repeat. It says which of these answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+#: A map of states, (state,) or (lane, state), over one year or one cycle.
+Advance = Callable[[np.ndarray], np.ndarray]
+
+#: Stocks that a year changes by less than this, relative, are stocks at rest.
+_SINGULAR = 1e-10
+
+
+def linear_equilibrium(phi: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """State that ``c -> phi c + g`` leaves as it is.
+
+    Parameters
+    ----------
+    phi : ndarray (pool, pool)
+        What a forcing cycle leaves of each pool, and where the rest goes.
+    g : ndarray (pool,)
+        What a cycle adds.
+
+    Returns
+    -------
+    ndarray (pool,)
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If a pool has no loss, so that no such state exists.
+
+    Examples
+    --------
+    >>> linear_equilibrium(np.array([[0.5]]), np.array([2.0]))
+    array([4.])
+    """
+    return np.linalg.solve(np.eye(len(g)) - phi, g)
+
+
+def linear_after(
+    phi: np.ndarray, g: np.ndarray, start: np.ndarray, cycles: int
+) -> np.ndarray:
+    """State of ``c -> phi c + g`` after some cycles, in closed form.
+
+    Parameters
+    ----------
+    phi, g
+        As for :func:`linear_equilibrium`.
+    start : ndarray (pool,)
+    cycles : int
+
+    Examples
+    --------
+    >>> linear_after(np.array([[0.5]]), np.array([2.0]), np.array([0.0]), 2)
+    array([3.])
+    """
+    fixed = linear_equilibrium(phi, g)
+    return fixed + np.linalg.matrix_power(phi, cycles) @ (start - fixed)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """When the stages of :func:`solve_cycle` stop.
+
+    Attributes
+    ----------
+    years_per_cycle : int
+    newton_steps, newton_stop
+        Most Newton steps, and the relative change at which they end.
+    cycles, cycle_stop
+        Most chord steps, and the relative change in a cycle at which the state
+        counts as periodic.
+    group, groups, mean_stop
+        Passes in a group, most pairs of groups, and the relative shift of the slow
+        stocks at which a mean counts as found.
+    """
+
+    years_per_cycle: int = 10
+    newton_steps: int = 8
+    newton_stop: float = 1e-5
+    cycles: int = 40
+    cycle_stop: float = 1e-9
+    group: int = 6
+    groups: int = 6
+    mean_stop: float = 1e-3
+
+
+@dataclass(frozen=True)
+class Equilibrium:
+    """A steady state and how it was found.
+
+    Attributes
+    ----------
+    state : ndarray (state,)
+        At the end of a cycle; NaN if ``kind`` is "none".
+    kind : str
+        "periodic": the state repeats after a cycle. "mean": the orbit does not
+        repeat, its means do. "none": neither was found.
+    change : float
+        Largest relative change of a stock in the last cycle.
+    site_years : int
+        Model years that were stepped.
+    """
+
+    state: np.ndarray
+    kind: str
+    change: float
+    site_years: int
+
+
+class _Counter:
+    """The two maps of the model, and the years they have run."""
+
+    def __init__(self, year: Advance, cycle: Advance, years_per_cycle: int, spent: int):
+        self._year, self._cycle, self._length = year, cycle, years_per_cycle
+        self.years = spent
+
+    def year(self, states: np.ndarray) -> np.ndarray:
+        self.years += len(states)
+        return self._year(states)
+
+    def cycle(self, state: np.ndarray) -> np.ndarray:
+        self.years += self._length
+        return self._cycle(state[None])[0]
+
+
+def solve_cycle(
+    year: Advance,
+    cycle: Advance,
+    start: np.ndarray,
+    unknowns: np.ndarray,
+    slow: np.ndarray,
+    floor: float = 1e-6,
+    settings: Settings | None = None,
+    spent: int = 0,
+) -> Equilibrium:
+    """Find the state that one pass through the forcing leaves as it is.
+
+    Parameters
+    ----------
+    year : callable
+        ``(lane, state) -> (lane, state)``: a year of the mean forcing. Its Jacobian
+        is found from one call with as many lanes as there are unknowns.
+    cycle : callable
+        ``(1, state) -> (1, state)``: one pass through the whole forcing.
+    start : ndarray (state,)
+        Some years from a plausible start state are enough.
+    unknowns : ndarray of int
+        Entries of the state that are solved for: the stocks. The rest is taken
+        along from pass to pass.
+    slow : ndarray of int
+        The slow stocks, whose shift says whether a mean was found.
+    floor : float
+        Stocks below this, in their own unit, do not count in a relative change.
+    settings : Settings, optional
+    spent : int
+        Model years that ``start`` has cost, to be counted.
+
+    Returns
+    -------
+    Equilibrium
+    """
+    chosen = settings or Settings()
+    model = _Counter(year, cycle, chosen.years_per_cycle, spent)
+    with np.errstate(all="ignore"):
+        y, jacobian = _newton(model, start, unknowns, floor, chosen)
+        if np.isfinite(jacobian).all():
+            found = _chord(model, y, jacobian, unknowns, floor, chosen)
+            if found.kind == "none" and np.isfinite(found.state).all():
+                found = _means(
+                    model, found.state, jacobian, unknowns, slow, floor, chosen
+                )
+            if found.kind != "none" and np.isfinite(found.state).all():
+                return found
+    return Equilibrium(np.full_like(start, np.nan), "none", np.nan, model.years)
+
+
+def _scale(values: np.ndarray, floor: float) -> np.ndarray:
+    return np.maximum(np.abs(values), floor)
+
+
+def relative_change(before: np.ndarray, after: np.ndarray, floor: float) -> float:
+    """Largest relative change of the stocks that are larger than ``floor``."""
+    large = np.abs(after) > floor
+    change = np.abs(after - before)[large] / np.abs(after)[large]
+    return float(change.max(initial=0.0)) if np.isfinite(after).all() else np.nan
+
+
+def _jacobian(model, y, unknowns, floor):
+    """Value of the mean year at ``y`` and its Jacobian in scaled stocks."""
+    scale = _scale(y[unknowns], floor)
+    n = len(unknowns)
+    rows = np.repeat(y[None], n + 1, axis=0)
+    rows[np.arange(1, n + 1), unknowns] += 1e-5 * scale
+    steps = rows[np.arange(1, n + 1), unknowns] - y[unknowns]
+    after = model.year(rows)
+    phi = (after[1:, unknowns] - after[0, unknowns]).T / steps
+    return after[0], phi * scale / scale[:, None], scale
+
+
+def _inverse(phi):
+    """Inverse of ``I - phi``, zero for stocks that nothing moves."""
+    n = len(phi)
+    a = np.eye(n) - phi
+    still = np.abs(a).max(axis=0) < _SINGULAR
+    a[still, still] = 1.0
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        inverse = np.linalg.pinv(np.eye(n) - phi, _SINGULAR)
+    inverse[still] = 0.0
+    return inverse
+
+
+def _newton(model, start, unknowns, floor, settings):
+    """Steady state of the mean year; the Jacobian comes with it, unscaled."""
+    y = start.copy()
+    n = len(unknowns)
+    for _ in range(settings.newton_steps):
+        after, phi, scale = _jacobian(model, y, unknowns, floor)
+        if not np.isfinite(phi).all():
+            return y, np.full((n, n), np.nan)
+        residual = (after[unknowns] - y[unknowns]) / scale
+        step = _inverse(phi) @ residual * scale
+        before = y[unknowns]
+        y = after.copy()
+        y[unknowns] = _limited(before, before + step, 0.2, 10.0)
+        if relative_change(before, y[unknowns], floor) < settings.newton_stop:
+            break
+    return y, phi * scale[:, None] / scale
+
+
+def _chord(model, y, jacobian, unknowns, floor, settings):
+    """Chord steps on the cycle, the inverse corrected by Broyden's rank-one update."""
+    scale = _scale(y[unknowns], floor)
+    power = np.linalg.matrix_power(jacobian, settings.years_per_cycle)
+    inverse = _inverse(power * scale / scale[:, None])
+    step = old = None
+    change = np.nan
+    for _ in range(settings.cycles):
+        after = model.cycle(y)
+        change = relative_change(y[unknowns], after[unknowns], floor)
+        if change < settings.cycle_stop:
+            return Equilibrium(after, "periodic", change, model.years)
+        residual = (after[unknowns] - y[unknowns]) / scale
+        if not np.isfinite(residual).all():
+            break
+        if step is not None:
+            drop = old - residual
+            image = inverse @ drop
+            weight = step @ image
+            if abs(weight) > 1e-3 * (step @ step):
+                inverse += np.outer(step - image, step @ inverse) / weight
+        before = y[unknowns]
+        wanted = before + (inverse @ residual) * scale
+        y = after
+        y[unknowns] = _limited(before, wanted)
+        step, old = (y[unknowns] - before) / scale, residual
+    return Equilibrium(y, "none", change, model.years)
+
+
+def _limited(before, wanted, least=0.5, most=2.0):
+    """Keep a positive stock within these multiples of its value."""
+    limited = np.minimum(np.maximum(wanted, least * before), most * before)
+    return np.where(before > 0.0, limited, wanted)
+
+
+def _group_mean(model, y, unknowns, passes):
+    total = np.zeros(len(unknowns))
+    before = y
+    for _ in range(passes):
+        before, y = y, model.cycle(y)
+        total += y[unknowns]
+    return y, total / passes, before
+
+
+def _means(model, y, jacobian, unknowns, slow, floor, settings):
+    """Shift the state until means over groups of passes stand still."""
+    scale = _scale(y[unknowns], floor)
+    years = settings.years_per_cycle * settings.group
+    power = np.linalg.matrix_power(jacobian, years)
+    inverse = _inverse(power * scale / scale[:, None])
+    is_slow = np.isin(unknowns, slow)
+    change = np.nan
+    previous = None
+    for _ in range(settings.groups):
+        y, first, _before = _group_mean(model, y, unknowns, settings.group)
+        y, second, before = _group_mean(model, y, unknowns, settings.group)
+        change = relative_change(before[unknowns], y[unknowns], floor)
+        shift = first + (inverse @ ((second - first) / scale)) * scale - second
+        if not np.isfinite(shift).all():
+            break
+        if previous is not None and shift[is_slow] @ previous[is_slow] < 0.0:
+            # The means lie between the last two states.
+            shift *= 0.5
+        previous = shift
+        moved = y[unknowns]
+        y = y.copy()
+        y[unknowns] = _limited(moved, moved + shift)
+        size = np.abs(shift)[is_slow] / _scale(moved, floor)[is_slow]
+        if size.max() < settings.mean_stop:
+            return Equilibrium(y, "mean", change, model.years)
+    return Equilibrium(y, "none", change, model.years)

@@ -1,0 +1,1 @@
+"""Where to run the model: initial designs and acquisition criteria."""

@@ -1,0 +1,1 @@
+"""Gaussian-process regression; knows nothing of calibration."""

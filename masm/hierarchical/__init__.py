@@ -1,0 +1,45 @@
+"""Calibration of several sites together, and the choice of sites."""
+
+from masm.hierarchical.calibrate import (
+    SiteProblem,
+    SitesCalibration,
+    Verdict,
+    calibrate_sites,
+    predict_new_site,
+    sample_pooled,
+    sample_separate,
+    share_between,
+)
+from masm.hierarchical.group import GroupPrior, matched_group_prior
+from masm.hierarchical.likelihoods import (
+    GaussianErrors,
+    LaplaceErrors,
+    StudentErrors,
+    effective_size,
+    lag_one_correlation,
+)
+from masm.hierarchical.sampler import HierarchicalDraws, SiteDraws, sample_hierarchy
+from masm.hierarchical.site_choice import SiteChoice, choose_sites
+
+__all__ = [
+    "GaussianErrors",
+    "GroupPrior",
+    "HierarchicalDraws",
+    "LaplaceErrors",
+    "SiteChoice",
+    "SiteDraws",
+    "SiteProblem",
+    "SitesCalibration",
+    "StudentErrors",
+    "Verdict",
+    "calibrate_sites",
+    "choose_sites",
+    "effective_size",
+    "lag_one_correlation",
+    "matched_group_prior",
+    "predict_new_site",
+    "sample_hierarchy",
+    "sample_pooled",
+    "sample_separate",
+    "share_between",
+]

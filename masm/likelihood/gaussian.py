@@ -1,0 +1,141 @@
+"""Gaussian misfit between aggregated model series and observations.
+
+The errors of the source paper (Ma et al. 2022, eq. 5) are independent and normal.
+Its printed normaliser carries the number of parameters; the number of
+observations is meant and used here. With a fixed variance the normaliser is a
+constant and is left out of the cost that is calibrated. As an option the errors of
+a stream are correlated in time, or share an unknown bias, or have an unknown size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import linalg
+
+from masm.observations.error_scale import ErrorScale
+from masm.observations.stream import ObservedSeries
+from masm.types import Array
+
+
+@dataclass(frozen=True)
+class GaussianLikelihood:
+    """Normal errors on one or more observed series, independent between series.
+
+    The series are laid end to end in one vector of ``n_obs`` numbers, in the
+    order of ``observed``; ``slices`` says which part is whose.
+
+    Attributes
+    ----------
+    observed : tuple of ObservedSeries
+        The aggregated observations with their error variances, and whether these
+        errors are correlated or biased.
+    """
+
+    observed: tuple[ObservedSeries, ...]
+
+    @cached_property
+    def value(self) -> Array:
+        """Observations of all series end to end, (n_obs,)."""
+        return np.concatenate([series.value for series in self.observed])
+
+    @cached_property
+    def variance(self) -> Array:
+        """Error variance of each observation, (n_obs,)."""
+        return np.concatenate([series.variance for series in self.observed])
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Where each stream stands among the ``n_obs`` entries."""
+        stops = np.cumsum([series.n_obs for series in self.observed])
+        return {
+            series.name: slice(int(stop) - series.n_obs, int(stop))
+            for series, stop in zip(self.observed, stops, strict=True)
+        }
+
+    @property
+    def n_obs(self) -> int:
+        """Number of observations of all streams together."""
+        return int(self.value.size)
+
+    @cached_property
+    def _factors(self) -> dict[str, Array]:
+        """Cholesky factors of correlation with bias, for streams that have either."""
+        factors = {}
+        for series in self.observed:
+            if series.errors.correlation == 0.0 and series.errors.bias_sd == 0.0:
+                continue
+            lag = np.abs(series.steps[:, None] - series.steps[None, :])
+            bias = series.errors.bias_sd / np.sqrt(series.variance)
+            covariance = series.errors.correlation**lag + np.outer(bias, bias)
+            factors[series.name] = np.asarray(np.linalg.cholesky(covariance), float)
+        return factors
+
+    @property
+    def normaliser(self) -> float:
+        """Add this to a cost to get the complete -2 log likelihood."""
+        total = np.sum(np.log(2.0 * np.pi * self.variance))
+        for factor in self._factors.values():
+            total += 2.0 * np.sum(np.log(np.diag(factor)))
+        return float(total)
+
+    def whiten(self, series: Array) -> Array:
+        """Residuals scaled to unit variance and freed of correlation and bias.
+
+        Parameters
+        ----------
+        series : ndarray, (sample, n_obs)
+            Aggregated model output.
+
+        Returns
+        -------
+        ndarray, (sample, n_obs)
+            Its squares sum to `cost`. Rows with NaN stay NaN.
+        """
+        white = np.array((series - self.value) / np.sqrt(self.variance))
+        for name, factor in self._factors.items():
+            at = self.slices[name]
+            white[..., at] = linalg.solve_triangular(
+                factor, white[..., at].T, lower=True, check_finite=False
+            ).T
+        return white
+
+    def cost(self, series: Array) -> Array:
+        """-2 log likelihood up to a constant, (sample,); NaN where the run failed.
+
+        Without the unknown factors on errors, which are integrated out.
+        """
+        white = self.whiten(series)
+        if not self.scales:
+            return np.sum(white**2, axis=-1)
+        return self.cost_of_squares(self.squares(white))
+
+    @cached_property
+    def scales(self) -> dict[str, ErrorScale]:
+        """Unknown factors on the errors, of the streams that have one."""
+        return {s.name: s.scale for s in self.observed if s.scale is not None}
+
+    def squares(self, whitened: Array) -> dict[str, Array]:
+        """Squared length of each stream's whitened residuals, (sample,) each."""
+        return {
+            name: np.sum(whitened[..., at] ** 2, axis=-1)
+            for name, at in self.slices.items()
+        }
+
+    def cost_of_squares(self, squares: Mapping[str, Array]) -> Array:
+        """Cost of squared lengths as `squares` gives them."""
+        parts = [
+            self.scales[name].cost(value) if name in self.scales else value
+            for name, value in squares.items()
+        ]
+        return np.asarray(np.sum(parts, axis=0))
+
+    @cached_property
+    def least_cost(self) -> float:
+        """Cost of a perfect fit."""
+        if not self.scales:
+            return 0.0
+        return float(self.cost_of_squares({n: np.zeros(()) for n in self.slices}))

@@ -1,0 +1,362 @@
+"""The default calibration: about a hundred model runs, chosen in batches.
+
+Each batch is chosen on a surrogate of the problem (`masm.surrogates.series` where the
+model gives series, `masm.surrogates.cost` where it only gives a cost): the best point,
+a space-filling point so that no mode is lost, a few posterior draws, and the rest where
+runs most reduce the variance of the cost over the posterior. The last batch is drawn
+from the posterior and predicted before it is run: it tells how wrong the surrogate is
+where it matters, and with it whether the result can be believed.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy import special
+from threadpoolctl import threadpool_limits
+
+from masm.design.space_filling import allowed_start, spread_points
+from masm.errors import CalibrationFailed, InputError
+from masm.methods.adaptive.batch import choose_batch, density_of, n_drawn, strata
+from masm.methods.adaptive.error_estimate import Verdict, moment_shift, weight_error
+from masm.methods.adaptive.final_chains import Proposals, final_chains
+from masm.problem.problem import Outcome, Problem, Runs
+from masm.problem.seeds import seed_sequence
+from masm.samplers.chains import Chains, LogDensity
+from masm.samplers.tempering import tempered_population
+from masm.surrogates.feasibility import share_beyond
+from masm.surrogates.select import surrogate_for
+from masm.surrogates.series import SeriesEmulator
+from masm.surrogates.series_unknown_scale import ScaledEmulator
+from masm.types import Array
+
+logger = logging.getLogger(__name__)
+
+# Parts of a calibration that draw their own random numbers.
+_DESIGN, _BATCH, _FINAL, _SCALE = range(4)
+
+# Of the loop; `calibrate` makes one more call, for the scores of default and result.
+_N_BATCHES = 11
+_N_POPULATION = 300
+# Batches that are added where the error is too large, before it is estimated anew.
+_MORE_BATCHES = 4
+# Stop before the budget when so many batches in a row changed this little; most of
+# their runs have looked for other modes.
+_N_STABLE = 6
+_STABLE_SHIFT = 0.10
+_STABLE_ERROR = 0.15
+# The errors of fewer runs tell nothing.
+_LEAST_CHECKED = 6
+# Functions drawn to expect errors by.
+_N_EXPECTED = 200
+
+
+def default_runs(n_parameters: int) -> int:
+    """Model runs that a calibration may make unless told otherwise."""
+    return 15 * n_parameters + 27
+
+
+def sample(
+    problem: Problem,
+    seed: np.random.SeedSequence,
+    *,
+    max_runs: int | None = None,
+    more_runs: int = 0,
+    batch_size: int | None = None,
+    n_chains: int = 80,
+    n_draws: int | None = None,
+    proposals: Proposals = None,
+) -> Outcome:
+    """Calibrate a problem on a surrogate refined where the posterior is.
+
+    Parameters
+    ----------
+    problem : Problem
+    seed : numpy.random.SeedSequence
+    max_runs : int, optional
+        Most model runs; fewer are made when the posterior has settled. By default
+        15 for each parameter and 27. A joint `calibrate` makes three more, to score
+        defaults, mean and best run; they count towards a ``max_runs`` given there.
+    more_runs : int
+        Runs that may be added to those, four batches at a time, as long as the
+        estimated error is too large to be believed.
+    batch_size : int, optional
+        Runs in each batch after the first, which is of 4 for each parameter (at least
+        32, at most half of all); by default so that there are eleven batches in all.
+    n_chains, n_draws : int, optional
+        Chains of the posterior, and kept draws of each: by default 250 on emulated
+        series and 1000 on an emulated cost, whose chains are of a simpler kind.
+    proposals : sequence of sequence of int, optional
+        Groups of parameters that the chains move one after the other, instead of all at
+        once: the same posterior, by slower chains
+        (`masm.samplers.metropolis_within_gibbs`).
+
+    Returns
+    -------
+    Outcome
+        ``attrs`` tells the parts of the verdict: ``error_check``, from the last
+        batch predicted before it was run; ``error_spread``, from functions drawn
+        from the surrogate; ``error_shift``, between the posteriors before and after
+        the last batch; and ``error``, the largest. All are total variations. Where
+        runs failed in a region, ``error_border`` is the share of the posterior
+        expected beyond its border. ``whole_units`` names parameters that were found
+        to act by whole units.
+    """
+    d = problem.n_parameters
+    max_runs = default_runs(d) if max_runs is None else max_runs
+    if max_runs < 4 * d + 8:
+        raise InputError(
+            f"max_runs is {max_runs}",
+            wanted=f"at least {4 * d + 8} for {d} parameters",
+        )
+    if more_runs < 0:
+        raise InputError(f"more_runs is {more_runs}", wanted="0 or more")
+    n_initial = min(max(4 * d, 32), max_runs // 2)
+    if batch_size is None:
+        batch_size = math.ceil((max_runs - n_initial) / (_N_BATCHES - 1))
+    if n_draws is None:
+        n_draws = 1000 if problem.likelihood is None else 250
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}", wanted="1 or more")
+    most = max_runs + more_runs
+    # Many small matrices: threads would only wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        search = _Search(problem, seed, batch_size, n_initial)
+        search.explore(max_runs)
+        chains, verdict = search.conclude(n_chains, n_draws, proposals)
+        while verdict.reason == "surrogate_not_fitted" and search.runs.n < most:
+            search.explore(min(search.runs.n + _MORE_BATCHES * batch_size, most))
+            chains, verdict = search.conclude(n_chains, n_draws, proposals)
+    return search.outcome(chains, verdict)
+
+
+class _Search:
+    """The loop: what is known, the batches, and the posterior at their end."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        seed: np.random.SeedSequence,
+        batch_size: int,
+        n_initial: int,
+    ):
+        self.problem, self.seed = problem, seed
+        self.batch_size, self.n_initial = batch_size, n_initial
+        rng = np.random.default_rng(seed_sequence(seed, _DESIGN))
+        self.runs = problem.run(spread_points(problem, n_initial, rng))
+        self.surrogate = surrogate_for(problem)
+        self.history: dict[str, list[float]] = {
+            name: [] for name in ("n_runs", "best_cost", "shift", "rmse")
+        }
+        self.before: Array = np.empty((0, problem.n_parameters))
+        self.lost = False
+        self.n_batches = self.n_stable = self.n_concluded = 0
+
+    def explore(self, max_runs: int) -> None:
+        """Batches until the posterior has settled or so many runs are made.
+
+        The last of them is the check, with the draws that it stands for.
+        """
+        self.n_stable = 0
+        last = False
+        while not last:
+            rng = np.random.default_rng(
+                seed_sequence(self.seed, _BATCH, self.n_batches)
+            )
+            _require_enough(self.problem, self.runs)
+            left = max_runs - self.runs.n
+            n_check = max(_LEAST_CHECKED, self.batch_size)
+            # A stable posterior goes straight to the check.
+            last = left <= n_check or self.n_stable >= _N_STABLE
+            size = min(left, n_check) if last else _even(left, self.batch_size)
+            (self.surrogate.refit if last else self.surrogate.update)(self.runs, rng)
+            population = self._population(_N_POPULATION, 3, rng, hopeful=not last)
+            shift = np.inf
+            if len(self.before):
+                shift = moment_shift(population, self.before)
+            self.before = population
+            if last:
+                self._check(population, size, shift, rng)
+            else:
+                self._improve(population, size, shift, rng)
+
+    def _population(
+        self, n: int, n_moves: int, rng: np.random.Generator, *, hopeful: bool = False
+    ) -> Array:
+        """Draws of the present posterior, (n, n_parameters)."""
+        surrogate = self.surrogate
+        return tempered_population(
+            self._density(surrogate.hopeful, cut=False)
+            if hopeful
+            else self._density(surrogate.log_density, cut=True),
+            self.problem.n_parameters,
+            rng=rng,
+            n_particles=n,
+            n_moves=n_moves,
+            start=allowed_start(self.problem, rng, n),
+        )
+
+    def _density(
+        self, log_density: Callable[[Array], Array], *, cut: bool
+    ) -> LogDensity:
+        return density_of(self.problem, log_density, self.runs, cut=cut)
+
+    def _improve(
+        self, population: Array, size: int, shift: float, rng: np.random.Generator
+    ) -> None:
+        """Make the runs that tell most."""
+        points = choose_batch(
+            self.problem,
+            self.surrogate,
+            self.runs,
+            population,
+            size,
+            rng,
+            lost=self.lost,
+            settled=self.n_stable > 0,
+        )
+        error = self._run(points, shift)
+        # The draws among the points stand for the posterior.
+        drawn = slice(1, 1 + n_drawn(size))
+        cost = self.runs.cost[-len(points) :]
+        self.lost = _implausible(
+            cost[drawn] - self.history["best_cost"][-1], self.problem
+        )
+        settled = shift < _STABLE_SHIFT and weight_error(error[drawn]) < _STABLE_ERROR
+        self.n_stable = self.n_stable + 1 if settled else 0
+
+    def _check(
+        self, population: Array, size: int, shift: float, rng: np.random.Generator
+    ) -> None:
+        """Predict draws of the posterior before they are run."""
+        points, self.share = strata(population, size)
+        self.expected: Array | None = None
+        self.earlier: LogDensity | None = None
+        if isinstance(self.surrogate, SeriesEmulator):
+            self.expected = self.surrogate.expected_error(points, _N_EXPECTED, rng)
+            self.earlier = self.surrogate.frozen()
+        self.error = self._run(points, shift)
+        self.checked = self.runs.latest(len(points))
+
+    def _run(self, points: Array, shift: float) -> Array:
+        """Run a batch and book it; returns predicted less true cost, (n_points,)."""
+        predicted = self.surrogate.cost(points)
+        new = self.problem.run(points)
+        self.runs = self.runs.append(new)
+        error = predicted - new.cost
+        self.n_batches += 1
+        history = self.history
+        history["n_runs"].append(self.runs.n)
+        history["best_cost"].append(float(np.nanmin(self.runs.cost)))
+        history["shift"].append(shift)
+        history["rmse"].append(_rms(error))
+        logger.info(
+            "batch %d: %d runs, best cost %.5g, posterior moved %.3f, error %.3g",
+            self.n_batches,
+            self.runs.n,
+            history["best_cost"][-1],
+            shift,
+            history["rmse"][-1],
+        )
+        return error
+
+    def conclude(
+        self, n_chains: int, n_draws: int, proposals: Proposals = None
+    ) -> tuple[Chains, Verdict]:
+        """Posterior on all runs, and whether to believe it."""
+        key = (_FINAL, self.n_concluded) if self.n_concluded else (_FINAL,)
+        self.n_concluded += 1
+        rng = np.random.default_rng(seed_sequence(self.seed, *key))
+        self.surrogate.refit(self.runs, rng)
+        population = self._population(max(512, n_chains), 4, rng)
+        if isinstance(self.surrogate, SeriesEmulator):
+            self.surrogate.ignore_certain(population)
+        chains = final_chains(
+            self.surrogate,
+            self._density(self.surrogate.log_density, cut=True),
+            population,
+            n_chains,
+            n_draws,
+            rng,
+            proposals,
+        )
+        verdict = Verdict.of(
+            self.surrogate,
+            chains.u,
+            self.error,
+            self.share,
+            self.before,
+            earlier=self.earlier,
+            expected=self.expected,
+            rng=rng,
+        )
+        return chains, replace(verdict, border=share_beyond(self.runs, chains.pooled))
+
+    def outcome(self, chains: Chains, verdict: Verdict) -> Outcome:
+        """Put together what a calibration gives back."""
+        stepped: list[str] = []
+        if isinstance(self.surrogate, SeriesEmulator):
+            acting = sorted(self.surrogate.units.acting)
+            stepped = [self.problem.active[j] for j in acting]
+        return Outcome(
+            u=chains.u,
+            cost=-2.0 * chains.log_density,
+            runs=self.runs,
+            surrogate_rmse=_rms(self.error),
+            status=verdict.status,
+            reason=verdict.reason,
+            check=self.checked,
+            history={name: np.array(values) for name, values in self.history.items()},
+            attrs={
+                "n_initial": self.n_initial,
+                "n_batches": self.n_batches + 1,
+                "error": verdict.error,
+                "error_check": verdict.check,
+                "error_spread": verdict.spread,
+                "error_shift": verdict.shift,
+                "error_surprise": verdict.surprise,
+                **({"error_border": verdict.border} if verdict.border else {}),
+                **({"whole_units": " ".join(stepped)} if stepped else {}),
+            },
+            error_scale=self._scales(chains.u),
+        )
+
+    def _scales(self, u: Array) -> dict[str, Array]:
+        """Draws of unknown factors on errors, beside those of the parameters."""
+        if not isinstance(self.surrogate, ScaledEmulator):
+            return {}
+        rng = np.random.default_rng(seed_sequence(self.seed, _SCALE))
+        return self.surrogate.draw_scales(u, rng)
+
+
+def _even(n: int, most: int) -> int:
+    """Size of the next of the fewest batches of so many runs, all about as large."""
+    return math.ceil(n / math.ceil(n / most))
+
+
+def _require_enough(problem: Problem, runs: Runs) -> None:
+    wanted = problem.n_parameters + 2
+    if runs.ok.sum() < wanted:
+        failures = getattr(problem.runner, "failures", [])
+        raise CalibrationFailed(
+            f"{runs.n_failed} of {runs.n} model runs failed; a surrogate needs "
+            f"{wanted}. First failure: "
+            f"{failures[0] if failures else 'cost is not finite'}",
+            reason="model_nan",
+        )
+
+
+def _implausible(excess: Array, problem: Problem) -> bool:
+    """Whether draws of the posterior turned out far worse than the best run."""
+    limit = 2.0 * special.chdtri(problem.n_parameters, 0.001)
+    good = excess[np.isfinite(excess)]
+    return len(good) == 0 or float(np.median(good)) > limit
+
+
+def _rms(error: Array) -> float:
+    good = error[np.isfinite(error)]
+    return float(np.sqrt(np.mean(good**2))) if len(good) else math.nan

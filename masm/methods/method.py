@@ -1,0 +1,84 @@
+"""A calibration method as a value: what it is, takes, needs, gives and costs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from masm.errors import InputError
+from masm.problem.problem import Outcome
+
+Gives = Literal["posterior", "point", "region"]
+Need = Literal["series", "state", "gradient"]
+
+_ELSEWHERE = ("proposals",)  # options that have an argument of their own
+
+
+def max_runs_of(n_parameters: int, options: Mapping[str, Any]) -> int:
+    """Return the option ``max_runs``: the cost of a method that uses all of it."""
+    return int(options["max_runs"])
+
+
+@dataclass(frozen=True)
+class Method:
+    """One calibration method.
+
+    Attributes
+    ----------
+    name : str
+        As in ``masm.calibrate(method=...)`` and ``calibration.method`` of a run.
+    summary : str
+        One sentence for tables.
+    sample : callable
+        ``sample(problem, seed, **options) -> Outcome``.
+    gives : {"posterior", "point", "region"}
+        Posterior draws, one best point, or the region that is not ruled out.
+    needs : frozenset of {"series", "state", "gradient"}
+        What the model must offer beyond its cost.
+    predictive : bool
+        Whether its runs give the posterior predictive. Without it, `masm.calibrate`
+        makes runs of its own for that.
+    takes_proposals : bool
+        Whether chains can move the parameters of one block at a time.
+    expected_runs : callable
+        ``expected_runs(n_parameters, options)``: model runs, all options given.
+    source : str
+        Where the method is from.
+    """
+
+    name: str
+    summary: str
+    sample: Callable[..., Outcome]
+    gives: Gives
+    needs: frozenset[Need] = frozenset()
+    predictive: bool = True
+    takes_proposals: bool = False
+    expected_runs: Callable[[int, Mapping[str, Any]], int] = max_runs_of
+    source: str = ""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Each option with its default."""
+        parameters = list(inspect.signature(self.sample).parameters.values())[2:]
+        return {p.name: p.default for p in parameters if p.name not in _ELSEWHERE}
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Refuse an option that the method does not have.
+
+        Raises
+        ------
+        InputError
+            Naming the first of them.
+        """
+        known = list(self.options)
+        if self.takes_proposals:
+            known += _ELSEWHERE
+        for name in options:
+            if name not in known:
+                raise InputError(
+                    f"unknown option {name!r} of method {self.name!r}",
+                    found=name,
+                    wanted=f"one of {', '.join(known)}",
+                )

@@ -1,0 +1,1 @@
+"""Methods that give the best point only."""

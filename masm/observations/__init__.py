@@ -1,0 +1,1 @@
+"""What was observed: streams, time windows, error models."""

@@ -1,0 +1,128 @@
+"""What is unlikely of observations, though not impossible: said, never refused."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from masm.observations.gate import limits_of
+from masm.types import Array
+
+if TYPE_CHECKING:
+    from masm.observations.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+_SMALL_SD = 1e-3  # of the usual size of a value
+_SAME = 0.5  # share of values that are one number
+_ALIKE = 0.5  # correlation of GPP and NEE from which one of the signs is in doubt
+_TOGETHER = 30  # values of both
+_BELOW = -1.5  # of a flux of one sign, in its unit: less than noise makes
+
+
+def say_doubts(streams: Mapping[str, Stream]) -> list[str]:
+    """Log every doubt about some streams as a warning, and return them."""
+    found = [
+        f"{stream.label}: {doubt}"
+        for stream in streams.values()
+        for doubt in doubts_of(stream)
+    ]
+    found += [f"stream {name!r}: {doubt}" for name, doubt in doubts_between(streams)]
+    for doubt in found:
+        logger.warning("%s", doubt)
+    return found
+
+
+def doubts_of(stream: Stream) -> Iterator[str]:
+    """Say what is unlikely of one stream.
+
+    Parameters
+    ----------
+    stream : Stream
+        As it passed the gate.
+    """
+    value = stream.value[np.isfinite(stream.value)]
+    limits = limits_of(stream.name, stream.units)
+    mean = float(value.mean())
+    if limits is not None:
+        low, high = limits.quantity.usual
+        of_site = mean * limits.factor
+        signed = limits.quantity.usual[0] >= 0.0
+        if signed and of_site < 0.0:
+            yield (
+                f"mean {mean:.3g} {stream.units} is negative: is the sign that of an "
+                "uptake counted down?"
+            )
+        elif not low <= of_site <= high and value.any():
+            yield (
+                f"mean {mean:.3g} {stream.units} is outside {low / limits.factor:g} to "
+                f"{high / limits.factor:g}, where nearly every site lies"
+            )
+        below = float(np.mean(value * limits.factor < _BELOW))
+        if signed and limits.quantity.units != "1" and below > 0.05 and of_site > 0.0:
+            yield (
+                f"{below:.0%} of the values are below {_BELOW / limits.factor:g} "
+                f"{stream.units}: is it {limits.quantity.name}, with its sign?"
+            )
+    if value.size > _TOGETHER:
+        same = np.unique(value, return_counts=True)[1].max() / value.size
+        if same > _SAME and np.ptp(value) > 0.0:
+            yield f"{same:.0%} of its values are one and the same number"
+    if stream.given is not None:
+        sd = np.sqrt(stream.given[np.isfinite(stream.value)])
+        size = float(np.median(np.abs(value)))
+        with np.errstate(invalid="ignore"):
+            tiny = sd < _SMALL_SD * size
+        if size > 0.0 and tiny.mean() > 0.05:
+            yield (
+                f"{tiny.mean():.0%} of its standard deviations are below {_SMALL_SD:g} "
+                "of the usual value: they would decide alone"
+            )
+
+
+def doubts_against_model(name: str, observed: Array, runs: Array) -> Iterator[str]:
+    """Say it where every model run goes the other way.
+
+    Parameters
+    ----------
+    name : str
+        Of the stream.
+    observed : ndarray (n_obs,)
+    runs : ndarray (run, n_obs)
+        Model output over the prior; NaN rows are failed runs.
+    """
+    runs = runs[np.isfinite(runs).all(axis=1)]
+    runs = runs[np.ptp(runs, axis=1) > 0.0] if runs.shape[1] else runs
+    if observed.size < _TOGETHER or len(runs) < 3 or np.ptp(observed) == 0.0:
+        return
+    r = np.array([np.corrcoef(observed, run)[0, 1] for run in runs])
+    if r.max() < 0.0 and np.median(r) < -_ALIKE:
+        yield (
+            f"stream {name!r}: it falls where every model run rises (r "
+            f"{np.median(r):.2f}): is its sign right, and are the dates of this "
+            "hemisphere?"
+        )
+
+
+def doubts_between(streams: Mapping[str, Stream]) -> Iterator[tuple[str, str]]:
+    """Say what is unlikely of streams beside each other, with the stream it is of."""
+    gpp, nee = streams.get("gpp"), streams.get("nee")
+    if gpp is None or nee is None:
+        return
+    if gpp.time.dtype.kind != "M" or nee.time.dtype.kind != "M":
+        return
+    _, at, of = np.intersect1d(gpp.time, nee.time, return_indices=True)
+    uptake, exchange = gpp.value[at], nee.value[of]
+    both = np.isfinite(uptake) & np.isfinite(exchange)
+    if both.sum() < _TOGETHER or min(np.ptp(uptake[both]), np.ptp(exchange[both])) == 0:
+        return
+    r = float(np.corrcoef(uptake[both], exchange[both])[0, 1])
+    if r > _ALIKE:
+        yield (
+            "nee",
+            f"NEE rises with GPP (r {r:.2f}): is its sign that of an uptake? "
+            "Release to the air is positive here",
+        )

@@ -1,0 +1,1 @@
+"""What is calibrated: priors, parameter sets, stages, seeds and the problem."""

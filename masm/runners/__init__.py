@@ -1,0 +1,1 @@
+"""How a model is called: in batches, in worker processes, as a program."""

@@ -1,0 +1,117 @@
+"""Whether chains have converged, and whether a parameter sits at its bound.
+
+Rank-normalised split R-hat and effective sample sizes are ArviZ's (Vehtari et al.
+2021). The Gelman-Rubin factor of the source paper stands beside them under its own
+name, ``r_hat_gr``.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from masm.types import Array
+
+#: Rules for "converged": rank-normalised split R-hat, bulk ESS, the paper's factor.
+R_HAT_LIMIT = 1.01
+ESS_LIMIT = 400.0
+GELMAN_RUBIN_LIMIT = 1.2
+
+_LEAST_DRAWS = 4
+
+# A posterior is at a bound when the outermost 5 % of its prior holds this share.
+_EDGE = 0.05
+_EDGE_SHARE = 0.15
+
+
+def arviz() -> Any:
+    """Import ArviZ without its notice about a coming release."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz as package
+    return package
+
+
+def gelman_rubin(draws: ArrayLike) -> float:
+    """Gelman-Rubin factor of one parameter, eq. 9 of Ma et al. (2022).
+
+    ``sqrt((n-1)/n + (m+1)/(m n) B/W)`` for m chains of n draws. The paper calls B
+    "the variance between the averaged values of each chain"; with that alone the
+    factor would be near one for any chains, so B here is n times that variance, as
+    in Gelman and Rubin (1992).
+
+    Parameters
+    ----------
+    draws : array_like, (chain, draw)
+
+    Returns
+    -------
+    float
+        Infinite when no chain moves and they differ; NaN for fewer than two chains
+        or draws.
+    """
+    draws = np.asarray(draws, float)
+    m, n = draws.shape
+    if m < 2 or n < 2:
+        return math.nan
+    within = float(np.mean(np.var(draws, axis=1, ddof=1)))
+    between = n * float(np.var(draws.mean(axis=1), ddof=1))
+    if within == 0.0:
+        return math.inf if between > 0.0 else 1.0
+    return math.sqrt((n - 1) / n + (m + 1) / (m * n) * between / within)
+
+
+def at_bound(u: ArrayLike) -> str:
+    """Which bound of its prior a posterior crowds: ``"low"``, ``"high"`` or ``""``.
+
+    Parameters
+    ----------
+    u : array_like
+        Draws of one parameter in the unit cube. At a bound when its outermost 5 % of
+        prior probability holds more than 15 % of the draws.
+    """
+    u = np.asarray(u, float)
+    low, high = float(np.mean(u < _EDGE)), float(np.mean(u > 1.0 - _EDGE))
+    if max(low, high) <= _EDGE_SHARE:
+        return ""
+    return "low" if low >= high else "high"
+
+
+def convergence(draws: Array) -> dict[str, Array]:
+    """Diagnostics of every parameter.
+
+    Parameters
+    ----------
+    draws : ndarray, (chain, draw, parameter)
+
+    Returns
+    -------
+    dict of ndarray, (parameter,)
+        ``r_hat``, ``ess_bulk``, ``ess_tail`` and ``r_hat_gr``; NaN for fewer than
+        four draws in a chain.
+    """
+    if draws.shape[1] < _LEAST_DRAWS:
+        nothing = np.full(draws.shape[2], math.nan)
+        names = ("r_hat", "ess_bulk", "ess_tail", "r_hat_gr")
+        return {name: nothing.copy() for name in names}
+    az = arviz()
+    columns = [np.ascontiguousarray(draws[:, :, j]) for j in range(draws.shape[2])]
+    return {
+        "r_hat": np.array([float(az.rhat(c, method="rank")) for c in columns]),
+        "ess_bulk": np.array([float(az.ess(c, method="bulk")) for c in columns]),
+        "ess_tail": np.array([float(az.ess(c, method="tail")) for c in columns]),
+        "r_hat_gr": np.array([gelman_rubin(c) for c in columns]),
+    }
+
+
+def has_converged(diagnosis: dict[str, Array]) -> bool:
+    """Whether every parameter keeps all three rules."""
+    return bool(
+        np.all(diagnosis["r_hat"] < R_HAT_LIMIT)
+        and np.all(diagnosis["ess_bulk"] > ESS_LIMIT)
+        and np.all(diagnosis["r_hat_gr"] < GELMAN_RUBIN_LIMIT)
+    )

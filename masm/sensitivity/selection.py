@@ -1,0 +1,167 @@
+"""Which parameters to calibrate, from their elementary effects, by a stated rule.
+
+For each stream a parameter's importance is the sum of its ``mu_star`` over the chosen
+statistics, as a share of all parameters' sum. The fewest parameters that together
+hold the wanted share are taken, stream by stream, and joined. The four seasons are
+the usual statistics: an effect that moves carbon from spring to autumn leaves the
+annual mean alone and still matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from masm.errors import InputError
+from masm.sensitivity.outputs import SEASONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Parameters chosen, and why.
+
+    Attributes
+    ----------
+    parameters : tuple of str
+        In the order of the priors.
+    by_stream : dict of str to tuple of str
+        What each stream asked for, most important first; without the user's changes.
+    table : pandas.DataFrame
+        A row for each stream and parameter: ``share`` (of the stream's summed
+        mu_star, mean over pixels), ``cumulative``, ``rank``, ``chosen`` (by this
+        stream), and over pixels ``q25``, ``median``, ``q75`` of the share.
+    rule : str
+        In words.
+    """
+
+    parameters: tuple[str, ...]
+    by_stream: dict[str, tuple[str, ...]]
+    table: pd.DataFrame
+    rule: str
+
+
+def importance(
+    effects: xr.Dataset, statistics: Sequence[str] = SEASONS
+) -> xr.DataArray:
+    """Share of each parameter in what moves a stream.
+
+    Parameters
+    ----------
+    effects : xarray.Dataset
+        As `masm.screen` returns it, or several of them along ``pixel``.
+    statistics : sequence of str
+        Whose ``mu_star`` are summed; they must have one unit, so ``cost`` stands
+        alone.
+
+    Returns
+    -------
+    xarray.DataArray ([pixel,] stream, parameter)
+        Sums to one over ``parameter``; NaN for a stream that nothing moves.
+    """
+    known = [str(name) for name in effects["statistic"].to_numpy()]
+    for name in statistics:
+        if name not in known:
+            raise InputError(
+                "unknown statistic", found=name, wanted=f"one of {', '.join(known)}"
+            )
+    if "cost" in statistics and len(statistics) > 1:
+        raise InputError(
+            "statistics of different units",
+            found=", ".join(statistics),
+            wanted="cost alone, or means alone",
+        )
+    total = (
+        effects["mu_star"]
+        .sel(statistic=list(statistics))
+        .sum("statistic", skipna=False)
+    )
+    if total.isnull().all():
+        raise InputError(
+            "the statistics are not there",
+            found=f"{', '.join(statistics)}: NaN throughout",
+            wanted="a season needs dates and a day in it, cost needs observations",
+        )
+    whole = total.sum("parameter", skipna=False)
+    return (total / whole.where(whole > 0.0)).rename("importance")
+
+
+def select(
+    effects: xr.Dataset,
+    *,
+    share: float = 0.9,
+    statistics: Sequence[str] = SEASONS,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> Selection:
+    """Choose the parameters to calibrate.
+
+    Parameters
+    ----------
+    effects : xarray.Dataset
+        As `masm.screen` returns it, or several of them along ``pixel``; shares are
+        averaged over pixels.
+    share : float
+        Of a stream's summed mu_star that its chosen parameters hold together.
+    statistics : sequence of str
+        See `importance`.
+    include, exclude : sequence of str
+        Parameters taken, or left out, whatever their share.
+    """
+    import pandas as pd
+
+    names = [str(name) for name in effects["parameter"].to_numpy()]
+    for name in (*include, *exclude):
+        if name not in names:
+            raise InputError(
+                "include or exclude: unknown parameter",
+                found=name,
+                wanted=f"one of {', '.join(names)}",
+            )
+    if not 0.0 < share <= 1.0:
+        raise InputError("share", found=share, wanted="above 0, at most 1")
+    shares = importance(effects, statistics)
+    if "pixel" not in shares.dims:
+        shares = shares.expand_dims("pixel")
+    rows, by_stream = [], {}
+    for stream in shares["stream"].to_numpy():
+        here = shares.sel(stream=stream)
+        values = pd.DataFrame(
+            here.transpose("pixel", "parameter").to_numpy(), columns=names
+        )
+        part = pd.DataFrame(
+            {
+                "stream": str(stream),
+                "share": values.mean(),
+                "q25": values.quantile(0.25),
+                "median": values.median(),
+                "q75": values.quantile(0.75),
+            }
+        ).sort_values("share", ascending=False, kind="stable")
+        part["cumulative"] = part["share"].cumsum()
+        part["rank"] = range(1, len(part) + 1)
+        # Taken while what came before falls short of the wanted share.
+        before = part["cumulative"] - part["share"]
+        part["chosen"] = (before < share) & (part["share"] > 0.0)
+        by_stream[str(stream)] = tuple(part.index[part["chosen"]])
+        rows.append(part.rename_axis("parameter").reset_index())
+    wanted = {name for chosen in by_stream.values() for name in chosen}
+    wanted = (wanted | set(include)) - set(exclude)
+    rule = (
+        f"the fewest parameters that hold {share:.0%} of the summed mu* of "
+        f"{', '.join(statistics)}, for each stream, joined"
+    )
+    if include:
+        rule += f"; with {', '.join(include)}"
+    if exclude:
+        rule += f"; without {', '.join(exclude)}"
+    return Selection(
+        tuple(name for name in names if name in wanted),
+        by_stream,
+        pd.concat(rows, ignore_index=True),
+        rule,
+    )

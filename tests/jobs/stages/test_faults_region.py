@@ -1,0 +1,138 @@
+"""Upscaling and export that are killed or run out of disk: whole files, same bytes."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from linear_region import linear_models, make_run
+from made_up import in_a_child
+
+from jobs.run.file_lock import alone
+from jobs.run.run import open_run, start
+from jobs.stages.calibrate_pixel import calibrate_pixel
+from jobs.stages.region_export import export_region
+from jobs.stages.region_simulate import simulate_region
+from jobs.stages.upscale import upscale_region
+
+KILLED = -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def upscaled(tmp_path_factory):
+    """A small region: calibrated, upscaled, simulated, exported; and the bytes."""
+    folder = tmp_path_factory.mktemp("faults")
+    with linear_models():
+        path = make_run(folder, sample="{calibration: 0.33}")
+        run = open_run(path)
+        start(run)
+        for pixel in run.pixels:
+            calibrate_pixel(run, pixel)
+        upscale_region(run, lambda n: None)
+        for name in ("default", "upscaled"):
+            simulate_region(run, name)
+        list(export_region(run))
+        yield path, bytes_in(path / "maps"), bytes_in(path / "upscaling")
+
+
+def bytes_in(folder: Path):
+    """Every file that stands at its own name, with what is in it."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "/." not in f"/{path.relative_to(folder)}"
+    }
+
+
+@pytest.fixture
+def small_disk():
+    """Put a small file system in the place of a folder."""
+    made = []
+
+    def mount(path, size):
+        path.mkdir(exist_ok=True)
+        program = shutil.which("mount")
+        words = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
+        if program is None or subprocess.call([program, *words]):
+            pytest.skip("nothing can be mounted here")
+        made.append(path)
+
+    def umount():
+        while made:
+            subprocess.call([shutil.which("umount"), "-l", str(made.pop())])
+
+    mount.gone = umount
+    yield mount
+    umount()
+
+
+@pytest.mark.parametrize("killed_at", [1, 3, 6, 8, 10, 12])
+def test_an_export_killed_at_any_file_is_made_whole_by_the_next(
+    upscaled, tmp_path, killed_at
+):
+    path, maps, _ = upscaled
+    shutil.rmtree(path / "maps")
+    told = tmp_path / "told"
+    code = in_a_child(("export", path), told, killed_at=killed_at)
+    assert code == KILLED, told.read_text()
+    begun = bytes_in(path / "maps")
+    assert len(begun) < len(maps)
+    assert begun.items() <= maps.items()
+    assert in_a_child(("export", path), told) == 0, told.read_text()
+    assert bytes_in(path / "maps") == maps
+    assert not list((path / "maps").glob(".*"))
+
+
+@pytest.mark.parametrize("size", ["40k", "120k"])
+def test_an_export_to_a_full_disk_leaves_whole_files_alone(
+    upscaled, tmp_path, small_disk, size
+):
+    path, maps, _ = upscaled
+    shutil.rmtree(path / "maps")
+    small_disk(path / "maps", size)
+    told = tmp_path / "told"
+    assert in_a_child(("export", path), told) == 75, told.read_text()
+    assert "full disk" in told.read_text()
+    assert bytes_in(path / "maps").items() <= maps.items()
+    assert not list((path / "maps").glob(".*"))
+    small_disk.gone()
+    assert in_a_child(("export", path), told) == 0, told.read_text()
+    assert bytes_in(path / "maps") == maps
+
+
+def test_upscaling_on_a_full_disk_is_not_taken_for_done(upscaled, tmp_path, small_disk):
+    path, _, whole = upscaled
+    kept = shutil.copytree(path / "upscaling", tmp_path / "upscaling")
+    shutil.rmtree(path / "upscaling")
+    small_disk(path / "upscaling", "300k")
+    told = tmp_path / "told"
+    assert in_a_child(("upscale", path), told) == 75, told.read_text()
+    assert "full disk" in told.read_text()
+    assert not (path / "upscaling" / "stamp.json").exists()
+    assert in_a_child(("export", path), told) == 2
+    assert "has not been upscaled" in told.read_text()
+    small_disk.gone()
+    assert in_a_child(("upscale", path), told) == 0, told.read_text()
+    assert bytes_in(path / "upscaling").keys() == whole.keys()
+    for name in ("posteriors.csv", "skill.csv", "validation.csv", "parameters.nc"):
+        made = (path / "upscaling" / name).read_bytes()
+        assert made == (kept / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("verb", "doing"),
+    [("simulate", "simulating"), ("upscale", "upscaling"), ("export", "exporting")],
+)
+def test_a_stage_of_a_region_is_not_done_twice_at_once(
+    upscaled, masm_command, verb, doing
+):
+    path, _, _ = upscaled
+    before = bytes_in(path / "simulations")
+    with alone(path, doing):
+        refused = masm_command(verb, path)
+    assert refused.exit_code == 2
+    assert f"another process is {doing} this run" in refused.output
+    assert bytes_in(path / "simulations") == before

@@ -1,0 +1,102 @@
+"""Uptake is negative whatever the metadata says, and no error bar is zero."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from ibis_dalec.errors import InputError
+from landdata import read_callmip_fluxes
+
+
+@pytest.fixture
+def tower():
+    days = pd.date_range("2003-01-01", "2003-12-31")
+    season = np.cos(2 * np.pi * (days.day_of_year.to_numpy() - 190) / 365)
+    values = {
+        "NEE_daily": -1.0 - 4.0 * season,
+        "NEE_uc_daily": np.full(365, 0.4),
+        "Qle_daily": 40.0 + 40.0 * season,
+        "Qle_uc_daily": np.full(365, 5.0),
+        "Qh_daily": 30.0 + 40.0 * season,
+        "Qh_uc_daily": np.full(365, 6.0),
+    }
+    content = xr.Dataset(
+        {
+            name: (
+                "time",
+                value.astype("float32"),
+                {"units": "gC/m2/d" if "NEE" in name else "W/m2"},
+            )
+            for name, value in values.items()
+        },
+        coords={"time": days},
+        attrs={"site_code": "DE-Hai"},
+    )
+    content["latitude"] = ("y", [51.08], {"units": "degrees_north"})
+    content["longitude"] = ("x", [10.45], {"units": "degrees_east"})
+    content["NEE_daily"].attrs["standard_name"] = (
+        "surface_net_downward_mass_flux_of_carbon_dioxide_expressed_as_carbon"
+        "_due_to_all_land_processes_excluding_anthropogenic_land_use_change"
+    )
+    return content
+
+
+@pytest.fixture
+def save(tmp_path):
+    def _save(content, engine="scipy"):
+        path = tmp_path / f"flux_{engine}.nc"
+        content.to_netcdf(path, engine=engine)
+        return path
+
+    return _save
+
+
+@pytest.mark.parametrize("engine", ["scipy", "h5netcdf"])
+def test_fluxes_come_with_place_and_sign(save, tower, engine):
+    fluxes = read_callmip_fluxes(save(tower, engine))
+    assert fluxes.attrs["lat"] == 51.08
+    assert fluxes["nee"].attrs["positive"] == "up"
+    assert "standard_name" not in fluxes["nee"].attrs
+    assert float(fluxes["nee"][190]) < 0.0 < float(fluxes["nee"][0])
+    assert fluxes["nee"].attrs["units"] == "g m-2 d-1"
+    np.testing.assert_allclose(fluxes["latent_heat"], tower["Qle_daily"])
+
+
+def test_a_day_without_an_uncertainty_is_no_observation(save, tower):
+    tower["NEE_uc_daily"][10] = 0.0
+    tower["NEE_uc_daily"][11] = np.nan
+    tower["NEE_daily"][12] = np.nan
+    nee = read_callmip_fluxes(save(tower))["nee"]
+    assert np.isnan(nee[10:13]).all()
+    assert nee.attrs["n_without_sd"] == 2
+
+
+def test_a_file_with_the_other_sign_is_refused(save, tower):
+    tower["NEE_daily"] = (-tower["NEE_daily"]).assign_attrs(tower["NEE_daily"].attrs)
+    with pytest.raises(InputError, match="-1"):
+        read_callmip_fluxes(save(tower))
+
+
+def test_another_unit_or_a_missing_variable_is_refused(save, tower):
+    with pytest.raises(InputError, match="Qh_daily"):
+        read_callmip_fluxes(save(tower.drop_vars("Qh_daily")))
+    tower["NEE_daily"].attrs["units"] = "umol/m2/s"
+    with pytest.raises(InputError, match="umol"):
+        read_callmip_fluxes(save(tower))
+
+
+def test_a_file_that_is_no_netcdf_is_refused(tmp_path):
+    path = tmp_path / "flux.nc"
+    path.write_text("nothing of the kind")
+    with pytest.raises(InputError, match="netCDF"):
+        read_callmip_fluxes(path)
+
+
+def test_hainich_has_few_days_of_nee_and_takes_up_carbon_in_summer(real_data):
+    path = real_data / "callmip/DE-Hai_daily_aggregated_2000-2012_FLUXNET2015_Flux.nc"
+    fluxes = read_callmip_fluxes(path)
+    assert fluxes.attrs["site"] == "DE-Hai"
+    assert int(fluxes["nee"].notnull().sum()) == 71
+    july = fluxes["nee"].where(fluxes["time"].dt.month == 7).mean()
+    assert float(july) < -3.0

@@ -1,0 +1,72 @@
+"""Clouds in summer are dropped; a late spring is not mistaken for one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ibis_dalec.errors import InputError
+from landdata.sites.modis_lai import drop_low_summer_lai, read_modis_lai
+
+
+@pytest.fixture
+def composites():
+    """Ten years of clean 4-day composites that restart every 1 January."""
+    days = pd.DatetimeIndex(
+        np.concatenate(
+            [
+                pd.date_range(f"{y}-01-01", f"{y}-12-31", freq="4D")
+                for y in range(2002, 2012)
+            ]
+        )
+    )
+    lai = 0.5 + 5.0 * np.exp(-(((days.day_of_year - 200) / 35.0) ** 2))
+    return pd.DataFrame({"date": days.strftime("%Y-%m-%d"), "lai": lai.round(2)})
+
+
+def on(table, date):
+    return table.index[table["date"] == date][0]
+
+
+def test_composites_keep_their_dates(write, composites):
+    lai = read_modis_lai(write(composites))["lai"]
+    assert lai.sizes["time"] == 920
+    assert lai.attrs["n_saturated"] == 0
+
+
+def test_a_clean_record_loses_nothing(write, composites):
+    lai = read_modis_lai(write(composites))["lai"]
+    screened = drop_low_summer_lai(lai)
+    assert screened.attrs["n_dropped"] == 0
+    np.testing.assert_array_equal(screened, lai)
+
+
+def test_a_cloudy_summer_value_goes_and_its_neighbours_stay(write, composites):
+    # Composites begin on days 1, 5, 9, ...: day 201 is 20 July (19 in leap years).
+    composites.loc[on(composites, "2005-07-20"), "lai"] = 2.0
+    lai = read_modis_lai(write(composites))["lai"]
+    screened = drop_low_summer_lai(lai)
+    assert screened.attrs["n_dropped"] == 1
+    assert np.isnan(screened.sel(time="2005-07-20"))
+
+
+def test_a_late_leaf_out_in_may_is_kept(write, composites):
+    may = composites["date"].str.startswith("2005-05")
+    composites.loc[may, "lai"] *= 0.3
+    lai = read_modis_lai(write(composites))["lai"]
+    assert drop_low_summer_lai(lai).attrs["n_dropped"] == 0
+
+
+def test_a_screen_that_means_nothing_is_refused(write, composites):
+    lai = read_modis_lai(write(composites))["lai"]
+    with pytest.raises(InputError):
+        drop_low_summer_lai(lai, fraction=60.0)
+
+
+def test_harvard_lai_saturates_and_drops_as_it_is_said_to(real_data):
+    lai = read_modis_lai(real_data / "products/mcd15a3h_lai_us_ha1.csv")["lai"]
+    assert lai.sizes["time"] == 1876
+    assert lai.attrs["n_saturated"] > 0
+    screened = drop_low_summer_lai(lai)
+    assert 0 < screened.attrs["n_dropped"] < 0.1 * lai.size
+    june = screened.sel(time=screened.time.dt.month == 6)
+    assert float(june.min()) > float(lai.sel(time=june.time).min())

@@ -1,0 +1,268 @@
+"""The adaptive loop: what is run next, what is avoided, and what is believed."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+import masm
+from masm.design.information_gain import Information, most_informative
+from masm.design.space_filling import spread_points
+from masm.methods.adaptive.batch import strata
+from masm.methods.adaptive.error_estimate import (
+    Verdict,
+    function_spread,
+    moment_shift,
+    split_gelman_rubin,
+    surprise,
+    weight_error,
+)
+from masm.methods.adaptive.loop import sample
+from masm.methods.adaptive.mode_search import Explorer
+from masm.problem.priors import as_priors
+from masm.problem.problem import Problem, Runs
+from masm.problem.seeds import seed_sequence
+
+
+def cost_problem(cost, priors, constraints=()):
+    prior = masm.Priors(priors, constraints) if constraints else as_priors(priors)
+    return Problem(priors=prior, active=prior.names, runner=cost)
+
+
+def bowl(theta):
+    return ((np.asarray(theta) - 0.5) ** 2 / 0.01).sum(axis=1)
+
+
+def test_greedy_choice_takes_the_run_that_tells_most_and_not_its_twin():
+    # Rows 0 and 1 are the same place; row 2 is another; the reference likes both.
+    prior = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.5]])
+    information = Information(np.hstack([prior, prior[:, [0, 2]]]), np.ones(2), 1e-6)
+    assert most_informative([information], 0, 2) == [0, 2]
+    assert most_informative([information], 1, 1) == [2]
+
+
+def test_the_explorer_looks_where_a_second_mode_would_fit():
+    """Runs crowd one corner; the farthest uncovered part is worth a look."""
+    rng = np.random.default_rng(0)
+    u = np.vstack(
+        [0.25 + 0.05 * rng.standard_normal((30, 2)), [[0.0, 1.0], [1.0, 0.0]]]
+    )
+    u = np.clip(u, 0.0, 1.0)
+    runs = Runs(u, 2.0 * np.sum(((u - 0.25) / 0.05) ** 2, axis=1))
+    explorer = Explorer(runs, rng)
+    points = explorer.elsewhere(explorer.candidates(rng), u[:30], 2, rng)
+    assert np.all(np.linalg.norm(points - 0.25, axis=1) > 0.2)
+    assert np.linalg.norm(points[0] - points[1]) > 0.1
+
+
+def test_first_points_are_spread_and_keep_the_constraints():
+    rng = np.random.default_rng(0)
+    problem = cost_problem(bowl, {"a": (0, 1), "b": (0, 1)}, [masm.below("a", "b")])
+    points = spread_points(problem, 30, rng)
+    assert points.shape == (30, 2)
+    assert np.all(points[:, 0] < points[:, 1])
+
+
+def test_the_posterior_keeps_a_constraint():
+    problem = cost_problem(bowl, {"a": (0, 1), "b": (0, 1)}, [masm.below("a", "b")])
+    outcome = sample(problem, seed_sequence(1), max_runs=40)
+    assert np.all(outcome.u[..., 0] < outcome.u[..., 1])
+    assert np.all(outcome.runs.u[:, 0] < outcome.runs.u[:, 1])
+    # Half of a round normal, cut along its diagonal.
+    middle = 0.5 * outcome.u.reshape(-1, 2).sum(axis=1)
+    assert_allclose(middle.mean(), 0.5, atol=0.01)
+
+
+def test_errors_of_the_cost_become_a_total_variation():
+    assert weight_error(np.full(9, 7.0)) == pytest.approx(0.0)
+    # Weights 1 and 3 in equal shares are 0.25 away from equal ones.
+    assert weight_error(np.array([0.0, 2.0 * np.log(3.0)])) == pytest.approx(0.25)
+    assert weight_error(np.array([1.0])) == 1.0
+
+
+def test_spread_of_functions_is_that_of_the_posteriors_they_make():
+    u = (np.arange(4000)[:, None] + 0.5) / 4000.0
+    cost = np.zeros(4000)
+    assert function_spread(u, cost, np.full((3, 4000), 5.0)) == pytest.approx(0.0)
+    # All of the mass in the lower half is half away from a uniform density.
+    half = np.where(u[:, 0] < 0.5, 0.0, 100.0)
+    assert function_spread(u, cost, half[None, :]) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_shift_of_moments_is_the_total_variation_of_close_normals():
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((200_000, 1))
+    # Two normals 0.2 sd apart differ by 2 Phi(0.1) - 1 = 0.0797.
+    assert moment_shift(a + 0.2, a) == pytest.approx(0.0797, abs=0.002)
+
+
+def test_a_surrogate_wrong_at_the_posterior_is_not_believed():
+    good = Verdict(check=0.05, spread=0.02, shift=0.05, failed=0.0, r_hat=1.01)
+    assert (good.status, good.reason) == ("done", "")
+    for part in ({"check": 0.6}, {"spread": 0.3}, {"shift": 0.5}):
+        verdict = Verdict(
+            **{"check": 0.0, "spread": 0.0, "shift": 0.0, **part},
+            failed=0,
+            r_hat=1.0,
+        )
+        assert verdict.status == "suspect"
+        assert verdict.reason == "surrogate_not_fitted"
+    failed = Verdict(check=0.0, spread=0.0, shift=0.0, failed=0.8, r_hat=1.0)
+    assert failed.reason == "model_nan"
+    apart = Verdict(check=0.0, spread=0.0, shift=0.0, failed=0.0, r_hat=1.3)
+    assert (apart.status, apart.reason) == ("suspect", "not_converged")
+
+
+def test_errors_as_large_as_expected_are_no_surprise():
+    rng = np.random.default_rng(6)
+    share = np.full(400, 1 / 400)
+    expected = 2.0 * rng.standard_normal((100, 400))
+    same = 2.0 * rng.standard_normal(400)
+    assert surprise(same, share, expected) == pytest.approx(1.0, abs=0.1)
+    # A common offset does not matter to a posterior; failed runs say nothing.
+    offset = np.where(np.arange(400) < 40, np.nan, 3.0 * same + 50.0)
+    assert surprise(offset, share, expected) == pytest.approx(3.0, abs=0.3)
+
+
+def test_an_emulator_that_was_surprised_is_believed_less():
+    parts = {"check": 0.6, "spread": 0.04, "shift": 0.05, "failed": 0.0, "r_hat": 1.0}
+    assert Verdict(**parts, surprise=0.9).status == "done"
+    assert Verdict(**parts, surprise=0.9).error == pytest.approx(0.04)
+    assert Verdict(**parts, surprise=4.0).reason == "surrogate_not_fitted"
+    # Without an expectation the errors themselves count.
+    assert Verdict(**parts).reason == "surrogate_not_fitted"
+
+
+def test_on_a_bare_cost_the_spread_of_functions_weighs_most():
+    parts = {"check": 0.3, "spread": 0.04, "shift": 0.1, "failed": 0.0, "r_hat": 1.0}
+    assert Verdict(**parts).status == "done"
+    assert Verdict(**{**parts, "spread": 0.06}).reason == "surrogate_not_fitted"
+
+
+def test_chains_that_drift_disagree_and_chains_of_one_law_agree():
+    rng = np.random.default_rng(4)
+    noise = rng.standard_normal((8, 1000, 2))
+    assert split_gelman_rubin(noise) < 1.01
+    drift = noise + np.linspace(0.0, 2.0, 1000)[:, None]
+    # Means of the halves are 1 apart, each half has variance 1 + 1/12.
+    assert split_gelman_rubin(drift) == pytest.approx(
+        np.sqrt(1.0 + 17 / 16 * (4 / 15) / (1.0 + 1 / 12)), abs=0.01
+    )
+
+
+def test_a_stopped_calibration_goes_on_to_the_same_answer():
+    """A record that already holds the first batches changes nothing."""
+
+    class Record:
+        def __init__(self, kept):
+            self.kept, self.asked = list(kept), 0
+
+        def run(self, u, run):
+            if self.asked < len(self.kept):
+                found = self.kept[self.asked]
+                assert np.array_equal(found.u, u)
+            else:
+                found = run(u)
+                self.kept.append(found)
+            self.asked += 1
+            return found
+
+    def go(kept):
+        record = Record(kept)
+        prior = as_priors({"a": (0, 1), "b": (0, 1)})
+        problem = Problem(prior, prior.names, bowl, record=record)
+        return sample(problem, seed_sequence(3), max_runs=40), record.kept
+
+    whole, batches = go([])
+    resumed, _ = go(batches[:4])
+    assert np.array_equal(whole.u, resumed.u)
+
+
+def test_strata_stand_for_all_of_a_posterior_its_small_modes_too():
+    rng = np.random.default_rng(0)
+    main = 0.3 + 0.02 * rng.standard_normal((285, 2))
+    small = 0.8 + 0.02 * rng.standard_normal((15, 2))
+    points, share = strata(np.vstack([main, small]), 6)
+    assert share.sum() == pytest.approx(1.0)
+    assert share[points[:, 0] > 0.5].sum() == pytest.approx(0.05)
+    # An error in the small mode alone, of a cost too high by 12, is a large error.
+    error = np.where(points[:, 0] > 0.5, 12.0, 0.0)
+    assert weight_error(error, share) > 0.5
+
+
+def test_the_explorer_follows_a_run_too_good_for_where_it_is():
+    """A run at 4 sd of an unseen mode leads there, not down the known one's tail."""
+    rng = np.random.default_rng(0)
+    u = np.vstack([0.25 + 0.04 * rng.standard_normal((40, 2)), rng.random((15, 2))])
+    u = np.clip(np.vstack([u, [[0.75, 0.6]]]), 0.0, 1.0)
+
+    def cost(x):
+        modes = [np.sum(((x - m) / 0.04) ** 2, axis=1) for m in (0.25, 0.72)]
+        return np.minimum(*modes)
+
+    explorer = Explorer(Runs(u, cost(u)), rng)
+    lead = explorer.elsewhere(explorer.candidates(rng), u[:40], 2, rng)[0]
+    assert np.linalg.norm(lead - [0.75, 0.6]) < 0.35
+    assert np.linalg.norm(lead - 0.25) > 0.4
+
+
+def wavy(theta):
+    u = np.asarray(theta)
+    return ((u - 0.5) ** 2 / 0.02).sum(axis=1) + 2.0 * np.sin(18.0 * u).sum(axis=1)
+
+
+def test_runs_are_added_only_while_the_error_is_too_large():
+    priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    short = masm.sample_cost(wavy, priors, seed=4, max_runs=30)
+    assert (short.status, short.reason) == ("suspect", "surrogate_not_fitted")
+    longer = masm.sample_cost(wavy, priors, seed=4, max_runs=30, more_runs=70)
+    assert longer.status == "done"
+    assert 30 < longer.n_model_runs <= 100
+    # The first runs are the same ones: nothing is thrown away.
+    first, all_runs = (result.groups["runs"] for result in (short, longer))
+    for name in priors:
+        assert_allclose(all_runs[name].to_numpy()[:30], first[name].to_numpy())
+    enough = masm.sample_cost(bowl, priors, seed=4, max_runs=60, more_runs=40)
+    assert enough.n_model_runs <= 60
+    with pytest.raises(masm.InputError, match="more_runs is -1"):
+        masm.sample_cost(bowl, priors, seed=4, more_runs=-1)
+
+
+def test_the_budget_of_a_calibration_is_for_the_whole_call():
+    time = np.arange(30.0)
+    calls = []
+
+    def model(theta):
+        calls.append(len(theta))
+        slope, level = np.asarray(theta).T
+        series = level[:, None] + slope[:, None] * np.tanh(time / 10.0)
+        return xr.Dataset({"y": (("sample", "time"), series)}, {"time": time})
+
+    observed = model(np.array([[0.4, 0.6]])).isel(sample=0)
+    observed["y_sd"] = ("time", np.full(30, 0.1))
+    calls.clear()
+    priors = {"slope": (0.0, 1.0), "level": (0.0, 1.0)}
+    result = masm.calibrate(model, observed, priors, seed=1, max_runs=40)
+    assert result.n_model_runs == sum(calls) <= 40
+
+
+@pytest.mark.parametrize("max_runs", [40, 43, 60, 87, 88])
+@pytest.mark.parametrize("batch_size", [None, 1, 4])
+def test_the_last_batch_is_large_enough_to_check_by(max_runs, batch_size):
+    """Whatever the budget: with 22 runs in threes the last would be one alone."""
+    calls = []
+
+    def counted(theta):
+        calls.append(len(theta))
+        return 100.0 * bowl(theta)
+
+    priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    result = masm.sample_cost(
+        counted, priors, seed=1, max_runs=max_runs, batch_size=batch_size, n_draws=20
+    )
+    assert sum(calls) <= max_runs
+    assert calls[-1] >= 3
+    assert np.isfinite(result.attrs["error"])
+    if batch_size is None:
+        assert len(calls) <= 11
+        assert max(calls[1:-1]) - min(calls[1:-1]) <= 1

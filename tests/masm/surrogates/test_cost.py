@@ -1,0 +1,68 @@
+"""The surrogate of a bare cost that spans decades."""
+
+import numpy as np
+import pytest
+
+import masm
+from benchmarks.metrics import distance
+from benchmarks.targets import make
+from masm.design.space_filling import spread_points
+from masm.problem.priors import as_priors
+from masm.problem.problem import Problem
+from masm.runners.cost_runner import CostRunner
+from masm.samplers.tempering import tempered_population
+from masm.surrogates.cost import CostSurrogate
+
+
+@pytest.fixture(scope="module", params=[0, 1, 2])
+def fitted(request):
+    """A carbon model's cost after 92 runs that lead down to its posterior.
+
+    With the errors of the surrogate at draws of that posterior.
+    """
+    target = make("dalec6", 0)
+    low, high = np.array(list(target.priors.values())).T
+    priors = as_priors(target.priors)
+    runner = CostRunner(target.cost, None)
+    problem = Problem(priors=priors, active=priors.names, runner=runner)
+    rng = np.random.default_rng(request.param)
+
+    def draws(temperature, n):
+        return tempered_population(
+            lambda u: -0.5 * target.cost(low + u * (high - low)) / temperature,
+            6,
+            rng=rng,
+            n_particles=200,
+        )[:n]
+
+    points = [spread_points(problem, 32, rng), draws(30.0, 20), draws(5.0, 40)]
+    surrogate = CostSurrogate(6)
+    surrogate.refit(problem.run(np.vstack(points)), rng)
+    at = draws(1.0, 200)
+    return surrogate, surrogate.cost(at) - target.cost(low + at * (high - low))
+
+
+def test_parameters_that_act_through_their_logarithm_are_bent_so(fitted):
+    """Light use and leaf mass do: their bends would be 1.8 and 2.0."""
+    bend = fitted[0].coordinates.warp.bend
+    assert 1.0 < bend[0] < 2.6
+    assert 1.4 < bend[2] < 3.6
+
+
+def test_the_cost_is_known_where_the_posterior_is(fitted):
+    assert np.median(np.abs(fitted[1])) < 1.5
+
+
+def test_a_cost_that_spans_decades_is_learned_from_120_runs():
+    target = make("dalec6", 0)
+    low, high = np.array(list(target.priors.values())).T
+    result = masm.sample_cost(target.cost, target.priors, seed=1, max_runs=120)
+    found = np.stack([v.to_numpy().ravel() for v in result.posterior.values()], axis=1)
+    truth = tempered_population(
+        lambda u: -0.5 * target.cost(low + u * (high - low)),
+        6,
+        rng=np.random.default_rng(0),
+        n_particles=3000,
+        n_moves=6,
+    )
+    assert distance(found, low + truth * (high - low)).mmtv < 0.15

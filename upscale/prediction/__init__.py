@@ -1,0 +1,1 @@
+"""The trained upscaler and what it predicts."""

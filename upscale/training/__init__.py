@@ -1,0 +1,1 @@
+"""From posteriors and covariates to one fit per parameter."""
