@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from landmodels.dalec_bethy.errors import InputError
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from landmodels.dalec_bethy.drivers import (
     saturation_pressure,
     sun,
 )
-from landmodels.dalec_bethy.errors import InputError
+from landmodels.errors import InputError
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landmodels.dalec_bethy.errors import InputError
 from landmodels.dalec_bethy.footprint import (
     CellSet,
     Ellipse,
@@ -18,6 +17,7 @@ from landmodels.dalec_bethy.footprint import (
     local_hour,
 )
 from landmodels.dalec_bethy.operators import WHOLE_DAY
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from landmodels.dalec_bethy.control import Control, transform
 from landmodels.dalec_bethy.equations.day import PARAMETERS, STATES
-from landmodels.dalec_bethy.errors import InputError
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from landmodels.dalec_bethy.control import Control, transform
 from landmodels.dalec_bethy.drivers import Drivers
 from landmodels.dalec_bethy.equations.day import DAILY_OUTPUTS, STATES
-from landmodels.dalec_bethy.errors import InputError
 from landmodels.dalec_bethy.observations import Observations
 from landmodels.dalec_bethy.operators import (
     Operator,
@@ -30,6 +29,7 @@ from landmodels.dalec_bethy.operators import (
 from landmodels.dalec_bethy.parameters import CALIBRATED, fixed_of, priors_of
 from landmodels.dalec_bethy.simulate import COLLAPSED_LAI
 from landmodels.dalec_bethy.tile import START_WATER, Run, Tile
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -16,7 +16,6 @@ from landmodels.dalec_bethy.equations.day import (
     HOURLY_OUTPUTS,
     STATES,
 )
-from landmodels.dalec_bethy.errors import InputError
 from landmodels.dalec_bethy.forcing import drivers_of, validate_forcing
 from landmodels.dalec_bethy.parameters import (
     CALIBRATED,
@@ -27,6 +26,7 @@ from landmodels.dalec_bethy.parameters import (
     priors_of,
 )
 from landmodels.dalec_bethy.tile import Run, Tile, start_state
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 

@@ -188,9 +188,7 @@ def test_arguments_that_cannot_be_used_are_refused(forcing, keywords, message):
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["errors", "forcing", "footprint", "operators", "parameters"]
-)
+@pytest.mark.parametrize("name", ["forcing", "footprint", "operators", "parameters"])
 def test_examples_in_the_documentation_run(name):
     module = importlib.import_module(f"landmodels.dalec_bethy.{name}")
     result = doctest.testmod(module)
