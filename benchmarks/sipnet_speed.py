@@ -23,7 +23,7 @@ def weather(years: int = 7) -> xr.Dataset:
     """Half-daily drivers of a made-up cool forest site."""
     rng = np.random.default_rng(5)
     time = pd.date_range("2001-01-01", f"{2000 + years}-12-31")
-    season = -np.cos(2.0 * np.pi * (time.dayofyear.to_numpy() - 15) / 365.0)
+    season = -np.cos(2.0 * np.pi * (time.day_of_year.to_numpy() - 15) / 365.0)
     mean = 5.0 + 11.0 * season + rng.normal(0.0, 3.0, time.size)
     wet = rng.random(time.size) < 0.3
     daily = {

@@ -5,8 +5,9 @@ equations. One parameter vector (`simulate`), or lanes of samples, members and s
 (`simulate_batch`).
 """
 
+from landmodels.sipnet.analysis import update_state
 from landmodels.sipnet.daily_drivers import half_daily_drivers, read_fluxnet_daily
-from landmodels.sipnet.drivers import join_sites, validate_forcing
+from landmodels.sipnet.drivers import validate_forcing
 from landmodels.sipnet.errors import InputError
 from landmodels.sipnet.events import read_events
 from landmodels.sipnet.options import OPTION_SETS, Options
@@ -15,7 +16,9 @@ from landmodels.sipnet.read_drivers import read_clim, read_driver_table
 from landmodels.sipnet.run.blocks import warm_up
 from landmodels.sipnet.run.daily import daily_values
 from landmodels.sipnet.run.simulate import simulate, simulate_batch
-from landmodels.sipnet.state import read_state, state_names, update_state
+from landmodels.sipnet.sites import join_sites
+from landmodels.sipnet.state import state_names
+from landmodels.sipnet.state_files import read_state
 
 __all__ = [
     "OPTION_SETS",

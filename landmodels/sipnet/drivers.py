@@ -1,7 +1,7 @@
 """What the model wants as drivers, and the check that it got it.
 
 Variables and units are those of the program's text files (specification, section 2);
-the model's own units (kPa, cm, mol m-2 d-1) are made here and nowhere else. The limits
+the model's own units (kPa, cm, mol m-2 d-1) are made in `driver_records`. The limits
 are wide: they are there to catch a wrong unit or a missing-value code, not unusual
 weather.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,6 @@ import pandas as pd
 import xarray as xr
 
 from landmodels.sipnet.errors import InputError
-from landmodels.sipnet.physics.constants import TINY, WINDOW_DAYS, WINDOW_ENTRIES
-from landmodels.sipnet.physics.records import DRIVER_RECORD
 
 logger = logging.getLogger(__name__)
 
@@ -242,8 +240,8 @@ def _check_same_start(columns, given: np.ndarray, where: str) -> None:
         first = int(np.argmax(~(apart < 2.0)))
         raise InputError(
             f"{where}  time, step {first}",
-            found=f"{_stamp(given[first])}, but year, day and hour say "
-            f"{_stamp(start[first])}",
+            found=f"{stamp(given[first])}, but year, day and hour say "
+            f"{stamp(start[first])}",
             wanted="the same moment",
             hint="Drop year, day and hour if the dates of time are right.",
         )
@@ -315,7 +313,7 @@ def _check_values(values, driver: Driver, time, where: str) -> None:
     if bad.any():
         first = int(np.argmax(bad))
         raise InputError(
-            f"{where}  {driver.name}, step {first}, {_stamp(time[first])}",
+            f"{where}  {driver.name}, step {first}, {stamp(time[first])}",
             found=f"{values[first]} ({_count(bad)})", wanted="a number at every step",
             hint="Fill short gaps beforehand and count them.",
         )  # fmt: skip
@@ -327,7 +325,7 @@ def _check_values(values, driver: Driver, time, where: str) -> None:
     if bad.any():
         first = int(np.argmax(bad))
         raise InputError(
-            f"{where}  {driver.name}, step {first}, {_stamp(time[first])}",
+            f"{where}  {driver.name}, step {first}, {stamp(time[first])}",
             found=f"{values[first]:g} {driver.units} ({_count(bad)})",
             wanted=f"{driver.low:g} to {driver.high:g} {driver.units}",
             hint=_range_hint(values[first], driver),
@@ -351,7 +349,7 @@ def _check_light(columns, time, where: str) -> None:
     if (rate > _MOST_LIGHT).any():
         first = int(np.argmax(rate > _MOST_LIGHT))
         raise InputError(
-            f"{where}  par, step {first}, {_stamp(time[first])}",
+            f"{where}  par, step {first}, {stamp(time[first])}",
             found=f"{columns['par'][first]:g} mol m-2 in a step of "
             f"{columns['step_length'][first]:g} d ({_count(rate > _MOST_LIGHT)})",
             wanted=f"at most {_MOST_LIGHT:g} mol m-2 d-1",
@@ -378,7 +376,7 @@ def _check_steps(columns, time, where: str) -> None:
         first = int(np.argmax(np.diff(time) <= np.timedelta64(0)))
         raise InputError(
             f"{where}  time, step {first + 1}",
-            found=f"{_stamp(time[first + 1])} after {_stamp(time[first])}",
+            found=f"{stamp(time[first + 1])} after {stamp(time[first])}",
             wanted="steps in order, each once",
         )  # fmt: skip
     bad = np.abs(gap) > allowed
@@ -386,182 +384,19 @@ def _check_steps(columns, time, where: str) -> None:
         first = int(np.argmax(bad))
         kind = "gap" if gap[first] > 0 else "overlap"
         raise InputError(
-            f"{where}  time, step {first + 1}, {_stamp(time[first + 1])}",
+            f"{where}  time, step {first + 1}, {stamp(time[first + 1])}",
             found=f"a {kind} of {abs(gap[first]):.3g} d after a step of "
-            f"{columns['step_length'][first]:g} d that starts at {_stamp(time[first])}",
+            f"{columns['step_length'][first]:g} d that starts at {stamp(time[first])}",
             wanted="steps that follow each other",
             hint="step_length is in days. A leap year in a 365-day file lacks a day.",
         )  # fmt: skip
 
 
-def _stamp(moment: np.datetime64) -> str:
+def stamp(moment: np.datetime64) -> str:
+    """Date and time of a step for messages, to the minute."""
     return str(moment.astype("datetime64[m]")).replace("T", " ")
 
 
 def _count(bad: np.ndarray) -> str:
     n = int(bad.sum())
     return f"{n} step{'' if n == 1 else 's'} in all"
-
-
-def join_sites(sites: Mapping[str, xr.Dataset]) -> xr.Dataset:
-    """Put the drivers of several sites side by side, for `simulate_batch`.
-
-    Parameters
-    ----------
-    sites : mapping of str to xarray.Dataset
-        Name of each site and its drivers, as for `validate_forcing`. All have the
-        same number of steps on the same dates; hours and lengths may differ.
-
-    Returns
-    -------
-    xarray.Dataset
-        The drivers over (site, time); ``time`` holds the starts at the first site.
-
-    Raises
-    ------
-    InputError
-        If a site's drivers cannot be used, or the sites do not go together.
-
-    Examples
-    --------
-    >>> join_sites({})
-    Traceback (most recent call last):
-        ...
-    landmodels.sipnet.errors.InputError: forcing
-      found   no site
-      wanted  at least one site
-    """
-    if not sites:
-        raise InputError("forcing", found="no site", wanted="at least one site")
-    clean = {
-        str(name): validate_forcing(one, where=f"forcing, site {name}")
-        for name, one in sites.items()
-    }
-    check_sites(clean)
-    first = next(iter(clean.values()))
-    variables = {
-        name: (
-            ("site", "time"),
-            np.stack([one[name].values for one in clean.values()]),
-            first[name].attrs,
-        )
-        for name in first
-    }
-    coords = {"site": list(clean), "time": first["time"]}
-    return xr.Dataset(variables, coords=coords, attrs=first.attrs)
-
-
-def check_sites(clean: Mapping[str, xr.Dataset]) -> None:
-    """Refuse sites whose steps are not the same in number and date."""
-    names = list(clean)
-    first = clean[names[0]]
-    for name in names[1:]:
-        other = clean[name]
-        if other.sizes["time"] != first.sizes["time"]:
-            raise InputError(
-                f"forcing, site {name}  time",
-                found=f"{other.sizes['time']} steps, but {first.sizes['time']} at "
-                f"site {names[0]}",
-                wanted="the same number of steps at all sites",
-                hint="Cut them to a common period, or run the sites one by one.",
-            )
-        same = (other["year"].values == first["year"].values) & (
-            other["day"].values == first["day"].values
-        )
-        if not same.all():
-            step = int(np.argmin(same))
-            raise InputError(
-                f"forcing, site {name}  time, step {step}",
-                found=f"{_stamp(other['time'].values[step])}, but "
-                f"{_stamp(first['time'].values[step])} at site {names[0]}",
-                wanted="the same date at all sites",
-                hint="Cut them to a common period, or run the sites one by one.",
-            )
-
-
-def split_sites(forcing: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Drivers of each site of a Dataset with a dimension ``site``, checked."""
-    labels = (
-        [str(v) for v in forcing["site"].values]
-        if "site" in forcing.coords
-        else [str(i) for i in range(forcing.sizes["site"])]
-    )
-    if not labels:
-        raise InputError("forcing", found="no site", wanted="at least one site")
-    clean = {}
-    for i, label in enumerate(labels):
-        one = forcing.isel(site=i, drop=True)
-        _check_padding(one, label)
-        if "hour" in forcing.variables and "site" in forcing["hour"].dims:
-            one = one.drop_vars("time", errors="ignore")  # the first site's starts
-        clean[label] = validate_forcing(one, where=f"forcing, site {label}")
-    if len(clean) < len(labels):
-        raise InputError(
-            "forcing.site", found=", ".join(labels), wanted="each site once"
-        )
-    check_sites(clean)
-    return clean
-
-
-def _check_padding(one: xr.Dataset, label: str) -> None:
-    """Sites of different lengths, joined by xarray, have NaN at an end."""
-    if "tair" not in one or one["tair"].dtype.kind != "f":
-        return
-    known = np.isfinite(one["tair"].values)
-    n = known.size
-    if known.ndim == 1 and n and known.any() and not (known[0] and known[-1]):
-        raise InputError(
-            f"forcing, site {label}  tair",
-            found=f"values from step {int(np.argmax(known))} to "
-            f"{n - 1 - int(np.argmax(known[::-1]))} of {n} steps",
-            wanted="the same number of steps at all sites, each with values",
-            hint="Cut the sites to a common period, or run them one by one.",
-        )
-
-
-def driver_records(sites: Sequence[xr.Dataset]) -> np.ndarray:
-    """Clean drivers in the model's units, (site, step) of records (section 2)."""
-    records = np.zeros((len(sites), sites[0].sizes["time"]), dtype=DRIVER_RECORD)
-    for i, site in enumerate(sites):
-        d, v = records[i], {str(name): site[name].values for name in site}
-        for name in ("year", "day", "hour", "tair", "tsoil"):
-            d[name] = v[name]
-        d["dt"] = v["step_length"]
-        d["par"] = v["par"] / v["step_length"]
-        d["precip"] = v["precip"] * 0.1
-        d["vpd"] = np.maximum(v["vpd"] * 0.001, TINY)
-        d["log_vpd"] = np.log(d["vpd"])
-        d["vpdsoil"] = v["vpdsoil"] * 0.001
-        d["vpress"] = v["vpress"] * 0.001
-        d["wspd"] = np.maximum(v["wspd"], TINY)
-        d["degree_days"] = np.maximum(v["tair"] * v["step_length"], 0.0)
-    return records
-
-
-def check_window(lengths: np.ndarray, windows: np.ndarray, where: str) -> None:
-    """Refuse steps so short that five days do not fit into the window.
-
-    ``lengths`` are those of the steps; ``windows``, (lane, entry), the lengths that
-    are already in each lane's window, oldest first and with zeros behind.
-    """
-    most = (windows > 0.0).sum(axis=1).max() + _most_entries(lengths).max()
-    if most < WINDOW_ENTRIES:
-        return
-    for weights in np.unique(windows, axis=0):
-        known = weights[weights > 0.0]
-        entries = _most_entries(np.concatenate([known, lengths]))[known.size :]
-        if entries.max() >= WINDOW_ENTRIES:
-            first = int(np.argmax(entries >= WINDOW_ENTRIES))
-            raise InputError(
-                f"{where}  step_length, step {first}",
-                found=f"more than {WINDOW_ENTRIES - 1} steps in {WINDOW_DAYS:g} days",
-                wanted=f"at most {WINDOW_ENTRIES - 1}",
-                hint="Average the drivers to half-hourly steps or longer.",
-            )
-
-
-def _most_entries(lengths: np.ndarray) -> np.ndarray:
-    """Entries that reach into the five days before the end of each step."""
-    ends = np.cumsum(lengths)
-    oldest = np.searchsorted(ends, ends - WINDOW_DAYS - 1e-6, side="right")
-    return np.arange(1, ends.size + 1) - oldest + 1

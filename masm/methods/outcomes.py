@@ -15,6 +15,7 @@ from masm.types import Array
 
 #: The reason in the results of methods that give no posterior.
 NO_POSTERIOR = "no_posterior"
+_N_GROUPS = 4  # in which the members of an ensemble are given
 
 
 def posterior_outcome(
@@ -30,6 +31,32 @@ def posterior_outcome(
         status="done" if agree else "suspect",
         reason="" if agree else "not_converged",
         attrs={"acceptance": chains.acceptance, **(attrs or {})},
+    )
+
+
+def ensemble_outcome(u: Array, cost: Array, runs: Runs) -> Outcome:
+    """Outcome of members that are draws of an approximate posterior.
+
+    Parameters
+    ----------
+    u : ndarray (member, parameter)
+        In the unit cube.
+    cost : ndarray (member,)
+    runs : Runs
+        All model runs.
+    """
+    size = len(u) // _N_GROUPS
+    kept = size * _N_GROUPS
+    return Outcome(
+        u=u[:kept].reshape(_N_GROUPS, size, -1),
+        cost=cost[:kept].reshape(_N_GROUPS, size),
+        runs=runs,
+        surrogate_rmse=math.nan,
+        status="done",
+        attrs={
+            "approximation": "exact for a linear model with normal errors and a normal "
+            "prior; otherwise approximate, and not checked",
+        },
     )
 
 

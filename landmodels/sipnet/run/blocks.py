@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from landmodels.sipnet.drivers import driver_records
+from landmodels.sipnet.driver_records import driver_records
 from landmodels.sipnet.physics import loop
 from landmodels.sipnet.physics.constants import WINDOW_ENTRIES
 from landmodels.sipnet.physics.records import (

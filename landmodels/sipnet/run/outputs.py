@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from landmodels.sipnet.errors import InputError
+from landmodels.sipnet.options import Options
 from landmodels.sipnet.physics.records import FLUXES, STATE
 
 
@@ -142,6 +143,28 @@ def choose_outputs(names: Sequence[str] | None) -> list[Output]:
             )  # fmt: skip
         chosen.append(OUTPUTS[name])
     return chosen
+
+
+def idle_outputs(options: Options, *, events: bool, tilled: bool) -> set[str]:
+    """Names of the variables that are zero throughout a run, whatever happens.
+
+    ``events`` says whether the run has any, ``tilled`` whether a state that it
+    continues has. They need no place in the kernel's output, which takes as long to
+    write as a step takes to compute.
+    """
+    idle = set()
+    if not options.anaerobic:
+        idle |= {"methane"}
+    if not options.litter_pool:
+        idle |= {"litter"}
+    if options.legacy:
+        idle |= {"unallocated"}
+    else:
+        idle |= {"legacy_carbon"}
+    if not events:
+        idle |= {"irrigation", "event_carbon_input", "event_carbon_export"}
+        idle |= set() if tilled else {"tillage"}
+    return idle
 
 
 def columns(outputs: Sequence[Output]) -> np.ndarray:

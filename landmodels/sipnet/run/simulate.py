@@ -10,15 +10,23 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from landmodels.sipnet.drivers import check_window, split_sites, validate_forcing
+from landmodels.sipnet.driver_records import check_window
+from landmodels.sipnet.drivers import validate_forcing
 from landmodels.sipnet.errors import InputError
 from landmodels.sipnet.events import event_records
 from landmodels.sipnet.options import Options, choose_options
 from landmodels.sipnet.parameters import inconsistent, records
 from landmodels.sipnet.physics.constants import WINDOW_DAYS
+from landmodels.sipnet.physics.records import STATE
 from landmodels.sipnet.run.blocks import Task, run_task, site_records
 from landmodels.sipnet.run.lanes import Lanes, arrange
-from landmodels.sipnet.run.outputs import Output, choose_outputs, columns
+from landmodels.sipnet.run.outputs import (
+    Output,
+    choose_outputs,
+    columns,
+    idle_outputs,
+)
+from landmodels.sipnet.sites import split_sites
 from landmodels.sipnet.state import (
     check_options,
     check_state,
@@ -184,15 +192,17 @@ def _run(
     _check_start(lanes, sites, choice)
     days = lanes.values["leafOnDay"].any() or lanes.values["leafOffDay"].any()
     event_list, event_start = event_records(events, sites, choice, bool(days))
+    idle = idle_outputs(choice, events=event_list.size > 0, tilled=_tilled(lanes.state))
+    busy = [output for output in chosen if output.name not in idle]
     p = records({k: v[good] for k, v in lanes.values.items()}, choice)
     task = Task(
         p, choice.record(), site_records(sites), lanes.site[good], event_list,
-        event_start, columns(chosen),
+        event_start, columns(busy),
     )  # fmt: skip
     state = None if lanes.state is None else lanes.state[good]
     out, final, summary = run_task(task, state, int(threads))
     notes = np.stack([p["leafCSpWt"], p["soilWHC"]], axis=1)
-    result = _Result(lanes, good, sites, chosen)
+    result = _Result(lanes, good, sites, chosen, busy)
     keep_state = outputs is None or "final_state" in outputs
     dataset = result.dataset(
         out, np.concatenate([final, notes], axis=1) if keep_state else None, summary,
@@ -200,6 +210,11 @@ def _run(
     )  # fmt: skip
     source = next(iter(sites.values())).attrs
     return dataset.assign_attrs({**source, "sipnet_options": str(choice)})
+
+
+def _tilled(state: np.ndarray | None) -> bool:
+    """Whether the effect of an earlier tillage lasts."""
+    return state is not None and bool(state[:, STATE.index("tillage")].any())
 
 
 def _check_word(name: str, value: object, words: tuple[str, ...]) -> None:
@@ -254,18 +269,24 @@ class _Result:
     good: np.ndarray
     sites: Mapping[str, xr.Dataset]
     outputs: Sequence[Output]
+    busy: Sequence[Output]
 
     def dataset(self, out, final, summary, dead_runs: str) -> xr.Dataset:
         """The result of a call."""
         fate = self._fate(summary)
+        lost = np.zeros(self.good.size, dtype=bool)
         if dead_runs == "nan":
-            lost = fate["died"] | fate["dead"] | fate["unproductive"]
-            out[lost[self.good]] = np.nan
-        out = self._all_lanes(out)
+            lost = (fate["died"] | fate["dead"] | fate["unproductive"])[self.good]
         dims = self.lanes.dims
         variables: dict[str, Any] = {}
-        for k, output in enumerate(self.outputs):
-            values = out[:, k].reshape(*self.lanes.shape, -1)
+        rows = {output.name: k for k, output in enumerate(self.busy)}
+        for output in self.outputs:
+            if output.name in rows:
+                values = out[:, rows[output.name]]
+            else:
+                values = np.zeros((out.shape[0], out.shape[2]))
+            values[lost] = np.nan
+            values = self._all_lanes(values).reshape(*self.lanes.shape, -1)
             variables[output.name] = ((*dims, "time"), values, output.attrs)
         for name, text in _FATE.items():
             values = fate[name].reshape(self.lanes.shape)

@@ -1,5 +1,7 @@
 """Options, parameters, events and outputs: what is offered, and what is refused."""
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -233,3 +235,24 @@ def test_daily_values_add_up_to_the_steps(niwot):
     assert float(daily["nee"].sum()) == pytest.approx(float(run["nee"].sum()))
     assert daily["soil"].values[-1] == run["soil"].values[-1]
     assert float(daily["nee"][3]) == pytest.approx(float(run["nee"][6:8].sum()))
+
+
+@pytest.mark.parametrize(
+    "options", ["reanalysis", "legacy", {"litter_pool": True}, {"anaerobic": True}]
+)
+def test_what_is_zero_by_the_options_is_zero_in_the_kernel_too(
+    options, niwot, monkeypatch
+):
+    plain = sipnet.simulate(niwot, options=options)
+    module = importlib.import_module("landmodels.sipnet.run.simulate")
+    monkeypatch.setattr(module, "idle_outputs", lambda *_, **__: set())
+    run = sipnet.simulate(niwot, options=options)
+    for name in OUTPUTS:
+        assert np.array_equal(plain[name], run[name]), name
+
+
+def test_an_earlier_tillage_is_reported_without_events(niwot):
+    event = [{"year": 1999, "day": 40, "kind": "till", "a": 0.9}]
+    first = sipnet.simulate(niwot.isel(time=slice(0, 90)), events=event)
+    rest = sipnet.simulate(niwot.isel(time=slice(90, 100)), initial_state=first)
+    assert (rest["tillage"] > 0.5).all()

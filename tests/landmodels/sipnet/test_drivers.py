@@ -7,7 +7,7 @@ import xarray as xr
 
 from landmodels import sipnet
 from landmodels.sipnet.daily_drivers import daylight_share
-from landmodels.sipnet.drivers import driver_records
+from landmodels.sipnet.driver_records import driver_records
 
 LINES = """\
 1998 305 0 0.292 1.5314 0.8162 0 0 105.7962 70.1711 711.6313 0.92

@@ -1,6 +1,7 @@
 """Lanes over samples, members and sites never see each other."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -117,3 +118,14 @@ def test_a_batch_without_lanes_is_one_sample(niwot):
 def test_parameters_that_are_no_lanes_are_refused(parameters, word, niwot):
     with pytest.raises(sipnet.InputError, match=word):
         sipnet.simulate_batch(niwot, parameters)
+
+
+def test_parameters_may_be_a_table_or_a_dataset(niwot):
+    values = {"aMax": [5.0, 9.0], "soilWHC": [8.0, 14.0]}
+    plain = sipnet.simulate_batch(niwot, values)
+    table = sipnet.simulate_batch(niwot, pd.DataFrame(values))
+    labelled = sipnet.simulate_batch(
+        niwot, xr.Dataset({k: ("sample", v) for k, v in values.items()})
+    )
+    assert np.array_equal(plain["nee"], table["nee"])
+    assert np.array_equal(plain["nee"], labelled["nee"])

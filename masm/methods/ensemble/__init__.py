@@ -1,0 +1,1 @@
+"""Ensemble Kalman methods for parameters."""

@@ -1,0 +1,79 @@
+"""Ensemble Kalman inversion: iterated to the best fit.
+
+Members contract on the point that fits best with the prior's span; their spread at the
+end says nothing of uncertainty. The result is one point.
+
+References
+----------
+Iglesias, M. A., Law, K. J. H. and Stuart, A. M. (2013). Ensemble Kalman methods for
+inverse problems. Inverse Problems 29, 045001.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from masm.errors import CalibrationFailed
+from masm.methods.budget import check_counts
+from masm.methods.ensemble.update import kalman_update, replace_failed
+from masm.methods.method import Method
+from masm.methods.normal_space import Residuals
+from masm.methods.outcomes import best_point, best_so_far
+from masm.problem.problem import Outcome, Problem
+
+
+def sample(
+    problem: Problem,
+    seed: np.random.SeedSequence,
+    *,
+    n_members: int = 50,
+    n_iterations: int = 10,
+) -> Outcome:
+    """Search the best point with an ensemble.
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose model gives series.
+    seed : numpy.random.SeedSequence
+    n_members : int
+        Members; model runs are this times ``n_iterations``, and one of their mean.
+    n_iterations : int
+        Updates.
+
+    Returns
+    -------
+    Outcome
+        The best run; no posterior.
+    """
+    check_counts(n_members=(n_members, 4), n_iterations=(n_iterations, 1))
+    rng = np.random.default_rng(seed)
+    runs = Residuals(problem, n_members * n_iterations + 1, "kalman_inversion")
+    z = rng.standard_normal((n_members, problem.n_parameters))
+    for _ in range(n_iterations):
+        z, residual, n_failed = replace_failed(z, runs(z), rng)
+        if n_failed >= n_members - 2:
+            raise CalibrationFailed(
+                f"{n_failed} of {n_members} members failed", reason="model_nan"
+            )
+        z = kalman_update(z, residual, 1.0, np.zeros_like(residual))
+    runs(z.mean(axis=0))
+    return best_point(runs.runs, history=best_so_far(runs.runs))
+
+
+def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
+    return int(options["n_members"]) * int(options["n_iterations"]) + 1
+
+
+METHOD = Method(
+    name="kalman_inversion",
+    summary="Ensemble Kalman inversion: an optimum; its final spread is no posterior.",
+    sample=sample,
+    gives="point",
+    needs=frozenset({"series"}),
+    expected_runs=_expected_runs,
+    source="Iglesias et al. (2013)",
+)
