@@ -67,13 +67,14 @@ def make_twin(place: str, seed: int) -> tuple[Problem, np.ndarray]:
     return cell_problem(drivers, types, observations), truth
 
 
-def judge(place: str, seed: int, n_draws: int) -> bool:
+def judge(place: str, seed: int, n_draws: int, n_starts: int) -> bool:
     """Run one twin, print what came out, and say whether its cost is as it should."""
     problem, truth = make_twin(place, seed)
     start = time.process_time()
     found = four_d_var(
         problem.cost, np.zeros(problem.n), names=problem.names,
-        collapsed=problem.collapsed,
+        collapsed=problem.collapsed, n_starts=n_starts,
+        rng=np.random.default_rng([seed, 7]),
     )  # fmt: skip
     seconds = time.process_time() - start
     half = 0.5 * problem.observations.n
@@ -138,8 +139,12 @@ def main() -> int:
     parser.add_argument("--places", nargs="*", choices=list(CELLS), default=list(CELLS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--starts", type=int, default=1)
     arguments = parser.parse_args()
-    results = [judge(p, arguments.seed, arguments.draws) for p in arguments.places]
+    results = [
+        judge(place, arguments.seed, arguments.draws, arguments.starts)
+        for place in arguments.places
+    ]
     return 0 if all(results) else 1
 
 

@@ -384,11 +384,28 @@ def _compare_cell(path: Path, files: _Files) -> list[Deviation]:
     rows.append(_worst(f"{run} cost", costs, _COST, "relative"))
     rows.append(_worst(f"{run} gradient", slopes, _GRADIENT, "of the row's largest"))
     wanted = _number(head.replace("J(x_map)", "COST"), "COST")
-    minimum = four_d_var(problem.cost, np.zeros(problem.n), names=problem.names)
-    error = abs(minimum.cost - wanted)
-    rows.append(Deviation(f"{run} minimum", "J(x_map)", error, _MINIMUM, "of J"))
+    rows.append(_compare_minimum(run, problem, control, wanted))
     rows.append(_compare_posterior(run, problem, observations, control))
     return rows
+
+
+def _compare_minimum(
+    run: str, problem: Problem, control: pd.DataFrame, wanted: float
+) -> Deviation:
+    """Cost at the reference's minimum, and whether our own search comes as low.
+
+    A lower minimum is none the worse: the reference's search ends where its cost
+    hardly falls.
+    """
+    there, _ = problem.cost(control["x_map"].to_numpy(float))
+    found = four_d_var(
+        problem.cost, np.zeros(problem.n), names=problem.names, cost_tolerance=1e-13
+    )
+    errors = [
+        ("J(x_map)", abs(there - wanted)),
+        ("our minimum above it", max(found.cost - wanted, 0.0)),
+    ]
+    return _worst(f"{run} minimum", errors, _MINIMUM, "of J")
 
 
 def _compare_posterior(

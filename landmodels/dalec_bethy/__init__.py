@@ -7,8 +7,7 @@ gradients.
 """
 
 from landmodels.dalec_bethy.drivers import make_drivers
-from landmodels.dalec_bethy.errors import InputError
-from landmodels.dalec_bethy.footprint import Ellipse, Grid, Polygon
+from landmodels.dalec_bethy.footprint import CellSet, Ellipse, Grid, Polygon
 from landmodels.dalec_bethy.forcing import drivers_of, validate_forcing
 from landmodels.dalec_bethy.observations import (
     Observations,
@@ -24,9 +23,11 @@ from landmodels.dalec_bethy.problem import (
     region_problem,
 )
 from landmodels.dalec_bethy.simulate import simulate, simulate_batch, warm_up
+from landmodels.errors import InputError
 
 __all__ = [
     "Cell",
+    "CellSet",
     "Ellipse",
     "Grid",
     "InputError",

@@ -25,4 +25,5 @@ def kernel(name: str) -> Any:
     """
     from landmodels.dalec_bethy.kernel import generated
 
+    logger.info("kernel %s: compiled where the cache on disk lacks it", name)
     return entry_point(getattr(generated, name), _FOLDER, _DIGEST)

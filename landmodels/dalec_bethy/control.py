@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landmodels.dalec_bethy.errors import InputError
 from landmodels.dalec_bethy.trace import Segment, evaluate, record, tangent
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 

@@ -1,8 +1,8 @@
 """Weights of grid cells in the footprint of an observation, and its local hour.
 
-A footprint is an ellipse (semi-axes and azimuth) or a polygon (corners), given by its
-centre and in degrees of longitude and latitude; 10 by 10 points in each cell decide
-which share of it lies inside (ours).
+A footprint is an ellipse (semi-axes and azimuth), a polygon (corners, in degrees), or a
+set of cells with their shares. For the first two, 10 by 10 points in each cell decide
+which share of the footprint lies in it (ours).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from landmodels.dalec_bethy.errors import InputError
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -195,6 +195,47 @@ class Polygon:
             raise InputError(where, found="corners on a line", wanted="an area")
 
 
+@dataclass(frozen=True)
+class CellSet:
+    """A footprint given as cells of the grid.
+
+    Attributes
+    ----------
+    cells : tuple of int
+        Numbers of the cells.
+    shares : tuple of float, optional
+        Share of the footprint in each; equal ones by default. A sum below 1 is what
+        lies outside the grid.
+    """
+
+    cells: tuple[int, ...]
+    shares: tuple[float, ...] | None = None
+
+    def weights(self, grid: Grid, where: str) -> tuple[Array, float]:
+        """Weights of all cells, and the share that the grid covers."""
+        shares = np.full(len(self.cells), 1.0 / max(len(self.cells), 1))
+        if self.shares is not None:
+            shares = np.asarray(self.shares, float)
+        good = shares.shape == (len(self.cells),) and len(self.cells) > 0
+        if not good or not np.all(shares > 0.0) or shares.sum() > 1.0 + 1e-6:
+            raise InputError(
+                where,
+                found=f"{len(self.cells)} cells with the shares {self.shares}",
+                wanted="cells, each with a share above 0, together at most 1",
+            )
+        n = grid.longitude.size
+        outside = [c for c in self.cells if not 0 <= c < n]
+        if outside or len(set(self.cells)) < len(self.cells):
+            raise InputError(
+                where,
+                found=f"cell {outside[0]}" if outside else "a cell twice",
+                wanted=f"different cells of 0 to {n - 1}, inside the grid",
+            )
+        weights = np.zeros(n)
+        weights[list(self.cells)] = shares
+        return weights, float(shares.sum())
+
+
 def _wrapped(degrees: Array) -> Array:
     """Difference of longitudes in -180..180."""
     return (degrees + 180.0) % 360.0 - 180.0
@@ -241,13 +282,13 @@ def _own_points(footprint: Ellipse | Polygon, grid: Grid) -> tuple[Array, float]
 
 
 def cell_weights(
-    footprint: Ellipse | Polygon, grid: Grid, where: str = "footprint"
+    footprint: Ellipse | Polygon | CellSet, grid: Grid, where: str = "footprint"
 ) -> Array:
     """Weight of each cell in a footprint; they sum to 1 over land.
 
     Parameters
     ----------
-    footprint : Ellipse or Polygon
+    footprint : Ellipse, Polygon or CellSet
     grid : Grid
     where : str
         What to call the footprint in an error.
@@ -267,11 +308,15 @@ def cell_weights(
     >>> cell_weights(Ellipse(10.0, 50.0, 5.0, 5.0), grid)
     array([1., 0.])
     """
-    footprint.check(where)
     grid.check()
-    weights, covered = _cell_points(footprint, grid)
-    if covered is None:
-        weights, covered = _own_points(footprint, grid)
+    covered: float | None
+    if isinstance(footprint, CellSet):
+        weights, covered = footprint.weights(grid, where)
+    else:
+        footprint.check(where)
+        weights, covered = _cell_points(footprint, grid)
+        if covered is None:
+            weights, covered = _own_points(footprint, grid)
     if covered < LEAST_COVERED:
         raise InputError(
             where,

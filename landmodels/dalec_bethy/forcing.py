@@ -13,10 +13,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from landmodels.dalec_bethy.drivers import Drivers, make_drivers
-from landmodels.dalec_bethy.errors import InputError
+from landmodels.dalec_bethy.drivers import (
+    Drivers,
+    make_drivers,
+    saturation_pressure,
+    sun,
+)
+from landmodels.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+#: Days from which the largest and the middle value of a series say something.
+_ENOUGH_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,9 @@ def validate_forcing(forcing: xr.Dataset, *, where: str = "forcing") -> xr.Datas
     InputError
         At the first of: a missing variable, a wrong unit, a time axis that is not
         whole consecutive days, a value that is missing or not possible, tmin above
-        tmax. Nothing is filled, clipped or converted.
+        tmax, more light than reaches the top of the atmosphere, a vapour pressure
+        deficit above saturation, or series that another unit would explain. Nothing
+        is filled, clipped or converted.
 
     Examples
     --------
@@ -165,7 +175,72 @@ def validate_forcing(forcing: xr.Dataset, *, where: str = "forcing") -> xr.Datas
             f"{clean['tmax'].values[first]:g} degC ({int(crossed.sum())} days in all)",
             wanted="tmin at most tmax",
         )
-    return xr.Dataset(clean, coords={"time": time}, attrs=dict(forcing.attrs))
+    result = xr.Dataset(clean, coords={"time": time}, attrs=dict(forcing.attrs))
+    _check_radiation(result, where)
+    _check_humidity(result, where)
+    _check_rain(result, where)
+    return result
+
+
+def _check_radiation(clean: xr.Dataset, where: str) -> None:
+    """Refuse light that the sun at this latitude cannot give, or hardly any."""
+    mu, _ = sun(clean["time"].dt.dayofyear.values.astype(float), float(clean["lat"]))
+    top = 1361.0 * np.maximum(mu, 0.0).mean(axis=1)
+    srad = clean["srad"].values
+    bad = srad > 1.2 * top + 30.0
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise InputError(
+            f"{where}  srad on {_stamp(clean['time'].values[first])}",
+            found=f"{srad[first]:g} W m-2 ({int(bad.sum())} days in all)",
+            wanted=f"at most about {top[first]:.0f} W m-2, what reaches the top of the "
+            f"atmosphere at latitude {float(clean['lat']):g}",
+            hint="Is it a mean of 24 hours, and has lat the right sign?",
+        )
+    lit = top > 50.0
+    if lit.sum() >= _ENOUGH_DAYS and float(np.max(srad[lit] / top[lit])) < 0.15:
+        raise InputError(
+            f"{where}  srad",
+            found=f"at most {srad.max():g} W m-2 in {srad.size} days",
+            wanted="a good share of the sun's light on some day",
+            hint="The values look like MJ m-2 d-1: divide by 0.0864.",
+        )
+
+
+def _check_humidity(clean: xr.Dataset, where: str) -> None:
+    """Refuse a deficit above saturation, and one that is next to none all the time."""
+    vpd = clean["vpd"].values
+    bad = vpd > saturation_pressure(clean["tmax"].values) + 50.0
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise InputError(
+            f"{where}  vpd on {_stamp(clean['time'].values[first])}",
+            found=f"{vpd[first]:g} Pa ({int(bad.sum())} days in all)",
+            wanted="at most the saturation pressure at tmax",
+            hint="Is the unit Pa?",
+        )
+    mean = 0.5 * (clean["tmin"].values + clean["tmax"].values)
+    share = float(np.median(vpd / saturation_pressure(mean)))
+    if vpd.size >= _ENOUGH_DAYS and vpd.max() > 0.0 and share < 0.01:
+        raise InputError(
+            f"{where}  vpd",
+            found=f"at most {vpd.max():g} Pa in {vpd.size} days",
+            wanted="Pa: hundreds on a dry day",
+            hint="The values look like hPa (multiply by 100) or kPa (by 1000).",
+        )
+
+
+def _check_rain(clean: xr.Dataset, where: str) -> None:
+    """Refuse years without rain, which a rate per second looks like."""
+    prec = clean["prec"].values
+    years = prec.size / 365.0
+    if years >= 1.0 and 0.0 < prec.sum() < 1.0 * years:
+        raise InputError(
+            f"{where}  prec",
+            found=f"{prec.sum() / years:.3g} mm a year",
+            wanted="mm d-1",
+            hint="The values look like kg m-2 s-1 (multiply by 86400) or m d-1.",
+        )
 
 
 def drivers_of(clean: xr.Dataset, soil_start: float | None = None) -> Drivers:

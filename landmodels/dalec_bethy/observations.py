@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landmodels.dalec_bethy.errors import InputError
 from landmodels.dalec_bethy.footprint import (
+    CellSet,
     Ellipse,
     Grid,
     Polygon,
@@ -17,6 +17,7 @@ from landmodels.dalec_bethy.footprint import (
     local_hour,
 )
 from landmodels.dalec_bethy.operators import WHOLE_DAY
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -68,6 +69,14 @@ class Observations:
             Length of the run of each cell.
         """
         self._check_errors()
+        total = np.bincount(self.of, weights=self.weight, minlength=self.n)
+        if not np.allclose(total, 1.0, atol=1e-6):
+            i = int(np.argmax(np.abs(total - 1.0)))
+            raise InputError(
+                f"observation {i} ({self.stream[i]})  weight",
+                found=f"weights that sum to {total[i]:g}",
+                wanted="1, over the cells of its footprint",
+            )
         if self.cell.size and not (
             self.cell.min() >= 0 and self.cell.max() < len(n_days)
         ):
@@ -200,14 +209,14 @@ class Overpass:
     Attributes
     ----------
     stream : str
-    footprint : Ellipse or Polygon
+    footprint : Ellipse, Polygon or CellSet
     utc : float
         Time in days from the start of the run (midnight UTC of its first day).
     value, variance : float
     """
 
     stream: str
-    footprint: Ellipse | Polygon
+    footprint: Ellipse | Polygon | CellSet
     utc: float
     value: float
     variance: float

@@ -25,9 +25,9 @@ from landmodels.dalec_bethy.equations.day import (
     STATES,
 )
 from landmodels.dalec_bethy.equations.smooth import logistic
-from landmodels.dalec_bethy.errors import InputError
 from landmodels.dalec_bethy.tile import Run
 from landmodels.dalec_bethy.trace import Segment, adjoint, evaluate, record
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from landmodels.dalec_bethy.control import Control, transform
 from landmodels.dalec_bethy.equations.day import PARAMETERS, STATES
-from landmodels.dalec_bethy.errors import InputError
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -96,6 +96,25 @@ def parameter_table(vegetation_type: str = DEFAULT_TYPE) -> pd.DataFrame:
         values, _ = transform(controls, np.full(len(controls), x))
         table.loc[free, column] = values
     return table
+
+
+@cache
+def plausible_range(name: str) -> tuple[float, float]:
+    """Range that no value of a parameter can leave; wide, to catch a wrong unit.
+
+    A hundred times beyond the extremes of all types for what is positive, 0 to 1 for
+    a fraction, a year around the calendar for a day. A pool may be 0.
+    """
+    rows = _read("priors.csv")
+    rows = rows[rows["id"] == name]
+    kind = str(rows["transform"].iloc[0])
+    if kind == "logit":
+        return 1e-6, 1.0 - 1e-6
+    if kind == "gauss":
+        return -366.0, 732.0
+    prior = rows["prior"].to_numpy(float)
+    low = 0.0 if name in POOLS else float(prior.min()) / 100.0
+    return low, float(prior.max()) * 100.0
 
 
 def priors_of(vegetation_type: str) -> list[Control]:

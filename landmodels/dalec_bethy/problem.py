@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from landmodels.dalec_bethy.control import Control, transform
 from landmodels.dalec_bethy.drivers import Drivers
 from landmodels.dalec_bethy.equations.day import DAILY_OUTPUTS, STATES
-from landmodels.dalec_bethy.errors import InputError
 from landmodels.dalec_bethy.observations import Observations
 from landmodels.dalec_bethy.operators import (
     Operator,
@@ -30,6 +29,7 @@ from landmodels.dalec_bethy.operators import (
 from landmodels.dalec_bethy.parameters import CALIBRATED, fixed_of, priors_of
 from landmodels.dalec_bethy.simulate import COLLAPSED_LAI
 from landmodels.dalec_bethy.tile import START_WATER, Run, Tile
+from landmodels.errors import InputError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -177,6 +177,8 @@ class Problem:
         self.observations = observations
         n_cells = 1 + max(s.cell for s in self._slots)
         lengths = {s.cell: s.tile.drivers.n_days for s in self._slots}
+        for slot in self._slots:
+            _check_drivers(slot.tile.drivers, slot.cell)
         observations.check([lengths[c] for c in range(n_cells)])
         self._n_cells = n_cells
         self._groups = [self._look(slot, operators) for slot in self._slots]
@@ -334,8 +336,8 @@ class Problem:
         run that fails gives a cost that is not finite.
         """
         x = np.asarray(x, float)
-        p, slopes = self._physical(x)
         with np.errstate(all="ignore"):
+            p, slopes = self._physical(x)
             seen = self._run(p)
             residual = self._observed(seen, p) - self.observations.value
             weighted = residual / self.observations.variance
@@ -443,6 +445,19 @@ class Problem:
     def target_jacobian(self, x: Array) -> Array:
         """Derivative of the targets (target, n), by tangents."""
         return self.linearise(x).target_jacobian
+
+
+def _check_drivers(drivers: Drivers, cell: int) -> None:
+    """Refuse drivers that hold what is no number."""
+    days = np.isfinite(drivers.daily).all(axis=1)
+    days &= np.isfinite(drivers.hourly).all(axis=(1, 2))
+    if not days.all():
+        raise InputError(
+            f"cell {cell}  drivers on day {int(np.argmin(days))}",
+            found=f"a number that is not finite ({int(np.sum(~days))} days in all)",
+            wanted="weather without gaps",
+            hint="Check the weather with validate_forcing first.",
+        )
 
 
 def _tile_input(slot: _Slot, p: Array) -> tuple[Array, Array]:

@@ -1,5 +1,8 @@
 """Variational methods on problems whose answer is known."""
 
+import doctest
+import importlib
+
 import numpy as np
 import pytest
 
@@ -389,3 +392,20 @@ def test_information_of_what_does_not_fit_is_refused(change, message):
         information_content(
             row.pop("jacobian"), row.pop("variance"), row.pop("streams"), **row
         )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "masm.methods.variational.objective",
+        "masm.methods.variational.four_d_var",
+        "masm.methods.variational.gauss_newton",
+        "masm.methods.variational.hessian",
+        "masm.methods.variational.four_d_en_var",
+        "masm.information.content",
+    ],
+)
+def test_examples_in_the_documentation_run(name):
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.attempted > 0
+    assert result.failed == 0

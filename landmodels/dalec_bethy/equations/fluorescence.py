@@ -1,5 +1,7 @@
 """Fluorescence of leaves and its escape from the canopy (Gu et al. 2019)."""
 
+import math
+
 from landmodels.dalec_bethy.equations.smooth import positive_part
 
 #: Share of the photons that an open photosystem II turns into chemistry, and the
@@ -30,7 +32,7 @@ def _layer(m, leaf_area):
     back = 0.5 * (single + (_REFLECTANCE - _TRANSMITTANCE) / 3.0) / single
     g1 = 2.0 * (1.0 - (1.0 - back) * single)
     g2 = 2.0 * single * back
-    k = (g1 * g1 - g2 * g2) ** 0.5
+    k = math.sqrt(g1 * g1 - g2 * g2)
     e = m.exp(-0.5 * k * leaf_area)
     denominator = k + g1 + (k - g1) * e * e
     return g2 * (1.0 - e * e) / denominator, 2.0 * k * e / denominator

@@ -5,6 +5,7 @@ import pytest
 
 from landmodels.dalec_bethy import (
     Cell,
+    CellSet,
     Ellipse,
     Grid,
     InputError,
@@ -61,6 +62,32 @@ def test_the_gain_of_an_antenna_favours_the_centre():
     flat = cell_weights(Ellipse(26.25, 67.25, 25.0, 25.0), GRID)
     peaked = cell_weights(Ellipse(26.25, 67.25, 25.0, 25.0, 0.0, 8.0), GRID)
     assert peaked[at(26.25, 67.25)] > flat[at(26.25, 67.25)]
+
+
+def test_a_set_of_cells_is_weighed_by_its_shares():
+    weights = cell_weights(CellSet((3, 5), (0.6, 0.2)), GRID)
+    np.testing.assert_allclose(weights[[3, 5]], [0.75, 0.25])
+    assert weights.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(cell_weights(CellSet((1, 2)), GRID)[[1, 2]], 0.5)
+
+
+@pytest.mark.parametrize(
+    ("cells", "shares", "message"),
+    [
+        ((3, 16), None, "cell 16"),
+        ((-1,), None, "cell -1"),
+        ((3, 3), None, "a cell twice"),
+        ((), None, "0 cells"),
+        ((3, 4), (0.5,), "shares"),
+        ((3, 4), (0.9, 0.9), "shares"),
+        ((3, 4), (0.9, -0.1), "shares"),
+        ((3,), (0.4,), "40 %"),
+    ],
+)
+def test_a_set_of_cells_that_is_none_is_refused(cells, shares, message):
+    with pytest.raises(InputError) as caught:
+        cell_weights(CellSet(cells, shares), GRID)
+    assert message in str(caught.value)
 
 
 def test_cells_of_water_do_not_count():

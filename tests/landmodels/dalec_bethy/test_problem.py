@@ -20,7 +20,7 @@ from landmodels.dalec_bethy.problem import (
     region_problem,
 )
 from masm.information import information_content, posterior_covariance
-from masm.methods.variational import four_d_var
+from masm.methods.variational import Objective, four_d_var, gauss_newton
 
 from .places import FLOOR, cell, drivers_of_place, four_streams
 
@@ -327,7 +327,9 @@ def twin(seed):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_minimum_of_a_twin_is_half_the_number_of_its_observations(seed):
     problem, truth = twin(seed)
-    result = four_d_var(problem.cost, np.zeros(problem.n), names=problem.names)
+    result = four_d_var(
+        problem.cost, np.zeros(problem.n), names=problem.names, cost_tolerance=1e-6
+    )
     half = 0.5 * problem.observations.n
     assert result.cost == pytest.approx(half, rel=0.05)
     assert result.cost <= problem.cost(truth)[0]
@@ -377,6 +379,37 @@ def test_an_observation_that_cannot_be_is_refused(change, message):
                               [row["value"]], [row["variance"]]),
         )  # fmt: skip
     assert "wanted" in str(caught.value)
+
+
+def test_footprint_weights_that_do_not_sum_to_one_are_refused():
+    base = four_streams(365, every=100)
+    half = replace(base, weight=0.5 * base.weight)
+    with pytest.raises(InputError, match="weights that sum"):
+        cell_problem(drivers_of_place("temperate", 1, 1), [("TmSg", 1.0)], half)
+
+
+def test_weather_with_a_gap_is_refused():
+    whole = drivers_of_place("temperate", 1, 1)
+    daily = whole.daily.copy()
+    daily[17, 1] = np.nan
+    with pytest.raises(InputError, match="day 17"):
+        cell_problem(
+            replace(whole, daily=daily), [("TmSg", 1.0)], four_streams(365, every=100)
+        )
+
+
+def test_the_cost_is_that_of_the_general_objective():
+    problem = cell("boreal", TYPES)
+    o = problem.observations
+    x = 0.3 * np.random.default_rng(8).standard_normal(problem.n)
+    general = Objective(
+        problem, o.value, o.variance, np.zeros(problem.n), np.eye(problem.n)
+    )
+    value, gradient = problem.cost(x)
+    assert general(x)[0] == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(general(x)[1], gradient, rtol=1e-9, atol=1e-9)
+    newton = gauss_newton(general, np.zeros(problem.n), max_iterations=3)
+    assert newton.cost < problem.cost(np.zeros(problem.n))[0]
 
 
 def test_lengths_that_differ_are_refused():
