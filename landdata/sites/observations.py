@@ -69,7 +69,7 @@ def site_observations(
         [g m-2 d-1, carbon; nee positive for release], et [mm d-1], lai [1].
     """
     floors = _floors(sd_floor)
-    tower = read_tower(tower_csv)
+    tower = read_tower(tower_csv, variables=tuple(streams))
     sources = {name: tower for name in streams if name in tower}
     if modis_csv is not None and "lai" in streams:
         modis = read_modis_lai(modis_csv)
