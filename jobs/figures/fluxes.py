@@ -33,7 +33,7 @@ _COMPARED = {
 }
 _SEASONS = {
     "all": "all months",
-    "growing": "May to September",
+    "growing": "growing season",
     "non-growing": "other months",
 }
 _SEASON_STYLES: tuple[dict[str, Any], ...] = (

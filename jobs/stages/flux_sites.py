@@ -1,9 +1,10 @@
 """Modelled fluxes against eddy-covariance towers, as Fig. 10 of the paper.
 
 For each tower, year by year and over all years, and for the whole year, the growing
-season (May to September) and the rest: the DISO of modelled GPP, ER and NEE against the
-tower, before and after; of modelled GPP against the satellite product; and of the
-product itself against the tower, without which the others cannot be read.
+season (May to September; November to March south of the equator) and the rest: the
+DISO of modelled GPP, ER and NEE against the tower, before and after; of modelled GPP
+against the satellite product; and of the product itself against the tower, without
+which the others cannot be read.
 """
 
 from __future__ import annotations
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from ibis_dalec.errors import InputError
+
 logger = logging.getLogger(__name__)
 
 FLUXES = ("gpp", "er", "nee")
 GROWING = (5, 6, 7, 8, 9)
+GROWING_SOUTH = (11, 12, 1, 2, 3)
 SEASONS = ("all", "growing", "non-growing")
 _COLUMNS = ("site", "latitude", "longitude", "file")
 _FEW = 3  # values below which a score says nothing
@@ -51,10 +55,12 @@ class Tower:
 def read_sites(folder: Path) -> list[Tower]:
     """Read ``sites.csv`` of a folder of tower files.
 
+    A row that cannot be used is left out, with a warning.
+
     Raises
     ------
     ConfigError
-        Naming line and column of what cannot be used.
+        Naming line and column of what cannot be used, if no row can be.
     """
     path = folder / "sites.csv"
     if not path.is_file():
@@ -67,19 +73,35 @@ def read_sites(folder: Path) -> list[Tower]:
                 "a FLUXNET2015, AmeriFlux BASE or plain daily table beside it",
             )
         )
-    with path.open(encoding="utf-8", newline="") as opened:
-        reader = csv.DictReader(opened)
-        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise ConfigError(
-                Problem(
-                    f"{path}:1",
-                    f"no column {missing[0]}",
-                    found=", ".join(reader.fieldnames or []),
-                    wanted=", ".join(_COLUMNS),
-                )
+    text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark first
+    reader = csv.DictReader(text.splitlines())
+    header = [(name or "").strip().lower() for name in reader.fieldnames or []]
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        raise ConfigError(
+            Problem(
+                f"{path}:1",
+                f"no column {missing[0]}",
+                found=", ".join(header),
+                wanted=", ".join(_COLUMNS),
+                hint="Save the table with commas between its cells."
+                if len(header) == 1
+                else "",
             )
-        return [_tower(row, folder, f"{path}:{reader.line_num}") for row in reader]
+        )
+    reader.fieldnames = header
+    towers: list[Tower] = []
+    problems: list[Problem] = []
+    for row in reader:
+        try:
+            towers.append(_tower(row, folder, f"{path}:{reader.line_num}"))
+        except ConfigError as exc:
+            problems += exc.problems
+    if problems and not towers:
+        raise ConfigError(problems)
+    for problem in problems:
+        logger.warning("left out: %s", problem)
+    return towers
 
 
 def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
@@ -101,13 +123,31 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
         (``model/tower``, ``model/product`` and ``product/tower``): ``n`` values,
         ``step`` (8day or monthly), ``diso_<set>``, and ``improved_<set>``, the fall of
         DISO as a share of the first set's (the paper's delta DISO). Empty if no tower
-        lies in a pixel.
+        lies in a pixel. ``attrs["left_out"]`` has the towers whose file could not be
+        used, each with the reason; so has ``flux_sites_left_out.csv``.
+
+    Raises
+    ------
+    ConfigError
+        If no tower's file can be used.
     """
     import pandas as pd
 
+    from ibis_dalec.errors import InputError
+
     rows: list[dict[str, Any]] = []
-    for tower in read_sites(folder):
-        rows += _score_tower(run, tower, sets)
+    towers, left_out = read_sites(folder), {}
+    for tower in towers:
+        try:
+            rows += list(_score_tower(run, tower, sets))
+        except InputError as exc:
+            # One tower of many shall not stop the others.
+            if len(towers) == 1:
+                raise
+            left_out[tower.site] = exc
+            logger.warning("%s left out: %s", tower.site, exc)
+    if len(left_out) == len(towers) > 0:
+        raise ConfigError(_problem(exc) for exc in left_out.values())
     table = pd.DataFrame(rows)
     for name in sets[1:]:
         if len(table):
@@ -115,7 +155,18 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
             table[f"improved_{name}"] = (before - table[f"diso_{name}"]) / before
     with replacing(run.folder.evaluation / "flux_sites.csv") as aside:
         table.to_csv(aside, index=False, float_format="%.6g")
+    reasons = {site: str(exc) for site, exc in left_out.items()}
+    beside = run.folder.evaluation / "flux_sites_left_out.csv"
+    beside.unlink(missing_ok=True)
+    if reasons:
+        with replacing(beside) as aside:
+            pd.Series(reasons, name="reason").to_csv(aside, index_label="site")
+    table.attrs["left_out"] = reasons
     return table
+
+
+def _problem(exc: InputError) -> Problem:
+    return Problem("", exc.where, exc.found or "", exc.wanted or "", exc.hint or "")
 
 
 def _score_tower(
@@ -134,7 +185,7 @@ def _score_tower(
         for name in FLUXES
         if name in observed
     }
-    for label, inside in _subsets(time):
+    for label, inside in _subsets(time, tower.latitude):
         head = {"site": tower.site, "pixel": pixel, "step": group, **label}
         for flux, values in seen.items():
             yield from _row(head, flux, "model/tower", models, values, inside)
@@ -194,12 +245,12 @@ def _row(
 
 
 def _subsets(
-    time: NDArray[np.datetime64],
+    time: NDArray[np.datetime64], latitude: float
 ) -> Iterator[tuple[dict[str, str], NDArray[np.bool_]]]:
     """Every season of every year and of all years."""
     years = time.astype("datetime64[Y]").astype(int) + 1970
     month = time.astype("datetime64[M]").astype(int) % 12 + 1
-    growing = np.isin(month, GROWING)
+    growing = np.isin(month, GROWING if latitude >= 0.0 else GROWING_SOUTH)
     seasons = {
         "all": np.ones_like(growing),
         "growing": growing,
@@ -213,33 +264,42 @@ def _subsets(
 
 
 def read_tower_file(path: Path) -> xr.Dataset:
-    """Read a tower's file, by what its first line says that it is.
+    """Read a tower's fluxes, by what the file's first line says that it is.
+
+    Weather is not needed here, so it is neither asked for nor checked.
 
     Parameters
     ----------
     path : Path
-        AmeriFlux BASE, FLUXNET2015 or AmeriFlux FLUXNET (daily or monthly), or a plain
-        daily table (``landdata.read_tower``).
+        AmeriFlux BASE, FLUXNET2015 or AmeriFlux FLUXNET (half-hourly to monthly), or a
+        plain daily table (``landdata.read_tower``).
 
     Returns
     -------
     xarray.Dataset (time)
         Of those it has: gpp, er, nee, g m-2 d-1 of carbon.
+
+    Raises
+    ------
+    InputError
+        If the file has none of them, or what it has cannot be.
     """
-    with path.open(encoding="utf-8", errors="replace") as opened:
+    from landdata.sites.fluxnet import daily_means, is_fluxnet_header
+
+    with path.open(encoding="utf-8-sig", errors="replace") as opened:
         first = opened.readline()
     if first.startswith("#"):  # "# Site: US-Ha1", then "# Version: ..."
         from landdata.sites.ameriflux import read_ameriflux_base
 
-        return read_ameriflux_base(path)
+        return read_ameriflux_base(path, variables=FLUXES)
     # FLUXNET2015 and AmeriFlux FLUXNET files share their columns, not their names.
-    if "NEE_VUT_REF" in first:
+    if is_fluxnet_header(first):
         from landdata import read_fluxnet
 
-        return read_fluxnet(path)
+        return daily_means(read_fluxnet(path, variables=FLUXES))
     from landdata import read_tower
 
-    return read_tower(path)
+    return read_tower(path, variables=FLUXES)
 
 
 def _is_monthly(observed: xr.Dataset) -> bool:
@@ -294,9 +354,19 @@ def _tower(row: dict[str, str], folder: Path, where: str) -> Tower:
         raise ConfigError(
             Problem(where, "latitude, longitude", str(exc), "degrees")
         ) from exc
-    path = folder / (row["file"] or "")
+    if not (-90.0 <= place[0] <= 90.0 and -180.0 <= place[1] <= 360.0):
+        raise ConfigError(
+            Problem(
+                where,
+                "latitude, longitude",
+                found=f"{place[0]:g}, {place[1]:g}",
+                wanted="degrees, -90 to 90 and -180 to 180",
+            )
+        )
+    longitude = place[1] - 360.0 if place[1] >= 180.0 else place[1]
+    path = folder / (row["file"] or "").strip()
     if not path.is_file():
         raise ConfigError(
             Problem(where, "file", found=f"no file {path}", wanted="a tower's file")
         )
-    return Tower(row["site"], *place, path)
+    return Tower((row["site"] or "").strip(), place[0], longitude, path)

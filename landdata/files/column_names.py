@@ -50,7 +50,12 @@ _QUANTITIES: dict[str, str] = {
 }
 # Words after which a number is another one of the same quantity.
 _KINDS = frozenset(
-    "sd se err unc qc flag n min max mean day night nt dt std error quality".split()
+    word
+    for words in (
+        "sd se err unc std error qc flag quality",
+        "n min max mean day night nt dt",
+    )
+    for word in words.split()
 )
 _CUTOFF = 0.6
 

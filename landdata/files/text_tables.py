@@ -132,6 +132,7 @@ def _from_file(path: Path, separator: str, skip: int) -> pd.DataFrame:
             f"{path}:{skip + 2}",
             found="more fields in a row than in the header",
             wanted=f"{len(table.columns)} fields, as the header has",
+            hint=_separator_hint(table.columns),
         )
     return table
 
@@ -153,16 +154,22 @@ def _as_text(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(text)
 
 
+def _separator_hint(columns: Iterable[str]) -> str | None:
+    """What to do where a table's cells are not separated by commas."""
+    names = list(columns)
+    mark = next((one for one in ";\t|" if len(names) == 1 and one in names[0]), None)
+    if mark is None:
+        return None
+    return (
+        f"The cells are separated by {mark!r}: save the table with commas between "
+        "cells and points in numbers."
+    )
+
+
 def missing_column(path, name, columns, line) -> InputError:
     """The error for a column that is not there."""
     names = list(map(str, columns))
-    hint = near_name(name, names)
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
-        mark = next(mark for mark in ";\t|" if mark in names[0])
-        hint = (
-            f"The cells are separated by {mark!r}: save the table with commas between "
-            "cells and points in numbers."
-        )
+    hint = _separator_hint(names) or near_name(name, names)
     return InputError(
         f"{path}:{line}  column {name}",
         found=f"columns {', '.join(names)}",

@@ -134,7 +134,13 @@ def test_half_a_submission_is_recorded_and_named(slurm):
     with pytest.raises(PartlySubmitted) as caught:
         send(path)
     told = str(caught.value)
-    for part in ("1 of 3 arrays", "job 4001", "4 tasks", "QOSMaxSubmit", "scancel 4001"):
+    for part in (
+        "1 of 3 arrays",
+        "job 4001",
+        "4 tasks",
+        "QOSMaxSubmit",
+        "scancel 4001",
+    ):
         assert part in told
     (here,) = (path / "run/slurm").iterdir()
     record = json.loads((here / "not_submitted.json").read_text())
