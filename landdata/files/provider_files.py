@@ -163,9 +163,29 @@ def reading(path: str | Path, wanted: str) -> Iterator[None]:
         ) from exc
 
 
+REAL_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
+
+
 @contextmanager
-def open_netcdf(path: str | Path) -> Iterator[xr.Dataset]:
-    """A netCDF file, lazily, decoded by CF rules; faults inside name the file."""
+def open_netcdf(
+    path: str | Path, *, calendar: str | None = None
+) -> Iterator[xr.Dataset]:
+    """A netCDF file, lazily, decoded by CF rules; faults inside name the file.
+
+    Parameters
+    ----------
+    path : path
+        netCDF-3 or netCDF-4.
+    calendar : str, optional
+        One of ``REAL_CALENDARS``: what the file's times are in, whatever it says.
+    """
+    if calendar is not None and calendar not in REAL_CALENDARS:
+        raise InputError(
+            f"calendar of {path}",
+            found=repr(calendar),
+            wanted=f"one of {', '.join(REAL_CALENDARS)}",
+            hint="Days of a calendar without leap days cannot be told from real ones.",
+        )
     path = existing_file(path)
     with path.open("rb") as content:
         classic = content.read(3) == b"CDF"
@@ -175,5 +195,15 @@ def open_netcdf(path: str | Path) -> Iterator[xr.Dataset]:
             # h5netcdf leaves half an object behind when HDF5 cannot open a file.
             h5py.File(path, "r").close()
         options: dict[str, Any] = {"mmap": False} if classic else {}
+        if calendar is not None:
+            options["decode_times"] = False
         with xr.open_dataset(path, engine=engine, cache=False, **options) as dataset:
-            yield dataset
+            yield dataset if calendar is None else _in_calendar(dataset, calendar)
+
+
+def _in_calendar(dataset: xr.Dataset, calendar: str) -> xr.Dataset:
+    """Times decoded in the calendar that is stated."""
+    for name in list(dataset.variables):
+        if " since " in str(dataset[name].attrs.get("units", "")):
+            dataset[name].attrs["calendar"] = calendar
+    return xr.decode_cf(dataset, mask_and_scale=False, decode_coords=False)
