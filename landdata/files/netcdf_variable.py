@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
 from ibis_dalec.errors import InputError
+from landdata.files.classic_netcdf import classic_store
 from landdata.files.text_tables import existing_file
 
 
@@ -16,8 +18,9 @@ def load_netcdf(path: str | Path) -> xr.Dataset:
     with path.open("rb") as content:
         classic = content.read(3) == b"CDF"
     try:
-        engine = "scipy" if classic else "h5netcdf"
-        with xr.open_dataset(path, engine=engine) as dataset:
+        options: dict[str, Any] = {} if classic else {"engine": "h5netcdf"}
+        source: Any = classic_store(path) if classic else path
+        with xr.open_dataset(source, **options) as dataset:
             return dataset.load()
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise InputError(

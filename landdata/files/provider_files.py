@@ -23,6 +23,7 @@ import h5py
 import xarray as xr
 
 from ibis_dalec.errors import InputError
+from landdata.files.classic_netcdf import classic_store
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -189,15 +190,15 @@ def open_netcdf(
     path = existing_file(path)
     with path.open("rb") as content:
         classic = content.read(3) == b"CDF"
-    engine = "scipy" if classic else "h5netcdf"
     with reading(path, "a netCDF-3 or netCDF-4 file"):
         if not classic:
             # h5netcdf leaves half an object behind when HDF5 cannot open a file.
             h5py.File(path, "r").close()
-        options: dict[str, Any] = {"mmap": False} if classic else {}
+        options: dict[str, Any] = {} if classic else {"engine": "h5netcdf"}
+        source: Any = classic_store(path) if classic else path
         if calendar is not None:
             options["decode_times"] = False
-        with xr.open_dataset(path, engine=engine, cache=False, **options) as dataset:
+        with xr.open_dataset(source, cache=False, **options) as dataset:
             yield dataset if calendar is None else _in_calendar(dataset, calendar)
 
 

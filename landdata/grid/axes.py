@@ -82,6 +82,11 @@ def _projected_axes(
     mapping = variable.encoding.get("grid_mapping") or variable.attrs.get(
         "grid_mapping"
     )
+    if mapping is None:
+        # Written by rioxarray's users: the variable is there, and nothing names it.
+        mapping = next(
+            (name for name in ("spatial_ref", "crs") if name in dataset.variables), None
+        )
     if mapping is None or mapping not in dataset.variables:
         raise InputError(
             f"{path}  {variable.name}.grid_mapping",
