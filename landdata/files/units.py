@@ -58,7 +58,11 @@ CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
     },
     "W m-2": dict.fromkeys(("W m-2", "W/m2", "W/m^2", "W m**-2"), (1.0, 0.0)),
     "s": dict.fromkeys(("s", "seconds", "s/day", "s d-1"), (1.0, 0.0)),
-    "kg m-2": dict.fromkeys(("kg m-2", "kg/m2", "mm", "kg m^-2"), (1.0, 0.0)),
+    "kg m-2": {
+        **dict.fromkeys(("kg m-2", "kg/m2", "mm", "kg m^-2"), (1.0, 0.0)),
+        "m of water": (1000.0, 0.0),
+    },
+    "MJ m-2": dict.fromkeys(("J m-2", "J m**-2", "J/m2"), (1.0e-6, 0.0)),
     "m": dict.fromkeys(("m", "metre", "meter", "metres", "meters"), (1.0, 0.0)),
     "ppm": dict.fromkeys(("ppm", "ppmv", "umol mol-1", "1e-6"), (1.0, 0.0)),
     "g m-2 d-1": {
