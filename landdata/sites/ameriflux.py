@@ -27,6 +27,7 @@ from landdata.files.notes import Notes
 from landdata.files.provider_files import existing_file, reading
 from landdata.files.text_tables import NIGHT_OFFSET
 from landdata.sites.ameriflux_columns import choose, positions
+from landdata.sites.flux_signs import refuse_other_signs
 from landdata.variables import FLUXES, RAW
 
 MISSING = -9999.0
@@ -133,16 +134,16 @@ def read_ameriflux_base(
         if any(positions(name, list(table.columns)) for name in rule.names):
             data[rule.variable.name] = _variable(table, rule, clock, path, notes)
     time = (clock.first + np.arange(clock.n_days)).astype("datetime64[ns]")
-    return xr.Dataset(
-        data,
-        coords={"time": time},
-        attrs={
+    dataset = xr.Dataset(data, coords={"time": time})
+    refuse_other_signs(dataset, str(path))
+    return dataset.assign_attrs(
+        {
             "source": path.name,
             "site": site,
             "comment": f"days with more than {100 * max_missing:g} % of their values "
             "missing are invalid; local standard time",
             **notes.attrs,
-        },
+        }
     )
 
 

@@ -34,6 +34,7 @@ from landdata.files.text_tables import (
     refuse_repeats,
     without_night_offset,
 )
+from landdata.sites.flux_signs import refuse_other_signs
 from landdata.sites.fluxnet_subdaily import days_of_steps
 from landdata.variables import FLUXES, RAW
 
@@ -145,6 +146,7 @@ def read_fluxnet(
         "units": "1", "long_name": "share of measured or well-filled half-hours"
     })  # fmt: skip
     dataset = dataset.sortby("time")
+    refuse_other_signs(dataset, str(path))
     return _screened(dataset, fluxes, min_quality).assign_attrs(
         source=Path(path).name,
         site=_site(path),

@@ -14,6 +14,7 @@ import xarray as xr
 
 from landdata.files.notes import Notes
 from landdata.files.text_tables import Column, read_text_table
+from landdata.sites.flux_signs import refuse_other_signs
 from landdata.sites.site_tables import as_dataset, months, per_day_of_month
 from landdata.variables import FLUXES, RAW
 
@@ -68,6 +69,7 @@ def read_grassland_months(path: str | Path) -> xr.Dataset:
     for name in ours:
         dataset[name] = (_DAYS * dataset[name]).assign_attrs(dataset[name].attrs)
     dataset = per_day_of_month(dataset, ours)
+    refuse_other_signs(dataset, str(path))
     return dataset.assign_attrs(
         site=Path(path).stem,
         comment="weather of a half-degree cell, not of the tower",

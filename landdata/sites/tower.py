@@ -23,6 +23,7 @@ from landdata.files.text_tables import (
     read_text_table,
     refuse_inverted_temperatures,
 )
+from landdata.sites.flux_signs import refuse_other_signs
 from landdata.variables import FLUXES, RAW
 
 _WEATHER = (
@@ -93,6 +94,7 @@ def read_tower(path: Table, *, variables: Sequence[str] | None = None) -> xr.Dat
             found=f"columns {', '.join(header)}",
             wanted=f"at least one of {', '.join(variables)}",
         )
+    refuse_other_signs(dataset, dataset.attrs["source"])
     if "tmin" in dataset and "tmax" in dataset:
         refuse_inverted_temperatures(dataset, dataset.attrs["source"])
     return dataset
