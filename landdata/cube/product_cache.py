@@ -78,7 +78,10 @@ def read_weather(
                 [*patterns, *_present(source.catalogue.patterns(name, [year + 1]))]
             )
         )
-    files: list[str | Path] = [*patterns]
+    if entry.format == "era5_land":
+        # East of Greenwich the first local day begins in the year before.
+        patterns = [*_present(source.catalogue.patterns(name, [year - 1])), *patterns]
+    files: list[str | Path] = [*dict.fromkeys(patterns)]
     years = (year, year)
     if entry.format == "daymet":
         from landdata.products.daymet import read_daymet_grid

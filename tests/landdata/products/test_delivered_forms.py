@@ -7,6 +7,8 @@ import xarray as xr
 
 from ibis_dalec.errors import InputError
 from landdata.cube.catalogue import read_catalogue
+from landdata.cube.product_cache import read_observed, read_weather
+from landdata.cube.product_source import ProductSource
 from landdata.grid.grid import Cells, Grid, cell_at
 from landdata.products.appeears import read_appeears
 from landdata.products.class_maps import class_fraction, read_classes
@@ -402,3 +404,24 @@ def test_a_catalogue_names_the_new_products(tmp_path):
     path.write_text(path.read_text().replace("LaiStdDev_500m", "Lai_sd"))
     with pytest.raises(InputError, match="LaiStdDev_500m"):
         read_catalogue(path)
+
+
+def test_a_catalogue_s_new_products_reach_the_cube_s_arrays(tmp_path, grid):
+    appeears(tmp_path / "a.nc", extra={"LaiStdDev_500m": 2})
+    era5_land(tmp_path / "e_2010.nc")
+    path = tmp_path / "catalogue.yaml"
+    path.write_text(
+        "products:\n"
+        "  weather: {format: era5_land, files: 'e_{year}.nc', gives: [tmin, prec]}\n"
+        "  lai: {format: appeears, stream: lai, files: a.nc, "
+        "variance: {rule: given, standard_error: LaiStdDev_500m}}\n"
+    )
+    source = ProductSource(read_catalogue(path), grid, (2010, 2010))
+    assert source.streams() == {"lai": "lai"}
+    days, values, errors = read_observed(source, "lai", 2010, grid.cells)
+    assert str(days[0]) == "2010-07-04"
+    np.testing.assert_allclose(values, 3.0, rtol=1e-5)
+    np.testing.assert_allclose(errors, 0.2, rtol=1e-5)
+    weather = read_weather(source, "weather", 2010, grid.cells)
+    assert set(weather.data_vars) == {"tmin", "prec"}
+    assert float(weather["prec"].sel(time="2010-07-02").mean()) == pytest.approx(24.0)
