@@ -73,8 +73,11 @@ def read_sites(folder: Path) -> list[Tower]:
                 "a FLUXNET2015, AmeriFlux BASE or plain daily table beside it",
             )
         )
-    text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark first
-    reader = csv.DictReader(text.splitlines())
+    text = _sites_text(path)
+    first = text.partition("\n")[0]
+    # Where a comma is the decimal sign, spreadsheets put semicolons between cells.
+    mark = next((one for one in ";\t" if one in first and "," not in first), ",")
+    reader = csv.DictReader(text.splitlines(), delimiter=mark)
     header = [(name or "").strip().lower() for name in reader.fieldnames or []]
     missing = [name for name in _COLUMNS if name not in header]
     if missing:
@@ -84,9 +87,6 @@ def read_sites(folder: Path) -> list[Tower]:
                 f"no column {missing[0]}",
                 found=", ".join(header),
                 wanted=", ".join(_COLUMNS),
-                hint="Save the table with commas between its cells."
-                if len(header) == 1
-                else "",
             )
         )
     reader.fieldnames = header
@@ -102,6 +102,15 @@ def read_sites(folder: Path) -> list[Tower]:
     for problem in problems:
         logger.warning("left out: %s", problem)
     return towers
+
+
+def _sites_text(path: Path) -> str:
+    """Text as spreadsheets save it: with a mark first, or in Windows' own letters."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        logger.warning("%s is no UTF-8: read as Windows text (cp1252)", path)
+        return path.read_text(encoding="cp1252", errors="replace")
 
 
 def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
@@ -349,8 +358,8 @@ def _product(
 
 def _tower(row: dict[str, str], folder: Path, where: str) -> Tower:
     try:
-        place = float(row["latitude"]), float(row["longitude"])
-    except (TypeError, ValueError) as exc:
+        place = _degrees(row["latitude"]), _degrees(row["longitude"])
+    except ValueError as exc:
         raise ConfigError(
             Problem(where, "latitude, longitude", str(exc), "degrees")
         ) from exc
@@ -370,3 +379,8 @@ def _tower(row: dict[str, str], folder: Path, where: str) -> Tower:
             Problem(where, "file", found=f"no file {path}", wanted="a tower's file")
         )
     return Tower((row["site"] or "").strip(), place[0], longitude, path)
+
+
+def _degrees(text: str) -> float:
+    """A number of degrees, with a point or a comma."""
+    return float((text or "").strip().replace(",", "."))

@@ -98,12 +98,30 @@ def read_era5_land(
         for daily in DAILY_VARIABLES
         if variables is None or daily.variable.name in set(variables)
     ]
-    dataset = read_local_days(
-        paths, cells, wanted, step_hours=1, first_day=first, last_day=last
+    dataset = xr.merge(
+        [
+            read_local_days(
+                some, cells, wanted, step_hours=1, first_day=first, last_day=last
+            )
+            for some in _streams(paths)
+        ],
+        compat="equals",
+        join="outer",
     )
     if years is None:
         dataset = dataset.dropna("time", how="all")
     return delivered(dataset, where, source="ERA5-Land", day="local solar day")
+
+
+def _streams(paths: list[Path]) -> list[list[Path]]:
+    """Files of the same variables: the store hands out sums apart from the others."""
+    names = {source.name for daily in DAILY_VARIABLES for source in daily.sources}
+    found: dict[frozenset[str], list[Path]] = {}
+    for path in paths:
+        with open_netcdf(path) as dataset:
+            here = frozenset(map(str, dataset.data_vars)) & names
+        found.setdefault(here, []).append(path)
+    return list(found.values())
 
 
 def _span(
@@ -111,7 +129,9 @@ def _span(
 ) -> tuple[np.datetime64, np.datetime64]:
     names = {source.name for daily in DAILY_VARIABLES for source in daily.sources}
     ends = []
-    for path in (paths[0], paths[-1]):
+    for path in dict.fromkeys(
+        end for some in _streams(paths) for end in (some[0], some[-1])
+    ):
         with open_netcdf(path) as dataset:
             here = [name for name in dataset.data_vars if name in names]
             if not here:

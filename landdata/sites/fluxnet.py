@@ -350,7 +350,7 @@ def _screened(
 
 
 def _site(path: str | Path) -> str:
-    match = re.match(r"[A-Z]{3}_([A-Z]{2}-[A-Za-z0-9]{3})_", Path(path).name)
+    match = re.search(r"(?:^|_)([A-Z]{2}-[A-Za-z0-9]{3})_", Path(path).name)
     return match.group(1) if match else ""
 
 

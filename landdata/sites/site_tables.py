@@ -61,6 +61,8 @@ def read_site_list(path: str | Path) -> pd.DataFrame:
     found: dict[str, pd.Series] = {}
     for ours, highest in (("lat", 90.0), ("lon", 180.0)):
         values = numbers(table, names[ours], path)
+        if ours == "lon":  # 0 to 360
+            values = values.mask(values.between(180.0, 360.0), values - 360.0)
         off = ~(values.abs() <= highest)
         if off.any():
             line = first_line(off)

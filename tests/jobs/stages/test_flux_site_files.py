@@ -50,6 +50,19 @@ def test_the_mark_of_a_spreadsheet_and_capitals_are_no_part_of_a_name(folder):
     assert tower.longitude == pytest.approx(-72.2)
 
 
+def test_a_list_as_european_spreadsheets_save_it_is_read(folder, caplog):
+    text = "Site;Latitude;Longitude;File\nVielsalm;50,305;5,998;a.csv\n"
+    (folder / "sites.csv").write_text(text)
+    (tower,) = read_sites(folder)
+    assert (tower.latitude, tower.longitude) == (50.305, 5.998)
+    (folder / "sites.csv").write_bytes(
+        "site,latitude,longitude,file\nPuéchabon,43.7,3.6,a.csv\n".encode("cp1252")
+    )
+    (tower,) = read_sites(folder)
+    assert tower.site == "Puéchabon"
+    assert "cp1252" in caplog.text
+
+
 def test_a_bad_row_leaves_the_others(folder, caplog):
     write_sites(folder, "A,42.5,-72.2,a.csv", "B,north,-72.2,a.csv", "C,1,2,no.csv")
     assert [tower.site for tower in read_sites(folder)] == ["A"]

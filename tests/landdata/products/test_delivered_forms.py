@@ -157,6 +157,20 @@ def test_era5_land_sums_since_midnight_become_days(tmp_path, grid, east, name):
         np.testing.assert_allclose(whole[variable], expected, rtol=1e-4)
 
 
+def test_sums_and_instants_may_come_in_files_of_their_own(tmp_path, grid):
+    with xr.open_dataset(era5_land(tmp_path / "all.nc")) as opened:
+        content = opened.load()
+    (tmp_path / "parts").mkdir()
+    sums = content[["tp", "ssrd"]]
+    sums.to_netcdf(tmp_path / "parts" / "accum.nc", engine="h5netcdf")
+    rest = content.drop_vars(["tp", "ssrd"])
+    rest.to_netcdf(tmp_path / "parts" / "instant.nc", engine="h5netcdf")
+    read = read_era5_land(tmp_path / "parts" / "*.nc", grid)
+    whole = read.sel(time="2010-07-02")
+    np.testing.assert_allclose(whole["prec"], 24.0, rtol=1e-4)
+    np.testing.assert_allclose(whole["tmean"], 10.0, rtol=1e-4)
+
+
 def test_hourly_sums_of_era5_are_refused(tmp_path, grid):
     path = era5_land(tmp_path / "e.nc", hourly=True)
     with pytest.raises(InputError, match="ERA5 \\(not Land\\)"):
