@@ -8,7 +8,6 @@ held against them before it is opened.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import re
@@ -24,6 +23,7 @@ import xarray as xr
 
 from ibis_dalec.errors import InputError
 from landdata.files.classic_netcdf import classic_store
+from landdata.files.column_names import near_name
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -39,12 +39,11 @@ def existing_file(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
         near = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        close = difflib.get_close_matches(path.name, near, n=1)
         raise InputError(
             str(path),
             found="a folder" if path.is_dir() else "no such file",
             wanted="a file",
-            hint=f"Is it {close[0]!r}?" if close else None,
+            hint=near_name(path.name, near),
         )
     if path.stat().st_size == 0:
         raise InputError(

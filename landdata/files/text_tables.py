@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +45,11 @@ def existing_file(path: str | Path) -> Path:
     if path.is_file():
         return path
     near = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, near, n=1)
     raise InputError(
         str(path),
         found="a folder" if path.is_dir() else "no such file",
         wanted="a file",
-        hint=f"Is it {close[0]!r}?" if close else None,
+        hint=near_name(path.name, near),
     )
 
 

@@ -250,6 +250,16 @@ def test_a_hint_never_names_another_quantity(name, columns):
     assert near_name(name, columns) is None
 
 
+def test_a_hint_never_names_the_file_of_another_quantity(tmp_path):
+    (tmp_path / "tmax_2003.csv").touch()
+    with pytest.raises(InputError) as caught:
+        read_tower(tmp_path / "tmin_2003.csv")
+    assert caught.value.hint is None
+    (tmp_path / "tmin_2003.txt").touch()
+    with pytest.raises(InputError, match=r"Is it 'tmin_2003\.txt'"):
+        read_tower(tmp_path / "tmin_2003.csv")
+
+
 @pytest.mark.parametrize(
     ("name", "columns", "meant"),
     [
