@@ -19,6 +19,8 @@ class Notes:
     ----------
     path : path
         The file.
+    said : str
+        The corrections that another reader of the same file made before.
 
     Examples
     --------
@@ -28,9 +30,9 @@ class Notes:
     {'corrections': 'SW_IN: 12 night values below zero set to 0'}
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, said: str = "") -> None:
         self.path = path
-        self.lines: list[str] = []
+        self.lines: list[str] = [said] if said else []
 
     def add(self, line: str) -> None:
         """Keep a line, and log it with the file's name."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import xarray as xr
 
 from landdata.files.notes import Notes
-from landdata.files.text_tables import Column, read_daily_table
+from landdata.files.text_tables import Column
 from landdata.sites.measured import MEASURED, spread_of
 from landdata.sites.tower import read_tower
 
@@ -41,12 +41,10 @@ def read_fluxnet_daily(path: str | Path) -> xr.Dataset:
     InputError
         Naming line and column.
     """
-    dataset = read_tower(path)
-    notes = Notes(path)
     swc = MEASURED["swc"]
     columns = [Column("swc", swc, "%"), Column("swc_sd", spread_of(swc), "%")]
-    extra = read_daily_table(path, columns)
-    dataset = dataset.merge(extra, combine_attrs="override")
+    dataset = read_tower(path, extra=columns)
+    notes = Notes(path, dataset.attrs.get("corrections", ""))
     if {"nee", "er", "gpp"} <= set(dataset.data_vars):
         apart = dataset["er"] - dataset["gpp"] - dataset["nee"]
         if apart.notnull().any() and float(abs(apart).max()) < 1.0e-3:

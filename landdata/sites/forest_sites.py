@@ -20,7 +20,6 @@ from landdata.files.text_tables import (
     Column,
     first_line,
     numbers,
-    read_daily_table,
     read_text_table,
     refuse_repeats,
 )
@@ -75,12 +74,9 @@ def read_forest_daily(path: str | Path, *, vpd_ratio: float = VPD_RATIO) -> xr.D
     """
     if not 0.5 <= vpd_ratio <= 3.0:
         raise InputError("vpd_ratio", found=f"{vpd_ratio:g}", wanted="0.5 to 3")
-    dataset = read_tower(path)
-    notes = Notes(path)
     spread = spread_of(FLUXES["gpp"], "method_spread")
-    if "gpp_se" in read_text_table(path).columns:
-        extra = read_daily_table(path, [Column("gpp_se", spread, "g m-2 d-1")])
-        dataset = dataset.merge(extra, combine_attrs="override")
+    dataset = read_tower(path, extra=[Column("gpp_se", spread, "g m-2 d-1")])
+    notes = Notes(path, dataset.attrs.get("corrections", ""))
     dataset = filled_calendar(dataset, notes)
     if "vpd" in dataset and vpd_ratio != 1.0:
         attrs = dataset["vpd"].attrs

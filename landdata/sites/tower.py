@@ -53,7 +53,12 @@ def _target_columns() -> list[Column]:
     return columns
 
 
-def read_tower(path: Table, *, variables: Sequence[str] | None = None) -> xr.Dataset:
+def read_tower(
+    path: Table,
+    *,
+    variables: Sequence[str] | None = None,
+    extra: Sequence[Column] = (),
+) -> xr.Dataset:
     """A tower table as a Dataset over ``time``.
 
     Parameters
@@ -64,6 +69,8 @@ def read_tower(path: Table, *, variables: Sequence[str] | None = None) -> xr.Dat
         Of ``variables.RAW`` and ``FLUXES``: only these are read, with their ``_sd``,
         and whatever else the table has is neither needed nor checked. By default all,
         and tmin, tmax and prec must be there.
+    extra : columns, optional
+        Read where they are there, beside those of a tower table.
 
     Returns
     -------
@@ -85,7 +92,7 @@ def read_tower(path: Table, *, variables: Sequence[str] | None = None) -> xr.Dat
             for one in columns
             if one.variable.name in wanted
         ]
-    dataset = read_daily_table(path, columns)
+    dataset = read_daily_table(path, [*columns, *extra])
     if variables is not None and not any(name in dataset for name in variables):
         where = "table" if isinstance(path, pd.DataFrame) else path
         header = read_text_table(path).columns
