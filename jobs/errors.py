@@ -59,6 +59,24 @@ class ConfigError(ValueError):
         return type(self), (self.problems,)
 
 
+class PartlySubmitted(RuntimeError):
+    """Some work is in a queue and some could not be put there.
+
+    Parameters
+    ----------
+    problem
+        What is queued, what is not, and how to go on.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
+    def __reduce__(self) -> tuple[type[PartlySubmitted], tuple[Problem]]:
+        """Come whole out of a worker process, where errors are pickled."""
+        return type(self), (self.problem,)
+
+
 class DiskFull(KeyboardInterrupt):
     """Nothing more can be written; what was finished is on disk."""
 

@@ -35,16 +35,34 @@ from landdata.meteorology.transmissivity import with_estimated_shortwave
 from landdata.meteorology.wind import usual_wind
 from landdata.products.bcsd import read_bcsd
 from landdata.sites.callmip import read_callmip_fluxes
+from landdata.sites.callmip_tables import read_callmip_skill, read_trendy_co2
 from landdata.sites.camels import read_camels
 from landdata.sites.daymet import read_daymet, read_daymet_table
 from landdata.sites.fluxnet import read_fluxnet
+from landdata.sites.fluxnet_daily import read_fluxnet_daily
 from landdata.sites.forcing import assemble_forcing, read_site
+from landdata.sites.forest_sites import (
+    read_estimated_lai,
+    read_fapar_lai_table,
+    read_forest_daily,
+    read_forest_months,
+    read_lai_block,
+    read_modis_fapar,
+)
+from landdata.sites.grassland_months import read_grassland_months
 from landdata.sites.modis_lai import drop_low_summer_lai, read_modis_lai
 from landdata.sites.observations import site_observations
 from landdata.sites.phenocam import read_autumn_dates
+from landdata.sites.sipnet_sites import (
+    read_sipnet_forcing,
+    read_sipnet_observations,
+    read_tower_heat,
+)
+from landdata.sites.site_tables import read_site_list
 from landdata.sites.soil import SoilTexture, read_soil_texture
 from landdata.sites.station import read_station
 from landdata.sites.tower import read_tower
+from landdata.sites.tropomi_sif import read_tropomi_sif
 from landdata.synthetic.region import SyntheticSource, synthetic_block
 from landdata.synthetic.weather_generator import generate_weather
 
@@ -74,17 +92,32 @@ __all__ = [
     "read_autumn_dates",
     "read_bcsd",
     "read_callmip_fluxes",
+    "read_callmip_skill",
     "read_camels",
     "read_catalogue",
     "read_daymet",
     "read_daymet_table",
+    "read_estimated_lai",
+    "read_fapar_lai_table",
     "read_fluxnet",
+    "read_fluxnet_daily",
+    "read_forest_daily",
+    "read_forest_months",
+    "read_grassland_months",
+    "read_lai_block",
+    "read_modis_fapar",
     "read_modis_lai",
     "read_normals",
+    "read_sipnet_forcing",
+    "read_sipnet_observations",
     "read_site",
+    "read_site_list",
     "read_soil_texture",
     "read_station",
     "read_tower",
+    "read_tower_heat",
+    "read_trendy_co2",
+    "read_tropomi_sif",
     "shortwave_of",
     "site_observations",
     "synthetic_block",

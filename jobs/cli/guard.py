@@ -19,7 +19,7 @@ import typer
 
 from jobs.console import OutputLost, printable
 from jobs.disk_errors import full_disk, refused, system_fault
-from jobs.errors import ConfigError, DiskFull, Stopped
+from jobs.errors import ConfigError, DiskFull, PartlySubmitted, Stopped
 from jobs.exit_codes import Exit
 
 logger = logging.getLogger(__name__)
@@ -34,8 +34,9 @@ def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
 
     ``again`` is the command that goes on, where it is not the verb on the run.
 
-    A mistake of the user's is told in full and exits 2; a signal exits 75 with
-    progress saved; anything else is a bug, with its traceback in the run's logs.
+    A mistake of the user's is told in full and exits 2; a set of Slurm arrays that
+    was submitted in part exits 3; a signal exits 75 with progress saved; anything
+    else is a bug, with its traceback in the run's logs.
     """
     with _signals(verb, again or f"masm {verb} {run}{_resume(verb)}"):
         try:
@@ -48,6 +49,9 @@ def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
             _give_up_output(lost, verb)
         except KeyboardInterrupt as stop:
             _stop(stop, verb, again or f"masm {verb} {run}{_resume(verb)}")
+        except PartlySubmitted as exc:
+            say(str(exc))
+            raise typer.Exit(Exit.SOME_FAILED) from None
         except Exception as exc:
             if not _is_refusal(exc) and (full := full_disk(exc, run)):
                 _stop(full, verb, again or f"masm {verb} {run}{_resume(verb)}")

@@ -214,6 +214,8 @@ def _show_totals(run: Run, totals: pd.DataFrame) -> None:
 def show_sites(run: Run, folder: Path, sets: Sequence[str]) -> None:
     """Score the towers of a folder, and show the table of all years."""
     sites = score_sites(run, folder, sets)
+    for site, reason in sites.attrs["left_out"].items():
+        show(f"left out: {site}: {reason}")
     if sites.empty:
         show("no tower of --flux-sites lies in a simulated pixel of the run")
         return

@@ -22,11 +22,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jobs.config.schema import Slurm
-from jobs.errors import ConfigError, Problem
+from jobs.errors import ConfigError, PartlySubmitted, Problem
 from jobs.files import write_text
 from jobs.run.folder import RunFolder
 
 _DEFAULT_MAX_ARRAY = 1001
+# "4001", "4001;cluster", or the words of a site's own sbatch that knows no --parsable.
+_JOB_ID = re.compile(
+    r"(?:Submitted batch job )?(\d+(?:_\w+)?)(?:;(\S+)| on cluster (\S+))?"
+)
 
 
 @dataclass(frozen=True)
@@ -122,14 +126,14 @@ def script(
         f"--signal=B:USR1@{s.warn_seconds}",
         "--requeue",
         "--open-mode=append",
-        f"--output={folder / 'task-%A_%a.log'}",
+        f"--output={_log_pattern(folder)}",
     ]
     if s.partition:
         options.append(f"--partition={s.partition}")
     if s.account:
         options.append(f"--account={s.account}")
     # Before our own: of an option given twice the last one counts.
-    options[:0] = s.extra
+    options[:0] = [_quoted_value(option) for option in s.extra]
     tasks = shlex.quote(str(folder / "tasks.json"))
     # exec: the signal before walltime goes to the program and not to a shell. Until
     # the program can take it, it shall not kill.
@@ -148,6 +152,35 @@ def script(
     )
 
 
+def _log_pattern(folder: Path) -> str:
+    """Return the pattern of a task's log, quoted as sbatch reads its own lines.
+
+    In it ``%%`` is a per cent sign of the folder's name. A backslash would switch the
+    pattern off, and a quotation mark or a line's end would end it too early.
+    """
+    text = str(folder)
+    odd = re.search(r'["\\\x00-\x1f]', text)
+    if odd:
+        raise ConfigError(
+            Problem(
+                text,
+                "the folder's name cannot stand in a script of Slurm",
+                found=repr(odd.group()),
+                wanted="a path without quotation marks, backslashes and line ends",
+                hint="Move the run; blanks, accents and % are fine.",
+            )
+        )
+    return f'"{text.replace("%", "%%")}/task-%A_%a.log"'
+
+
+def _quoted_value(option: str) -> str:
+    """Quote the value of an option that has blanks, unless it is quoted."""
+    name, equals, value = option.partition("=")
+    if equals and re.search(r"\s", value) and not re.search(r"[\"']", value):
+        return f'{name}="{value}"'
+    return option
+
+
 def submit(
     folder: RunFolder,
     name: str,
@@ -157,24 +190,102 @@ def submit(
 ) -> list[str]:
     """Write tasks and scripts, submit every array, return the job ids.
 
+    The ids are kept in ``jobs.json`` beside the scripts after each array; what could
+    not be submitted, and why, in ``not_submitted.json``.
+
     Raises
     ------
     ConfigError
-        If Slurm refuses an array, or one of an earlier submission is still queued.
+        If Slurm refuses the first array, or one of an earlier submission is still
+        queued. Nothing was submitted then.
+    PartlySubmitted
+        If some arrays are in the queue and others are not, or if it is not known.
     """
     _refuse_twice(folder)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     here = (folder.path / "slurm" / stamp).resolve()
+    scripts = [
+        script(folder.path.resolve(), name, here, offset, n, settings, verb)
+        for offset, n in plan.arrays
+    ]
     write_text(here / "tasks.json", json.dumps(plan.tasks) + "\n")
-    jobs: list[str] = []
-    for number, (offset, n) in enumerate(plan.arrays):
-        path = here / f"array_{number}.sh"
-        text = script(folder.path.resolve(), name, here, offset, n, settings, verb)
+    paths = [here / f"array_{number}.sh" for number in range(len(scripts))]
+    for path, text in zip(paths, scripts, strict=True):
         write_text(path, text)
-        answer = _call("sbatch", "--parsable", str(path))
-        jobs.append(answer.split(";")[0].strip())
+    jobs: list[str] = []
+    clusters: set[str] = set()
+    for number, path in enumerate(paths):
+        try:
+            answer = _call("sbatch", "--parsable", str(path))
+        except ConfigError as exc:
+            if not jobs:
+                raise
+            reason = exc.problems[0].found or exc.problems[0].what
+            raise _partly(folder, here, plan, jobs, number, reason) from exc
+        job, cluster = job_id(answer)
+        if job is None:
+            reason = f"sbatch printed no job id: {answer.strip()[:200]!r}"
+            raise _partly(folder, here, plan, jobs, number, reason)
+        jobs.append(job)
+        clusters |= {cluster} - {""}
         write_text(here / "jobs.json", json.dumps(jobs) + "\n")
+        if clusters:
+            write_text(here / "clusters.json", json.dumps(sorted(clusters)) + "\n")
     return jobs
+
+
+def job_id(answer: str) -> tuple[str | None, str]:
+    r"""Return the job id that sbatch printed, and the cluster ("" if it named none).
+
+    Sites print words of welcome before it: the last line that is an id counts.
+
+    Examples
+    --------
+    >>> job_id("Welcome!\n4001;alpha\n")
+    ('4001', 'alpha')
+    >>> job_id("no id here")
+    (None, '')
+    """
+    for line in reversed(answer.splitlines()):
+        found = _JOB_ID.fullmatch(line.strip())
+        if found:
+            return found.group(1), found.group(2) or found.group(3) or ""
+    return None, ""
+
+
+def _partly(
+    folder: RunFolder,
+    here: Path,
+    plan: Plan,
+    jobs: Sequence[str],
+    number: int,
+    reason: str,
+) -> PartlySubmitted:
+    """Record a submission that broke off at an array, and describe it."""
+    lacking = plan.arrays[number:]
+    first = lacking[0][0]
+    record = {
+        "submitted": list(jobs),
+        "arrays": [f"array_{k}.sh" for k in range(number, len(plan.arrays))],
+        "tasks": [first, len(plan.tasks) - 1],
+        "reason": reason,
+    }
+    write_text(here / "not_submitted.json", json.dumps(record, indent=1) + "\n")
+    n_pixels = sum(len(task) for task in plan.tasks[first:])
+    queued = f"job {', '.join(jobs)}" if jobs else "none whose id is known"
+    return PartlySubmitted(
+        Problem(
+            str(here),
+            f"{number} of {len(plan.arrays)} arrays were submitted",
+            found=f"in the queue: {queued}; not submitted: {len(lacking)} arrays with "
+            f"{len(plan.tasks) - first} tasks, {n_pixels} pixels or units "
+            f"(array_{number}.sh: {reason})",
+            wanted="all arrays in the queue",
+            hint="Look with squeue. Wait until these are through and give the command "
+            "again (calibrate with --resume): it submits what is left."
+            + (f" Or stop them first: scancel {' '.join(jobs)}" if jobs else ""),
+        )
+    )
 
 
 def read_task(path: Path, number: int) -> list[int]:
@@ -212,19 +323,31 @@ def requeue_this_task() -> None:
 
 
 def _refuse_twice(folder: RunFolder) -> None:
+    """Refuse while a job of this run is queued, known by its id or by its script."""
+    root = folder.path / "slurm"
+    if not any(root.glob("*/array_*.sh")):
+        return
     known = [
         job
-        for path in sorted((folder.path / "slurm").glob("*/jobs.json"))
-        for job in json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(root.glob("*/jobs.json"))
+        for answer in json.loads(path.read_text(encoding="utf-8"))
+        if (job := job_id(answer)[0])
     ]
-    if not known:
-        return
-    queued = set(_call("squeue", "--noheader", "--format=%A %F").split())
-    busy = [job for job in known if job in queued]
+    clusters = sorted(
+        name
+        for path in root.glob("*/clusters.json")
+        for name in json.loads(path.read_text(encoding="utf-8"))
+    )
+    words = [f"--clusters={','.join(dict.fromkeys(clusters))}"] if clusters else []
+    queue = _call("squeue", *words, "--noheader", "--format=%A %F %o").splitlines()
+    scripts = f"{root.resolve()}{os.sep}"
+    queued = {word for line in queue for word in line.split()[:2]}
+    ours = [line.split()[1] for line in queue if scripts in line]
+    busy = list(dict.fromkeys([*(job for job in known if job in queued), *ours]))
     if busy:
         raise ConfigError(
             Problem(
-                str(folder.path / "slurm"),
+                str(root),
                 "tasks of this run are still in the queue",
                 found=f"job {', '.join(busy)}",
                 wanted="an empty queue for this run",

@@ -1,10 +1,10 @@
 """Modelled fluxes against eddy-covariance towers, as Fig. 10 of the paper.
 
 For each tower, year by year and over all years, and for the whole year, the growing
-season (May to September, November to March south of the equator) and the rest: the
-DISO of modelled GPP, ER and NEE against the
-tower, before and after; of modelled GPP against the satellite product; and of the
-product itself against the tower, without which the others cannot be read.
+season (May to September; November to March south of the equator) and the rest: the
+DISO of modelled GPP, ER and NEE against the tower, before and after; of modelled GPP
+against the satellite product; and of the product itself against the tower, without
+which the others cannot be read.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from ibis_dalec.errors import InputError
+
 logger = logging.getLogger(__name__)
 
 FLUXES = ("gpp", "er", "nee")
 GROWING = (5, 6, 7, 8, 9)
-SOUTHERN_GROWING = (11, 12, 1, 2, 3)
+GROWING_SOUTH = (11, 12, 1, 2, 3)
 SEASONS = ("all", "growing", "non-growing")
 _COLUMNS = ("site", "latitude", "longitude", "file")
 _FEW = 3  # values below which a score says nothing
@@ -54,10 +56,12 @@ class Tower:
 def read_sites(folder: Path) -> list[Tower]:
     """Read ``sites.csv`` of a folder of tower files.
 
+    A row that cannot be used is left out, with a warning.
+
     Raises
     ------
     ConfigError
-        Naming line and column of what cannot be used.
+        Naming line and column of what cannot be used, if no row can be.
     """
     path = folder / "sites.csv"
     if not path.is_file():
@@ -70,19 +74,44 @@ def read_sites(folder: Path) -> list[Tower]:
                 "a FLUXNET2015, AmeriFlux BASE or plain daily table beside it",
             )
         )
-    with path.open(encoding="utf-8", newline="") as opened:
-        reader = csv.DictReader(opened)
-        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise ConfigError(
-                Problem(
-                    f"{path}:1",
-                    f"no column {missing[0]}",
-                    found=", ".join(reader.fieldnames or []),
-                    wanted=", ".join(_COLUMNS),
-                )
+    text = _sites_text(path)
+    first = text.partition("\n")[0]
+    # Where a comma is the decimal sign, spreadsheets put semicolons between cells.
+    mark = next((one for one in ";\t" if one in first and "," not in first), ",")
+    reader = csv.DictReader(text.splitlines(), delimiter=mark)
+    header = [(name or "").strip().lower() for name in reader.fieldnames or []]
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        raise ConfigError(
+            Problem(
+                f"{path}:1",
+                f"no column {missing[0]}",
+                found=", ".join(header),
+                wanted=", ".join(_COLUMNS),
             )
-        return [_tower(row, folder, f"{path}:{reader.line_num}") for row in reader]
+        )
+    reader.fieldnames = header
+    towers: list[Tower] = []
+    problems: list[Problem] = []
+    for row in reader:
+        try:
+            towers.append(_tower(row, folder, f"{path}:{reader.line_num}"))
+        except ConfigError as exc:
+            problems += exc.problems
+    if problems and not towers:
+        raise ConfigError(problems)
+    for problem in problems:
+        logger.warning("left out: %s", problem)
+    return towers
+
+
+def _sites_text(path: Path) -> str:
+    """Text as spreadsheets save it: with a mark first, or in Windows' own letters."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        logger.warning("%s is no UTF-8: read as Windows text (cp1252)", path)
+        return path.read_text(encoding="cp1252", errors="replace")
 
 
 def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
@@ -104,13 +133,31 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
         (``model/tower``, ``model/product`` and ``product/tower``): ``n`` values,
         ``step`` (8day or monthly), ``diso_<set>``, and ``improved_<set>``, the fall of
         DISO as a share of the first set's (the paper's delta DISO). Empty if no tower
-        lies in a pixel.
+        lies in a pixel. ``attrs["left_out"]`` has the towers whose file could not be
+        used, each with the reason; so has ``flux_sites_left_out.csv``.
+
+    Raises
+    ------
+    ConfigError
+        If no tower's file can be used.
     """
     import pandas as pd
 
+    from ibis_dalec.errors import InputError
+
     rows: list[dict[str, Any]] = []
-    for tower in read_sites(folder):
-        rows += _score_tower(run, tower, sets)
+    towers, left_out = read_sites(folder), {}
+    for tower in towers:
+        try:
+            rows += list(_score_tower(run, tower, sets))
+        except InputError as exc:
+            # One tower of many shall not stop the others.
+            if len(towers) == 1:
+                raise
+            left_out[tower.site] = exc
+            logger.warning("%s left out: %s", tower.site, exc)
+    if len(left_out) == len(towers) > 0:
+        raise ConfigError(_problem(exc) for exc in left_out.values())
     table = pd.DataFrame(rows)
     for name in sets[1:]:
         if len(table):
@@ -118,7 +165,19 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
             table[f"improved_{name}"] = (before - table[f"diso_{name}"]) / before
     with replacing(run.folder.evaluation / "flux_sites.csv") as aside:
         safe_texts(table).to_csv(aside, index=False, float_format="%.6g")
+    reasons = {site: str(exc) for site, exc in left_out.items()}
+    beside = run.folder.evaluation / "flux_sites_left_out.csv"
+    beside.unlink(missing_ok=True)
+    if reasons:
+        with replacing(beside) as aside:
+            left = pd.DataFrame({"reason": reasons})
+            safe_texts(left).to_csv(aside, index_label="site")
+    table.attrs["left_out"] = reasons
     return table
+
+
+def _problem(exc: InputError) -> Problem:
+    return Problem("", exc.where, exc.found or "", exc.wanted or "", exc.hint or "")
 
 
 def _score_tower(
@@ -217,7 +276,7 @@ def _subsets(
     """
     years = time.astype("datetime64[Y]").astype(int) + 1970
     month = time.astype("datetime64[M]").astype(int) % 12 + 1
-    growing = np.isin(month, GROWING if latitude >= 0.0 else SOUTHERN_GROWING)
+    growing = np.isin(month, GROWING if latitude >= 0.0 else GROWING_SOUTH)
     seasons = {
         "all": np.ones_like(growing),
         "growing": growing,
@@ -231,33 +290,42 @@ def _subsets(
 
 
 def read_tower_file(path: Path) -> xr.Dataset:
-    """Read a tower's file, by what its first line says that it is.
+    """Read a tower's fluxes, by what the file's first line says that it is.
+
+    Weather is not needed here, so it is neither asked for nor checked.
 
     Parameters
     ----------
     path : Path
-        AmeriFlux BASE, FLUXNET2015 or AmeriFlux FLUXNET (daily or monthly), or a plain
-        daily table (``landdata.read_tower``).
+        AmeriFlux BASE, FLUXNET2015 or AmeriFlux FLUXNET (half-hourly to monthly), or a
+        plain daily table (``landdata.read_tower``).
 
     Returns
     -------
     xarray.Dataset (time)
         Of those it has: gpp, er, nee, g m-2 d-1 of carbon.
+
+    Raises
+    ------
+    InputError
+        If the file has none of them, or what it has cannot be.
     """
-    with path.open(encoding="utf-8", errors="replace") as opened:
+    from landdata.sites.fluxnet import daily_means, is_fluxnet_header
+
+    with path.open(encoding="utf-8-sig", errors="replace") as opened:
         first = opened.readline()
     if first.startswith("#"):  # "# Site: US-Ha1", then "# Version: ..."
         from landdata.sites.ameriflux import read_ameriflux_base
 
-        return read_ameriflux_base(path)
+        return read_ameriflux_base(path, variables=FLUXES)
     # FLUXNET2015 and AmeriFlux FLUXNET files share their columns, not their names.
-    if "NEE_VUT_REF" in first:
+    if is_fluxnet_header(first):
         from landdata import read_fluxnet
 
-        return read_fluxnet(path)
+        return daily_means(read_fluxnet(path, variables=FLUXES))
     from landdata import read_tower
 
-    return read_tower(path)
+    return read_tower(path, variables=FLUXES)
 
 
 def through_gate(observed: xr.Dataset, tower: Tower) -> xr.Dataset:
@@ -363,16 +431,29 @@ def _east(longitude: float) -> float:
 
 def _tower(row: dict[str, str], folder: Path, where: str) -> Tower:
     try:
-        place = float(row["latitude"]), _east(float(row["longitude"]))
-        if not (abs(place[0]) <= 90.0 and abs(place[1]) <= 180.0):
-            raise ValueError(f"{row['latitude']}, {row['longitude']}")
-    except (TypeError, ValueError) as exc:
+        place = _degrees(row["latitude"]), _east(_degrees(row["longitude"]))
+    except ValueError as exc:
         raise ConfigError(
             Problem(where, "latitude, longitude", str(exc), "degrees")
         ) from exc
-    path = folder / (row["file"] or "")
+    if not (-90.0 <= place[0] <= 90.0 and -180.0 <= place[1] <= 360.0):
+        raise ConfigError(
+            Problem(
+                where,
+                "latitude, longitude",
+                found=f"{place[0]:g}, {place[1]:g}",
+                wanted="degrees, -90 to 90 and -180 to 180",
+            )
+        )
+    longitude = place[1] - 360.0 if place[1] >= 180.0 else place[1]
+    path = folder / (row["file"] or "").strip()
     if not path.is_file():
         raise ConfigError(
             Problem(where, "file", found=f"no file {path}", wanted="a tower's file")
         )
-    return Tower(row["site"], *place, path)
+    return Tower((row["site"] or "").strip(), place[0], longitude, path)
+
+
+def _degrees(text: str) -> float:
+    """A number of degrees, with a point or a comma."""
+    return float((text or "").strip().replace(",", "."))

@@ -35,6 +35,7 @@ from ibis_dalec.errors import InputError
 from landdata.files.whole_files import is_of_the_system
 from landdata.files.yaml_values import plain_values
 
+Calendar = Literal["standard", "gregorian", "proleptic_gregorian"]
 Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
 
@@ -51,7 +52,7 @@ class _Entry(BaseModel):
 class Weather(_Entry):
     """Daily weather in a provider's format."""
 
-    format: Literal["daymet", "gridmet", "nldas", "narr"]
+    format: Literal["daymet", "gridmet", "nldas", "narr", "era5_land"]
     gives: tuple[str, ...] | None = None
 
 
@@ -70,12 +71,13 @@ class UserWeather(_Entry):
     format: Literal["netcdf"]
     variables: dict[str, UserVariable]
     method: Literal["area", "bilinear"] | None = None
+    calendar: Calendar | None = None
 
 
 class Soil(_Entry):
     """Sand and clay."""
 
-    format: Literal["gsde"]
+    format: Literal["gsde", "soilgrids"]
     depth: float = Field(1.0, gt=0.0, le=2.29)
     sand: str = "SAND"
     clay: str = "CLAY"
@@ -136,6 +138,15 @@ class Glass(_Entry):
     variance: Variance | None = None
 
 
+class Modis(_Entry):
+    """Composites of MODIS or VIIRS: an AppEEARS area order, or HDF4 tiles."""
+
+    format: Literal["appeears", "modis"]
+    stream: Literal["lai", "gpp", "et"]
+    least_cover: float = Field(0.5, gt=0.0, le=1.0)
+    variance: Variance | None = None
+
+
 class UserObservations(_Entry):
     """Observations of one's own, every so many days."""
 
@@ -143,11 +154,19 @@ class UserObservations(_Entry):
     stream: Literal["lai", "gpp", "er", "nee", "et"]
     variable: str
     units: str | None = None
+    calendar: Calendar | None = None
     variance: Variance | None = None
 
 
 Product = Annotated[
-    Weather | UserWeather | Soil | LandCover | Elevation | Glass | UserObservations,
+    Weather
+    | UserWeather
+    | Soil
+    | LandCover
+    | Elevation
+    | Glass
+    | Modis
+    | UserObservations,
     Field(discriminator="format"),
 ]
 
@@ -292,7 +311,7 @@ def _problem(path: Path, tree: Any, exc: ValidationError) -> InputError:
 
 
 _MODELS: tuple[type[BaseModel], ...] = (
-    Weather, UserWeather, UserVariable, Soil, LandCover, Elevation, Glass,
+    Weather, UserWeather, UserVariable, Soil, LandCover, Elevation, Glass, Modis,
     UserObservations, Relative, Given, Triple, _Content,
 )  # fmt: skip
 
@@ -325,6 +344,15 @@ def _check_references(catalogue: Catalogue, tree: Any) -> None:
                 "rule: given",
                 "relative or triple_collocation: GLASS files hold no errors",
             )
+        if isinstance(rule, Given) and isinstance(product, Modis):
+            known = {"lai": ("LaiStdDev_500m", "LaiStdDev")}.get(product.stream, ())
+            if rule.standard_error not in known:
+                fail(
+                    ["products", name, "variance", "standard_error"],
+                    repr(rule.standard_error),
+                    "LaiStdDev_500m (VIIRS: LaiStdDev) for lai; other streams hold no "
+                    "errors",
+                )
         if isinstance(rule, Triple):
             for other in rule.companions:
                 stream = getattr(catalogue.products.get(other), "stream", None)

@@ -35,10 +35,14 @@ GIVES: dict[str, tuple[str, ...]] = {
         "tmin", "tmax", "prec", "specific_humidity", "pressure", "wind", "shortwave",
     ),
     "narr": ("cloud_cover",),
+    "era5_land": (
+        "tmin", "tmax", "prec", "dew_point", "pressure", "wind", "shortwave",
+    ),
 }  # fmt: skip
-_LOCAL_DAYS = ("nldas", "narr")
+_LOCAL_DAYS = ("nldas", "narr", "era5_land")
 LAND_VARIABLES = {
     "gsde": ("sand", "clay"),
+    "soilgrids": ("sand", "clay"),
     "nlcd": ("forest_fraction",),
     "elevation": ("elevation",),
 }
@@ -75,7 +79,10 @@ def read_weather(
                 [*patterns, *_present(source.catalogue.patterns(name, [year + 1]))]
             )
         )
-    files: list[str | Path] = [*patterns]
+    if entry.format == "era5_land":
+        # East of Greenwich the first local day begins in the year before.
+        patterns = [*_present(source.catalogue.patterns(name, [year - 1])), *patterns]
+    files: list[str | Path] = [*dict.fromkeys(patterns)]
     years = (year, year)
     if entry.format == "daymet":
         from landdata.products.daymet import read_daymet_grid
@@ -89,6 +96,10 @@ def read_weather(
         from landdata.products.nldas import read_nldas
 
         dataset = read_nldas(files, cells, years=years, variables=wanted)
+    elif entry.format == "era5_land":
+        from landdata.products.era5_land import read_era5_land
+
+        dataset = read_era5_land(files, cells, years=years, variables=wanted)
     elif entry.format == "narr":
         from landdata.products.narr import read_narr_cloud
 
@@ -102,6 +113,7 @@ def read_weather(
             {ours: (v.name, v.units) for ours, v in entry.variables.items()},
             years=years,
             method=entry.method,
+            calendar=entry.calendar,
         )
     lacking = [one for one in wanted if one not in dataset]
     if lacking and (entry.format == "netcdf" or entry.gives is not None):
@@ -135,10 +147,14 @@ def read_observed(
             files, cells, stream=entry.stream, field=entry.field, units=entry.units,
             years=years,
         )  # fmt: skip
+    elif isinstance(entry, entries.Modis):
+        dataset = _modis(entry, files, cells, years)
     else:
         driver = FLUXES[entry.stream]
         fields = {entry.variable: Field(entry.variable, driver, entry.units)}
-        dataset = read_daily(matching_files(files), cells, fields, years=years)
+        dataset = read_daily(
+            matching_files(files), cells, fields, years=years, calendar=entry.calendar
+        )
         if isinstance(entry.variance, entries.Given):
             from dataclasses import replace
 
@@ -146,7 +162,11 @@ def read_observed(
             spread = Field(entry.variance.standard_error, error, entry.units)
             dataset = dataset.merge(
                 read_daily(
-                    matching_files(files), cells, {spread.name: spread}, years=years
+                    matching_files(files),
+                    cells,
+                    {spread.name: spread},
+                    years=years,
+                    calendar=entry.calendar,
                 )
             )
     values = dataset[entry.stream].transpose("pixel", "time").to_numpy()
@@ -156,6 +176,27 @@ def read_observed(
     days = dataset["time"].to_numpy().astype("datetime64[D]")
     return on_windows(
         days, values, errors, f"{source.catalogue.path}  products.{name}, {year}"
+    )
+
+
+def _modis(
+    entry: entries.Modis,
+    files: list[str | Path],
+    cells: Cells,
+    years: tuple[int, int],
+) -> xr.Dataset:
+    """Composites of an AppEEARS order or of HDF4 tiles, with their error if used."""
+    from landdata.products.appeears import read_appeears
+    from landdata.products.modis_tiles import read_modis_tiles
+
+    read = read_appeears if entry.format == "appeears" else read_modis_tiles
+    return read(
+        files,
+        cells,
+        stream=entry.stream,
+        error=isinstance(entry.variance, entries.Given),
+        years=years,
+        least_cover=entry.least_cover,
     )
 
 
@@ -200,7 +241,11 @@ def land_part(source: ProductSource, folder: Path, task: tuple[str, int, int]) -
     cells = Cells(source.grid.cells.ids[first:last])
     entry = source.catalogue.products[name]
     files = matching_files(source.catalogue.patterns(name))
-    if isinstance(entry, entries.Soil):
+    if isinstance(entry, entries.Soil) and entry.format == "soilgrids":
+        from landdata.products.soilgrids import read_soilgrids
+
+        dataset = read_soilgrids(files, cells, depth=entry.depth, must_cover=False)
+    elif isinstance(entry, entries.Soil):
         from landdata.products.gsde import read_gsde
 
         dataset = read_gsde(

@@ -90,7 +90,7 @@ class ProductSource:
     def streams(self) -> dict[str, str]:
         """Observation stream to its product; the first with a variance rule counts."""
         found: dict[str, str] = {}
-        kinds = (entries.Glass, entries.UserObservations)
+        kinds = (entries.Glass, entries.Modis, entries.UserObservations)
         for name, entry in self.catalogue.of(*kinds).items():
             if entry.variance is not None:
                 found.setdefault(entry.stream, name)

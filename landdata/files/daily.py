@@ -16,7 +16,7 @@ from ibis_dalec.forcing import Driver
 from landdata.files.netcdf_fields import (
     Field,
     RegridderCache,
-    blocks,
+    screened_blocks,
     time_name,
     times_of,
     wanted_variable,
@@ -24,7 +24,7 @@ from landdata.files.netcdf_fields import (
 from landdata.files.provider_files import open_netcdf
 from landdata.grid.axes import axes_of
 from landdata.grid.grid import Cells
-from landdata.grid.regrid import Regridder
+from landdata.grid.regrid import LEAST_COVER, Regridder
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Piece:
     total: NDArray
     weight: NDArray
     regridder: Regridder
+    file_units: str = ""
 
 
 def read_daily(
@@ -46,6 +47,8 @@ def read_daily(
     check_days: Callable[[NDArray, xr.Dataset, Path], NDArray] | None = None,
     method: str | None = None,
     years: tuple[int, int] | None = None,
+    calendar: str | None = None,
+    least_cover: float = LEAST_COVER,
 ) -> xr.Dataset:
     """Daily files on the model's cells.
 
@@ -63,6 +66,10 @@ def read_daily(
         See ``Regridder``.
     years : (first, last), optional
         Days of other years are left out.
+    calendar : str, optional
+        Of the files' times, where they are wrong about it or silent.
+    least_cover : float
+        Share of a cell that has to have values.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def read_daily(
     regridders = RegridderCache(cells, method)
     pieces: dict[str, list[Piece]] = {}
     for path in files:
-        with open_netcdf(path) as dataset:
+        with open_netcdf(path, calendar=calendar) as dataset:
             here = [name for name in fields if name in dataset.variables]
             if not here:
                 raise InputError(
@@ -93,7 +100,9 @@ def read_daily(
             wanted="some days of them",
         )
     data = {
-        fields[name].variable.name: _joined(parts, fields[name].variable, cells)
+        fields[name].variable.name: _joined(
+            parts, fields[name].variable, cells, least_cover
+        )
         for name, parts in pieces.items()
     }
     return xr.Dataset(data)
@@ -131,12 +140,47 @@ def _piece(
     variable, days = variable.isel({name: kept}), days[kept]
     total = np.empty((days.size, regridder.n_cells), dtype=np.float32)
     weight = np.empty_like(total)
-    for part, values in blocks(variable, regridder, days, source, path):
+    for part, values in screened_blocks(
+        dataset, variable, regridder, days, source, path, kept
+    ):
         total[part], weight[part] = regridder.parts(values)
-    return Piece(path, days, total, weight, regridder)
+    told = "" if source.per_composite else str(variable.attrs.get("units", ""))
+    return Piece(path, days, total, weight, regridder, told)
 
 
-def _joined(pieces: list[Piece], driver: Driver, cells: Cells) -> xr.DataArray:
+# Units of an amount that do not say in what time, without their blanks.
+_AMOUNTS = frozenset(
+    unit
+    for units in (
+        "mm m kgm-2 kg/m2 kg/m^2 kgm**-2",
+        "Jm-2 J/m2 Jm**-2 MJm-2 MJ/m2",
+    )
+    for unit in units.split()
+)
+
+
+def _refuse_sums(part: Piece, days: NDArray, driver: Driver) -> None:
+    """Refuse a month's amount that is stated, or taken, to be that of a day.
+
+    A unit without its time ("mm") is of whatever time the file's steps are.
+    """
+    per_day = driver.units.endswith("d-1")
+    if not per_day or part.file_units.replace(" ", "") not in _AMOUNTS:
+        return
+    step = float(np.median(np.diff(days).astype(float))) if days.size > 1 else 1.0
+    if step > 1.0:
+        month = ", as of a month" if 27.0 < step < 32.0 else ""
+        raise InputError(
+            f"{part.path}  {driver.name}",
+            found=f"{part.file_units!r} every {step:g} days: a sum{month}",
+            wanted=f"daily values in {driver.units}",
+            hint="Divide each sum by its days, and write the unit with its time.",
+        )
+
+
+def _joined(
+    pieces: list[Piece], driver: Driver, cells: Cells, least: float
+) -> xr.DataArray:
     """Files of one variable as one series; tiles of the same days added up."""
     by_days: dict[bytes, list[Piece]] = {}
     for piece in pieces:
@@ -157,7 +201,11 @@ def _joined(pieces: list[Piece], driver: Driver, cells: Cells) -> xr.DataArray:
     for before, after in pairwise(parts):
         if after.days[0] <= before.days[-1]:
             raise _twice(before.path, after.path, after.days[0], driver)
-    values = [p.regridder.finish(p.total, p.weight).astype(np.float32) for p in parts]
+    _refuse_sums(parts[0], np.concatenate([part.days for part in parts]), driver)
+    values = [
+        part.regridder.finish(part.total, part.weight, least).astype(np.float32)
+        for part in parts
+    ]
     days = np.concatenate([piece.days for piece in parts])
     return xr.DataArray(
         np.concatenate(values),
@@ -174,3 +222,32 @@ def _twice(one: Path, other: Path, day: np.datetime64, driver: Driver) -> InputE
         wanted="each day once",
         hint="Two versions of a file? Keep one, or make the pattern narrower.",
     )
+
+
+def refuse_inverted_days(dataset: xr.Dataset, where: str, slack: float = 0.05) -> None:
+    """Refuse minima above maxima: exchanged variables, or another day's.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Over (time, pixel), with or without tmin and tmax.
+    where : str
+        For the error.
+    slack : float
+        K that packing may add.
+    """
+    if "tmin" not in dataset or "tmax" not in dataset:
+        return
+    bad = (dataset["tmin"] > dataset["tmax"] + slack).to_numpy()
+    if bad.any():
+        day = int(np.argwhere(bad)[0][0])
+        pixel = int(np.argwhere(bad)[0][1])
+        low, high = (
+            float(dataset[name].to_numpy()[day, pixel]) for name in ("tmin", "tmax")
+        )
+        raise InputError(
+            f"{where} on {str(dataset['time'].to_numpy()[day])[:10]}",
+            found=f"tmin {low:g} above tmax {high:g} degC ({int(bad.sum())} values)",
+            wanted="tmin at most tmax",
+            hint="Are the two exchanged, or of different days?",
+        )

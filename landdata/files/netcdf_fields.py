@@ -8,7 +8,8 @@ needs, so memory does not grow with the size of the product.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,11 +23,12 @@ from ibis_dalec.forcing import Driver
 from landdata.files.units import conversion
 from landdata.grid.grid import Cells, Grid
 from landdata.grid.regrid import Axes, Regridder
+from landdata.grid.windows import window_length
 
 BLOCK_BYTES = 32 * 2**20
 _LAT = ("lat", "latitude")
 _LON = ("lon", "longitude")
-_TIME = ("time", "day")
+_TIME = ("time", "day", "valid_time")
 TIME_ATTRS = {"standard_name": "time", "long_name": "day", "axis": "T"}
 
 
@@ -47,6 +49,12 @@ class Field:
     slack : float
         How far beyond the limits a value may lie, in the unit here, and still be
         taken for the limit (packing rounds).
+    flags : tuple of str
+        Variables of quality flags that ``screen`` needs.
+    screen : callable, optional
+        (flags...) -> bool, where a value is believed; others become NaN.
+    per_composite : bool
+        A sum over a composite that begins at its date: divided by its days.
     """
 
     name: str
@@ -54,6 +62,9 @@ class Field:
     units: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     slack: float = 0.0
+    flags: tuple[str, ...] = ()
+    screen: Callable[..., NDArray[np.bool_]] | None = None
+    per_composite: bool = False
 
 
 @dataclass
@@ -90,7 +101,7 @@ def times_of(dataset: xr.Dataset, name: str, path: str | Path) -> NDArray:
         raise InputError(
             f"{path}  {name}", found="no time coordinate", wanted="dates that rise"
         )
-    time = dataset[name].to_numpy()
+    time = _real_calendar(dataset[name])
     if not np.issubdtype(time.dtype, np.datetime64) or np.isnat(time).any():
         calendar = dataset[name].encoding.get("calendar", "unknown")
         raise InputError(
@@ -111,6 +122,24 @@ def times_of(dataset: xr.Dataset, name: str, path: str | Path) -> NDArray:
             found = f"{time[first]} and then {time[first + 1]}"
         raise InputError(f"{path}  {name}", found=found, wanted="times that rise")
     return time
+
+
+def _real_calendar(coordinate: xr.DataArray) -> NDArray:
+    """Times; those of the Julian calendar where it has the same days as ours.
+
+    AppEEARS writes ``calendar = julian`` and counts the days of the real one. From
+    1901 to 2099 the two agree on leap years, so a count that starts and ends in
+    them gives the same dates in both.
+    """
+    time = coordinate.to_numpy()
+    calendar = str(coordinate.encoding.get("calendar", ""))
+    reference = re.search(r"since\s+(\d{4})", str(coordinate.encoding.get("units", "")))
+    if calendar != "julian" or reference is None or time.size == 0:
+        return time
+    years = [int(reference.group(1)), *(one.year for one in (time.min(), time.max()))]
+    if not all(1901 <= year <= 2099 for year in years):
+        return time
+    return np.array([one.isoformat() for one in time], dtype="datetime64[s]")
 
 
 def time_name(variable: xr.DataArray, path: str | Path) -> str:
@@ -144,11 +173,8 @@ def blocks(
         NaN where missing; within the variable's limits.
     """
     name = time_name(variable, path)
-    row, column = (str(dim) for dim in variable.dims if dim != name)
-    if row.lower() not in ("y", *_LAT):
-        row, column = column, row
-    window = variable.isel({row: regridder.rows, column: regridder.columns})
-    window = window.transpose(name, row, column)
+    window = needed_part(variable, regridder, path)
+    low, high = valid_range(variable, path)
     units = source.units
     if units is None:
         units = str(variable.attrs.get("units", "")).strip()
@@ -161,10 +187,95 @@ def blocks(
     for first in range(0, time.size, step):
         part = slice(first, min(first + step, time.size))
         values = window.isel({name: part}).to_numpy().astype(np.float64)
+        # Codes of water, snow or clouds lie outside the range that a file declares.
+        values[(values < low) | (values > high)] = np.nan
         values = values * factor + offset
+        if source.per_composite:
+            days = time[part].astype("datetime64[D]")
+            values /= np.array([window_length(day) for day in days])[:, None, None]
         if limits:
             values = within_limits(values, time[part], source, f"{path}")
         yield part, values
+
+
+def needed_part(
+    variable: xr.DataArray, regridder: Regridder, path: str | Path
+) -> xr.DataArray:
+    """The window of a variable that the region needs, (time, row, column)."""
+    name = time_name(variable, path)
+    row, column = (str(dim) for dim in variable.dims if dim != name)
+    if row.lower() not in ("y", *_LAT):
+        row, column = column, row
+    window = variable.isel({row: regridder.rows, column: regridder.columns})
+    return window.transpose(name, row, column)
+
+
+def valid_range(variable: xr.DataArray, path: str | Path) -> tuple[float, float]:
+    """The range that a file declares valid, in the unpacked values' unit.
+
+    CF gives it for the packed values where its type is theirs, and for the unpacked
+    ones where it is a real number beside packed integers.
+    """
+    attrs, stored = variable.attrs, variable.encoding
+    low, high = attrs.get("valid_min", -np.inf), attrs.get("valid_max", np.inf)
+    if "valid_range" in attrs:
+        ends = np.atleast_1d(np.asarray(attrs["valid_range"]))
+        if ends.size != 2 or ends.dtype.kind not in "iuf":
+            raise InputError(
+                f"{path}  {variable.name}.valid_range",
+                found=repr(attrs["valid_range"]),
+                wanted="two numbers",
+            )
+        low, high = ends[0], ends[1]
+    try:
+        bounds = [float(np.asarray(low)), float(np.asarray(high))]
+    except (TypeError, ValueError) as exc:
+        raise InputError(
+            f"{path}  {variable.name}.valid_min, valid_max",
+            found=f"{low!r}, {high!r}",
+            wanted="numbers",
+        ) from exc
+    scale, add = (
+        float(np.asarray(stored.get(name, default)).ravel()[0])
+        for name, default in (("scale_factor", 1.0), ("add_offset", 0.0))
+    )
+    packed = np.dtype(stored.get("dtype", float)).kind in "iu"
+    whole = all(np.asarray(end).dtype.kind in "iu" for end in (low, high)
+                if not np.isinf(float(np.asarray(end))))  # fmt: skip
+    if packed and whole and (scale, add) != (1.0, 0.0):
+        bounds = sorted(bound * scale + add for bound in bounds)
+    # Half a step of the packing: 100 x 0.1 is 10.000000149 in single precision.
+    slack = 0.5 * abs(scale) if packed else 1e-6 * max(1.0, abs(bounds[1]))
+    if np.isinf(bounds).all():
+        return -np.inf, np.inf
+    return bounds[0] - slack, bounds[1] + slack
+
+
+def screened_blocks(
+    dataset: xr.Dataset,
+    variable: xr.DataArray,
+    regridder: Regridder,
+    time: NDArray,
+    source: Field,
+    path: str | Path,
+    kept: slice,
+) -> Iterator[tuple[slice, NDArray]]:
+    """As ``blocks``, with values of poor quality taken out by the field's flags."""
+    if source.screen is None:
+        yield from blocks(variable, regridder, time, source, path)
+        return
+    name = time_name(variable, path)
+    flags = []
+    for flag in source.flags:
+        whole = wanted_variable(dataset, flag, path).isel({name: kept})
+        flags.append(needed_part(whole, regridder, path))
+    for times, values in blocks(variable, regridder, time, source, path):
+        bits = []
+        for part in flags:
+            raw = part.isel({name: times}).to_numpy().astype(np.float64)
+            # A flag that is missing says nothing good.
+            bits.append(np.where(np.isfinite(raw), raw, 255.0).astype(np.int64))
+        yield times, np.where(source.screen(*bits), values, np.nan)
 
 
 def within_limits(values: NDArray, time: NDArray, source: Field, path: str) -> NDArray:

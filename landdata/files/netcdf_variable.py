@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
 from ibis_dalec.errors import InputError
+from landdata.files.classic_netcdf import classic_store
 from landdata.files.hdf5_guard import require_own_values
 from landdata.files.text_tables import existing_file
 from landdata.files.whole_files import is_of_the_system
@@ -18,11 +20,13 @@ def load_netcdf(path: str | Path) -> xr.Dataset:
     with path.open("rb") as content:
         classic = content.read(3) == b"CDF"
     try:
-        if classic:
-            with xr.open_dataset(path, engine="scipy") as dataset:
-                return dataset.load()
-        require_own_values(path)
-        with xr.open_dataset(path, engine="h5netcdf", driver="sec2") as dataset:
+        if not classic:
+            require_own_values(path)
+        options: dict[str, Any] = (
+            {} if classic else {"engine": "h5netcdf", "driver": "sec2"}
+        )
+        source: Any = classic_store(path) if classic else path
+        with xr.open_dataset(source, **options) as dataset:
             return dataset.load()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as exc:
         if is_of_the_system(exc):

@@ -8,7 +8,6 @@ held against them before it is opened.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,8 @@ from typing import Any
 import xarray as xr
 
 from ibis_dalec.errors import InputError
+from landdata.files.classic_netcdf import classic_store
+from landdata.files.column_names import near_name
 from landdata.files.hdf5_guard import require_own_values
 from landdata.files.whole_files import is_of_the_system, write_text
 
@@ -38,12 +39,11 @@ def existing_file(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
         near = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        close = difflib.get_close_matches(path.name, near, n=1)
         raise InputError(
             str(path),
             found="a folder" if path.is_dir() else "no such file",
             wanted="a file",
-            hint=f"Is it {close[0]!r}?" if close else None,
+            hint=near_name(path.name, near),
         )
     if path.stat().st_size == 0:
         raise InputError(
@@ -158,17 +158,49 @@ def reading(path: str | Path, wanted: str) -> Iterator[None]:
         ) from exc
 
 
+REAL_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
+
+
 @contextmanager
-def open_netcdf(path: str | Path) -> Iterator[xr.Dataset]:
-    """A netCDF file, lazily, decoded by CF rules; faults inside name the file."""
+def open_netcdf(
+    path: str | Path, *, calendar: str | None = None
+) -> Iterator[xr.Dataset]:
+    """A netCDF file, lazily, decoded by CF rules; faults inside name the file.
+
+    Parameters
+    ----------
+    path : path
+        netCDF-3 or netCDF-4.
+    calendar : str, optional
+        One of ``REAL_CALENDARS``: what the file's times are in, whatever it says.
+    """
+    if calendar is not None and calendar not in REAL_CALENDARS:
+        raise InputError(
+            f"calendar of {path}",
+            found=repr(calendar),
+            wanted=f"one of {', '.join(REAL_CALENDARS)}",
+            hint="Days of a calendar without leap days cannot be told from real ones.",
+        )
     path = existing_file(path)
     with path.open("rb") as content:
         classic = content.read(3) == b"CDF"
-    engine = "scipy" if classic else "h5netcdf"
     with reading(path, "a netCDF-3 or netCDF-4 file"):
         if not classic:
             # h5netcdf leaves half an object behind when HDF5 cannot open a file.
             require_own_values(path)
-        options: dict[str, Any] = {"mmap": False} if classic else {"driver": "sec2"}
-        with xr.open_dataset(path, engine=engine, cache=False, **options) as dataset:
-            yield dataset
+        options: dict[str, Any] = (
+            {} if classic else {"engine": "h5netcdf", "driver": "sec2"}
+        )
+        source: Any = classic_store(path) if classic else path
+        if calendar is not None:
+            options["decode_times"] = False
+        with xr.open_dataset(source, cache=False, **options) as dataset:
+            yield dataset if calendar is None else _in_calendar(dataset, calendar)
+
+
+def _in_calendar(dataset: xr.Dataset, calendar: str) -> xr.Dataset:
+    """Times decoded in the calendar that is stated."""
+    for name in list(dataset.variables):
+        if " since " in str(dataset[name].attrs.get("units", "")):
+            dataset[name].attrs["calendar"] = calendar
+    return xr.decode_cf(dataset, mask_and_scale=False, decode_coords=False)

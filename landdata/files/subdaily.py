@@ -48,6 +48,9 @@ class Daily:
         From the values of a day to the day's.
     stamped_at_end : bool
         Each value is of the hours before its stamp (accumulations).
+    accumulated : bool
+        Each value is the sum since midnight UTC, as in ERA5-Land: the value at 01 is
+        the first hour's, and the one at 00 is the whole of the day before.
     """
 
     variable: Driver
@@ -55,6 +58,7 @@ class Daily:
     rule: str
     combine: Callable[..., NDArray] | None = None
     stamped_at_end: bool = False
+    accumulated: bool = False
 
 
 def local_offset(lon: ArrayLike) -> NDArray[np.int64]:
@@ -147,6 +151,7 @@ def read_local_days(
     sums: dict[str, _Sums] = {}
     regridders = RegridderCache(cells, "bilinear")
     last_time: tuple[np.datetime64, Path] | None = None
+    before: dict[str, tuple[np.datetime64, NDArray]] = {}
     for path in files:
         with open_netcdf(path) as dataset:
             here = [
@@ -177,6 +182,10 @@ def read_local_days(
                 for moments, values in _values(
                     dataset, together[0], path, time, needed, regridders
                 ):
+                    if together[0].accumulated:
+                        values = _increments(
+                            moments, values, before, together[0], step_hours, path
+                        )
                     for daily in together:
                         kept = sums.setdefault(
                             daily.variable.name,
@@ -239,6 +248,40 @@ def _values(
         grids = [values for _, values in parts]
         grid = daily.combine(*grids) if daily.combine else grids[0]
         yield time[part], regridder(grid)
+
+
+def _increments(
+    moments: NDArray,
+    values: NDArray,
+    before: dict[str, tuple[np.datetime64, NDArray]],
+    daily: Daily,
+    step_hours: int,
+    path: Path,
+) -> NDArray:
+    """Sums since midnight UTC as sums of each step; NaN where the last is unknown."""
+    name = daily.sources[0].name
+    step = np.timedelta64(step_hours * HOUR, "s")
+    hour = (moments - moments.astype("datetime64[D]")).astype(int) // HOUR
+    found = np.full(values.shape, np.nan)
+    for row, moment in enumerate(moments):
+        if hour[row] == step_hours:
+            found[row] = values[row]
+        elif name in before and before[name][0] == moment - step:
+            found[row] = values[row] - before[name][1]
+        before[name] = (moment, values[row])
+    # Packing lets a sum fall by a hair.
+    slack = 1e-3 * daily.variable.high
+    with np.errstate(invalid="ignore"):
+        falls = found < -slack
+    if falls.any():
+        row, cell = np.argwhere(falls)[0]
+        raise InputError(
+            f"{path}  {name} at {moments[row]}",
+            found=f"a sum that falls by {-found[row, cell]:g} {daily.variable.units}",
+            wanted="sums since midnight UTC, as ERA5-Land has them",
+            hint="ERA5 (not Land) has the sum of each hour: another product.",
+        )
+    return np.maximum(found, 0.0)
 
 
 def _check_steps(

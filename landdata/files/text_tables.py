@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,16 @@ import xarray as xr
 
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import Driver
+from landdata.files.column_names import matching_columns, near_name
+from landdata.files.notes import Notes
+from landdata.files.table_dates import table_dates
 
 _MISSING = ("", "na", "nan", "null", "none")
+Table = str | Path | pd.DataFrame
+"""A file of a table, or the table itself."""
+# W m-2: further below zero no pyranometer's night offset reaches.
+NIGHT_OFFSET = 15.0
+_NIGHT_OFFSET_MJ = 0.0864 * NIGHT_OFFSET
 
 
 @dataclass(frozen=True)
@@ -38,27 +45,80 @@ def existing_file(path: str | Path) -> Path:
     if path.is_file():
         return path
     near = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, near, n=1)
     raise InputError(
         str(path),
         found="a folder" if path.is_dir() else "no such file",
         wanted="a file",
-        hint=f"Is it {close[0]!r}?" if close else None,
+        hint=near_name(path.name, near),
     )
 
 
 def read_text_table(
-    path: str | Path,
+    path: Table,
     *,
     required: Iterable[str] = (),
+    known: Iterable[str] = (),
     separator: str = ",",
     skip: int = 0,
+    notes: Notes | None = None,
 ) -> pd.DataFrame:
-    """A text table as strings, cells and header stripped; index = line number."""
-    path = existing_file(path)
+    """A text table as strings, cells and header stripped; index = line number.
+
+    Parameters
+    ----------
+    path : path or pandas.DataFrame
+        A file, or a table with its columns (or with dates as its index).
+    required : names
+        Columns that must be there.
+    known : names
+        Columns that are read where they are there.
+    separator, skip
+        Between cells; lines before the header.
+    notes : Notes, optional
+        Told of a column that is taken although its capitals differ.
+    """
+    if isinstance(path, pd.DataFrame):
+        table = _as_text(path)
+        path, skip = "table", 0
+    else:
+        table = _from_file(existing_file(path), separator, skip)
+    table.columns = table.columns.str.strip()
+    if table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise InputError(
+            f"{path}:{skip + 1}", found=f"two columns {twice}", wanted="each name once"
+        )
+    required = list(required)
+    renamed = matching_columns([*required, *known], table.columns)
+    for name, column in renamed.items():
+        if not isinstance(column, str):
+            raise InputError(
+                f"{path}:{skip + 1}  column {name}",
+                found=f"columns {', '.join(column)}",
+                wanted=f"one column {name}",
+            )
+        if notes is not None:
+            notes.add(f"column {column} taken for {name}")
+    table = table.rename(columns={v: k for k, v in renamed.items()})
+    for name in required:
+        if name not in table.columns:
+            raise missing_column(path, name, table.columns, skip + 1)
+    if table.empty:
+        raise InputError(f"{path}", found="a header and no rows", wanted="data rows")
+    table.index = pd.RangeIndex(skip + 2, skip + 2 + len(table), name="line")
+    return table.fillna("")
+
+
+def _from_file(path: Path, separator: str, skip: int) -> pd.DataFrame:
     try:
+        # The mark that spreadsheets put before the first byte is no part of a name.
         table = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, skiprows=skip
+            path,
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            skiprows=skip,
+            encoding="utf-8-sig",
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as exc:
         raise InputError(
@@ -70,25 +130,49 @@ def read_text_table(
             f"{path}:{skip + 2}",
             found="more fields in a row than in the header",
             wanted=f"{len(table.columns)} fields, as the header has",
+            hint=_separator_hint(table.columns),
         )
-    table.columns = table.columns.str.strip()
-    for name in required:
-        if name not in table.columns:
-            raise missing_column(path, name, table.columns, skip + 1)
-    if table.empty:
-        raise InputError(f"{path}", found="a header and no rows", wanted="data rows")
-    table.index = pd.RangeIndex(skip + 2, skip + 2 + len(table), name="line")
-    return table.fillna("")
+    return table
+
+
+def _as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """A DataFrame as its file would be read; dates may be its index."""
+    if isinstance(table.index, pd.DatetimeIndex | pd.PeriodIndex):
+        index = table.index
+        if isinstance(index, pd.PeriodIndex):
+            index = index.to_timestamp()
+        table = table.reset_index(drop=True)
+        table.insert(0, "date", index.strftime("%Y-%m-%d %H:%M:%S"))
+    text = {}
+    for name in table.columns:
+        column = table[name]
+        if pd.api.types.is_datetime64_any_dtype(column):
+            column = column.dt.strftime("%Y-%m-%d %H:%M:%S")
+        text[str(name)] = column.astype(object).where(column.notna(), "").astype(str)
+    return pd.DataFrame(text)
+
+
+def _separator_hint(columns: Iterable[str]) -> str | None:
+    """What to do where a table's cells are not separated by commas."""
+    names = list(columns)
+    mark = next((one for one in ";\t|" if len(names) == 1 and one in names[0]), None)
+    if mark is None:
+        return None
+    return (
+        f"The cells are separated by {mark!r}: save the table with commas between "
+        "cells and points in numbers."
+    )
 
 
 def missing_column(path, name, columns, line) -> InputError:
     """The error for a column that is not there."""
-    close = difflib.get_close_matches(name, list(columns), n=1, cutoff=0.5)
+    names = list(map(str, columns))
+    hint = _separator_hint(names) or near_name(name, names)
     return InputError(
         f"{path}:{line}  column {name}",
-        found=f"columns {', '.join(map(str, columns))}",
+        found=f"columns {', '.join(names)}",
         wanted=f"a column {name}",
-        hint=f"Is it {close[0]!r}?" if close else None,
+        hint=hint,
     )
 
 
@@ -118,17 +202,11 @@ def numbers(
     return values.mask(values.isin(list(missing_codes)))
 
 
-def dates(table: pd.DataFrame, column: str, path: str | Path) -> pd.DatetimeIndex:
-    """A column of YYYY-MM-DD dates, each day once."""
-    text = table[column].str.strip()
-    days = pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
-    if days.isna().any():
-        line = first_line(days.isna())
-        raise InputError(
-            f"{path}:{line}  {column}",
-            found=repr(text.loc[line]),
-            wanted="a date such as 2003-07-04",
-        )
+def dates(
+    table: pd.DataFrame, column: str, path: str | Path, notes: Notes | None = None
+) -> pd.DatetimeIndex:
+    """A column of dates, each day once; forms as ``table_dates`` reads them."""
+    days = table_dates(table[column], str(path), notes or Notes(path))
     refuse_repeats(days, path)
     return pd.DatetimeIndex(days)
 
@@ -143,6 +221,27 @@ def refuse_repeats(days: pd.Series, path: str | Path) -> None:
             found=f"the same day as in line {first}",
             wanted="each day once",
         )
+
+
+def without_night_offset(
+    values: pd.Series, column: Column, notes: Notes | None
+) -> pd.Series:
+    """Shortwave a little below zero set to zero, and counted.
+
+    A pyranometer reads some watts too little under a cold sky at night, so that days
+    of polar night come out below zero.
+    """
+    if column.variable.name != "shortwave":
+        return values
+    small = (values < 0.0) & (values * column.factor >= -_NIGHT_OFFSET_MJ)
+    if not small.any():
+        return values
+    if notes is not None:
+        notes.add(
+            f"{column.column}: {int(small.sum())} values from {values[small].min():g} "
+            f"to 0 {column.file_units} set to 0 (night offset)"
+        )
+    return values.mask(small, 0.0)
 
 
 def check_range(
@@ -173,7 +272,7 @@ def check_range(
 
 
 def read_daily_table(
-    path: str | Path,
+    path: Table,
     columns: Iterable[Column],
     *,
     date: str = "date",
@@ -181,19 +280,26 @@ def read_daily_table(
     """A daily table with a date column as a Dataset over ``time``, sorted.
 
     Columns that are not required and not there are left out. Values are checked
-    against the variable's limits and converted to its unit.
+    against the variable's limits and converted to its unit. What was corrected is
+    logged and kept in the attribute ``corrections``.
     """
     columns = list(columns)
+    where = "table" if isinstance(path, pd.DataFrame) else path
+    notes = Notes(where)
     table = read_text_table(
-        path, required=[date, *(c.column for c in columns if c.required)]
+        path,
+        required=[date, *(c.column for c in columns if c.required)],
+        known=[c.column for c in columns],
+        notes=notes,
     )
-    days = dates(table, date, path)
+    days = dates(table, date, where, notes)
     data = {}
     for column in columns:
         if column.column not in table.columns:
             continue
-        values = numbers(table, column.column, path)
-        check_range(values, column, days, path)
+        values = numbers(table, column.column, where)
+        values = without_night_offset(values, column, notes)
+        check_range(values, column, days, where)
         name = column.variable.name
         data[name] = (
             "time",
@@ -201,7 +307,7 @@ def read_daily_table(
             column.variable.attrs,
         )
     dataset = xr.Dataset(data, coords={"time": days.to_numpy("datetime64[ns]")})
-    return dataset.sortby("time").assign_attrs(source=Path(path).name)
+    return dataset.sortby("time").assign_attrs(source=Path(where).name, **notes.attrs)
 
 
 def refuse_inverted_temperatures(dataset: xr.Dataset, path: str | Path) -> None:

@@ -25,7 +25,9 @@ CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
         ),
         **dict.fromkeys(("kg m-2 s-1", "mm s-1", "mm/s", "kg/m2/s"), (86400.0, 0.0)),
         "cm d-1": (10.0, 0.0),
-        "m d-1": (1000.0, 0.0),
+        **dict.fromkeys(("m d-1", "m day-1", "m/day"), (1000.0, 0.0)),
+        # Of a composite that begins at its date; its days divide it.
+        "kg m-2 composite-1": (1.0, 0.0),
     },
     "m s-1": {
         **dict.fromkeys(("m s-1", "m/s", "m s**-1"), (1.0, 0.0)),
@@ -52,10 +54,15 @@ CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
     "MJ m-2 d-1": {
         **dict.fromkeys(("MJ m-2 d-1", "MJ m-2 day-1", "MJ/m2/day"), (1.0, 0.0)),
         **dict.fromkeys(("W m-2", "W/m2", "W m**-2", "W/m^2"), (0.0864, 0.0)),
+        **dict.fromkeys(("J m-2 d-1", "J m-2 day-1", "J m**-2 d**-1"), (1.0e-6, 0.0)),
     },
     "W m-2": dict.fromkeys(("W m-2", "W/m2", "W/m^2", "W m**-2"), (1.0, 0.0)),
     "s": dict.fromkeys(("s", "seconds", "s/day", "s d-1"), (1.0, 0.0)),
-    "kg m-2": dict.fromkeys(("kg m-2", "kg/m2", "mm", "kg m^-2"), (1.0, 0.0)),
+    "kg m-2": {
+        **dict.fromkeys(("kg m-2", "kg/m2", "mm", "kg m^-2"), (1.0, 0.0)),
+        "m of water": (1000.0, 0.0),
+    },
+    "MJ m-2": dict.fromkeys(("J m-2", "J m**-2", "J/m2"), (1.0e-6, 0.0)),
     "m": dict.fromkeys(("m", "metre", "meter", "metres", "meters"), (1.0, 0.0)),
     "ppm": dict.fromkeys(("ppm", "ppmv", "umol mol-1", "1e-6"), (1.0, 0.0)),
     "g m-2 d-1": {
@@ -75,6 +82,7 @@ CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {
             (1.0, 0.0),
         ),
         **dict.fromkeys(("kg m-2 s-1", "kgC m-2 s-1"), (8.64e7, 0.0)),
+        "kg m-2 composite-1": (1000.0, 0.0),
     },
 }
 

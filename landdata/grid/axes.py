@@ -18,6 +18,8 @@ from landdata.grid.regrid import Axes
 
 _LAT = ("lat", "latitude")
 _LON = ("lon", "longitude")
+_NORTH = ("degrees_north", "degree_north", "degrees_n")
+_EAST = ("degrees_east", "degree_east", "degrees_e")
 
 
 def axes_of(dataset: xr.Dataset, variable: xr.DataArray, path: str | Path) -> Axes:
@@ -27,19 +29,9 @@ def axes_of(dataset: xr.Dataset, variable: xr.DataArray, path: str | Path) -> Ax
     lat = next((names[name] for name in _LAT if name in names), None)
     lon = next((names[name] for name in _LON if name in names), None)
     if lat and lon:
-        _coordinates_in(dataset, lat, ("degrees_north", "degree_north"), path)
-        _coordinates_in(dataset, lon, ("degrees_east", "degree_east"), path)
-        axes = Axes(
-            dataset[lon].to_numpy(), dataset[lat].to_numpy(), CRS(MODEL_CRS), str(path)
-        )
-        if np.abs(axes.y).max() > 90.0 or np.abs(axes.x).max() > 180.0:
-            raise InputError(
-                f"{path}  {lat}, {lon}",
-                found=f"up to {np.abs(axes.y).max():g} and {np.abs(axes.x).max():g}",
-                wanted="degrees: at most 90 and 360",
-                hint="A projected grid has to come with its projection.",
-            )
-        return axes
+        _coordinates_in(dataset, lat, _NORTH, path)
+        _coordinates_in(dataset, lon, _EAST, path)
+        return _degrees(dataset, lon, lat, CRS(MODEL_CRS), path)
     if "x" in names and "y" in names:
         return _projected_axes(dataset, variable, names["x"], names["y"], path)
     raise InputError(
@@ -47,6 +39,22 @@ def axes_of(dataset: xr.Dataset, variable: xr.DataArray, path: str | Path) -> Ax
         found=f"dimensions {variable.dims}",
         wanted="lat and lon, or y and x with a grid mapping",
     )
+
+
+def _degrees(
+    dataset: xr.Dataset, lon: str, lat: str, crs: CRS, path: str | Path
+) -> Axes:
+    x, y = (dataset[name].to_numpy().astype(np.float64) for name in (lon, lat))
+    most = [np.nanmax(np.abs(values), initial=0.0) for values in (y, x)]
+    if most[0] > 90.0 or most[1] > 360.0 or (x.size and np.nanmin(x) < -180.5):
+        raise InputError(
+            f"{path}  {lat}, {lon}",
+            found=f"up to {most[0]:g} and {most[1]:g}",
+            wanted="degrees: at most 90 and 360",
+            hint="A projected grid has to come with its projection; a value such as "
+            "9.97e36 is that of a coordinate that was never written.",
+        )
+    return Axes(x, y, crs, str(path))
 
 
 def _coordinates_in(
@@ -59,7 +67,8 @@ def _coordinates_in(
             wanted=f"coordinates in {units[0]}",
         )
     found = str(dataset[name].attrs.get("units", "")).strip()
-    if found not in units:
+    spelled = found.lower().replace(" ", "_")
+    if spelled not in (*units, "degrees", "degree", "decimal_degrees"):
         raise InputError(
             f"{path}  {name}.units",
             found=repr(found),
@@ -73,6 +82,11 @@ def _projected_axes(
     mapping = variable.encoding.get("grid_mapping") or variable.attrs.get(
         "grid_mapping"
     )
+    if mapping is None:
+        # Written by rioxarray's users: the variable is there, and nothing names it.
+        mapping = next(
+            (name for name in ("spatial_ref", "crs") if name in dataset.variables), None
+        )
     if mapping is None or mapping not in dataset.variables:
         raise InputError(
             f"{path}  {variable.name}.grid_mapping",
@@ -84,6 +98,10 @@ def _projected_axes(
     if not any(key in attrs for key in ("semi_major_axis", "earth_radius", "crs_wkt")):
         attrs["earth_radius"] = 6371200.0
     crs = CRS.from_cf(attrs)
+    if crs.is_geographic:
+        for name, degrees in ((x, _EAST), (y, _NORTH)):
+            _coordinates_in(dataset, name, degrees, path)
+        return _degrees(dataset, x, y, crs, path)
     factors = {"m": 1.0, "meter": 1.0, "meters": 1.0, "metre": 1.0, "km": 1000.0}
     coordinates = []
     for name in (x, y):
@@ -94,14 +112,36 @@ def _projected_axes(
                 wanted="metres in the projection",
             )
         units = str(dataset[name].attrs.get("units", "")).strip()
+        if not units:
+            # Written without: the projection itself says what its axes are in.
+            units = str(crs.axis_info[0].unit_name) if crs.axis_info else "metre"
+            factors |= {"kilometre": 1000.0}
         if units not in factors:
             raise InputError(
                 f"{path}  {name}.units", found=repr(units), wanted="'m' or 'km'"
             )
         coordinates.append(dataset[name].to_numpy().astype(float) * factors[units])
+    _check_on_earth(coordinates, crs, path)
     axes = Axes(coordinates[0], coordinates[1], crs, str(path))
     _check_against_places(dataset, axes, str(mapping), path)
     return axes
+
+
+def _check_on_earth(coordinates: list[np.ndarray], crs: CRS, path: str | Path) -> None:
+    """Refuse axes whose middle is no place on the earth: a wrong unit."""
+    if any(values.size == 0 or not np.isfinite(values).all() for values in coordinates):
+        return  # the axes themselves say what is wrong
+    x, y = (float(values[values.size // 2]) for values in coordinates)
+    to_places = Transformer.from_crs(crs, MODEL_CRS, always_xy=True)
+    lon, lat = to_places.transform(x, y)
+    if np.isfinite([lon, lat]).all() and max(abs(x), abs(y)) < 3.0e7:
+        return
+    raise InputError(
+        f"{path}  x, y",
+        found=f"{x:g}, {y:g} m in the middle",
+        wanted="a place on the earth in the file's projection",
+        hint="Another unit of x and y, or another projection.",
+    )
 
 
 def _check_against_places(

@@ -33,11 +33,14 @@ LEAST_COVER = 0.5
 class Axes:
     """Where the pixels of a provider's grid are.
 
+    Longitudes of a globe may run from 0 to 360: they are brought into -180 to 180
+    and put in order, and ``order`` says which column of the file each is.
+
     Attributes
     ----------
     x, y : numpy.ndarray
         Middles of columns and rows in units of ``crs`` (m or degrees), evenly
-        spaced, each rising or falling.
+        spaced, each rising or falling. A grid of one pixel has one of each.
     crs : pyproj.CRS
         Coordinate reference system.
     where : str
@@ -50,14 +53,36 @@ class Axes:
     where: str
     dx: float = field(init=False)
     dy: float = field(init=False)
+    order: NDArray[np.int64] | None = field(init=False, default=None)
 
     def __post_init__(self):
         for name in ("x", "y"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             if self.crs.is_geographic and name == "x":
-                values = np.where(values > 180.0, values - 360.0, values)
+                values, order = _west_to_east(values)
+                object.__setattr__(self, "order", order)
             object.__setattr__(self, name, values)
-            object.__setattr__(self, f"d{name}", _step(values, name, self.where))
+        if self.crs.is_geographic and self.x.shape == self.y.shape == (1,):
+            object.__setattr__(self, "dx", 0.0)
+            object.__setattr__(self, "dy", 0.0)
+            return
+        for name in ("x", "y"):
+            step = _step(getattr(self, name), name, self.where)
+            object.__setattr__(self, f"d{name}", step)
+
+    @property
+    def is_point(self) -> bool:
+        """Whether there is one pixel only, of a size that nobody tells."""
+        return self.dx == 0.0
+
+    def in_file(self, columns: slice) -> slice | NDArray[np.int64]:
+        """Columns of the axis as they stand in the file."""
+        if self.order is None:
+            return columns
+        found = self.order[columns]
+        if found.size > 1 and np.all(np.diff(found) == 1):
+            return slice(int(found[0]), int(found[-1]) + 1)
+        return found
 
     def same_as(self, other: Axes) -> bool:
         """Whether the two describe the same pixels."""
@@ -68,6 +93,29 @@ class Axes:
             and np.allclose(self.y, other.y, rtol=0.0, atol=1e-3 * abs(self.dy))
             and self.crs == other.crs
         )
+
+
+def _west_to_east(lon: Floats) -> tuple[Floats, NDArray[np.int64] | None]:
+    """Longitudes in -180 to 180 without a jump, and the order that makes them so.
+
+    A file that lies wholly east of 180 is only moved. One that has both sides is put
+    in order, a meridian that stands in it twice (0 and 360) taken once; what is no
+    globe then keeps its jump and is refused as unevenly spaced.
+    """
+    if lon.size == 0 or not np.isfinite(lon).all() or np.abs(lon).max() > 360.0:
+        return lon, None
+    if lon.max() <= 180.0:
+        return lon, None
+    if lon.min() > 180.0 - 1e-9 and lon.size > 1:
+        return lon - 360.0, None
+    wrapped = np.where(lon >= 180.0, lon - 360.0, lon)
+    if wrapped.size == 1:
+        return wrapped, None
+    rounded, order = np.unique(np.round(wrapped, 6), return_index=True)
+    steps = np.diff(rounded)
+    if np.ptp(steps) > 0.01 * np.median(steps):
+        return lon, None  # of one side of the date line each: left as it is
+    return wrapped[order], order.astype(np.int64)
 
 
 def _step(values: Floats, name: str, where: str) -> float:
@@ -86,6 +134,8 @@ def _step(values: Floats, name: str, where: str) -> float:
             found=f"{values[odd]:g} and then {values[odd + 1]:g}, steps of {middle:g} "
             "elsewhere",
             wanted="evenly spaced coordinates",
+            hint="Longitudes from 0 to 360 that are no whole globe, or a row or column "
+            "that is missing or doubled.",
         )
     return middle
 
@@ -104,8 +154,8 @@ class Regridder:
 
     Attributes
     ----------
-    rows, columns : slice
-        The part of the provider's grid that is needed.
+    rows, columns : slice or array of int
+        The part of the provider's grid that is needed, as the file has it.
     method : str
         What was chosen.
     """
@@ -114,6 +164,12 @@ class Regridder:
         to_source = Transformer.from_crs(MODEL_CRS, axes.crs, always_xy=True)
         self.axes = axes
         self.n_cells = len(cells)
+        if axes.is_point:
+            self.method = "point"
+            self.rows, self.columns = slice(0, 1), axes.in_file(slice(0, 1))
+            self.weights = _one_pixel(axes, cells)
+            self.full = np.ones(self.n_cells)
+            return
         if method is None:
             method = (
                 "area" if _pixels_per_cell(axes, cells, to_source) > 4 else ("bilinear")
@@ -124,9 +180,14 @@ class Regridder:
             xs, ys = polygons[..., 0], polygons[..., 1]
         else:
             xs, ys = to_source.transform(cells.lon, cells.lat)
-        self.columns = _window(axes.x, axes.dx, xs, axes.where)
+        if axes.crs.is_geographic:
+            xs = _onto(np.asarray(xs), axes)
+            if method == "area":
+                polygons[..., 0] = xs
+        columns = _window(axes.x, axes.dx, xs, axes.where)
+        self.columns = axes.in_file(columns)
         self.rows = _window(axes.y, axes.dy, ys, axes.where)
-        x, y = axes.x[self.columns], axes.y[self.rows]
+        x, y = axes.x[columns], axes.y[self.rows]
         if method == "area":
             self.weights, self.full = _coverage(x, y, axes, polygons)
         else:
@@ -161,9 +222,11 @@ class Regridder:
         shape = (*flat.shape[:-1], self.n_cells)
         return total.reshape(shape), weight.reshape(shape)
 
-    def finish(self, total: Floats, weight: Floats) -> Floats:
-        """Means; NaN where less than half of a cell has values."""
-        enough = weight >= (LEAST_COVER - 1e-9) * self.full
+    def finish(
+        self, total: Floats, weight: Floats, least: float = LEAST_COVER
+    ) -> Floats:
+        """Means; NaN where less than half (or ``least``) of a cell has values."""
+        enough = weight >= (least - 1e-9) * self.full
         result = np.full(total.shape, np.nan)
         np.divide(total, weight, out=result, where=enough & (weight > 0.0))
         return result
@@ -171,6 +234,27 @@ class Regridder:
     def __call__(self, block: NDArray) -> Floats:
         """Values (..., row, column) of the window as values (..., cell)."""
         return self.finish(*self.parts(block))
+
+
+def _onto(lon: Floats, axes: Axes) -> Floats:
+    """Longitudes of the cells on the turn of the globe that the axis is on."""
+    low, high = axes.x.min() - abs(axes.dx), axes.x.max() + abs(axes.dx)
+    lon = np.where((lon < low) & (lon + 360.0 <= high), lon + 360.0, lon)
+    return np.where((lon > high) & (lon - 360.0 >= low), lon - 360.0, lon)
+
+
+def _one_pixel(axes: Axes, cells: Cells) -> sparse.csr_array:
+    """The one cell in which a grid of one pixel lies gets its value."""
+    west, south, east, north = cells.edges()
+    x, y = axes.x[0], axes.y[0]
+    inside = (west <= x) & (x < east) & (south < y) & (y <= north)
+    if not inside.any():
+        raise InputError(
+            axes.where,
+            found=f"one pixel at {y:g} N {x:g} E",
+            wanted="a pixel within the region",
+        )
+    return sparse.csr_array(inside.astype(np.float64)[:, None])
 
 
 def _pixels_per_cell(axes: Axes, cells: Cells, to_source: Transformer) -> float:

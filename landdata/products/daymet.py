@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import Driver
-from landdata.files.daily import read_daily
+from landdata.files.daily import read_daily, refuse_inverted_days
 from landdata.files.netcdf_fields import Field, delivered, target
 from landdata.files.provider_files import matching_files
 from landdata.grid.grid import Cells, Grid
@@ -95,6 +95,7 @@ def read_daymet_grid(
             attrs=RAW["shortwave"].attrs,
         )
         dataset = dataset.drop_vars("daylight_mean")
+    refuse_inverted_days(dataset, "Daymet  tmin and tmax")
     dataset, n_repeated = _with_last_days(dataset)
     return delivered(
         dataset,

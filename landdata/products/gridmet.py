@@ -13,22 +13,24 @@ from pathlib import Path
 
 import xarray as xr
 
+from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import DAILY
-from landdata.files.daily import read_daily
+from landdata.files.daily import read_daily, refuse_inverted_days
 from landdata.files.netcdf_fields import Field, delivered, target
-from landdata.files.provider_files import matching_files
+from landdata.files.provider_files import matching_files, open_netcdf
 from landdata.grid.grid import Cells, Grid
 from landdata.variables import RAW
 
-# The variable inside does not tell tmmn from tmmx: the file's name does.
+# The variable inside a yearly file does not tell tmmn from tmmx: the file's name does,
+# or what it is described as.
 _BY_FILE = {
     "tmmn": Field("air_temperature", RAW["tmin"]),
     "tmmx": Field("air_temperature", RAW["tmax"]),
 }
+# "mm" a day: the file leaves the day out.
 _BY_VARIABLE = {
     source.name: source
     for source in (
-        # "mm" a day: the file leaves the day out.
         Field(
             "precipitation_amount", RAW["prec"], aliases={"mm": "mm d-1"}, slack=0.05
         ),
@@ -38,8 +40,18 @@ _BY_VARIABLE = {
         Field(
             "surface_downwelling_shortwave_flux_in_air", RAW["shortwave"], slack=0.01
         ),
+        # As the subset service and its aggregations name them.
+        Field("daily_minimum_temperature", RAW["tmin"]),
+        Field("daily_maximum_temperature", RAW["tmax"]),
+        Field("daily_mean_wind_speed", RAW["wind"], slack=0.05),
+        Field("daily_mean_specific_humidity", DAILY["specific_humidity"], slack=1e-5),
+        Field("daily_mean_vapor_pressure_deficit", RAW["vpd"]),
+        Field("daily_mean_shortwave_radiation_at_surface", RAW["shortwave"],
+              slack=0.01),
     )
-}
+}  # fmt: skip
+# What a file says of itself: long_name, standard_name or description.
+_DESCRIBED = {"tmmn": "minimum", "tmmx": "maximum"}
 
 
 def read_gridmet(
@@ -54,7 +66,8 @@ def read_gridmet(
     ----------
     files : path, pattern or several
         ``tmmn_*``, ``tmmx_*``, ``pr_*``, ``vs_*``, ``sph_*``, ``vpd_*``,
-        ``srad_*`` of any years.
+        ``srad_*`` of any years, or files of the subset service
+        (``daily_maximum_temperature`` and the like), netCDF-3 or -4.
     where : Grid or Cells
         Where values are wanted.
     years : (first, last), optional
@@ -75,14 +88,57 @@ def read_gridmet(
     for kind, paths in groups.items():
         fields = {"air_temperature": _BY_FILE[kind]} if kind else _BY_VARIABLE
         parts.append(read_daily(paths, cells, fields, method="bilinear", years=years))
-    return delivered(
-        xr.merge(parts, join="outer", compat="equals"),
-        where,
-        source="gridMET",
-        comment="days end at 07 UTC",
-    )
+    twice = [
+        name
+        for index, part in enumerate(parts)
+        for name in part.data_vars
+        if any(name in other for other in parts[:index])
+    ]
+    if twice:
+        raise InputError(
+            f"gridMET  {twice[0]}",
+            found="in files of both kinds, yearly and of the subset service",
+            wanted="each variable in files of one kind",
+        )
+    dataset = xr.merge(parts, join="outer", compat="equals")
+    refuse_inverted_days(dataset, "gridMET  tmmn and tmmx")
+    return delivered(dataset, where, source="gridMET", comment="days end at 07 UTC")
 
 
 def _kind(path: Path) -> str:
-    name = path.name.split("_")[0]
-    return name if name in _BY_FILE else ""
+    """Tmmn or tmmx for a yearly file of temperature, "" for others."""
+    named = next((kind for kind in _BY_FILE if kind in path.name.split("_")), "")
+    with open_netcdf(path) as dataset:
+        for name in ("air_temperature", *_SERVICE):
+            if name not in dataset.variables:
+                continue
+            told = _described(dataset[name])
+            wanted = _SERVICE.get(name, named or told)
+            if told and wanted and told != wanted:
+                raise InputError(
+                    f"{path}  {name}",
+                    found=f"described as {told}",
+                    wanted=f"{wanted}, as the name says",
+                    hint="Minimum and maximum are exchanged, or a file is renamed.",
+                )
+            if name == "air_temperature":
+                if not wanted:
+                    raise InputError(
+                        f"{path}  air_temperature",
+                        found="a name and a description that say neither",
+                        wanted="tmmn or tmmx in the file's name",
+                    )
+                return wanted
+    return ""
+
+
+_SERVICE = {"daily_minimum_temperature": "tmmn", "daily_maximum_temperature": "tmmx"}
+
+
+def _described(variable: xr.DataArray) -> str:
+    words = " ".join(
+        str(variable.attrs.get(name, ""))
+        for name in ("long_name", "standard_name", "description")
+    ).lower()
+    found = [k for k, word in _DESCRIBED.items() if k in words or word in words]
+    return found[0] if len(found) == 1 else ""

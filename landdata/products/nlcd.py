@@ -19,6 +19,7 @@ from ibis_dalec.errors import InputError
 from landdata.files.geotiff_means import cell_means
 from landdata.files.netcdf_fields import delivered, target
 from landdata.grid.grid import Cells, Grid
+from landdata.products.class_maps import class_fraction
 
 DECIDUOUS_FOREST = 41
 LEGEND = frozenset(
@@ -39,7 +40,7 @@ def read_nlcd_fraction(
     Parameters
     ----------
     path : path
-        GeoTIFF of one year.
+        GeoTIFF of one year, or netCDF as pygeohydro writes it.
     where : Grid or Cells
         Where shares are wanted.
     classes : sequence of int
@@ -75,7 +76,13 @@ def read_nlcd_fraction(
         return np.where(outside, np.nan, np.isin(raw, list(classes)).astype(float))
 
     cells = target(where)
-    mean, share = cell_means(path, cells, is_class, must_cover=must_cover)
+    if Path(path).suffix.lower() in (".nc", ".nc4", ".netcdf"):
+        found = class_fraction(path, cells, classes=classes, legend="nlcd")
+        share = found["mapped_fraction"].to_numpy().astype(np.float64)
+        part = found["class_fraction"].to_numpy()
+        mean = np.divide(part, share, out=np.full(share.shape, np.nan), where=share > 0)
+    else:
+        mean, share = cell_means(path, cells, is_class, must_cover=must_cover)
     dataset = xr.Dataset(
         {
             "forest_fraction": (

@@ -13,7 +13,7 @@ import xarray as xr
 
 from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import DAILY
-from landdata.files.daily import read_daily
+from landdata.files.daily import read_daily, refuse_inverted_days
 from landdata.files.netcdf_fields import Field, delivered, target
 from landdata.files.provider_files import matching_files
 from landdata.grid.grid import Cells, Grid
@@ -29,6 +29,7 @@ def read_user_grid(
     *,
     years: tuple[int, int] | None = None,
     method: str | None = None,
+    calendar: str | None = None,
 ) -> xr.Dataset:
     """A daily product on the model grid.
 
@@ -44,7 +45,15 @@ def read_user_grid(
     years : (first, last), optional
         Years wanted.
     method : {"area", "bilinear"}, optional
-        By default area means where a cell covers more than four source pixels.
+        By default area means where a cell covers more than four source pixels. A
+        file of one pixel (1 x 1) gives its value to the cell that it lies in.
+    calendar : {"standard", "gregorian", "proleptic_gregorian"}, optional
+        Where the file is silent about it or wrong.
+
+    Raises
+    ------
+    InputError
+        Naming file, variable and day.
     """
     fields = {}
     for ours, theirs in variables.items():
@@ -57,6 +66,12 @@ def read_user_grid(
         name, units = (theirs, None) if isinstance(theirs, str) else theirs
         fields[name] = Field(name, KNOWN[ours], units)
     dataset = read_daily(
-        matching_files(files), target(where), fields, method=method, years=years
+        matching_files(files),
+        target(where),
+        fields,
+        method=method,
+        years=years,
+        calendar=calendar,
     )
+    refuse_inverted_days(dataset, "netCDF files of the user")
     return delivered(dataset, where, source="netCDF files of the user")

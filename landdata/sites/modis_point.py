@@ -1,13 +1,12 @@
-"""MODIS LAI and GPP at points, with their quality flags (AppEEARS and MODISTools CSV).
+"""MODIS and VIIRS composites at points, with quality flags, in three services' CSV.
 
 AppEEARS gives one row a composite and columns such as ``MCD15A3H_061_Lai_500m`` and
 ``MCD15A3H_061_FparLai_QC``, already scaled. The subset service behind MODISTools
 gives one row for each band, date and pixel, with the scale beside the stored value.
-Of both only values of the main algorithm under a clear sky are kept. GPP is a sum
-over the composite in kg of carbon, and the last one of a year has five or six days.
-
-References: MODIS collection 6.1 LAI/FPAR user's guide (Myneni and Park 2020, tables
-5 and 6); MOD17 user's guide (Running and Zhao 2019, table 2.4).
+Earth Engine exports a column for each band, as it is stored, and a date. Of all only
+values of the main algorithm under a clear sky are kept. GPP is a sum
+over the composite in kg of carbon, ET one in kg of water, and the last one of a year
+has five or six days. What the flags say is in ``products.modis_quality``.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ibis_dalec.errors import InputError
+from landdata.files.notes import Notes
 from landdata.files.provider_files import existing_file, reading
+from landdata.files.units import conversion
 from landdata.grid.windows import window_length
-from landdata.variables import FLUXES
+from landdata.products.appeears import refuse_other_days
+from landdata.products.modis_quality import LAYERS, STREAMS, Layer, modis_good
 
-# Stored integers: scale, and the largest that is a value and not a code.
-_STORED = {"lai": (0.1, 100), "gpp": (1.0e-4, 30000)}
-_BANDS = {"lai": "Lai_500m", "gpp": "Gpp_500m"}
-_QUALITY = {"lai": "FparLai_QC", "gpp": "Psn_QC_500m"}
+_DATE = "%Y-%m-%d"
 
 
 @dataclass(frozen=True)
@@ -40,19 +39,17 @@ class Quality:
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        """Main algorithm (saturated or not), detectors fine, no significant cloud.
+        """As ``products.modis_quality.modis_good``."""
+        return modis_good(self.flag)
 
-        Bit 0 is 0 for good quality, bit 2 for fine detectors; bits 3-4 are 0 (clear)
-        or 3 (not defined, taken as clear); bits 5-7 are 0 (main algorithm) or 1 (main
-        algorithm, saturated).
-        """
-        cloud, algorithm = (self.flag >> 3) & 3, (self.flag >> 5) & 7
-        return (
-            ((self.flag & 1) == 0)
-            & ((self.flag >> 2) & 1 == 0)
-            & np.isin(cloud, (0, 3))
-            & (algorithm <= 1)
-        )
+
+@dataclass(frozen=True)
+class _Rows:
+    """A file's values in its own unit, its flags and its dates."""
+
+    days: NDArray
+    values: NDArray[np.float64]
+    flags: list[NDArray[np.int64]]
 
 
 def read_modis_point(
@@ -64,7 +61,7 @@ def read_modis_point(
     ----------
     path : path
         CSV of AppEEARS or of MODISTools.
-    stream : {"lai", "gpp"}
+    stream : {"lai", "fapar", "gpp", "et"}
         What to read.
     site : str, optional
         Where the file holds several (column ID or site).
@@ -72,110 +69,215 @@ def read_modis_point(
     Returns
     -------
     xarray.Dataset
-        ``lai`` [1] or ``gpp`` [g m-2 d-1, carbon, a daily mean] over ``time``, the
-        first day of each composite; NaN where the quality is not good. Attributes
-        count what was dropped (``n_poor``) and what was never there (``n_fill``).
+        ``lai``, ``fapar`` [1], ``gpp`` [g m-2 d-1, carbon] or ``et`` [mm d-1], daily
+        means, over ``time``, the first day of each composite; NaN where the quality is
+        not good. Attributes count what was dropped (``n_poor``) and what was never
+        there (``n_fill``).
+
+    Raises
+    ------
+    InputError
+        Naming line and column: no such band, no flag, a date at which no composite
+        begins.
     """
-    if stream not in _BANDS:
+    if stream not in STREAMS:
         raise InputError(
-            f"stream {stream!r}", found="not one of MODIS", wanted="'lai' or 'gpp'"
+            f"stream {stream!r}",
+            found="not one of MODIS and VIIRS",
+            wanted=f"one of {', '.join(STREAMS)}",
         )
     path = existing_file(path)
-    with reading(path, "a CSV file of AppEEARS or MODISTools"):
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+    notes = Notes(path)
+    with reading(path, "a CSV file of AppEEARS, MODISTools or Earth Engine"):
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, index_col=False,
+            encoding="utf-8-sig",
+        )  # fmt: skip
     table.columns = table.columns.str.strip()
     table.index = pd.RangeIndex(2, 2 + len(table))
     if table.empty:
         raise InputError(str(path), found="a header and no rows", wanted="data rows")
+    layers = [layer for layer in LAYERS if layer.stream == stream]
     if {"band", "value", "scale", "calendar_date"} <= set(table.columns):
-        days, values, flags = _long(table, stream, site, path)
+        layer, rows = _long(table, layers, site, path)
+    elif "Date" in table.columns:
+        layer, rows = _wide(table, layers, site, path, notes)
     else:
-        days, values, flags = _wide(table, stream, site, path)
+        layer, rows = _earth_engine(table, layers, site, path, notes)
+    refuse_other_days(rows.days, layer, path)
+    values, driver = rows.values, layer.driver
     fill = np.isnan(values)
-    good = Quality(flags).good
-    driver = FLUXES[stream]
-    if stream == "gpp":
-        lengths = np.array([window_length(day) for day in days])
-        values = values * 1000.0 / lengths
+    good = layer.rule(*rows.flags)
+    factor, _ = conversion(layer.file_units, driver.units, str(path))
+    values = values * factor
+    if layer.per_composite:
+        values /= np.array([window_length(day) for day in rows.days])
     bad = (values < driver.low) | (values > driver.high)
     if bad.any():
         first = int(np.argmax(bad))
         raise InputError(
-            f"{path}  {_BANDS[stream]} on {days[first]}",
+            f"{path}  {layer.name} on {rows.days[first]}",
             found=f"{values[first]:g} {driver.units}",
             wanted=f"{driver.low:g} to {driver.high:g} {driver.units}",
         )
+    attrs = {
+        **driver.attrs,
+        "n_fill": int(fill.sum()),
+        "n_poor": int((~fill & ~good).sum()),
+    }
     return xr.Dataset(
-        {
-            stream: (
-                "time",
-                np.where(good, values, np.nan),
-                {
-                    **driver.attrs,
-                    "n_fill": int(fill.sum()),
-                    "n_poor": int((~fill & ~good).sum()),
-                },
-            )
-        },
-        coords={"time": days.astype("datetime64[ns]")},
-        attrs={"source": path.name},
+        {stream: ("time", np.where(good, values, np.nan), attrs)},
+        coords={"time": rows.days.astype("datetime64[ns]")},
+        attrs={"source": path.name, **notes.attrs},
     ).sortby("time")
 
 
 def _wide(
-    table: pd.DataFrame, stream: str, site: str | None, path: Path
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Rows of AppEEARS."""
-    value = _one_column(table, rf".*_{_BANDS[stream]}", path)
-    quality = _one_column(table, rf".*_{_QUALITY[stream]}", path)
-    date = _one_column(table, "Date", path)
+    table: pd.DataFrame,
+    layers: list[Layer],
+    site: str | None,
+    path: Path,
+    notes: Notes,
+) -> tuple[Layer, _Rows]:
+    """Rows of AppEEARS: scaled, codes above the range left as they are."""
+    layer = _layer_of(table, layers, r".*_", path)
+    value = _one_column(table, rf".*_{layer.name}", path)
     table = _one_site(table, "ID", site, path)
-    days = _dates(table[date], "%Y-%m-%d", path)
+    days = _dates(table["Date"], _DATE, path)
+    flags = _flag_columns(table, layer, r".*_", path, notes)
     values = _numbers(table[value], path)
-    scale, highest = _STORED[stream]
     # Codes for water, city, snow and the like are left unscaled.
-    values = np.where(values > scale * highest + 1e-9, np.nan, values)
-    return days, values, _flags(table[quality], path)
+    values = np.where(values > layer.scale * layer.highest + 1e-9, np.nan, values)
+    return layer, _Rows(days, values, flags)
+
+
+def _earth_engine(
+    table: pd.DataFrame,
+    layers: list[Layer],
+    site: str | None,
+    path: Path,
+    notes: Notes,
+) -> tuple[Layer, _Rows]:
+    """Rows of an Earth Engine export: stored integers, the band's own name."""
+    date = next((n for n in ("date", "system:time_start") if n in table), None)
+    if date is None:
+        raise InputError(
+            f"{path}:1",
+            found=f"columns {', '.join(table.columns[:12])}",
+            wanted="Date (AppEEARS), band and calendar_date (MODISTools), or date "
+            "(Earth Engine)",
+        )
+    # VIIRS names its bands without their size; so do some exports of MODIS.
+    product = " ".join(sorted(set(table["product"]))) if "product" in table else ""
+    viirs = "VNP" in product.upper() or "VJ1" in product.upper()
+    layer = next((one for one in layers if one.name in table), None)
+    if layer is not None and product and not viirs:
+        layer = next(one for one in layers if one.rule is modis_good)
+    value = None if layer is None else _present(table, layer)
+    if layer is None or value is None:
+        raise InputError(
+            f"{path}:1",
+            found=f"columns {', '.join(table.columns[:12])}",
+            wanted=f"a column {' or '.join(one.name for one in layers)}",
+            hint="Export the band itself: one quantity does not stand for another.",
+        )
+    if site is not None and "site" in table:
+        table = _one_site(table, "site", site, path)
+    if date == "date":
+        days = _dates(table[date], _DATE, path)
+    else:
+        stamps = _numbers(table[date], path)
+        days = np.asarray(stamps, dtype="datetime64[ms]").astype("datetime64[D]")
+    flags = _flag_columns(table, layer, "", path, notes)
+    stored = _numbers(table[value], path)
+    whole = stored[np.isfinite(stored)]
+    if np.any(whole % 1.0):
+        raise InputError(
+            f"{path}  {value}",
+            found=f"{whole[whole % 1.0 > 0][0]:g}",
+            wanted="stored integers, as Earth Engine exports them",
+            hint="Values that were scaled before lose the codes of their range: export "
+            "the band unscaled.",
+        )
+    notes.add(f"{value}: stored integers times {layer.scale:g}")
+    outside = (stored < 0) | (stored > layer.highest)
+    return layer, _Rows(days, np.where(outside, np.nan, stored * layer.scale), flags)
+
+
+def _present(table: pd.DataFrame, layer: Layer) -> str | None:
+    names = (layer.name, layer.name.removesuffix("_500m"))
+    return next((name for name in names if name in table), None)
+
+
+def _layer_of(
+    table: pd.DataFrame, layers: list[Layer], before: str, path: Path
+) -> Layer:
+    for layer in layers:
+        if any(re.fullmatch(before + layer.name, name) for name in table.columns):
+            return layer
+    wanted = " or ".join(f"<product>_{layer.name}" for layer in layers)
+    raise InputError(
+        f"{path}:1",
+        found=f"columns {', '.join(table.columns[:12])}",
+        wanted=f"one column {wanted}",
+    )
+
+
+def _flag_columns(
+    table: pd.DataFrame, layer: Layer, before: str, path: Path, notes: Notes
+) -> list[NDArray[np.int64]]:
+    flags = [_flags(table[_one_column(table, before + layer.flag, path)], path)]
+    if layer.extra:
+        extra = [n for n in table.columns if re.fullmatch(before + layer.extra, n)]
+        if len(extra) == 1:
+            flags.append(_flags(table[extra[0]], path))
+        else:
+            notes.add(f"no column {layer.extra}: clouds of VIIRS are not screened")
+    return flags
 
 
 def _long(
-    table: pd.DataFrame, stream: str, site: str | None, path: Path
-) -> tuple[NDArray, NDArray, NDArray]:
+    table: pd.DataFrame, layers: list[Layer], site: str | None, path: Path
+) -> tuple[Layer, _Rows]:
     """Rows of MODISTools: the middle pixel of each band."""
     table = _one_site(table, "site", site, path)
+    bands = set(table["band"].str.strip())
+    layer = next((one for one in layers if one.name in bands), layers[0])
+    names = [layer.name, layer.flag, *([layer.extra] if layer.extra else [])]
     parts = []
-    for band in (_BANDS[stream], _QUALITY[stream]):
+    for band in names:
         rows = table[table["band"].str.strip() == band]
         if rows.empty:
             raise InputError(
                 f"{path}  band",
-                found=f"bands {', '.join(sorted(set(table['band'])))}",
-                wanted=f"{_BANDS[stream]} and {_QUALITY[stream]}",
+                found=f"bands {', '.join(sorted(bands))}",
+                wanted=" and ".join(names),
             )
         if "pixel" in rows:
             pixels = sorted(set(_numbers(rows["pixel"], path)))
             middle = pixels[len(pixels) // 2]
             rows = rows[_numbers(rows["pixel"], path) == middle]
-        days = _dates(rows["calendar_date"], "%Y-%m-%d", path)
-        parts.append((days, rows))
-    (days, rows), (quality_days, quality_rows) = parts
-    if not np.array_equal(days, quality_days):
-        raise InputError(
-            f"{path}  {_QUALITY[stream]}",
-            found=f"{quality_days.size} dates",
-            wanted=f"the {days.size} dates of {_BANDS[stream]}",
-        )
+        parts.append((_dates(rows["calendar_date"], _DATE, path), rows))
+    (days, rows), *others = parts
+    for quality_days, _ in others:
+        if not np.array_equal(days, quality_days):
+            raise InputError(
+                f"{path}  {layer.flag}",
+                found=f"{quality_days.size} dates",
+                wanted=f"the {days.size} dates of {layer.name}",
+            )
     stored = _numbers(rows["value"], path)
     scales = _numbers(rows["scale"], path)
-    expected, highest = _STORED[stream]
-    if not np.allclose(scales, expected):
+    if not np.allclose(scales, layer.scale):
         raise InputError(
-            f"{path}  scale of {_BANDS[stream]}",
-            found=f"{scales[~np.isclose(scales, expected)][0]:g}",
-            wanted=f"{expected:g}, as in collections 6 and 6.1",
+            f"{path}  scale of {layer.name}",
+            found=f"{scales[~np.isclose(scales, layer.scale)][0]:g}",
+            wanted=f"{layer.scale:g}, as in collections 6 and 6.1",
         )
-    values = np.where((stored < 0) | (stored > highest), np.nan, stored * scales)
-    return days, values, _flags(quality_rows["value"], path)
+    outside = (stored < 0) | (stored > layer.highest)
+    values = np.where(outside, np.nan, stored * scales)
+    flags = [_flags(flag_rows["value"], path) for _, flag_rows in others]
+    return layer, _Rows(days, values, flags)
 
 
 def _one_column(table: pd.DataFrame, pattern: str, path: Path) -> str:

@@ -72,8 +72,12 @@ def site_observations(
         [g m-2 d-1, carbon; nee positive for release], et [mm d-1], lai [1].
     """
     floors = _floors(sd_floor)
-    tower = read_tower(tower_csv)
-    sources = {name: tower for name in streams if name in tower}
+    unknown = [name for name in streams if name not in FLUXES]
+    theirs = [name for name in streams if not (name == "lai" and modis_csv is not None)]
+    sources = {}
+    if theirs and not unknown:
+        tower = read_tower(tower_csv, variables=theirs)
+        sources = {name: tower for name in theirs if name in tower}
     if modis_csv is not None and "lai" in streams:
         modis = read_modis_lai(modis_csv)
         if screen_summer_lai:
@@ -98,7 +102,7 @@ def site_observations(
             raise InputError(
                 f"{tower_csv}  {name}",
                 found="no such stream",
-                wanted=f"some of {', '.join(n for n in FLUXES if n in tower)}",
+                wanted=f"some of {', '.join(sources or FLUXES)}",
             )
 
     time = _days(list(sources.values()), years)

@@ -9,16 +9,21 @@ a thermometer that keeps its own extremes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
+import pandas as pd
 import xarray as xr
 
+from ibis_dalec.errors import InputError
 from landdata.files.text_tables import (
     Column,
+    Table,
     read_daily_table,
+    read_text_table,
     refuse_inverted_temperatures,
 )
+from landdata.sites.flux_signs import refuse_other_signs
 from landdata.variables import FLUXES, RAW
 
 _WEATHER = (
@@ -48,8 +53,24 @@ def _target_columns() -> list[Column]:
     return columns
 
 
-def read_tower(path: str | Path) -> xr.Dataset:
+def read_tower(
+    path: Table,
+    *,
+    variables: Sequence[str] | None = None,
+    extra: Sequence[Column] = (),
+) -> xr.Dataset:
     """A tower table as a Dataset over ``time``.
+
+    Parameters
+    ----------
+    path : path or pandas.DataFrame
+        A file, or the table itself.
+    variables : names, optional
+        Of ``variables.RAW`` and ``FLUXES``: only these are read, with their ``_sd``,
+        and whatever else the table has is neither needed nor checked. By default all,
+        and tmin, tmax and prec must be there.
+    extra : columns, optional
+        Read where they are there, beside those of a tower table.
 
     Returns
     -------
@@ -57,7 +78,30 @@ def read_tower(path: str | Path) -> xr.Dataset:
         Weather under the names and units of ``variables.RAW`` (vpd and pressure
         in Pa), targets under those of ``variables.FLUXES`` with ``<name>_sd``.
         Empty cells are NaN; nothing is filled.
+
+    Raises
+    ------
+    InputError
+        Naming line and column; or if none of ``variables`` is there.
     """
-    dataset = read_daily_table(path, [*_WEATHER, *_target_columns()])
-    refuse_inverted_temperatures(dataset, path)
+    columns = [*_WEATHER, *_target_columns()]
+    if variables is not None:
+        wanted = {*variables, *(f"{name}_sd" for name in variables)}
+        columns = [
+            replace(one, required=False)
+            for one in columns
+            if one.variable.name in wanted
+        ]
+    dataset = read_daily_table(path, [*columns, *extra])
+    if variables is not None and not any(name in dataset for name in variables):
+        where = "table" if isinstance(path, pd.DataFrame) else path
+        header = read_text_table(path).columns
+        raise InputError(
+            f"{where}:1",
+            found=f"columns {', '.join(header)}",
+            wanted=f"at least one of {', '.join(variables)}",
+        )
+    refuse_other_signs(dataset, dataset.attrs["source"])
+    if "tmin" in dataset and "tmax" in dataset:
+        refuse_inverted_temperatures(dataset, dataset.attrs["source"])
     return dataset

@@ -38,7 +38,7 @@ def test_every_format_of_a_catalogue_is_described(page):
 
 
 def test_every_reader_that_it_names_is_there(page):
-    named = re.findall(r"`((?:regions|ibis_dalec)\.[\w.]+)\.(\w+)`", page)
+    named = re.findall(r"`(landdata(?:\.\w+)*)\.((?:read|check|class|site)_\w+)`", page)
     assert len(named) > 20
     for module, name in named:
         assert callable(getattr(importlib.import_module(module), name)), name

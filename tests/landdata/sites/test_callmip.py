@@ -78,6 +78,58 @@ def test_a_file_with_the_other_sign_is_refused(save, tower):
         read_callmip_fluxes(save(tower))
 
 
+def test_a_dry_summer_that_releases_carbon_is_no_wrong_sign(save, tower):
+    """Uptake follows rain in winter: the season is turned round, the sign is not."""
+    flux = -(tower["NEE_daily"] + 1.0)
+    heat = 80.0 - tower["Qle_daily"]
+    tower["NEE_daily"] = flux.assign_attrs(tower["NEE_daily"].attrs)
+    tower["Qle_daily"] = heat.assign_attrs(tower["Qle_daily"].attrs)
+    fluxes = read_callmip_fluxes(save(tower))
+    assert float(fluxes["nee"][190]) > float(fluxes["nee"][0])
+
+
+def test_few_days_without_latent_heat_are_judged_by_the_season_in_the_north(
+    save, tower
+):
+    tower["Qle_daily"][:] = np.nan
+    read_callmip_fluxes(save(tower))
+    tower["NEE_daily"] = (-tower["NEE_daily"]).assign_attrs(tower["NEE_daily"].attrs)
+    with pytest.raises(InputError, match="summer"):
+        read_callmip_fluxes(save(tower))
+
+
+def test_hourly_values_summed_as_half_hours_are_doubled_and_told(save, tower, caplog):
+    tower.attrs |= {
+        "Input_file": "/data/FLX_US-MMS_FLUXNET2015_FULLSET_HR_1999-2014_1-4.csv",
+        "scaling_factor_NEE": "umolCO2/m2/s -> 1e-6 * 12 * 1800 gC/m2/half-hour",
+    }
+    path = save(tower)
+    fluxes = read_callmip_fluxes(path)
+    np.testing.assert_allclose(fluxes["nee"], 2.0 * tower["NEE_daily"], rtol=1e-6)
+    np.testing.assert_allclose(fluxes["nee_sd"], 0.8, rtol=1e-6)
+    np.testing.assert_allclose(fluxes["latent_heat_sd"], 5.0)
+    assert "doubled" in caplog.text
+    published = read_callmip_fluxes(path, as_published=True)
+    np.testing.assert_allclose(published["nee"], tower["NEE_daily"], rtol=1e-6)
+    assert "left as published" in published.attrs["corrections"]
+
+
+def test_half_hourly_values_are_left_alone(save, tower):
+    tower.attrs |= {
+        "Input_file": "FLX_DE-Hai_FLUXNET2015_FULLSET_HH_2000-2012_1-4.csv",
+        "scaling_factor_NEE": "1e-6 * 12 * 1800",
+    }
+    fluxes = read_callmip_fluxes(save(tower))
+    np.testing.assert_allclose(fluxes["nee"], tower["NEE_daily"], rtol=1e-6)
+    assert fluxes.attrs["role"] == "calibration"
+
+
+def test_a_validation_site_is_named(save, tower, caplog):
+    tower.attrs["site_code"] = "AU-How"
+    assert read_callmip_fluxes(save(tower)).attrs["role"] == "validation"
+    assert "must not be calibrated on" in caplog.text
+
+
 def test_another_unit_or_a_missing_variable_is_refused(save, tower):
     with pytest.raises(InputError, match="Qh_daily"):
         read_callmip_fluxes(save(tower.drop_vars("Qh_daily")))
