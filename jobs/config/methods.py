@@ -8,7 +8,8 @@ from typing import Any
 
 from jobs.config.schema import Config
 
-_ELSEWHERE = ("proposals",)  # options that have a place of their own in the file
+# Options that have a place of their own in the file, or are for studies in Python.
+_ELSEWHERE = ("proposals", "settings")
 
 
 def method_names() -> list[str]:

@@ -23,9 +23,9 @@ GELMAN_RUBIN_LIMIT = 1.2
 
 _LEAST_DRAWS = 4
 
-# A posterior is at a bound when the outermost 5 % of its prior holds this share.
+# A posterior is at a bound when the outermost 5 % of its prior holds this fraction.
 _EDGE = 0.05
-_EDGE_SHARE = 0.15
+_EDGE_FRACTION = 0.15
 
 
 def arviz() -> Any:
@@ -76,7 +76,7 @@ def at_bound(u: ArrayLike) -> str:
     """
     u = np.asarray(u, float)
     low, high = float(np.mean(u < _EDGE)), float(np.mean(u > 1.0 - _EDGE))
-    if max(low, high) <= _EDGE_SHARE:
+    if max(low, high) <= _EDGE_FRACTION:
         return ""
     return "low" if low >= high else "high"
 
