@@ -33,6 +33,7 @@ class ErrorEstimate:
     error_ratio : size of the errors of the last batch over what the surrogate itself
         predicted; NaN where it has no prediction
     infeasible : fraction of the posterior expected to lie where the model does not run
+    n_lost : runs that fit and that no draws surround
     settings : tuned numbers
     """
 
@@ -43,6 +44,7 @@ class ErrorEstimate:
     r_hat: float
     error_ratio: float = math.nan
     infeasible: float = 0.0
+    n_lost: int = 0
     settings: Settings = field(default_factory=Settings, repr=False)
 
     @classmethod
@@ -57,6 +59,7 @@ class ErrorEstimate:
         earlier: Callable[[Array], Array] | None = None,
         predicted: Array | None = None,
         infeasible: float = 0.0,
+        n_lost: int = 0,
         rng: np.random.Generator,
         settings: Settings,
     ) -> ErrorEstimate:
@@ -72,6 +75,7 @@ class ErrorEstimate:
         earlier : log density before the last batch, optional
         predicted : (n_functions, n_validated), errors that were to be expected
         infeasible : fraction of the draws where the model does not run
+        n_lost : runs that fit and that no draws surround
         rng, settings
         """
         pooled = draws.reshape(-1, draws.shape[-1])
@@ -94,6 +98,7 @@ class ErrorEstimate:
                 math.nan if predicted is None else error_ratio(error, weight, predicted)
             ),
             infeasible=infeasible,
+            n_lost=n_lost,
             settings=settings,
         )
 
@@ -128,6 +133,8 @@ class ErrorEstimate:
         """Why it is suspect, one of the closed list; empty when done."""
         if self.failed > 0.5:
             return "model_nan"
+        if self.n_lost:
+            return "mode_lost"
         if self.error > self.settings.suspect_error:
             return "surrogate_not_fitted"
         return "not_converged" if self.r_hat > self.settings.disagree else ""

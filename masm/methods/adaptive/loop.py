@@ -31,7 +31,9 @@ from masm.methods.adaptive.error_estimate import (
     moment_shift,
     weight_error,
 )
+from masm.methods.adaptive.exchange import images_of_best
 from masm.methods.adaptive.final_chains import Proposals, final_chains
+from masm.methods.adaptive.lost_modes import lost_runs, with_lost_modes
 from masm.methods.adaptive.settings import Settings
 from masm.problem.problem import Outcome, Problem, Runs
 from masm.problem.seeds import seed_sequence
@@ -45,6 +47,9 @@ logger = logging.getLogger(__name__)
 
 # Parts of a calibration that draw their own random numbers.
 _DESIGN, _BATCH, _FINAL, _SCALE = range(4)
+
+
+_MORE_RUNS_HELP = ("surrogate_not_fitted", "mode_lost")
 
 
 def default_runs(n_parameters: int) -> int:
@@ -124,7 +129,7 @@ def sample(
         search = _Search(problem, seed, batch_size, n_initial, settings)
         search.explore(max_runs)
         chains, estimate = search.conclude(n_chains, n_draws, proposals)
-        while estimate.reason == "surrogate_not_fitted" and search.runs.n < most:
+        while estimate.reason in _MORE_RUNS_HELP and search.runs.n < most:
             more = settings.more_batches * batch_size
             search.explore(min(search.runs.n + more, most))
             chains, estimate = search.conclude(n_chains, n_draws, proposals)
@@ -151,7 +156,7 @@ class _Search:
             name: [] for name in ("n_runs", "best_cost", "shift", "rmse")
         }
         self.before: Array = np.empty((0, problem.n_parameters))
-        self.off_target = False
+        self.off_target = self.images_tried = False
         self.n_batches = self.n_stable = self.n_concluded = 0
 
     def explore(self, max_runs: int) -> None:
@@ -179,11 +184,40 @@ class _Search:
             shift = np.inf
             if len(self.before):
                 shift = moment_shift(population, self.before)
+            images = self._images(population, left - n_validated, rng)
+            if len(images):
+                self._run_images(images, shift)
+                last = False
+                continue
             self.before = population
             if last:
                 self._validate(population, size, shift, rng)
             else:
                 self._improve(population, size, shift, rng)
+
+    def _images(self, population: Array, spare: int, rng: np.random.Generator) -> Array:
+        """Images of the best run, once, while batches are left to learn from them."""
+        settings = self.settings
+        stable = self.n_stable >= settings.n_stable
+        needed = settings.image_batches * self.batch_size + settings.most_images
+        if self.images_tried or not (stable or spare <= needed):
+            return np.empty((0, self.problem.n_parameters))
+        self.images_tried = True
+        most = min(settings.most_images, spare)
+        return images_of_best(
+            self.problem, self.surrogate, self.runs, population, most, rng, settings
+        )
+
+    def _run_images(self, images: Array, shift: float) -> None:
+        """Run images of the best run; one that fits is given more batches."""
+        self._run(images, shift)
+        settings = self.settings
+        excess = self.runs.cost[-len(images) :] - self.history["best_cost"][-1]
+        if np.nanmin(excess, initial=np.inf) < (
+            settings.image_excess * self.problem.n_parameters
+        ):
+            most = settings.n_stable - settings.image_batches
+            self.n_stable = min(self.n_stable, most)
 
     def _population(
         self,
@@ -194,16 +228,35 @@ class _Search:
         acquisition: bool = False,
     ) -> Array:
         """Draws of the present posterior, (n, n_parameters)."""
-        surrogate = self.surrogate
-        return tempered_population(
-            self._density(surrogate.acquisition_density, cut=False)
+        density = (
+            self._density(self.surrogate.acquisition_density, cut=False)
             if acquisition
-            else self._density(surrogate.log_density, cut=True),
+            else self._density(self.surrogate.log_density, cut=True)
+        )
+        population = tempered_population(
+            density,
             self.problem.n_parameters,
             rng=rng,
             n_particles=n,
             n_moves=n_moves,
             start=allowed_start(self.problem, rng, n),
+        )
+        if not self.surrogate.reached:
+            return population
+        lost = lost_runs(self.runs, population, self.settings)
+        return self._with_modes(population, lost, density, rng)
+
+    def _with_modes(
+        self,
+        population: Array,
+        lost: Array,
+        density: LogDensity,
+        rng: np.random.Generator,
+    ) -> Array:
+        if not len(lost):
+            return population
+        return with_lost_modes(
+            self.problem, population, lost, density, rng, self.settings
         )
 
     def _density(
@@ -289,16 +342,26 @@ class _Search:
         self.surrogate.refit(self.runs, rng)
         population = self._population(max(512, n_chains), 4, rng)
         self.surrogate.simplify(population)
-        chains = final_chains(
-            self.surrogate,
-            self._density(self.surrogate.log_density, cut=True),
-            population,
-            n_chains,
-            n_draws,
-            rng,
-            proposals,
-            self.settings,
-        )
+        density = self._density(self.surrogate.log_density, cut=True)
+
+        def chains_from(starts: Array) -> Chains:
+            return final_chains(
+                self.surrogate,
+                density,
+                starts,
+                n_chains,
+                n_draws,
+                rng,
+                proposals,
+                self.settings,
+            )
+
+        chains = chains_from(population)
+        lost = lost_runs(self.runs, chains.pooled, self.settings)
+        if len(lost):
+            draws = chains.pooled[rng.choice(len(chains.pooled), len(population))]
+            chains = chains_from(self._with_modes(draws, lost, density, rng))
+            lost = lost_runs(self.runs, chains.pooled, self.settings)
         estimate = ErrorEstimate.of(
             self.surrogate,
             chains.u,
@@ -310,6 +373,7 @@ class _Search:
             infeasible=infeasible_mass(
                 self.runs, chains.pooled, self.settings.feasibility
             ),
+            n_lost=len(lost),
             rng=rng,
             settings=self.settings,
         )

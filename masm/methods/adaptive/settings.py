@@ -37,6 +37,16 @@ class Settings:
     reach : runs nearer than this (times the cube's diagonal) that led to nothing make
         it less promising
     outside : chi-square level beyond which a point is outside the posterior
+    lost_excess : a run within so much of the best cost (or within the number of
+        parameters) proves a mode
+    nearest, n_nearest_of : a point is among draws if it is within twice the chi-square
+        quantile at ``outside`` of this fraction of them, the nearest; of so many at
+        most
+    least_mode : a mode with less of the posterior is left out
+    most_images, least_images : runs of images of the best run under exchanges of
+        parameters, at most and at least
+    image_excess : an image within so many times d of the best cost may lie on a mode
+    image_batches : batches that are made after an image that fits
     suspect_error : largest estimated error of the marginals that is believed
     disagree : split Gelman-Rubin factor over which the longest chains are suspect
     cost_weights : how much of validation, spread and shift counts as error where there
@@ -75,6 +85,14 @@ class Settings:
     promising: float = 30.0
     reach: float = 0.12
     outside: float = 0.999
+    lost_excess: float = 6.0
+    nearest: float = 0.1
+    n_nearest_of: int = 2000
+    least_mode: float = 1e-4
+    most_images: int = 12
+    least_images: int = 3
+    image_excess: float = 10.0
+    image_batches: int = 2
     suspect_error: float = 0.10
     disagree: float = 1.1
     cost_weights: tuple[float, float, float] = (0.2, 2.0, 0.5)
