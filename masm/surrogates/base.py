@@ -56,6 +56,12 @@ class Surrogate(Protocol):
         None where the surrogate's own uncertainty is no measure of its errors.
         """
 
+    def local_error_ratio(self, runs: Runs, rng: np.random.Generator) -> float:
+        """Ratio of observed to predicted error of these runs, about the posterior.
+
+        Each predicted from the others; NaN where it cannot be told.
+        """
+
     def information(self, pool: Array, reference: Array) -> list[Information]:
         """Covariances between outputs at pool points and at reference points."""
 

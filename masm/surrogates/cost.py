@@ -17,6 +17,7 @@ in Neural Information Processing Systems 33, 8211-8222.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -318,6 +319,10 @@ class CostSurrogate:
         self, u: Array, n_draws: int, rng: np.random.Generator
     ) -> None:
         """None: the process is fitted to transformed costs, far ones with noise."""
+
+    def local_error_ratio(self, runs: Runs, rng: np.random.Generator) -> float:
+        """NaN: as `predictive_error`."""
+        return math.nan
 
     def information(self, pool: Array, reference: Array) -> list[Information]:
         """Covariances between costs at pool points and at reference points."""

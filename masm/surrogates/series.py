@@ -18,12 +18,15 @@ Association 103, 570-583.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import special
 
 from masm.design.information_gain import Information
 from masm.gaussian_process.fast_prediction import CompiledProcesses
@@ -71,6 +74,10 @@ class Settings:
     integer_evidence : gain of log evidence by which a parameter is integer-valued
     mode_search : part of the usual mode search that is made: a series says of its
         surroundings what a cost alone cannot
+    n_pieces : between jumps of a function drawn
+    least_near : runs about the posterior that an error can be estimated from
+    n_error_draws : number of draws used to predict the error of a run
+    most_ratio : of observed to predicted error of one run, beyond which it is cut
     gradient_chains : whether the final chains may follow an approximate gradient
     """
 
@@ -92,6 +99,10 @@ class Settings:
     negligible_variance: float = 0.01
     integer_evidence: float = CLEAR_EVIDENCE
     mode_search: float = 0.25
+    n_pieces: int = 8
+    least_near: int = 8
+    n_error_draws: int = 200
+    most_ratio: float = 5.0
     gradient_chains: bool = True
 
 
@@ -379,10 +390,55 @@ class SeriesEmulator:
         return self.cost(u) - self.components.cost(np.stack(drawn) ** 2)
 
     def sample_cost(self, u: Array, n_draws: int, rng: np.random.Generator) -> Array:
-        """Costs by functions drawn from the emulator, (n_draws, n_points)."""
+        """Costs by functions drawn from the emulator, (n_draws, n_points).
+
+        With jumps of the size of the nugget: a threshold in the model makes its output
+        jump along one parameter, and where a posterior spans a few such jumps its
+        marginals do not average over them. Each function jumps at random places along
+        a random parameter, by independent amounts for each output.
+        """
         x = self._inputs(u)
         drawn = np.stack([gp.sample(x, n_draws, rng) for gp in self.processes])
+        sd = np.sqrt(self.nugget_variance)[:, None]
+        for function in range(n_draws):
+            piece = self._pieces(u, rng)
+            jumps = rng.standard_normal((len(sd), self.settings.n_pieces))
+            drawn[:, function] += sd * jumps[:, piece]
         return self.components.cost(drawn**2)
+
+    def _pieces(self, u: Array, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Which piece between random jumps along a random parameter a point is in."""
+        column = u[:, int(rng.integers(u.shape[1]))]
+        levels = rng.random(self.settings.n_pieces - 1)
+        edges = np.quantile(column, np.sort(levels))
+        return np.asarray(np.searchsorted(edges, column, side="right"))
+
+    def local_error_ratio(self, runs: Runs, rng: np.random.Generator) -> float:
+        """Ratio of observed to predicted error of the runs about the posterior.
+
+        Each run is predicted from all others (leave-one-out, hyper-parameters held).
+        The processes are as sure everywhere; a kink or a jump where the posterior is
+        shows as errors that are larger than theirs.
+        """
+        _, cost, whitened = self._good(runs)
+        outputs = self.components.outputs(cost, whitened)
+        moments = [gp.leave_one_out() for gp in self.processes]
+        mean = np.array([m for m, _ in moments])
+        sd = np.sqrt([v for _, v in moments])
+        guess = self.components.cost(mean**2)
+        error = guess - self.components.cost(outputs.T**2)
+        good = runs.cost[runs.ok]
+        near = good <= good.min() + special.chdtri(self.d, 0.01)
+        if near.sum() < self.settings.least_near:
+            return math.nan
+        z = rng.standard_normal((self.settings.n_error_draws, *mean[:, near].shape))
+        drawn = self.components.cost(
+            np.moveaxis((mean[:, near] + sd[:, near] * z) ** 2, 1, 0)
+        )
+        predicted = np.mean((drawn - guess[near]) ** 2, axis=0)
+        # Each run counts as much: the largest errors are not always the worst told.
+        ratio = error[near] ** 2 / (predicted + 1e-12)
+        return float(np.sqrt(np.mean(np.minimum(ratio, self.settings.most_ratio**2))))
 
     def information(self, pool: Array, reference: Array) -> list[Information]:
         """Covariances between outputs at pool points and at reference points."""

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from masm.design.information_gain import most_informative
-from masm.design.space_filling import allowed_start
+from masm.design.space_filling import allowed_start, spread_points
 from masm.methods.adaptive.mode_search import ModeSearch
 from masm.methods.adaptive.settings import Settings
 from masm.problem.problem import Problem, Runs
@@ -135,6 +135,40 @@ def choose_batch(
     points = np.vstack([start, np.vstack([start, pool])[picked]])
     short = size - len(points)
     return points if short == 0 else np.vstack([points, candidates[:short]])
+
+
+def feasible_points(
+    problem: Problem, runs: Runs, size: int, rng: np.random.Generator
+) -> Array:
+    """Points where the model may run, while too few runs have not failed.
+
+    Of uniform points and the surroundings of good runs, those whose nearest runs were
+    good (weighted by their inverse squared distance), far from each other and from
+    what was run.
+
+    Returns
+    -------
+    points : (size, n_parameters)
+    """
+    good, d = runs.u[runs.ok], problem.n_parameters
+    near = good[rng.integers(0, len(good), 1000)]
+    width = rng.choice([0.03, 0.1, 0.3], (1000, 1))
+    near = near + width * rng.standard_normal(near.shape)
+    candidates = np.vstack([rng.random((1000, d)), near])
+    candidates = candidates[problem.allowed(candidates)]
+    if len(candidates) < 5 * size:
+        return np.asarray(spread_points(problem, size, rng))
+    gap = cdist(candidates, runs.u)
+    weight = 1.0 / (gap**2 + 1e-12)
+    feasible = weight @ runs.ok / weight.sum(axis=1)
+    kept = np.argsort(-feasible, kind="stable")[: max(5 * size, len(gap) // 10)]
+    candidates, nearest = candidates[kept], gap[kept].min(axis=1)
+    chosen: list[int] = []
+    for _ in range(size):
+        chosen.append(int(np.argmax(nearest)))
+        apart = cdist(candidates, candidates[chosen[-1:]])[:, 0]
+        nearest = np.minimum(nearest, apart)
+    return candidates[chosen]
 
 
 def weighted_centres(population: Array, n: int) -> tuple[Array, Array]:

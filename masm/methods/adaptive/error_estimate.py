@@ -32,6 +32,8 @@ class ErrorEstimate:
     r_hat : split Gelman-Rubin factor of the worst parameter
     error_ratio : size of the errors of the last batch over what the surrogate itself
         predicted; NaN where it has no prediction
+    local_ratio : the same of the runs about the posterior, each predicted from the
+        others; NaN where it cannot be told
     infeasible : fraction of the posterior expected to lie where the model does not run
     n_lost : runs that fit and that no draws surround
     settings : tuned numbers
@@ -43,6 +45,7 @@ class ErrorEstimate:
     failed: float
     r_hat: float
     error_ratio: float = math.nan
+    local_ratio: float = math.nan
     infeasible: float = 0.0
     n_lost: int = 0
     settings: Settings = field(default_factory=Settings, repr=False)
@@ -58,6 +61,7 @@ class ErrorEstimate:
         *,
         earlier: Callable[[Array], Array] | None = None,
         predicted: Array | None = None,
+        local_ratio: float = math.nan,
         infeasible: float = 0.0,
         n_lost: int = 0,
         rng: np.random.Generator,
@@ -74,6 +78,7 @@ class ErrorEstimate:
         before : draws of the posterior before the last batch
         earlier : log density before the last batch, optional
         predicted : (n_functions, n_validated), errors that were to be expected
+        local_ratio : of the runs about the posterior
         infeasible : fraction of the draws where the model does not run
         n_lost : runs that fit and that no draws surround
         rng, settings
@@ -97,6 +102,7 @@ class ErrorEstimate:
             error_ratio=(
                 math.nan if predicted is None else error_ratio(error, weight, predicted)
             ),
+            local_ratio=local_ratio,
             infeasible=infeasible,
             n_lost=n_lost,
             settings=settings,
@@ -104,15 +110,15 @@ class ErrorEstimate:
 
     @property
     def error(self) -> float:
-        """Estimated total variation of the marginals.
+        """Estimated total variation of the marginals, at most 1.
 
         The variability over surrogate draws, inflated by the ratio of observed to
-        predicted validation error. Without a prediction, on a scalar cost, the errors
-        of the last batch count for less: it has since been learned from. Where the
-        posterior ends at a boundary of feasibility, what is expected beyond it counts
-        in full.
+        predicted error, of the last batch or of the runs about the posterior. Without
+        a prediction, on a scalar cost, the errors of the last batch count for less: it
+        has since been learned from. Where the posterior ends at a boundary of
+        feasibility, what is expected beyond it counts in full.
         """
-        return max(self._of_surrogate, self.infeasible)
+        return min(max(self._of_surrogate, self.infeasible), 1.0)
 
     @property
     def _of_surrogate(self) -> float:
@@ -120,7 +126,10 @@ class ErrorEstimate:
             parts = self.validation, self.variability, self.shift
             weights = self.settings.cost_weights
             return max(w * part for w, part in zip(weights, parts, strict=True))
-        inflation = max(1.0, self.error_ratio / self.settings.chance)
+        settings = self.settings
+        inflation = max(1.0, self.error_ratio / settings.chance)
+        if not math.isnan(self.local_ratio):
+            inflation = max(inflation, self.local_ratio / settings.local_chance)
         return max(self.variability * inflation, 0.5 * self.shift)
 
     @property

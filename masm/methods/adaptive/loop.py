@@ -23,6 +23,7 @@ from masm.errors import CalibrationFailed, InputError
 from masm.methods.adaptive.batch import (
     choose_batch,
     density_of,
+    feasible_points,
     n_drawn,
     weighted_centres,
 )
@@ -171,9 +172,15 @@ class _Search:
             rng = np.random.default_rng(
                 seed_sequence(self.seed, _BATCH, self.n_batches)
             )
-            _require_enough(self.problem, self.runs)
             left = max_runs - self.runs.n
             n_validated = max(settings.least_validated, self.batch_size)
+            some = self.runs.ok.any() and left > n_validated
+            if some and not _enough(self.problem, self.runs):
+                size = min(left - n_validated, self.batch_size)
+                points = feasible_points(self.problem, self.runs, size, rng)
+                self._record(self.problem.run(points), np.nan, np.inf)
+                continue
+            _require_enough(self.problem, self.runs)
             # A stable posterior goes straight to validation.
             last = left <= n_validated or self.n_stable >= settings.n_stable
             size = min(left, n_validated) if last else _even(left, self.batch_size)
@@ -314,23 +321,26 @@ class _Search:
         """Run a batch and record it; returns predicted less true cost, (n_points,)."""
         predicted = self.surrogate.cost(points)
         new = self.problem.run(points)
-        self.runs = self.runs.append(new)
         error = predicted - new.cost
+        self._record(new, _rms(error), shift)
+        return error
+
+    def _record(self, new: Runs, rmse: float, shift: float) -> None:
+        self.runs = self.runs.append(new)
         self.n_batches += 1
         history = self.history
         history["n_runs"].append(self.runs.n)
         history["best_cost"].append(float(np.nanmin(self.runs.cost)))
         history["shift"].append(shift)
-        history["rmse"].append(_rms(error))
+        history["rmse"].append(rmse)
         logger.info(
             "batch %d: %d runs, best cost %.5g, posterior moved %.3f, error %.3g",
             self.n_batches,
             self.runs.n,
             history["best_cost"][-1],
             shift,
-            history["rmse"][-1],
+            rmse,
         )
-        return error
 
     def conclude(
         self, n_chains: int, n_draws: int, proposals: Proposals = None
@@ -370,6 +380,7 @@ class _Search:
             self.before,
             earlier=self.earlier,
             predicted=self.predicted,
+            local_ratio=self.surrogate.local_error_ratio(self.runs, rng),
             infeasible=infeasible_mass(
                 self.runs, chains.pooled, self.settings.feasibility
             ),
@@ -383,7 +394,7 @@ class _Search:
         """Put together what a calibration gives back."""
         integer_inputs = self.surrogate.attributes().get("integer_inputs", ())
         stepped = [self.problem.active[j] for j in integer_inputs]
-        infeasible = estimate.infeasible
+        infeasible, local = estimate.infeasible, estimate.local_ratio
         rng = np.random.default_rng(seed_sequence(self.seed, _SCALE))
         return Outcome(
             u=chains.u,
@@ -402,6 +413,7 @@ class _Search:
                 "error_spread": estimate.variability,
                 "error_shift": estimate.shift,
                 "error_surprise": estimate.error_ratio,
+                **({} if math.isnan(local) else {"error_local": local}),
                 **({"error_border": infeasible} if infeasible else {}),
                 **({"whole_units": " ".join(stepped)} if stepped else {}),
             },
@@ -414,9 +426,14 @@ def _even(n: int, most: int) -> int:
     return math.ceil(n / math.ceil(n / most))
 
 
+def _enough(problem: Problem, runs: Runs) -> bool:
+    """Whether so many runs did not fail that a surrogate can be fitted."""
+    return bool(runs.ok.sum() >= problem.n_parameters + 2)
+
+
 def _require_enough(problem: Problem, runs: Runs) -> None:
-    wanted = problem.n_parameters + 2
-    if runs.ok.sum() < wanted:
+    if not _enough(problem, runs):
+        wanted = problem.n_parameters + 2
         failures = getattr(problem.runner, "failures", [])
         raise CalibrationFailed(
             f"{runs.n_failed} of {runs.n} model runs failed; a surrogate needs "

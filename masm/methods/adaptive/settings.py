@@ -54,6 +54,7 @@ class Settings:
         most 0.055, validations of 0.59 and shifts of 0.19; wrong ones had spreads from
         0.075 (`benchmarks.verdict`)
     chance : errors of a dozen draws are so much larger than predicted by chance alone
+    local_chance : the same of the runs about the posterior
     agree : chains on a cost agree when the split Gelman-Rubin factor is below this;
         else longer ones are tried,
     longer : of so many steps for each kept draw
@@ -97,6 +98,7 @@ class Settings:
     disagree: float = 1.1
     cost_weights: tuple[float, float, float] = (0.2, 2.0, 0.5)
     chance: float = 1.5
+    local_chance: float = 1.5
     agree: float = 1.03
     longer: tuple[int, ...] = (2, 6)
     n_burn: int = 60
