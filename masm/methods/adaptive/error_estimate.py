@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from masm.methods.adaptive.settings import Settings
-from masm.samplers.diagnostics import gelman_rubin
+from masm.samplers.diagnostics import (
+    ESS_LIMIT,
+    R_HAT_LIMIT,
+    convergence,
+    gelman_rubin,
+)
 from masm.surrogates.base import Surrogate
 from masm.types import Array
 
@@ -29,13 +34,14 @@ class ErrorEstimate:
     variability : between posteriors by functions drawn from the surrogate
     shift : between the posteriors before and after the last batch
     failed : failed runs among the last batch, as a fraction
-    r_hat : split Gelman-Rubin factor of the worst parameter
+    r_hat : rank-normalised split R-hat of the worst parameter
     error_ratio : size of the errors of the last batch over what the surrogate itself
         predicted; NaN where it has no prediction
     local_ratio : the same of the runs about the posterior, each predicted from the
         others; NaN where it cannot be told
     infeasible : fraction of the posterior expected to lie where the model does not run
     n_lost : runs that fit and that no draws surround
+    ess : bulk effective sample size of the worst parameter
     settings : tuned numbers
     """
 
@@ -48,6 +54,7 @@ class ErrorEstimate:
     local_ratio: float = math.nan
     infeasible: float = 0.0
     n_lost: int = 0
+    ess: float = math.inf
     settings: Settings = field(default_factory=Settings, repr=False)
 
     @classmethod
@@ -93,12 +100,14 @@ class ErrorEstimate:
             # The same draws, reweighted: free of the noise of two samples.
             shift = function_variability(some, cost, -2.0 * earlier(some)[None])
         good = error[np.isfinite(error)]
+        diagnosis = convergence(draws)
         return cls(
             validation=weight_error(error, weight),
             variability=function_variability(some, cost, functions),
             shift=shift,
             failed=1.0 - len(good) / len(error),
-            r_hat=split_gelman_rubin(draws),
+            r_hat=float(np.max(diagnosis["r_hat"])),
+            ess=float(np.min(diagnosis["ess_bulk"])),
             error_ratio=(
                 math.nan if predicted is None else error_ratio(error, weight, predicted)
             ),
@@ -146,7 +155,9 @@ class ErrorEstimate:
             return "mode_lost"
         if self.error > self.settings.suspect_error:
             return "surrogate_not_fitted"
-        return "not_converged" if self.r_hat > self.settings.disagree else ""
+        # NaN, of too few draws, is no convergence either.
+        converged = self.r_hat <= R_HAT_LIMIT and self.ess >= ESS_LIMIT
+        return "" if converged else "not_converged"
 
 
 def error_ratio(error: Array, weight: Array, predicted: Array) -> float:
@@ -230,7 +241,7 @@ def split_gelman_rubin(draws: Array) -> float:
     """Gelman-Rubin factor of the worst parameter, each chain cut into halves.
 
     ``draws`` is (chain, draw, parameter). One function of numpy, since ArviZ takes
-    longer to import than a short calibration takes; the result reports ArviZ's.
+    longer to import than short chains take; the result is judged by ArviZ's.
     """
     half = draws.shape[1] // 2
     halves = np.concatenate([draws[:, :half], draws[:, half : 2 * half]])

@@ -9,6 +9,7 @@ import numpy as np
 from masm.methods.adaptive.error_estimate import split_gelman_rubin
 from masm.methods.adaptive.settings import Settings
 from masm.samplers.chains import Chains, LogDensity
+from masm.samplers.diagnostics import convergence, has_converged
 from masm.samplers.ensemble import ensemble_chains
 from masm.samplers.hamiltonian import hamiltonian_chains
 from masm.samplers.metropolis_within_gibbs import block_chains
@@ -50,27 +51,25 @@ def final_chains(
         )
         if split_gelman_rubin(chains.u) < settings.agree:
             return chains
-    chains = hamiltonian_chains(
-        density,
-        approximation,
-        starts,
-        rng=rng,
-        n_chains=n_chains,
-        n_steps=n_draws,
-        n_burn=settings.n_burn,
-        normal_margins=settings.normal_margins,
-    )
-    if split_gelman_rubin(chains.u) > settings.disagree:
-        chains = hamiltonian_chains(
+
+    def along_gradient(starts: Array, times: int) -> Chains:
+        return hamiltonian_chains(
             density,
             approximation,
-            np.concatenate([chains.u[:, -1], _some_of(chains, rng)]),
+            starts,
             rng=rng,
             n_chains=n_chains,
-            n_steps=2 * n_draws,
+            n_steps=times * n_draws,
             n_burn=settings.n_burn,
             normal_margins=settings.normal_margins,
         )
+
+    chains = along_gradient(starts, 1)
+    for times in settings.longer_gradient:
+        if has_converged(convergence(chains.u)):
+            break
+        onward = np.concatenate([chains.u[:, -1], _some_of(chains, rng)])
+        chains = along_gradient(onward, times)
     return chains
 
 

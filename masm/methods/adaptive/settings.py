@@ -48,7 +48,6 @@ class Settings:
     image_excess : an image within so many times d of the best cost may lie on a mode
     image_batches : batches that are made after an image that fits
     suspect_error : largest estimated error of the marginals that is believed
-    disagree : split Gelman-Rubin factor over which the longest chains are suspect
     cost_weights : how much of validation, spread and shift counts as error where there
         is no prediction of it, on a scalar cost. Right posteriors had spreads of at
         most 0.055, validations of 0.59 and shifts of 0.19; wrong ones had spreads from
@@ -57,7 +56,8 @@ class Settings:
     local_chance : the same of the runs about the posterior
     agree : chains on a cost agree when the split Gelman-Rubin factor is below this;
         else longer ones are tried,
-    longer : of so many steps for each kept draw
+    longer : of so many steps for each kept draw,
+    longer_gradient : or of so many times the draws where they follow gradients
     n_burn, n_burn_ensemble, n_burn_blocks : steps of burn-in of the chains, by kind
     ensemble_up_to : up to so many parameters differences of states are tried before
         gradients: where they mix at all, they do so at a tenth of the price
@@ -95,12 +95,12 @@ class Settings:
     image_excess: float = 10.0
     image_batches: int = 2
     suspect_error: float = 0.10
-    disagree: float = 1.1
     cost_weights: tuple[float, float, float] = (0.2, 2.0, 0.5)
     chance: float = 1.5
     local_chance: float = 1.5
     agree: float = 1.03
     longer: tuple[int, ...] = (2, 6)
+    longer_gradient: tuple[int, ...] = (2, 4)
     n_burn: int = 60
     n_burn_ensemble: int = 150
     n_burn_blocks: int = 150

@@ -119,6 +119,47 @@ def test_a_surrogate_wrong_at_the_posterior_is_not_believed():
     assert (apart.status, apart.reason) == ("suspect", "not_converged")
 
 
+def test_an_estimated_error_is_a_total_variation():
+    parts = {"validation": 0.1, "variability": 0.4, "shift": 0.1, "failed": 0.0}
+    assert ErrorEstimate(**parts, r_hat=1.0, error_ratio=9.0).error == 1.0
+    assert ErrorEstimate(**parts, r_hat=1.0, infeasible=1.3).error == 1.0
+
+
+def test_errors_about_the_posterior_inflate_the_estimate():
+    parts = {"validation": 0.1, "variability": 0.04, "shift": 0.0, "failed": 0.0}
+    calm = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0, local_ratio=1.0)
+    kinks = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0, local_ratio=4.5)
+    assert calm.error == pytest.approx(0.04)
+    assert kinks.error == pytest.approx(0.12)
+
+
+def test_few_draws_or_disagreeing_chains_are_not_converged():
+    parts = {"validation": 0.0, "variability": 0.0, "shift": 0.0, "failed": 0.0}
+    for r_hat, ess in ((1.02, 5000.0), (1.0, 100.0), (np.nan, 5000.0)):
+        assert ErrorEstimate(**parts, r_hat=r_hat, ess=ess).reason == "not_converged"
+    assert ErrorEstimate(**parts, r_hat=1.005, ess=5000.0).reason == ""
+
+
+def test_a_model_that_fails_over_most_of_its_prior_is_calibrated_all_the_same():
+    """It runs in 12 % of the prior; few of the first runs do."""
+
+    def cost(theta):
+        x = np.asarray(theta)
+        value = (((x - [0.75, 0.7, 0.3]) / 0.06) ** 2).sum(axis=1)
+        fails = (x[:, 0] < 0.5) | (x[:, 1] < 0.5) | (x[:, 2] > 0.5)
+        return np.where(fails, np.nan, value)
+
+    for seed in (0, 1):
+        result = masm.sample_cost(
+            cost, {name: (0.0, 1.0) for name in "abc"}, seed=seed, max_runs=64
+        )
+        first = np.asarray(result.groups["runs"]["cost"])[:32]
+        assert np.isfinite(first).sum() < 10
+        assert result.n_model_runs <= 64
+        assert_allclose(result.mean, [0.75, 0.7, 0.3], atol=0.02)
+        assert_allclose(result.sd, 0.06, rtol=0.15)
+
+
 def test_errors_as_large_as_expected_are_no_error_ratio():
     rng = np.random.default_rng(6)
     share = np.full(400, 1 / 400)
