@@ -32,9 +32,10 @@ _LEAST_FRACTION, _MOST_FRACTION = 0.05, 0.95
 def surrounded(points: Array, draws: Array, settings: Settings) -> NDArray[np.bool_]:
     """Which points lie among draws, (n_points,).
 
-    By the squared Mahalanobis distance to the nearest tenth of the draws: within twice
-    the chi-square 0.999 quantile. Only nearby draws count, so that a point between two
-    modes, or beside a curved ridge, is not among them.
+    By the squared Mahalanobis distance from a tenth of the draws, those about the draw
+    that is nearest to the point: within twice the chi-square 0.999 quantile. Only they
+    count, so that a point between two modes, or beside a curved ridge, is not among
+    draws.
 
     Parameters
     ----------
@@ -49,6 +50,8 @@ def surrounded(points: Array, draws: Array, settings: Settings) -> NDArray[np.bo
     found = np.empty(len(points), bool)
     for i, point in enumerate(points):
         gap = np.sum(((draws - point) / scale) ** 2, axis=1)
+        nearest = draws[np.argmin(gap)]
+        gap = np.sum(((draws - nearest) / scale) ** 2, axis=1)
         near = draws[np.argpartition(gap, k - 1)[:k]] / scale
         covariance = np.atleast_2d(np.cov(near.T)) + 1e-6 * np.eye(d)
         apart = point / scale - near.mean(axis=0)
