@@ -53,9 +53,55 @@ _DESIGN, _BATCH, _FINAL, _SCALE = range(4)
 _MORE_RUNS_HELP = ("surrogate_not_fitted", "mode_lost")
 
 
+# A scalar cost of more parameters takes more runs than the default of series; of more
+# than the second number so many that they are not made unasked.
+_FEW_PARAMETERS, _MOST_PARAMETERS = 10, 15
+
+
 def default_runs(n_parameters: int) -> int:
-    """Model runs that a calibration may make unless told otherwise."""
+    """Model runs that a calibration on series may make unless told otherwise."""
     return 15 * n_parameters + 27
+
+
+def default_cost_runs(n_parameters: int) -> int:
+    """Model runs that a scalar cost takes.
+
+    Up to ten parameters as many as series do. Beyond, the quadratic mean of the
+    surrogate has (d + 1) (d + 2) / 2 coefficients, and the runs grow with the power
+    1.5 of their number.
+    """
+    few = min(n_parameters, _FEW_PARAMETERS)
+    growth = (n_parameters + 1) * (n_parameters + 2) / ((few + 1) * (few + 2))
+    return math.ceil(default_runs(few) * growth**1.5)
+
+
+def _budget(problem: Problem, max_runs: int | None) -> int:
+    """The runs that may be made, or a refusal that says how many are needed."""
+    d = problem.n_parameters
+    scalar = problem.likelihood is None
+    needed = default_cost_runs(d) if scalar else default_runs(d)
+    if max_runs is None:
+        if scalar and d > _MOST_PARAMETERS:
+            raise InputError(
+                f"a scalar cost of {d} parameters needs about {needed} runs",
+                found="no max_runs",
+                wanted=f"max_runs={needed}",
+                hint=f"masm.calibrate on the model's series takes {default_runs(d)}; "
+                "or fix parameters that hardly matter (masm.screen)",
+            )
+        return needed
+    least = 4 * d + 8
+    if scalar and d > _FEW_PARAMETERS:
+        # The coefficients of the quadratic mean, and half as many again.
+        least = math.ceil(0.75 * (d + 1) * (d + 2))
+    if max_runs < least:
+        kind = " of a scalar cost" if scalar and d > _FEW_PARAMETERS else ""
+        raise InputError(
+            f"max_runs is {max_runs}",
+            wanted=f"at least {least} for {d} parameters{kind}",
+            hint=f"{needed} by default",
+        )
+    return max_runs
 
 
 def sample(
@@ -78,8 +124,10 @@ def sample(
     seed : numpy.random.SeedSequence
     max_runs : int, optional
         Most model runs; fewer are made when the posterior has settled. By default
-        15 for each parameter and 27. A joint `calibrate` makes three more, to score
-        defaults, mean and best run; they count towards a ``max_runs`` given there.
+        15 for each parameter and 27; of a scalar cost of more than ten parameters
+        `default_cost_runs`, and beyond fifteen it has to be given. A joint
+        `calibrate` makes three more, to score defaults, mean and best run; they count
+        towards a ``max_runs`` given there.
     more_runs : int
         Runs that may be added to those, four batches at a time, as long as the
         estimated error is too large to be believed.
@@ -109,12 +157,7 @@ def sample(
     """
     settings = settings or Settings()
     d = problem.n_parameters
-    max_runs = default_runs(d) if max_runs is None else max_runs
-    if max_runs < 4 * d + 8:
-        raise InputError(
-            f"max_runs is {max_runs}",
-            wanted=f"at least {4 * d + 8} for {d} parameters",
-        )
+    max_runs = _budget(problem, max_runs)
     if more_runs < 0:
         raise InputError(f"more_runs is {more_runs}", wanted="0 or more")
     n_initial = min(max(4 * d, 32), max_runs // 2)
