@@ -65,6 +65,12 @@ class Surrogate(Protocol):
     def information(self, pool: Array, reference: Array) -> list[Information]:
         """Covariances between outputs at pool points and at reference points."""
 
+    def minima(self, n_starts: int, rng: np.random.Generator) -> Array:
+        """Distinct local minima of `cost`, lowest first, (n_minima, n_parameters).
+
+        Of a search from so many starts; none where it would say nothing.
+        """
+
     def simplify(self, draws: Array) -> None:
         """Leave out what is negligible at these draws, until the next runs."""
 

@@ -35,6 +35,7 @@ from masm.gaussian_process.mean_function import MeanName
 from masm.gaussian_process.regression import TOLERANCE, GaussianProcess
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.problem.problem import Runs
+from masm.samplers.latin_hypercube import latin_hypercube
 from masm.surrogates.components import (
     TRUNCATION,
     Components,
@@ -78,6 +79,8 @@ class Settings:
     least_near : runs about the posterior that an error can be estimated from
     n_error_draws : number of draws used to predict the error of a run
     most_ratio : of observed to predicted error of one run, beyond which it is cut
+    search_steps, distinct : steps of the search for minima, and how far apart these
+        are in the unit cube
     gradient_chains : whether the final chains may follow an approximate gradient
     """
 
@@ -103,6 +106,8 @@ class Settings:
     least_near: int = 8
     n_error_draws: int = 200
     most_ratio: float = 5.0
+    search_steps: int = 20
+    distinct: float = 0.05
     gradient_chains: bool = True
 
 
@@ -308,6 +313,41 @@ class SeriesEmulator:
                 self.processes, {*self.negligible, *residuals}
             )
         return self._fast
+
+    def minima(self, n_starts: int, rng: np.random.Generator) -> Array:
+        """Distinct local minima of the outputs' squared length, lowest first.
+
+        Levenberg-Marquardt steps in the unit cube from a Latin hypercube sample, all
+        starts side by side.
+        """
+        settings = self.settings
+        u = latin_hypercube(n_starts, self.d, rng)
+        value, slope, squares = self._least_squares(u)
+        damping = np.ones(n_starts)
+        for _ in range(settings.search_steps):
+            normal = np.einsum("knj,knl->njl", slope, slope)
+            scale = np.einsum("njj->nj", normal) + 1e-6
+            normal[:, range(self.d), range(self.d)] += damping[:, None] * scale
+            pull = np.einsum("kn,knj->nj", value, slope)
+            step = np.linalg.solve(normal, pull[:, :, None])[:, :, 0]
+            new = np.clip(u - step, 0.0, 1.0)
+            trial = self._least_squares(new)
+            better = trial[2] < squares
+            u[better], squares[better] = new[better], trial[2][better]
+            value[:, better] = trial[0][:, better]
+            slope[:, better] = trial[1][:, better]
+            damping *= np.where(better, 1.0 / 3.0, 4.0)
+        distinct: list[Array] = []
+        for point in u[np.argsort(squares, kind="stable")]:
+            apart = [float(np.abs(point - other).max()) for other in distinct]
+            if min(apart, default=1.0) > settings.distinct:
+                distinct.append(point)
+        return np.array(distinct)
+
+    def _least_squares(self, u: Array) -> tuple[Array, Array, Array]:
+        """Outputs, their gradients in parameters, and the sums of squares."""
+        value, slope = self._compiled.gradient(self._inputs(u))
+        return value, slope * self.warp.gradient(u), np.sum(value**2, axis=0)
 
     def simplify(self, draws: Array) -> None:
         """Set to zero the variance of components that hardly vary at these draws.

@@ -1,4 +1,4 @@
-"""Images of the best run under exchanges of parameters.
+"""Places of further modes: exchanged parameters, and minima of the surrogate.
 
 Two pools with the same prior, or two layers, can often change places without a change
 of what is observed: the posterior then has a mode for each order. Where parameters have
@@ -74,6 +74,29 @@ def images_of_best(
     possible = low[order] < settings.image_excess * problem.n_parameters
     worth = possible | (np.arange(len(order)) < settings.least_images)
     return images[order[worth]]
+
+
+def minima_elsewhere(
+    problem: Problem,
+    surrogate: Surrogate,
+    runs: Runs,
+    population: Array,
+    rng: np.random.Generator,
+    settings: Settings,
+) -> Array:
+    """Minima of the surrogate that fit and that no draws surround, each worth a run.
+
+    Parameters are those of `images_of_best`. A minimum proves nothing: it is a
+    guess of the surrogate where there are no runs.
+    """
+    minima = surrogate.minima(settings.n_starts, rng)
+    if not len(minima):
+        return minima
+    minima = minima[problem.allowed(minima)]
+    excess = surrogate.cost(minima) - float(np.nanmin(runs.cost))
+    minima = minima[excess < max(settings.lost_excess, problem.n_parameters)]
+    minima = minima[~surrounded(minima, population, settings)]
+    return minima[: settings.most_minima]
 
 
 def _images(point: Array, pairs: list[tuple[int, int]]) -> Array:

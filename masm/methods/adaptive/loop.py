@@ -32,7 +32,7 @@ from masm.methods.adaptive.error_estimate import (
     moment_shift,
     weight_error,
 )
-from masm.methods.adaptive.exchange import images_of_best
+from masm.methods.adaptive.exchange import images_of_best, minima_elsewhere
 from masm.methods.adaptive.final_chains import Proposals, final_chains
 from masm.methods.adaptive.lost_modes import lost_runs, with_lost_modes
 from masm.methods.adaptive.settings import Settings
@@ -246,20 +246,26 @@ class _Search:
                 self._improve(population, size, shift, rng)
 
     def _images(self, population: Array, spare: int, rng: np.random.Generator) -> Array:
-        """Images of the best run, once, while batches are left to learn from them."""
+        """Where modes may be: images of the best run, and with runs to spare minima.
+
+        Once, while batches are left to learn from them.
+        """
         settings = self.settings
         stable = self.n_stable >= settings.n_stable
         needed = settings.image_batches * self.batch_size + settings.most_images
         if self.images_tried or not (stable or spare <= needed):
             return np.empty((0, self.problem.n_parameters))
         self.images_tried = True
+        known = self.problem, self.surrogate, self.runs, population
         most = min(settings.most_images, spare)
-        return images_of_best(
-            self.problem, self.surrogate, self.runs, population, most, rng, settings
-        )
+        images = images_of_best(*known, most, rng, settings)
+        if stable and spare > len(images) + settings.most_minima:
+            minima = minima_elsewhere(*known, rng, settings)
+            images = np.concatenate([images, minima])
+        return images
 
     def _run_images(self, images: Array, shift: float) -> None:
-        """Run images of the best run; one that fits is given more batches."""
+        """Run places of possible modes; one that fits is given more batches."""
         self._run(images, shift)
         settings = self.settings
         excess = self.runs.cost[-len(images) :] - self.history["best_cost"][-1]

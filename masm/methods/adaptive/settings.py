@@ -47,6 +47,8 @@ class Settings:
         parameters, at most and at least
     image_excess : an image within so many times d of the best cost may lie on a mode
     image_batches : batches that are made after an image that fits
+    n_starts, most_minima : with runs to spare, starts of a search for minima of the
+        surrogate, and runs of minima at most
     suspect_error : largest estimated error of the marginals that is believed
     cost_weights : how much of validation, spread and shift counts as error where there
         is no prediction of it, on a scalar cost. Right posteriors had spreads of at
@@ -94,6 +96,8 @@ class Settings:
     least_images: int = 3
     image_excess: float = 10.0
     image_batches: int = 2
+    n_starts: int = 48
+    most_minima: int = 3
     suspect_error: float = 0.10
     cost_weights: tuple[float, float, float] = (0.2, 2.0, 0.5)
     chance: float = 1.5

@@ -236,3 +236,61 @@ def test_a_snapshot_of_the_density_stays_as_it_was(decay):
     emulator.refit(runs.append(runs_of(decay, rng.random((20, 3)))), rng)
     assert not np.allclose(emulator.log_density(u), before, rtol=1e-3)
     assert_allclose(snapshot(u), before, rtol=1e-10)
+
+
+def test_minima_of_the_emulated_series_are_found_side_by_side():
+    """A square in the first parameter: two fits that are equally good."""
+    time = np.linspace(0.0, 3.0, 60)
+
+    def model(u):
+        even = (u[:, :1] - 0.5) ** 2 - 0.09
+        return 8.0 * even * np.exp(-time) + 5.0 * (u[:, 1:] - 0.4) * np.sin(time)
+
+    rng = np.random.default_rng(0)
+    emulator = SeriesEmulator(White(), 2)
+    emulator.update(runs_of(model, latin_hypercube(40, 2, rng)), rng)
+    minima = emulator.minima(48, rng)
+    found = minima[emulator.cost(minima) < 0.1]
+    found = found[np.argsort(found[:, 0])]
+    assert_allclose(found, [[0.2, 0.4], [0.8, 0.4]], atol=0.01)
+
+
+def test_functions_drawn_jump_where_the_model_does():
+    """The jumps of a threshold do not average out over the draws beside it."""
+    rng = np.random.default_rng(3)
+    shape = np.ones(50) / np.sqrt(50.0)
+
+    def model(u):
+        jump = 0.7 * np.sign(np.sin(1e5 * u[:, :1]))
+        return (8.0 * (u[:, :1] - 0.5) + 2.0 * u[:, 1:] + jump) * shape
+
+    emulator = SeriesEmulator(White(), 2)
+    emulator.update(runs_of(model, latin_hypercube(80, 2, rng)), rng)
+    u = np.column_stack([np.linspace(0.4, 0.6, 50), np.full(50, 0.2)])
+    drawn = emulator.sample_cost(u, 400, rng)
+    # Half of the functions jump along the first parameter: neighbours mostly agree.
+    apart = np.abs(np.diff(np.sqrt(drawn), axis=1))
+    assert np.median(apart) < 0.1 < np.quantile(apart, 0.99)
+
+
+def test_errors_about_the_posterior_are_larger_than_predicted_at_a_kink():
+    """Every score is smooth but for a kink in the middle of the posterior."""
+    time = np.linspace(0.0, 3.0, 40)
+
+    def of(kink):
+        def model(u):
+            bend = kink * np.maximum(u[:, :1] - 0.5, 0.0) * (u[:, 1:] > 0.5)
+            smooth = 6.0 * np.sin(2.0 * u[:, :1] - 1.0) + 4.0 * (u[:, 1:] - 0.5)
+            return (smooth + bend) * np.exp(-time)
+
+        rng = np.random.default_rng(0)
+        u = np.vstack(
+            [latin_hypercube(30, 2, rng), 0.5 + 0.1 * rng.normal(size=(40, 2))]
+        )
+        runs = runs_of(model, np.clip(u, 0.0, 1.0))
+        emulator = SeriesEmulator(White(), 2)
+        emulator.update(runs, rng)
+        return emulator.local_error_ratio(runs, rng)
+
+    assert of(0.0) < 1.3
+    assert of(20.0) > of(0.0)
