@@ -36,7 +36,7 @@ class Normal:
 class Mixture:
     """Mixture of normals fitted to states by expectation maximisation.
 
-    It follows a bent or two-humped posterior, where one normal proposes little that
+    It follows a curved or two-humped posterior, where one normal proposes little that
     is accepted. It proposes Student's t in place of each normal: a chain at the thin
     end of a ridge, seldom proposed by normals, would be stuck there.
     """

@@ -59,7 +59,7 @@ class Surrogate(Protocol):
     def local_error_ratio(self, runs: Runs, rng: np.random.Generator) -> float:
         """Ratio of observed to predicted error of these runs, about the posterior.
 
-        Each predicted from the others; NaN where it cannot be told.
+        Each predicted from the others; NaN where it cannot be estimated.
         """
 
     def information(self, pool: Array, reference: Array) -> list[Information]:

@@ -476,7 +476,7 @@ class SeriesEmulator:
             np.moveaxis((mean[:, near] + sd[:, near] * z) ** 2, 1, 0)
         )
         predicted = np.mean((drawn - guess[near]) ** 2, axis=0)
-        # Each run counts as much: the largest errors are not always the worst told.
+        # Each run counts the same: a large error may well have been predicted.
         ratio = error[near] ** 2 / (predicted + 1e-12)
         return float(np.sqrt(np.mean(np.minimum(ratio, self.settings.most_ratio**2))))
 

@@ -38,7 +38,7 @@ class ErrorEstimate:
     error_ratio : size of the errors of the last batch over what the surrogate itself
         predicted; NaN where it has no prediction
     local_ratio : the same of the runs about the posterior, each predicted from the
-        others; NaN where it cannot be told
+        others; NaN where it cannot be estimated
     infeasible : fraction of the posterior expected to lie where the model does not run
     n_lost : runs that fit and that no draws surround
     ess : bulk effective sample size of the worst parameter

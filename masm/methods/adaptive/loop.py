@@ -269,9 +269,7 @@ class _Search:
         self._run(images, shift)
         settings = self.settings
         excess = self.runs.cost[-len(images) :] - self.history["best_cost"][-1]
-        if np.nanmin(excess, initial=np.inf) < (
-            settings.image_excess * self.problem.n_parameters
-        ):
+        if np.any(excess < settings.image_excess * self.problem.n_parameters):
             most = settings.n_stable - settings.image_batches
             self.n_stable = min(self.n_stable, most)
 
