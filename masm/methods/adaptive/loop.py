@@ -49,9 +49,7 @@ logger = logging.getLogger(__name__)
 # Parts of a calibration that draw their own random numbers.
 _DESIGN, _BATCH, _FINAL, _SCALE = range(4)
 
-
 _MORE_RUNS_HELP = ("surrogate_not_fitted", "mode_lost")
-
 
 # A scalar cost of more parameters takes more runs than the default of series; of more
 # than the second number so many that they are not made unasked.
@@ -59,8 +57,12 @@ _FEW_PARAMETERS, _MOST_PARAMETERS = 10, 15
 
 
 def default_runs(n_parameters: int) -> int:
-    """Model runs that a calibration on series may make unless told otherwise."""
-    return 15 * n_parameters + 27
+    """Model runs that a calibration on series makes by default.
+
+    15 for each parameter and 27; 30 for each beyond fifteen, where 15 were too few.
+    """
+    beyond = max(n_parameters - _MOST_PARAMETERS, 0)
+    return 15 * (n_parameters + beyond) + 27
 
 
 def default_cost_runs(n_parameters: int) -> int:
@@ -124,7 +126,7 @@ def sample(
     seed : numpy.random.SeedSequence
     max_runs : int, optional
         Most model runs; fewer are made when the posterior has settled. By default
-        15 for each parameter and 27; of a scalar cost of more than ten parameters
+        `default_runs`, 15 for each parameter and 27; of a scalar cost of more than ten parameters
         `default_cost_runs`, and beyond fifteen it has to be given. A joint
         `calibrate` makes three more, to score defaults, mean and best run; they count
         towards a ``max_runs`` given there.

@@ -17,7 +17,7 @@ from masm.methods.adaptive.error_estimate import (
     split_gelman_rubin,
     weight_error,
 )
-from masm.methods.adaptive.loop import sample
+from masm.methods.adaptive.loop import default_cost_runs, default_runs, sample
 from masm.methods.adaptive.mode_search import ModeSearch
 from masm.problem.priors import as_priors
 from masm.problem.problem import Problem, Runs
@@ -158,6 +158,23 @@ def test_a_model_that_fails_over_most_of_its_prior_is_calibrated_all_the_same():
         assert result.n_model_runs <= 64
         assert_allclose(result.mean, [0.75, 0.7, 0.3], atol=0.02)
         assert_allclose(result.sd, 0.06, rtol=0.15)
+
+
+def test_a_scalar_cost_of_many_parameters_is_refused_with_the_runs_it_takes():
+    calls = []
+
+    def counted(theta):
+        calls.append(len(theta))
+        return bowl(theta)
+
+    twenty = {f"p{i}": (0.0, 1.0) for i in range(20)}
+    with pytest.raises(masm.InputError, match="20 parameters needs about 1159 runs"):
+        masm.sample_cost(counted, twenty, seed=1)
+    # Fewer than a quadratic has coefficients, 231, are refused too.
+    with pytest.raises(masm.InputError, match="at least 347 for 20 parameters"):
+        masm.sample_cost(counted, twenty, seed=1, max_runs=327)
+    assert not calls
+    assert default_cost_runs(10) == default_runs(10) == 177
 
 
 def test_errors_as_large_as_expected_are_no_error_ratio():
