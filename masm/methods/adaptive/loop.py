@@ -126,10 +126,10 @@ def sample(
     seed : numpy.random.SeedSequence
     max_runs : int, optional
         Most model runs; fewer are made when the posterior has settled. By default
-        `default_runs`, 15 for each parameter and 27; of a scalar cost of more than ten parameters
-        `default_cost_runs`, and beyond fifteen it has to be given. A joint
-        `calibrate` makes three more, to score defaults, mean and best run; they count
-        towards a ``max_runs`` given there.
+        `default_runs`, 15 for each parameter and 27. A scalar cost of more than ten
+        parameters takes `default_cost_runs`, and beyond fifteen the number has to be
+        given. A joint `calibrate` makes three more, to score defaults, mean and best
+        run; they count towards a ``max_runs`` given there.
     more_runs : int
         Runs that may be added to those, four batches at a time, as long as the
         estimated error is too large to be believed.
