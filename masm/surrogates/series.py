@@ -44,6 +44,7 @@ from masm.surrogates.components import (
 )
 from masm.surrogates.input_warping import Warp, WarpPrior, fit_shared_warping
 from masm.surrogates.integer_inputs import CLEAR_EVIDENCE, IntegerInputs
+from masm.surrogates.quadratic_means import QuadraticMeans
 from masm.types import Array
 
 
@@ -81,6 +82,8 @@ class Settings:
     most_ratio : of observed to predicted error of one run, beyond which it is cut
     search_steps, distinct : steps of the search for minima, and how far apart these
         are in the unit cube
+    quadratic_sd : the chains are led by a quadratic of an output where the standard
+        deviation of the cost's error at draws is at most this; 0 for never
     gradient_chains : whether the final chains may follow an approximate gradient
     """
 
@@ -108,6 +111,7 @@ class Settings:
     most_ratio: float = 5.0
     search_steps: int = 20
     distinct: float = 0.05
+    quadratic_sd: float = 0.8
     gradient_chains: bool = True
 
 
@@ -385,13 +389,23 @@ class SeriesEmulator:
         return log_density
 
     def approximate(self, draws: Array) -> ApproximateLikelihood | None:
-        """Log likelihood with the typical variance at these draws everywhere."""
+        """Log likelihood with the typical variance at these draws everywhere.
+
+        Means are quadratics where these are close enough.
+        """
         if not self.settings.gradient_chains:
             return None
-        _, variance = self.predict(draws)
+        mean, variance = self.predict(draws)
         weight = 1.0 / (1.0 + np.median(variance, axis=1) + self.nugget_variance)
+        means = QuadraticMeans(
+            self.processes,
+            self._inputs(draws),
+            mean,
+            weight,
+            self.settings.quadratic_sd,
+        )
         return ApproximateLikelihood(
-            self._compiled,
+            means,
             self.warp,
             self.integer_inputs,
             self.components.approximation(weight),
@@ -509,20 +523,20 @@ class SeriesEmulator:
 class ApproximateLikelihood:
     """Log likelihood of an emulator's means, with the same variance everywhere."""
 
-    processes: CompiledProcesses
+    means: QuadraticMeans
     warp: Warp
     integer_inputs: IntegerInputs
     of_means: Callable[[Array], tuple[Array, Array]]
 
     def value(self, u: Array) -> Array:
         """Approximate log density, (n_points,)."""
-        mean = self.processes.mean(self.warp(self.integer_inputs(u)))
+        mean = self.means.mean(self.warp(self.integer_inputs(u)))
         return self.of_means(mean)[0]
 
     def value_and_gradient(self, u: Array) -> tuple[Array, Array]:
         """`value`, (n_points,), and its gradient, (n_points, n_parameters)."""
         inputs = self.warp(self.integer_inputs(u))
-        mean, change = self.processes.gradient(inputs)
+        mean, change = self.means.gradient(inputs)
         value, pull = self.of_means(mean)
         total = np.einsum("kn,knj->nj", pull, change)
         return value, np.asarray(-total * self.warp.gradient(u))
