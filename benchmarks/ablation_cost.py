@@ -6,48 +6,32 @@ Run ``python -m benchmarks.ablation_cost --targets dalec6 --variants 1 --seeds 2
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.targets import TARGETS, make
 from benchmarks.verdict import judge
 from masm.methods.adaptive.loop import default_runs
-from masm.surrogates.input_warping import Coordinates, Warp
+from masm.methods.adaptive.settings import Settings
 
 
-def _straight(u: Any, cost: Any, noise: Any) -> Warp:
-    return Warp.none(u.shape[1])
+def _without(**changes: Any) -> Settings:
+    """Settings with other numbers of the surrogate of a cost."""
+    default = Settings()
+    return replace(default, cost=replace(default.cost, **changes))
 
 
-def _as_they_are(gp: Any, u: Any, coordinates: Coordinates, n: int) -> Coordinates:
-    return coordinates
-
-
-def _cold(excess: Any, d: int) -> float:
-    return 1.0
-
-
-# What replaces an ingredient, by the name it has in its module.
-_SURROGATE, _EXPLORATION = "masm.surrogates.cost.", "masm.methods.adaptive.mode_search."
-WITHOUT: dict[str, dict[str, Callable[..., Any] | float]] = {
-    "nothing": {},
-    "bent axes": {
-        _SURROGATE + "straightening": _straight,
-        _SURROGATE + "bend_further": _as_they_are,
-    },
-    "bends by evidence": {_SURROGATE + "bend_further": _as_they_are},
-    "temperature": {_SURROGATE + "temperature": _cold},
-    "distrust of the unknown": {
-        _SURROGATE + "_KNOWN": np.inf,
-        _SURROGATE + "_BEST_MISSED": np.inf,
-    },
-    "caution on the way down": {_SURROGATE + "_CAUTION": 1.0},
-    "descent before all else": {_SURROGATE + "_HOT": np.inf},
-    "leads from afar": {_EXPLORATION + "_PROMISING": 0.0},
+WITHOUT: dict[str, Settings] = {
+    "nothing": Settings(),
+    "input warping": _without(straighten=False, warp_steps=0, refit_warp_steps=0),
+    "warping by evidence": _without(warp_steps=0, refit_warp_steps=0),
+    "temperature": _without(tempered=False),
+    "uncertainty penalty": _without(known_sd=np.inf, best_missed=np.inf),
+    "caution on the way down": _without(descent_sd=1.0),
+    "descent before all else": _without(hot=np.inf),
+    "descents from promising runs": Settings(promising=0.0),
 }
 
 
@@ -64,12 +48,10 @@ def main() -> None:
         for variant in asked.variants:
             for without in asked.without:
                 for seed in asked.seeds:
-                    with ExitStack() as stack:
-                        for what, instead in WITHOUT[without].items():
-                            stack.enter_context(patch(what, instead))
-                        target = make(name, variant)
-                        budget = asked.max_runs or default_runs(target.n_parameters)
-                        row = judge(target, seed, budget, series=False)
+                    target = make(name, variant)
+                    budget = asked.max_runs or default_runs(target.n_parameters)
+                    settings = WITHOUT[without]
+                    row = judge(target, seed, budget, series=False, settings=settings)
                     print(
                         f"without {without}: {row.target} seed {seed} runs {row.runs} "
                         f"mmtv {row.mmtv:.3f} largest tv {row.largest_tv:.3f} "

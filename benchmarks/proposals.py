@@ -16,11 +16,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 
 import numpy as np
 
-from benchmarks.ablation import no_margins
 from benchmarks.metrics import distance
 from benchmarks.targets import TARGETS, as_dataset, make
 
@@ -79,9 +77,10 @@ def main() -> None:
     starts = tempered_population(
         density, problem.n_parameters, rng=np.random.default_rng(2), n_particles=512
     )
-    emulator.ignore_certain(starts)
-    emulator.lead(starts)
-    density = emulator.frozen()
+    emulator.simplify(starts)
+    approximation = emulator.approximate(starts)
+    assert approximation is not None
+    density = emulator.snapshot()
     names = problem.active
     blocks = [
         [j for j, name in enumerate(names) if (name in UPTAKE) == first]
@@ -89,16 +88,15 @@ def main() -> None:
     ]
     steps, thin = asked.steps, asked.thin
 
-    def gradient(n_steps: int = steps) -> Chains:
+    def gradient(n_steps: int = steps, normal_margins: bool = True) -> Chains:
         return hamiltonian_chains(
-            density, emulator, starts, rng=np.random.default_rng(3),
+            density, approximation, starts, rng=np.random.default_rng(3),
             n_chains=N_CHAINS, n_steps=n_steps, n_burn=80,
+            normal_margins=normal_margins,
         )  # fmt: skip
 
     def as_they_are() -> Chains:
-        with ExitStack() as stack:
-            no_margins(stack)
-            return gradient()
+        return gradient(normal_margins=False)
 
     def in_blocks() -> Chains:
         return block_chains(

@@ -87,20 +87,22 @@ def _propose(target: Target) -> tuple[Array, Array]:
     emulator, runs = _emulator(target)
     emulator.refit(runs, rng)
 
-    class Flat:
-        def rough(self, u: Array) -> Array:
-            return FLATTER * emulator.rough(u)
-
-        def slope(self, u: Array) -> tuple[Array, Array]:
-            rough, gradient = emulator.slope(u)
-            return FLATTER * rough, FLATTER * gradient
-
     def density(u: Array) -> Array:
         return FLATTER * emulator.log_density(u)
 
     starts = tempered_population(density, emulator.d, rng=rng, n_particles=1000)
-    emulator.ignore_certain(starts)
-    emulator.lead(starts)
+    emulator.simplify(starts)
+    approximation = emulator.approximate(starts)
+    assert approximation is not None
+
+    class Flat:
+        def value(self, u: Array) -> Array:
+            return FLATTER * approximation.value(u)
+
+        def value_and_gradient(self, u: Array) -> tuple[Array, Array]:
+            value, gradient = approximation.value_and_gradient(u)
+            return FLATTER * value, FLATTER * gradient
+
     chains = hamiltonian_chains(
         density, Flat(), starts, rng=rng, n_chains=100, n_steps=400, n_burn=200
     )

@@ -121,6 +121,7 @@ def _scores(
     run: Run, forcing: xr.Dataset, observed: xr.Dataset, result: Any, seed: int
 ) -> dict[str, str]:
     import ibis_dalec
+    from jobs.config.process_model import units_of
     from jobs.inputs.streams import make_streams, pair
     from masm.results.scores import scores
 

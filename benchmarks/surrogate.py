@@ -76,15 +76,22 @@ class _Counted:
         return value
 
 
-def run(name: str, variant: int, method: str, seed: int, fail: float = 0.0) -> Row:
-    """Run one method on one target, and measure it."""
+def run(
+    name: str,
+    variant: int,
+    method: str,
+    seed: int,
+    fail: float = 0.0,
+    **options: Any,
+) -> Row:
+    """Run one method on one target, and measure it; options are of the method."""
     target = make(name, variant)
     model = target.model if method == "series" else target.cost
     if model is None:
         raise SystemExit(f"{name} has no series; use --methods cost")
     counted = _Counted(model, fail, seed)
     start = time.process_time()
-    draws, flagged, error = _METHODS[method](target, counted, seed)
+    draws, flagged, error = _METHODS[method](target, counted, seed, **options)
     cpu = time.process_time() - start - counted.seconds
     measured = distance(draws, target.truth())
     return Row(
@@ -120,7 +127,7 @@ def _cost(target: Target, model: _Counted, seed: int, *, long: bool = False) -> 
     return _draws(result, target), result.status != "done", result.attrs["error"]
 
 
-def _series(target: Target, model: _Counted, seed: int) -> Answer:
+def _series(target: Target, model: _Counted, seed: int, **options: Any) -> Answer:
     import masm
 
     result = masm.calibrate(
@@ -128,6 +135,7 @@ def _series(target: Target, model: _Counted, seed: int) -> Answer:
         target.observations(),
         target.priors,
         seed=seed,
+        **options,
     )
     return _draws(result, target), result.status != "done", result.attrs["error"]
 
@@ -180,7 +188,7 @@ def _pyvbmc(
             return found["draws"], not bool(found["stable"]), float("nan")
 
 
-_METHODS: dict[str, Callable[[Target, _Counted, int], Answer]] = {
+_METHODS: dict[str, Callable[..., Answer]] = {
     "series": _series,
     "cost": _cost,
     "cost_long": functools.partial(_cost, long=True),

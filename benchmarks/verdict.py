@@ -1,4 +1,4 @@
-"""How far the verdict of a calibration can be trusted, with its weights' source.
+"""How far the error estimate of a calibration can be trusted, with its weights' source.
 
     python -m benchmarks.verdict --targets modes dalec6 --variants 0 1 2 --seeds 1 2 \
         --csv verdict.csv
@@ -6,7 +6,7 @@
         --csv series.csv
 
 With ``--series`` `masm.calibrate` sees the model's series, else `masm.sample_cost`
-the cost alone. Runs targets of known posterior, keeps the parts of each verdict beside
+the cost alone. Runs targets of known posterior, keeps the parts of each estimate beside
 the true distance (a stopped study goes on from its file), and prints, for several
 thresholds of the self-assessed error, how many right posteriors would be flagged and
 how many wrong ones would not.
@@ -50,13 +50,15 @@ class Judged:
     gskl: float
 
 
-def calibrate(target: Target, seed: int, max_runs: int, *, series: bool) -> Any:
+def calibrate(
+    target: Target, seed: int, max_runs: int, *, series: bool, **options: Any
+) -> Any:
     """Calibrate in the default mode, on the series or on the cost alone."""
     import masm
 
     if not series:
         return masm.sample_cost(
-            target.cost, target.priors, seed=seed, max_runs=max_runs
+            target.cost, target.priors, seed=seed, max_runs=max_runs, **options
         )
     model = target.model
     if model is None:
@@ -68,12 +70,15 @@ def calibrate(target: Target, seed: int, max_runs: int, *, series: bool) -> Any:
         seed=seed,
         max_runs=max_runs,
         n_predictive=0,
+        **options,
     )
 
 
-def judge(target: Target, seed: int, budget: int, *, series: bool) -> Judged:
+def judge(
+    target: Target, seed: int, budget: int, *, series: bool, **options: Any
+) -> Judged:
     """Calibrate one target and measure it."""
-    result = calibrate(target, seed, budget, series=series)
+    result = calibrate(target, seed, budget, series=series, **options)
     columns = [result.posterior[name].to_numpy().ravel() for name in target.priors]
     measured = distance(np.stack(columns, axis=1), target.truth())
     parts = {

@@ -48,7 +48,8 @@ def sample_cost(
     seed : int or sequence of int
     max_runs : int, optional
         Most evaluations; by default 15 for each parameter and 27, or what another
-        method takes by default.
+        method takes by default. More than ten parameters take more (524 for fifteen),
+        and for more than fifteen the number has to be given.
     batch_size : int, optional
         Rows in each call after the first, whose rows are 4 for each parameter (at
         least 32, at most half of all).

@@ -1,23 +1,24 @@
-"""Studies that patch or call the library by name still do."""
+"""Studies that change settings of the library still run."""
 
 import sys
-from contextlib import ExitStack
 
 import pytest
 
-from benchmarks import ablation_cost
-from benchmarks.ablation import WITHOUT
+from benchmarks import ablation, ablation_cost
+from masm.methods.adaptive.settings import Settings
 
 
 @pytest.mark.parametrize("without", ablation_cost.WITHOUT)
-def test_an_ingredient_of_bare_costs_can_be_left_out(without, monkeypatch, capsys):
+def test_an_ingredient_of_scalar_costs_can_be_left_out(without, monkeypatch, capsys):
     arguments = ["--targets", "gauss4", "--max-runs", "40", "--without", without]
     monkeypatch.setattr(sys, "argv", ["ablation_cost", *arguments])
     ablation_cost.main()
     assert f"without {without}: gauss4-0 seed 1 runs 40" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("without", WITHOUT)
-def test_an_ingredient_of_the_emulator_has_the_name_that_is_patched(without):
-    with ExitStack() as stack:
-        WITHOUT[without](stack)
+def test_every_ablation_changes_one_setting():
+    for study in (ablation.WITHOUT, ablation_cost.WITHOUT):
+        changed = [settings for name, settings in study.items() if name != "nothing"]
+        assert study["nothing"] == Settings()
+        assert all(settings != Settings() for settings in changed)
+        assert len(set(changed)) == len(changed)

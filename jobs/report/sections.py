@@ -23,6 +23,7 @@ MEANINGS = {
     "no_observations": "nothing was observed in the calibration years",
     "model_nan": "the model gave no finite numbers where it was tried",
     "surrogate_not_fitted": "the surrogate is wrong where the posterior is",
+    "mode_lost": "a run fits, and no draws of the posterior lie around it",
     "not_converged": "chains on the surrogate disagree",
     "no_posterior": "the method chosen gives a best point or what is not ruled out",
     "timed_out": "took longer than execution.pixel_minutes",

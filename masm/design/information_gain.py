@@ -1,4 +1,4 @@
-"""Choosing runs that tell most: greedy reduction of a weighted variance.
+"""Active learning (ALC): greedy reduction of a weighted predictive variance.
 
 The value of a run is by how much it lowers the variance of the surrogate at reference
 points, each with its weight; the next is chosen as if the first had been made (its

@@ -13,7 +13,8 @@ from masm.problem.problem import Outcome
 Gives = Literal["posterior", "point", "region"]
 Need = Literal["series", "state", "gradient"]
 
-_ELSEWHERE = ("proposals",)  # options that have an argument of their own
+# Options that have an argument of their own, or are for studies in Python.
+_ELSEWHERE = ("proposals", "settings")
 
 
 def max_runs_of(n_parameters: int, options: Mapping[str, Any]) -> int:
@@ -72,9 +73,7 @@ class Method:
         InputError
             Naming the first of them.
         """
-        known = list(self.options)
-        if self.takes_proposals:
-            known += _ELSEWHERE
+        known = list(inspect.signature(self.sample).parameters)[2:]
         for name in options:
             if name not in known:
                 raise InputError(

@@ -45,7 +45,7 @@ class Chains:
     u : (n_chains, n_steps, n_parameters), in the unit cube
     log_density : (n_chains, n_steps), unnormalised
     acceptance : float
-        Share of proposals accepted, those outside the cube counted as rejected.
+        Fraction of proposals accepted, those outside the cube counted as rejected.
     """
 
     u: Array

@@ -3,6 +3,19 @@
 Rank-normalised split R-hat and effective sample sizes are ArviZ's (Vehtari et al.
 2021). The Gelman-Rubin factor of the source paper stands beside them under its own
 name, ``r_hat_gr``.
+
+Many short chains are compared in four groups (superchains; Margossian et al. 2024):
+R-hat of single chains asks each of them for as many independent draws as four chains
+need, and eighty for twenty times as many in all.
+
+References
+----------
+Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. and Buerkner, P.-C. (2021).
+Rank-normalization, folding, and localization: an improved R-hat for assessing
+convergence of MCMC. Bayesian Analysis 16, 667-718.
+Margossian, C. C., Hoffman, M. D., Sountsov, P., Riou-Durand, L., Vehtari, A. and
+Gelman, A. (2024). Nested R-hat: assessing the convergence of Markov chain Monte Carlo
+when running many short chains. Bayesian Analysis.
 """
 
 from __future__ import annotations
@@ -22,10 +35,12 @@ ESS_LIMIT = 400.0
 GELMAN_RUBIN_LIMIT = 1.2
 
 _LEAST_DRAWS = 4
+# From so many chains on they are compared in groups, of which there are so many.
+_MANY_CHAINS, _N_GROUPS = 40, 4
 
-# A posterior is at a bound when the outermost 5 % of its prior holds this share.
+# A posterior is at a bound when the outermost 5 % of its prior holds this fraction.
 _EDGE = 0.05
-_EDGE_SHARE = 0.15
+_EDGE_FRACTION = 0.15
 
 
 def arviz() -> Any:
@@ -76,7 +91,7 @@ def at_bound(u: ArrayLike) -> str:
     """
     u = np.asarray(u, float)
     low, high = float(np.mean(u < _EDGE)), float(np.mean(u > 1.0 - _EDGE))
-    if max(low, high) <= _EDGE_SHARE:
+    if max(low, high) <= _EDGE_FRACTION:
         return ""
     return "low" if low >= high else "high"
 
@@ -91,7 +106,8 @@ def convergence(draws: Array) -> dict[str, Array]:
     Returns
     -------
     dict of ndarray, (parameter,)
-        ``r_hat``, ``ess_bulk``, ``ess_tail`` and ``r_hat_gr``; NaN for fewer than
+        ``r_hat``, of four groups where there are forty chains or more, ``ess_bulk``,
+        ``ess_tail`` and ``r_hat_gr``; NaN for fewer than
         four draws in a chain.
     """
     if draws.shape[1] < _LEAST_DRAWS:
@@ -101,11 +117,23 @@ def convergence(draws: Array) -> dict[str, Array]:
     az = arviz()
     columns = [np.ascontiguousarray(draws[:, :, j]) for j in range(draws.shape[2])]
     return {
-        "r_hat": np.array([float(az.rhat(c, method="rank")) for c in columns]),
+        "r_hat": np.array(
+            [float(az.rhat(_grouped(c), method="rank")) for c in columns]
+        ),
         "ess_bulk": np.array([float(az.ess(c, method="bulk")) for c in columns]),
         "ess_tail": np.array([float(az.ess(c, method="tail")) for c in columns]),
         "r_hat_gr": np.array([gelman_rubin(c) for c in columns]),
     }
+
+
+def _grouped(draws: Array) -> Array:
+    """Many chains (chain, draw) as a few, members side by side in time."""
+    m, n = draws.shape
+    if m < _MANY_CHAINS:
+        return draws
+    size = m // _N_GROUPS
+    groups = draws[: size * _N_GROUPS].reshape(_N_GROUPS, size, n)
+    return np.ascontiguousarray(groups.transpose(0, 2, 1)).reshape(_N_GROUPS, -1)
 
 
 def has_converged(diagnosis: dict[str, Array]) -> bool:

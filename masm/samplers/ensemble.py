@@ -34,7 +34,7 @@ def ensemble_chains(
         (n_points, n_parameters) in the unit cube -> (n_points,); -inf or NaN is
         never entered. Called only inside the cube.
     starts : (n_chains, n_parameters)
-    rng : the only source of chance
+    rng : the only source of random numbers
     n_steps : kept states of each chain, every ``thin``-th step
     n_burn : steps before those
     """
@@ -91,8 +91,8 @@ def _ensemble_proposal(
     a, b, c = archive[rng.integers(0, len(archive), (3, n))]
 
     # Differences along a random subset of parameters (at least one).
-    share = rng.choice([0.5, 1.0, 1.0, 1.0], size=n)
-    chosen = rng.random((n, d)) < share[:, None]
+    fraction = rng.choice([0.5, 1.0, 1.0, 1.0], size=n)
+    chosen = rng.random((n, d)) < fraction[:, None]
     chosen[np.arange(n), rng.integers(0, d, n)] = True
     gamma = 2.38 / np.sqrt(2.0 * chosen.sum(axis=1))
     gamma *= rng.uniform(0.5, 1.1, n)

@@ -36,7 +36,7 @@ class Normal:
 class Mixture:
     """Mixture of normals fitted to states by expectation maximisation.
 
-    It follows a bent or two-humped posterior, where one normal proposes little that
+    It follows a curved or two-humped posterior, where one normal proposes little that
     is accepted. It proposes Student's t in place of each normal: a chain at the thin
     end of a ridge, seldom proposed by normals, would be stuck there.
     """
@@ -48,12 +48,12 @@ class Mixture:
         whole = np.atleast_2d(np.cov(states.T)) + ridge
         self.means = states[rng.choice(n, n_parts, replace=False)]
         self.factors = np.linalg.cholesky(np.tile(whole / n_parts, (n_parts, 1, 1)))
-        self.shares = np.full(n_parts, 1.0 / n_parts)
+        self.fractions = np.full(n_parts, 1.0 / n_parts)
         for _ in range(20):
             parts = self._normal_parts(states)
             belongs = np.exp(parts - _log_sum(parts)[:, None])
             size = belongs.sum(axis=0) + 1e-6
-            self.shares = size / size.sum()
+            self.fractions = size / size.sum()
             self.means = (belongs.T @ states) / size[:, None]
             for k in range(n_parts):
                 r = states - self.means[k]
@@ -64,28 +64,28 @@ class Mixture:
 
     def _squared(self, x: Array) -> Array:
         """Squared distance from each part in its own standard deviations."""
-        squared = np.empty((len(x), len(self.shares)))
+        squared = np.empty((len(x), len(self.fractions)))
         for k, factor in enumerate(self.factors):
             inverse, _ = linalg.lapack.dtrtri(factor, lower=1)
             squared[:, k] = np.sum(((x - self.means[k]) @ inverse.T) ** 2, axis=1)
         return squared
 
     def _scaled(self, parts: Array) -> Array:
-        """Add to logs of densities the log of each part's share over its volume."""
+        """Add to logs of densities the log of each part's fraction over its volume."""
         volume = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
-        return np.asarray(parts + np.log(self.shares) - volume)
+        return np.asarray(parts + np.log(self.fractions) - volume)
 
     def _normal_parts(self, x: Array) -> Array:
         return self._scaled(-0.5 * self._squared(x))
 
     def _parts(self, x: Array) -> Array:
-        """Log of share times density of each part, up to a constant, (n, n_parts)."""
+        """Log of fraction times density, up to a constant, (n, n_parts)."""
         d = x.shape[1]
         return self._scaled(-0.5 * (_TAIL + d) * np.log1p(self._squared(x) / _TAIL))
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Draw n points, (n, n_parameters)."""
-        k = rng.choice(len(self.shares), size=n, p=self.shares)
+        k = rng.choice(len(self.fractions), size=n, p=self.fractions)
         z = rng.standard_normal((n, self.means.shape[1]))
         z /= np.sqrt(rng.chisquare(_TAIL, (n, 1)) / _TAIL)
         return self.means[k] + np.einsum("nij,nj->ni", self.factors[k], z)

@@ -1,6 +1,6 @@
 """Axes along which draws are nearly normal, each by a monotone map of its own.
 
-Where two parameters trade off against each other a posterior is a bent ridge, on
+Where two parameters trade off against each other a posterior is a curved ridge, on
 which no step fits: long ones leave it, short ones lead nowhere. If along the ridge
 one parameter rises or falls with the other, it is straight once both margins are
 normal. The map is the sinh-arcsinh transformation (Jones and Pewsey 2009), of a
@@ -59,45 +59,51 @@ class Marginals:
             np.exp(log_tails),
         )
 
-    def inward(self, x: Array) -> Array:
+    @classmethod
+    def identity(cls, n_parameters: int) -> Marginals:
+        """Leave every margin as it is."""
+        zero, one = np.zeros(n_parameters), np.ones(n_parameters)
+        return cls(zero, one, zero, one)
+
+    def forward(self, x: Array) -> Array:
         """From parameters to nearly normal coordinates, (n_points, n_parameters)."""
-        bent = np.arcsinh((x - self.location) / self.scale)
-        return np.asarray(np.sinh(self.tails * bent - self.skewness))
+        asinh = np.arcsinh((x - self.location) / self.scale)
+        return np.asarray(np.sinh(self.tails * asinh - self.skewness))
 
-    def outward(self, y: Array) -> Array:
+    def inverse(self, y: Array) -> Array:
         """Back to parameters, (n_points, n_parameters)."""
-        return np.asarray(self.location + self.scale * np.sinh(self._bent(y)))
+        return np.asarray(self.location + self.scale * np.sinh(self._asinh(y)))
 
-    def log_stretch(self, y: Array) -> Array:
+    def log_jacobian(self, y: Array) -> Array:
         """Log of how far parameters move with each coordinate, summed, (n_points,)."""
-        bent = self._bent(y)
+        asinh = self._asinh(y)
         # log cosh, which does not overflow.
-        log_cosh = np.logaddexp(bent, -bent) - np.log(2.0)
+        log_cosh = np.logaddexp(asinh, -asinh) - np.log(2.0)
         constant = np.log(self.scale / self.tails)
         return np.asarray((constant + log_cosh - 0.5 * np.log1p(y * y)).sum(axis=-1))
 
-    def stretch(self, y: Array) -> tuple[Array, Array]:
+    def derivatives(self, y: Array) -> tuple[Array, Array]:
         """Derivatives: of parameters, and of its log; (n_points, n_parameters)."""
-        bent = self._bent(y)
+        asinh = self._asinh(y)
         root = np.sqrt(1.0 + y * y)
-        first = self.scale * np.cosh(bent) / (self.tails * root)
-        return first, np.tanh(bent) / (self.tails * root) - y / (1.0 + y * y)
+        first = self.scale * np.cosh(asinh) / (self.tails * root)
+        return first, np.tanh(asinh) / (self.tails * root) - y / (1.0 + y * y)
 
-    def _bent(self, y: Array) -> Array:
-        bent = (np.arcsinh(y) + self.skewness) / self.tails
-        return np.asarray(np.clip(bent, -_FARTHEST, _FARTHEST))
+    def _asinh(self, y: Array) -> Array:
+        asinh = (np.arcsinh(y) + self.skewness) / self.tails
+        return np.asarray(np.clip(asinh, -_FARTHEST, _FARTHEST))
 
 
 def _fit(x: Array) -> Array:
     """Location, log scale, skewness, log tails under which draws are likeliest."""
 
-    def surprise(p: Array) -> tuple[float, Array]:
+    def misfit(p: Array) -> tuple[float, Array]:
         location, log_scale, skewness, log_tails = p
         s = (x - location) / np.exp(log_scale)
         root = np.sqrt(1.0 + s * s)
-        bent = np.arcsinh(s)
+        asinh = np.arcsinh(s)
         tails = np.exp(log_tails)
-        w = tails * bent - skewness
+        w = tails * asinh - skewness
         y = np.sinh(w)
         value = 0.5 * y * y - np.logaddexp(w, -w) - log_tails + log_scale + np.log(root)
         by_w = y * np.cosh(w) - np.tanh(w)
@@ -107,7 +113,7 @@ def _fit(x: Array) -> Array:
                 -np.mean(by_s) / np.exp(log_scale),
                 1.0 - np.mean(by_s * s),
                 -np.mean(by_w),
-                np.mean(by_w * bent) * tails - 1.0,
+                np.mean(by_w * asinh) * tails - 1.0,
             ]
         )
         n = len(x)
@@ -116,7 +122,7 @@ def _fit(x: Array) -> Array:
 
     most = np.array([3.0, _MOST_SCALE, _MOST_SKEW, _MOST_TAIL])
     found = optimize.minimize(
-        surprise,
+        misfit,
         np.zeros(4),
         jac=True,
         method="L-BFGS-B",

@@ -4,7 +4,7 @@ In each step of a chain every block has its turn: a move of its parameters alone
 others held, accepted or not by the joint density (Metropolis within Gibbs). A move is
 a random walk with the covariance of the block given the rest, or a difference of two
 earlier states. What is kept after burn-in is a plain Markov chain of the joint
-density; parameters of different blocks that hang together only make it slow.
+density; parameters of different blocks that are correlated only make it slow.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from masm.errors import InputError
 from masm.samplers.chains import Chains, LogDensity, checked_starts, clean
 from masm.types import Array
 
-# Shares of random walks, and of differences at full length, among moves.
-_SHARE_WALK = 0.6
-_SHARE_JUMP = 0.1
+# Fractions of random walks, and of differences at full length, among moves.
+_WALK_FRACTION = 0.6
+_JUMP_FRACTION = 0.1
 _WANTED_ACCEPTANCE = 0.3
 _N_ROUNDS = 4
 _MOST_STATES = 4000
@@ -51,7 +51,7 @@ def block_chains(
         all together shape the first proposals.
     blocks : sequence of sequence of int
         Axes of each block. Blocks may overlap; every axis is in one.
-    rng : the only source of chance
+    rng : the only source of random numbers
     n_chains, n_steps : chains and kept states of each, every ``thin``-th step
     n_burn : steps before those, in which the proposals adapt
     """
@@ -111,11 +111,11 @@ class _Walk:
             self.factors.append(np.asarray(step, float))
 
     def step(self, *, adapt: bool) -> float:
-        """Move every block once; returns the share of moves accepted."""
-        shares = [self._move(k) for k in range(len(self.columns))]
+        """Move every block once; returns the fraction of moves accepted."""
+        fractions = [self._move(k) for k in range(len(self.columns))]
         if adapt:
-            self.sizes *= np.exp(0.2 * (np.array(shares) - _WANTED_ACCEPTANCE))
-        return float(np.mean(shares))
+            self.sizes *= np.exp(0.2 * (np.array(fractions) - _WANTED_ACCEPTANCE))
+        return float(np.mean(fractions))
 
     def _move(self, k: int) -> float:
         block, rng = self.columns[k], self.rng
@@ -124,13 +124,13 @@ class _Walk:
         step *= self.sizes[k]
         kind = rng.random(n)
         first, second = self.archive[rng.integers(0, len(self.archive), (2, n))]
-        gamma = np.where(kind < _SHARE_WALK + _SHARE_JUMP, 1.0, self.sizes[k])
+        gamma = np.where(kind < _WALK_FRACTION + _JUMP_FRACTION, 1.0, self.sizes[k])
         gamma *= np.where(
-            kind < _SHARE_WALK + _SHARE_JUMP, 1.0, 2.38 / math.sqrt(2.0 * size)
+            kind < _WALK_FRACTION + _JUMP_FRACTION, 1.0, 2.38 / math.sqrt(2.0 * size)
         )
         apart = gamma[:, None] * (first - second)[:, block] + 1e-3 * step
         new = self.state.copy()
-        new[:, block] += np.where((kind < _SHARE_WALK)[:, None], step, apart)
+        new[:, block] += np.where((kind < _WALK_FRACTION)[:, None], step, apart)
         inside = np.all((new >= 0.0) & (new <= 1.0), axis=1)
         value = np.full(n, -np.inf)
         if inside.any():

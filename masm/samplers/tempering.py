@@ -26,13 +26,13 @@ def tempered_population(
 
     The exponent rises from 0 to 1 so that half of the particles stay effective at
     each level; after each resampling, every particle takes `n_moves` ensemble
-    steps. Modes that are far apart keep their share.
+    steps. Modes that are far apart keep their fraction.
 
     Parameters
     ----------
     log_density : as in `ensemble_chains`
     n_parameters : of the cube
-    rng : the only source of chance
+    rng : the only source of random numbers
     n_particles, n_moves : population and steps at each level
     start : (n_start, n_parameters), optional
         First particles, uniform in the allowed part of the cube; drawn here when

@@ -1,12 +1,12 @@
-"""Surrogate of a bare cost, for models that return no series.
+"""Surrogate of a scalar -2 log L, for models that return no series.
 
 A Gaussian process of the cost itself with a quadratic mean, so that a normal posterior
-is learned exactly from as many runs as it has coefficients; each axis is bent so that
+is learned exactly from as many runs as it has coefficients; inputs are warped so that
 others become nearly normal (`masm.surrogates.input_warping`). Far runs, whose cost is
-large and of a different shape, are believed less the worse they are (noise shaping, as
-in variational Bayesian Monte Carlo; Acerbi 2020). How much less, the bends, the
-smoothness of the kernel, and whether it is set along the posterior's own axes, are
-chosen by the marginal likelihood, each with the bends that are best for it.
+large and of a different shape, count less the worse they are (noise shaping, as in
+variational Bayesian Monte Carlo; Acerbi 2020). How much less, the warp, the smoothness
+of the kernel, and whether its inputs are rotated to the posterior's own axes, are
+chosen by the marginal likelihood, each with the warp that is best for it.
 
 References
 ----------
@@ -16,53 +16,81 @@ in Neural Information Processing Systems 33, 8211-8222.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from masm.design.information_gain import Information
 from masm.gaussian_process.regression import GaussianProcess, KernelName
 from masm.problem.problem import Runs
-from masm.surrogates.cost_transform import VIEWS, View, temperature
+from masm.surrogates.cost_transform import TRANSFORMS, OutputTransform, temperature
 from masm.surrogates.input_warping import (
-    Axes,
     Coordinates,
+    Rotation,
     Warp,
-    bend_further,
-    straightening,
+    WarpPrior,
+    fit_warping,
+    warp_for_quadratic,
 )
 from masm.types import Array
 
-_KERNELS: tuple[KernelName, ...] = ("gaussian", "matern52")
-# By which axes are chosen, before the views are compared.
-_MIDDLE = VIEWS[1]
-# From a temperature above this the posterior has first to be reached.
-_HOT = 4.0
-# Standard deviations by which a cost is taken to be higher on the way down. Fitted to
-# far runs, the surrogate errs by several of its own.
-_CAUTION = 4.0
-_REFIT_GROWTH = 1.1
-_AFRESH_GROWTH = 1.3
-_BEND_ITERATIONS = 80
-# What the surrogate's own uncertainty may add to a log density: it flattens the
-# posterior where little is known, without making the unknown likely.
-_MOST_BONUS = 1.0
-# Where its standard deviation is larger than this it says nothing of the posterior,
-# however low its mean; finding other modes is the explorer's work. A smaller limit
-# cuts the tails off a wide posterior.
-_KNOWN = 15.0
-# The best run lies within so many times the scale of the best there is.
-_BEST_MISSED = 2.0
+
+@dataclass(frozen=True)
+class Settings:
+    """Tuned numbers of the surrogate of a cost.
+
+    Attributes
+    ----------
+    kernels : the first is used first, the second tried at the end
+    transforms : of the cost; with the middle one rotations are compared
+    tempered : whether costs are scaled up until the posterior is reached
+    hot : from a temperature above this the posterior has first to be reached
+    descent_sd : standard deviations by which a cost is taken to be higher on the way
+        down. Fitted to far runs, the surrogate errs by several of its own
+    refit_growth, full_refit_growth : runs have to grow by this factor for the
+        hyper-parameters to follow, or for all choices to be made again
+    straighten : whether the warp that a quadratic asks for is tried
+    warp_steps, refit_warp_steps : iterations of fits of the warp with the
+        hyper-parameters; 0 for none
+    warp_prior : of the warp parameters
+    most_bonus : what the surrogate's own uncertainty may add to a log density: it
+        flattens the posterior where little is known, without making the unknown likely
+    known_sd : where its standard deviation is larger than this it says nothing of the
+        posterior, however low its mean; finding other modes is the mode search's work.
+        A smaller limit cuts the tails off a wide posterior
+    best_missed : the best run lies within so many times the scale of the best there is
+    mode_search : part of the usual mode search that is made
+    """
+
+    kernels: tuple[KernelName, KernelName] = ("gaussian", "matern52")
+    transforms: tuple[OutputTransform, ...] = TRANSFORMS
+    tempered: bool = True
+    hot: float = 4.0
+    descent_sd: float = 4.0
+    refit_growth: float = 1.1
+    full_refit_growth: float = 1.3
+    straighten: bool = True
+    warp_steps: int = 80
+    refit_warp_steps: int = 15
+    warp_prior: WarpPrior = field(default_factory=WarpPrior)
+    most_bonus: float = 1.0
+    known_sd: float = 15.0
+    best_missed: float = 2.0
+    mode_search: float = 1.0
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """One way of looking at the runs, fitted."""
+    """One choice of coordinates, transform and kernel, fitted."""
 
     evidence: float
     gp: GaussianProcess
     coordinates: Coordinates
-    view: View
+    transform: OutputTransform
 
 
 def _evidence(fit: _Fit) -> float:
@@ -75,6 +103,7 @@ class CostSurrogate:
     Parameters
     ----------
     n_parameters : of the problem
+    settings : tuned numbers
 
     Attributes
     ----------
@@ -82,79 +111,98 @@ class CostSurrogate:
         Whether runs have come to where the posterior is.
     """
 
-    def __init__(self, n_parameters: int):
+    def __init__(self, n_parameters: int, settings: Settings | None = None):
+        self.settings = settings or Settings()
         self.d = n_parameters
         self.gp = GaussianProcess(mean="quadratic")
-        self.coordinates = Coordinates(Warp.none(self.d), Axes.of_cube(self.d))
-        self.view = VIEWS[0]
+        self.coordinates = Coordinates(Warp.identity(self.d), Rotation.identity(self.d))
+        self.transform = self.settings.transforms[0]
         self.best = np.inf
         self.temperature = 1.0
         self.reached = True
         self.n_fitted = 0
-        self.n_afresh = 0
+        self.n_full_fit = 0
+
+    @property
+    def mode_search(self) -> float:
+        """Part of the usual mode search that is worth its runs here."""
+        return self.settings.mode_search
 
     # -- training -----------------------------------------------------------
 
     def update(self, runs: Runs, rng: np.random.Generator) -> None:
         """Take in all runs: append the new ones, or refit when there are many."""
+        settings = self.settings
         u, cost = runs.u[runs.ok], runs.cost[runs.ok]
-        if len(u) >= _AFRESH_GROWTH * self.n_afresh:
+        if len(u) >= settings.full_refit_growth * self.n_full_fit:
             self._choose(u, cost, rng)
-        elif len(u) >= _REFIT_GROWTH * self.n_fitted or cost.min() < self.best:
+        elif len(u) >= settings.refit_growth * self.n_fitted or cost.min() < self.best:
             self._refit(u, cost)
         elif len(u) > len(self.gp.x):
             new = slice(len(self.gp.x), None)
-            seen, variance = self._seen(cost[new] - self.best)
-            self.gp.append(self.coordinates(u[new]), seen, extra_variance=variance)
+            y, variance = self._transformed(cost[new] - self.best)
+            self.gp.append(self.coordinates(u[new]), y, extra_variance=variance)
 
     def refit(self, runs: Runs, rng: np.random.Generator) -> None:
-        """Choose and fit afresh on all runs."""
+        """Make all choices again and fit to all runs."""
         self._choose(runs.u[runs.ok], runs.cost[runs.ok], rng)
 
     def _choose(self, u: Array, cost: Array, rng: np.random.Generator) -> None:
-        """Choose coordinates, view and kernel, with bends that are best for each."""
+        """Choose coordinates, transform and kernel, with the best warp for each."""
         excess = self._excess(cost)
+        settings = self.settings
+        transforms, kernels = settings.transforms, settings.kernels
+        middle = transforms[len(transforms) // 2]
 
         def fit(
-            coordinates: Coordinates, view: View, kernel: KernelName = _KERNELS[0]
+            coordinates: Coordinates,
+            transform: OutputTransform,
+            kernel: KernelName = kernels[0],
         ) -> _Fit:
-            return self._fit(u, excess, coordinates, view, kernel, rng)
+            return self._fit(u, excess, coordinates, transform, kernel, rng)
 
         fits = []
-        for warp in self._first_bends(u, excess):
-            axes = Axes.of_cube(self.d), Axes.of_posterior(warp(u), excess)
-            straight = [fit(Coordinates(warp, a), _MIDDLE) for a in axes]
-            best = max(straight, key=_evidence)
-            others = [fit(best.coordinates, v) for v in VIEWS if v is not _MIDDLE]
-            fits += [self._bent(view, u, excess) for view in [best, *others]]
+        for warp in self._first_warps(u, excess):
+            rotations = (
+                Rotation.identity(self.d),
+                Rotation.principal_axes(warp(u), excess),
+            )
+            plain = [fit(Coordinates(warp, r), middle) for r in rotations]
+            best = max(plain, key=_evidence)
+            others = [fit(best.coordinates, t) for t in transforms if t is not middle]
+            fits += [self._warped(one, u, excess) for one in [best, *others]]
         chosen = max(fits, key=_evidence)
         warp = chosen.coordinates.warp
-        turned = Coordinates(warp, Axes.of_posterior(warp(u), excess))
-        other = self._bent(fit(turned, chosen.view), u, excess)
+        rotated = Coordinates(warp, Rotation.principal_axes(warp(u), excess))
+        other = self._warped(fit(rotated, chosen.transform), u, excess)
         chosen = max([chosen, other], key=_evidence)
-        other = fit(chosen.coordinates, chosen.view, _KERNELS[1])
-        chosen = max([chosen, self._bent(other, u, excess)], key=_evidence)
-        self.gp, self.view = chosen.gp, chosen.view
+        other = fit(chosen.coordinates, chosen.transform, kernels[1])
+        chosen = max([chosen, self._warped(other, u, excess)], key=_evidence)
+        self.gp, self.transform = chosen.gp, chosen.transform
         self.coordinates = chosen.coordinates
-        self.n_fitted = self.n_afresh = len(u)
+        self.n_fitted = self.n_full_fit = len(u)
 
-    def _first_bends(self, u: Array, excess: Array) -> list[Warp]:
-        """Where to begin: none, those that a quadratic asks for, and the last ones.
+    def _first_warps(self, u: Array, excess: Array) -> list[Warp]:
+        """Where to begin: none, the one that a quadratic asks for, and the last one.
 
-        Evidence has several optima in the bends, and those of few runs, mostly far
+        Evidence has several optima in the warp, and those of few runs, mostly far
         ones, are not those of the runs that come after.
         """
-        noise = 0.5 * self.temperature + 0.3 * excess
-        first = [Warp.none(self.d), straightening(u, excess, noise)]
+        first = [Warp.identity(self.d)]
+        if self.settings.straighten:
+            noise = 0.5 * self.temperature + 0.3 * excess
+            prior = self.settings.warp_prior
+            first.append(warp_for_quadratic(u, excess, noise, prior))
         last = self.coordinates.warp
-        return [*first, last] if np.any(last.bend) else first
+        return [*first, last] if np.any(last.parameter) else first
 
     def _excess(self, cost: Array) -> Array:
         self.best = float(cost.min())
         excess = cost - self.best
-        self.temperature = temperature(excess, self.d)
+        if self.settings.tempered:
+            self.temperature = temperature(excess, self.d)
         # A cost that spans decades is gone down to the end before anything else.
-        self.reached = self.temperature <= (_HOT if self.reached else 1.0)
+        self.reached = self.temperature <= (self.settings.hot if self.reached else 1.0)
         return excess
 
     @property
@@ -166,57 +214,79 @@ class CostSurrogate:
         u: Array,
         excess: Array,
         coordinates: Coordinates,
-        view: View,
+        transform: OutputTransform,
         kernel: KernelName,
         rng: np.random.Generator,
     ) -> _Fit:
-        seen = view.seen(excess, self._scale)
+        y = transform(excess, self._scale)
         gp = GaussianProcess(mean="quadratic", kernel=kernel).fit(
             coordinates(u),
-            seen,
+            y,
             rng=rng,
-            extra_variance=view.variance(seen, self._scale),
+            extra_variance=transform.noise_variance(y, self._scale),
             n_starts=1,
             max_iterations=60,
         )
-        evidence = self._log_evidence(gp, coordinates, view, excess)
-        return _Fit(evidence, gp, coordinates, view)
+        evidence = self._log_evidence(gp, coordinates, transform, excess)
+        return _Fit(evidence, gp, coordinates, transform)
 
-    def _bent(self, fit: _Fit, u: Array, excess: Array) -> _Fit:
-        """Bend the axes further, until the evidence of this view grows no more."""
-        coordinates = bend_further(fit.gp, u, fit.coordinates, _BEND_ITERATIONS)
-        evidence = self._log_evidence(fit.gp, coordinates, fit.view, excess)
-        return _Fit(evidence, fit.gp, coordinates, fit.view)
+    def _warped(self, fit: _Fit, u: Array, excess: Array) -> _Fit:
+        """Fit the warp, until the evidence of this transform grows no more."""
+        settings = self.settings
+        coordinates = fit_warping(
+            fit.gp, u, fit.coordinates, settings.warp_steps, settings.warp_prior
+        )
+        evidence = self._log_evidence(fit.gp, coordinates, fit.transform, excess)
+        return _Fit(evidence, fit.gp, coordinates, fit.transform)
 
     def _log_evidence(
-        self, gp: GaussianProcess, coordinates: Coordinates, view: View, excess: Array
+        self,
+        gp: GaussianProcess,
+        coordinates: Coordinates,
+        transform: OutputTransform,
+        excess: Array,
     ) -> float:
-        """Of the costs themselves, so that scales and views can be compared."""
+        """Of the costs themselves, so that scales and transforms can be compared."""
         evidence = gp.log_posterior - len(excess) * np.log(gp.y_scale)
-        evidence += view.log_slope(excess, self._scale) + coordinates.log_prior()
+        evidence += transform.log_jacobian(excess, self._scale) + coordinates.log_prior(
+            self.settings.warp_prior
+        )
         return float(evidence)
 
     def _refit(self, u: Array, cost: Array) -> None:
-        seen, variance = self._seen(self._excess(cost))
+        settings = self.settings
+        y, variance = self._transformed(self._excess(cost))
         self.gp.refit(
-            x=self.coordinates(u), y=seen, extra_variance=variance, max_iterations=30
+            x=self.coordinates(u), y=y, extra_variance=variance, max_iterations=30
         )
-        self.coordinates = bend_further(self.gp, u, self.coordinates, 15)
+        self.coordinates = fit_warping(
+            self.gp,
+            u,
+            self.coordinates,
+            settings.refit_warp_steps,
+            settings.warp_prior,
+        )
         self.n_fitted = len(u)
 
-    def _seen(self, excess: Array) -> tuple[Array, Array]:
-        seen = self.view.seen(excess, self._scale)
-        return seen, self.view.variance(seen, self._scale)
+    def _transformed(self, excess: Array) -> tuple[Array, Array]:
+        y = self.transform(excess, self._scale)
+        return y, self.transform.noise_variance(y, self._scale)
 
     # -- use ------------------------------------------------------------------
 
     def log_density(self, u: Array) -> Array:
         """Log likelihood, a little flattened by the surrogate's uncertainty."""
+        settings = self.settings
         mean, sd = self._known(u)
-        bonus = sd**2 / (4.0 + sd**2 / _MOST_BONUS)
-        return -0.5 * (self.best + mean - bonus + np.maximum(sd - _KNOWN, 0.0))
+        bonus = sd**2 / (4.0 + sd**2 / settings.most_bonus)
+        unknown = np.maximum(sd - settings.known_sd, 0.0)
+        return -0.5 * (self.best + mean - bonus + unknown)
 
-    def hopeful(self, u: Array) -> Array:
+    def snapshot(self) -> Callable[[Array], Array]:
+        """`log_density` as it is now, whatever is learnt later."""
+        return copy.deepcopy(self).log_density
+
+    def acquisition_density(self, u: Array) -> Array:
         """Log likelihood in which new runs are sought, tempered until it is known.
 
         Once the posterior is reached, as if the cost were one standard deviation
@@ -224,15 +294,18 @@ class CostSurrogate:
         higher, so that the search goes down from good runs and not into the unknown,
         where a quadratic may fall without end.
         """
+        settings = self.settings
         mean, sd = self._known(u)
         if self.temperature > 1.0:
-            return -0.5 * (mean + _CAUTION * sd) / self.temperature
-        return -0.5 * (mean - np.minimum(sd, _KNOWN) + np.maximum(sd - _KNOWN, 0.0))
+            return -0.5 * (mean + settings.descent_sd * sd) / self.temperature
+        unknown = np.maximum(sd - settings.known_sd, 0.0)
+        return -0.5 * (mean - np.minimum(sd, settings.known_sd) + unknown)
 
     def _known(self, u: Array) -> tuple[Array, Array]:
         """Mean excess and its standard deviation, no better than runs make likely."""
         mean, variance = self.gp.predict(self.coordinates(u))
-        return np.maximum(mean, -_BEST_MISSED * self._scale), np.sqrt(variance)
+        least = -self.settings.best_missed * self._scale
+        return np.maximum(mean, least), np.sqrt(variance)
 
     def cost(self, u: Array) -> Array:
         """Best guess of -2 log likelihood, (n_points,)."""
@@ -242,10 +315,37 @@ class CostSurrogate:
         """Costs by functions drawn from the surrogate, (n_draws, n_points)."""
         return self.best + self.gp.sample(self.coordinates(u), n_draws, rng)
 
+    def predictive_error(
+        self, u: Array, n_draws: int, rng: np.random.Generator
+    ) -> None:
+        """None: the process is fitted to transformed costs, far ones with noise."""
+
+    def local_error_ratio(self, runs: Runs, rng: np.random.Generator) -> float:
+        """NaN: as `predictive_error`."""
+        return math.nan
+
     def information(self, pool: Array, reference: Array) -> list[Information]:
-        """Covariances that say what a run at a pool point tells of the reference."""
+        """Covariances between costs at pool points and at reference points."""
         gp = self.gp
         both = self.coordinates(np.vstack([pool, reference]))
         _, covariance = gp.predict_covariance(both)
         weight = np.ones(len(reference))
         return [Information(covariance[: len(pool)], weight, gp.noise_sd**2)]
+
+    def minima(self, n_starts: int, rng: np.random.Generator) -> Array:
+        """None: far from its runs a quadratic falls to minima that do not exist."""
+        return np.empty((0, self.d))
+
+    def simplify(self, draws: Array) -> None:
+        """Leave out nothing: there is one process, whose variance always counts."""
+
+    def approximate(self, draws: Array) -> None:
+        """None: one process is as cheap as an approximation of it."""
+
+    def error_scales(self, u: Array, rng: np.random.Generator) -> dict[str, Array]:
+        """None: a cost has no streams."""
+        return {}
+
+    def attributes(self) -> Mapping[str, Any]:
+        """Nothing is found about parameters."""
+        return {}

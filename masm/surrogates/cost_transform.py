@@ -1,4 +1,4 @@
-"""Costs as a surrogate of them sees them: far ones flattened, and believed less."""
+"""Output transform of the cost: compress large values and add noise to them."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from masm.types import Array
 
 
 @dataclass(frozen=True)
-class View:
-    """How the process sees far runs, in costs beyond the best.
+class OutputTransform:
+    """How the process is given far runs, in costs beyond the best.
 
     Attributes
     ----------
-    bend : float
+    knee : float
         Times the scale (the number of parameters, times the temperature): from here
-        on the logarithm of the cost is seen, so that a far run says "bad" but not
-        how bad. Infinite for never.
-    start, share : float
-        Noise is added to what is seen beyond ``start`` times the scale, with this
-        share of it as standard deviation.
+        on the process is given the logarithm of the cost, so that a far run says "bad"
+        but not how bad. Infinite for never.
+    start, fraction : float
+        Noise is added to transformed costs beyond ``start`` times the scale, with this
+        fraction of the excess as standard deviation (noise shaping).
     """
 
-    bend: float
+    knee: float
     start: float
-    share: float
+    fraction: float
 
-    def seen(self, excess: Array, scale: float) -> Array:
-        """Costs as the process sees them, (n,); straight and then bent."""
-        bend = self.bend * scale
-        if not np.isfinite(bend):
+    def __call__(self, excess: Array, scale: float) -> Array:
+        """Transformed costs, (n,): linear, and logarithmic beyond the knee."""
+        knee = self.knee * scale
+        if not np.isfinite(knee):
             return excess
-        beyond = np.maximum(excess / bend, 1.0)
-        return np.where(excess < bend, excess, bend * (1.0 + np.log(beyond)))
+        beyond = np.maximum(excess / knee, 1.0)
+        return np.where(excess < knee, excess, knee * (1.0 + np.log(beyond)))
 
-    def variance(self, seen: Array, scale: float) -> Array:
-        """Noise variance of what is seen, (n,)."""
-        return (self.share * np.maximum(seen - self.start * scale, 0.0)) ** 2
+    def noise_variance(self, transformed: Array, scale: float) -> Array:
+        """Variance of the noise added to transformed costs, (n,)."""
+        return (self.fraction * np.maximum(transformed - self.start * scale, 0.0)) ** 2
 
-    def log_slope(self, excess: Array, scale: float) -> float:
-        """Sum of log d(seen)/d(excess), to compare evidences of different views."""
-        return -float(np.sum(np.log(np.maximum(excess / (self.bend * scale), 1.0))))
+    def log_jacobian(self, excess: Array, scale: float) -> float:
+        """Sum of log d(transformed)/d(excess), to compare evidences of transforms."""
+        return -float(np.sum(np.log(np.maximum(excess / (self.knee * scale), 1.0))))
 
 
 def temperature(excess: Array, d: int) -> float:
@@ -56,4 +56,8 @@ def temperature(excess: Array, d: int) -> float:
     return max(1.0, float(nth) / (2.0 * d))
 
 
-VIEWS = (View(np.inf, 5.0, 0.1), View(10.0, 2.0, 0.1), View(3.0, 2.0, 0.1))
+TRANSFORMS = (
+    OutputTransform(np.inf, 5.0, 0.1),
+    OutputTransform(10.0, 2.0, 0.1),
+    OutputTransform(3.0, 2.0, 0.1),
+)

@@ -1,8 +1,14 @@
-"""Coordinates in which a cost is nearly a bowl: each axis bent, then all turned.
+"""Input warping and rotation: inputs in which a cost is nearly quadratic.
 
 A parameter that acts through its logarithm, or whose effect saturates, makes a cost
-that no quadratic follows; the same cost is often close to one after each axis is
-bent a little. How much is found from the runs.
+that no quadratic follows; the same cost is often close to one after a monotone map of
+each parameter (input warping; Snoek et al. 2014). How much is found from the runs.
+
+References
+----------
+Snoek, J., Swersky, K., Zemel, R. and Adams, R. P. (2014). Input warping for Bayesian
+optimization of non-stationary functions. International Conference on Machine
+Learning, 1674-1682.
 """
 
 from __future__ import annotations
@@ -16,14 +22,35 @@ from scipy import optimize
 from masm.gaussian_process.regression import GaussianProcess
 from masm.types import Array
 
-# Bends near zero are straight; the series is used below the first, to spare the
-# rounding of a difference of exponentials.
+# Below this the series of the map is used, to spare the rounding of a difference of
+# exponentials.
 _STRAIGHT = 1e-3
-BEND_PRIOR_SD = 1.5
-_MOST_BEND = 5.0
 _FLAT_VARIANCE = 1e3
-# A fit ends when the log evidence grows by less than this share of itself.
+# A fit ends when the log evidence grows by less than this fraction of itself.
 _TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class WarpPrior:
+    """Prior of each warp parameter: normal about zero, between bounds.
+
+    Attributes
+    ----------
+    sd : standard deviation
+    bound : largest absolute value
+    """
+
+    sd: float = 1.5
+    bound: float = 5.0
+
+    def misfit(self, parameter: Array) -> tuple[float, Array]:
+        """Minus the log density, up to a constant, and its gradient."""
+        half_squares = 0.5 * float(np.sum((parameter / self.sd) ** 2))
+        return half_squares, parameter / self.sd**2
+
+    def bounds(self, n_parameters: int) -> list[tuple[float, float]]:
+        """Bounds for an optimiser."""
+        return [(-self.bound, self.bound)] * n_parameters
 
 
 @dataclass(frozen=True)
@@ -35,41 +62,41 @@ class Warp:
 
     Attributes
     ----------
-    bend : (n_parameters,)
+    parameter : (n_parameters,)
     """
 
-    bend: Array
+    parameter: Array
 
     @classmethod
-    def none(cls, d: int) -> Warp:
+    def identity(cls, d: int) -> Warp:
         """Leave every axis as it is."""
         return cls(np.zeros(d))
 
     def __call__(self, u: Array) -> Array:
-        """Bent coordinates of points of the cube, (n_points, n_parameters)."""
-        b = np.where(np.abs(self.bend) < _STRAIGHT, 1.0, self.bend)
-        bent = np.log1p(np.expm1(b) * u) / b
-        straight = u + 0.5 * self.bend * u * (1.0 - u)
-        return np.where(np.abs(self.bend) < _STRAIGHT, straight, bent)
+        """Warped coordinates of points of the cube, (n_points, n_parameters)."""
+        b = np.where(np.abs(self.parameter) < _STRAIGHT, 1.0, self.parameter)
+        warped = np.log1p(np.expm1(b) * u) / b
+        straight = u + 0.5 * self.parameter * u * (1.0 - u)
+        return np.where(np.abs(self.parameter) < _STRAIGHT, straight, warped)
 
     def gradient(self, u: Array) -> Array:
         """Derivative of each coordinate in its parameter, (n_points, n_parameters)."""
-        b = np.where(np.abs(self.bend) < _STRAIGHT, 1.0, self.bend)
-        bent = np.expm1(b) / (b * (1.0 + np.expm1(b) * u))
-        straight = 1.0 + self.bend * (0.5 - u)
-        return np.where(np.abs(self.bend) < _STRAIGHT, straight, bent)
+        b = np.where(np.abs(self.parameter) < _STRAIGHT, 1.0, self.parameter)
+        warped = np.expm1(b) / (b * (1.0 + np.expm1(b) * u))
+        straight = 1.0 + self.parameter * (0.5 - u)
+        return np.where(np.abs(self.parameter) < _STRAIGHT, straight, warped)
 
-    def slope(self, u: Array) -> Array:
-        """Derivative of each coordinate in its bend, (n_points, n_parameters)."""
-        b = np.where(np.abs(self.bend) < _STRAIGHT, 1.0, self.bend)
+    def parameter_gradient(self, u: Array) -> Array:
+        """Derivative of each coordinate in its warp parameter, as `gradient`."""
+        b = np.where(np.abs(self.parameter) < _STRAIGHT, 1.0, self.parameter)
         inside = 1.0 + np.expm1(b) * u
         slope = np.exp(b) * u / (inside * b) - np.log(inside) / b**2
-        return np.where(np.abs(self.bend) < _STRAIGHT, 0.5 * u * (1.0 - u), slope)
+        return np.where(np.abs(self.parameter) < _STRAIGHT, 0.5 * u * (1.0 - u), slope)
 
 
 @dataclass(frozen=True)
-class Axes:
-    """Straight coordinates for the process: those of the cube, or the posterior's.
+class Rotation:
+    """Linear map of inputs: none, or to the posterior's principal axes.
 
     Attributes
     ----------
@@ -85,12 +112,12 @@ class Axes:
         return (u - self.center) @ self.matrix + 0.5
 
     @classmethod
-    def of_cube(cls, d: int) -> Axes:
+    def identity(cls, d: int) -> Rotation:
         """Coordinates of the cube itself."""
         return cls(np.full(d, 0.5), np.eye(d))
 
     @classmethod
-    def of_posterior(cls, u: Array, excess: Array) -> Axes:
+    def principal_axes(cls, u: Array, excess: Array) -> Rotation:
         """Principal axes of the plausible runs, in units of four deviations."""
         d = u.shape[1]
         temperature = 1.0 * d
@@ -108,39 +135,43 @@ class Axes:
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Bent, then turned."""
+    """Warped, then rotated."""
 
     warp: Warp
-    axes: Axes
+    rotation: Rotation
 
     def __call__(self, u: Array) -> Array:
         """Coordinates of points of the cube, (n_points, n_parameters)."""
-        return self.axes(self.warp(u))
+        return self.rotation(self.warp(u))
 
-    def log_prior(self) -> float:
-        """Log prior density of the bends, up to a constant."""
-        return -0.5 * float(np.sum((self.warp.bend / BEND_PRIOR_SD) ** 2))
+    def log_prior(self, prior: WarpPrior | None = None) -> float:
+        """Log prior density of the warp parameters, up to a constant."""
+        return -(prior or WarpPrior()).misfit(self.warp.parameter)[0]
 
 
-def straightening(u: Array, cost: Array, noise: Array) -> Warp:
-    """Bends under which a quadratic follows the cost best.
+def warp_for_quadratic(
+    u: Array, cost: Array, noise: Array, prior: WarpPrior | None = None
+) -> Warp:
+    """Warp under which a quadratic follows the cost best.
 
-    They maximise the marginal likelihood of a quadratic regression with noise of
-    unknown size, times a normal prior.
+    It maximises the marginal likelihood of a quadratic regression with noise of
+    unknown size, times the prior.
 
     Parameters
     ----------
     u : (n_samples, n_parameters)
     cost : (n_samples,)
     noise : (n_samples,), relative sd: how little each cost is to be believed
+    prior : of the warp parameters
     """
+    prior = prior or WarpPrior()
     d = u.shape[1]
     i, j = np.triu_indices(d)
     weight = noise**-2.0 / np.sum(noise**-2.0)
     scaled = cost / noise
 
-    def misfit(bend: Array) -> float:
-        z = Warp(bend)(u)
+    def misfit(parameter: Array) -> float:
+        z = Warp(parameter)(u)
         z = z - weight @ z
         z = z / (np.sqrt(weight @ z**2) + 1e-9)
         basis = np.hstack([np.ones((len(z), 1)), z, z[:, i] * z[:, j]])
@@ -151,52 +182,60 @@ def straightening(u: Array, cost: Array, noise: Array) -> Warp:
         half = np.linalg.solve(factor, basis.T @ scaled)
         residual = max(float(scaled @ scaled - half @ half), 1e-9)
         size = 0.5 * len(cost) * np.log(residual)
-        prior = 0.5 * np.sum((bend / BEND_PRIOR_SD) ** 2)
-        return float(size + np.log(np.diag(factor)).sum() + prior)
+        log_volume = np.log(np.diag(factor)).sum()
+        return float(size + log_volume + prior.misfit(parameter)[0])
 
     found = optimize.minimize(
         misfit,
         np.zeros(d),
         method="L-BFGS-B",
-        bounds=[(-_MOST_BEND, _MOST_BEND)] * d,
+        bounds=prior.bounds(d),
         options={"maxiter": 30},
     )
     return Warp(found.x)
 
 
-def bend_further(
-    gp: GaussianProcess, u: Array, coordinates: Coordinates, max_iterations: int
+def fit_warping(
+    gp: GaussianProcess,
+    u: Array,
+    coordinates: Coordinates,
+    max_iterations: int,
+    prior: WarpPrior | None = None,
 ) -> Coordinates:
-    """Fit the bends and the hyper-parameters together, from where both stand.
+    """Fit warp and hyper-parameters together, from where both are.
 
     Parameters
     ----------
     gp : fitted at ``coordinates(u)``; refitted at the new coordinates
     u : (n_samples, n_parameters)
-    coordinates : whose axes are kept
-    max_iterations : of L-BFGS-B
+    coordinates : whose rotation is kept
+    max_iterations : of L-BFGS-B; 0 leaves everything as it is
+    prior : of the warp parameters
     """
-    axes, d = coordinates.axes, u.shape[1]
+    if max_iterations == 0:
+        return coordinates
+    prior = prior or WarpPrior()
+    rotation, d = coordinates.rotation, u.shape[1]
     start = gp.log_parameters
 
     def objective(values: Array) -> tuple[float, Array]:
-        logs, bend = values[:-d], values[-d:]
-        warp = Warp(bend)
-        fit = gp.objective(axes(warp(u)))
+        logs, parameter = values[:-d], values[-d:]
+        warp = Warp(parameter)
+        fit = gp.objective(rotation(warp(u)))
         value, gradient, moved = fit.with_inputs(logs)
-        value += 0.5 * float(np.sum((bend / BEND_PRIOR_SD) ** 2))
-        bent = np.sum((moved @ axes.matrix.T) * warp.slope(u), axis=0)
-        return value, np.append(gradient, bent + bend / BEND_PRIOR_SD**2)
+        unlikely, pull = prior.misfit(parameter)
+        warped = moved @ rotation.matrix.T * warp.parameter_gradient(u)
+        return value + unlikely, np.append(gradient, np.sum(warped, axis=0) + pull)
 
     found = optimize.minimize(
         objective,
-        np.append(start, coordinates.warp.bend),
+        np.append(start, coordinates.warp.parameter),
         jac=True,
         method="L-BFGS-B",
-        bounds=[*gp.bounds(), *[(-_MOST_BEND, _MOST_BEND)] * d],
+        bounds=[*gp.bounds(), *prior.bounds(d)],
         options={"maxiter": max_iterations, "ftol": _TOLERANCE},
     )
-    best = Coordinates(Warp(found.x[-d:]), axes)
+    best = Coordinates(Warp(found.x[-d:]), rotation)
     gp.refit(
         x=best(u),
         y=gp.y,
@@ -207,24 +246,31 @@ def bend_further(
     return best
 
 
-def shared_bends(
-    processes: Sequence[GaussianProcess], u: Array, warp: Warp, max_iterations: int
+def fit_shared_warping(
+    processes: Sequence[GaussianProcess],
+    u: Array,
+    warp: Warp,
+    max_iterations: int,
+    prior: WarpPrior | None = None,
 ) -> Warp:
-    """Bends under which several processes at the same points are likeliest.
+    """Warp under which several processes at the same points are likeliest.
 
     Parameters
     ----------
     processes : with hyper-parameters that stay as they are
     u : (n_samples, n_parameters), their points in the unit cube
     warp : where to begin
-    max_iterations : of L-BFGS-B
+    max_iterations : of L-BFGS-B; 0 leaves the warp as it is
+    prior : of the warp parameters
     """
+    if max_iterations == 0:
+        return warp
+    prior = prior or WarpPrior()
 
-    def objective(bend: Array) -> tuple[float, Array]:
-        trial = Warp(bend)
-        x, slope = trial(u), trial.slope(u)
-        value = 0.5 * float(np.sum((bend / BEND_PRIOR_SD) ** 2))
-        gradient = bend / BEND_PRIOR_SD**2
+    def objective(parameter: Array) -> tuple[float, Array]:
+        trial = Warp(parameter)
+        x, slope = trial(u), trial.parameter_gradient(u)
+        value, gradient = prior.misfit(parameter)
         for gp in processes:
             part, _, moved = gp.objective(x).with_inputs(gp.log_parameters)
             value += part
@@ -233,10 +279,10 @@ def shared_bends(
 
     found = optimize.minimize(
         objective,
-        warp.bend,
+        warp.parameter,
         jac=True,
         method="L-BFGS-B",
-        bounds=[(-_MOST_BEND, _MOST_BEND)] * u.shape[1],
+        bounds=prior.bounds(u.shape[1]),
         options={"maxiter": max_iterations},
     )
     return Warp(found.x)

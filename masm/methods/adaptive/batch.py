@@ -1,7 +1,7 @@
-"""Where the next model runs are made, and where none are.
+"""Choose the next batch of model runs.
 
 A batch holds the best point, some posterior draws, points that may lie on another mode,
-and those that tell most of the cost over the posterior
+and those that most reduce the variance of the cost over the posterior
 (`masm.design.information_gain`).
 """
 
@@ -14,18 +14,15 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from masm.design.information_gain import most_informative
-from masm.design.space_filling import allowed_start
-from masm.methods.adaptive.mode_search import Explorer
+from masm.design.space_filling import allowed_start, spread_points
+from masm.methods.adaptive.mode_search import ModeSearch
+from masm.methods.adaptive.settings import Settings
 from masm.problem.problem import Problem, Runs
 from masm.samplers.tempering import tempered_population
+from masm.surrogates import feasibility
 from masm.surrogates.base import Surrogate
-from masm.surrogates.feasibility import log_chance_to_run
-from masm.surrogates.series import SeriesEmulator
+from masm.surrogates.feasibility import log_feasibility
 from masm.types import Array
-
-_N_POOL = 150
-# Runs nearer than this (times the cube's diagonal) to another tell nothing new.
-_NEAR = 1e-3
 
 
 def density_of(
@@ -34,13 +31,14 @@ def density_of(
     runs: Runs,
     *,
     cut: bool = False,
+    settings: feasibility.Settings | None = None,
 ) -> Callable[[Array], Array]:
     """Density kept to the constraints and to where the model runs.
 
-    With ``cut`` sharply, as a posterior; else by the chance that a run succeeds.
+    With ``cut`` sharply, as a posterior; else by the probability that a run succeeds.
     """
-    log_chance = log_chance_to_run(runs, cut=cut)
-    if not problem.priors.constraints and log_chance is None:
+    log_probability = log_feasibility(runs, cut=cut, settings=settings)
+    if not problem.priors.constraints and log_probability is None:
         return log_density
 
     def density(u: Array) -> Array:
@@ -48,8 +46,8 @@ def density_of(
         ok = problem.allowed(u)
         if ok.any():
             value[ok] = log_density(u[ok])
-            if log_chance is not None:
-                value[ok] += log_chance(u[ok])
+            if log_probability is not None:
+                value[ok] += log_probability(u[ok])
         return value
 
     return density
@@ -71,8 +69,9 @@ def choose_batch(
     size: int,
     rng: np.random.Generator,
     *,
-    lost: bool = False,
+    off_target: bool = False,
     settled: bool = False,
+    settings: Settings | None = None,
 ) -> Array:
     """Next points: the best, a far one, some draws, and the most informative.
 
@@ -83,63 +82,105 @@ def choose_batch(
     population : (n_particles, n_parameters), draws of the present posterior
     size : number of points
     rng : numpy.random.Generator
-    lost : whether the surrogate has just been wrong where it put the posterior
+    off_target : whether the surrogate has just been wrong about the posterior's place
     settled : whether the known posterior needs no more runs, only the unknown
+    settings : tuned numbers
 
     Returns
     -------
     points : (size, n_parameters)
     """
+    settings = settings or Settings()
+
+    def density_in(log_density: Callable[[Array], Array]) -> Callable[[Array], Array]:
+        return density_of(problem, log_density, runs, settings=settings.feasibility)
+
     chosen = [population[np.argmin(surrogate.cost(population))]]
-    explorer = Explorer(runs, rng)
-    free = density_of(problem, lambda u: np.zeros(len(u)), runs)
-    candidates = explorer.candidates(rng)
+    search = ModeSearch(runs, rng, settings)
+    free = density_in(lambda u: np.zeros(len(u)))
+    candidates = search.candidates(rng)
     candidates = candidates[free(candidates) > -1.0]
     n = n_drawn(size, reached=surrogate.reached)
     chosen.extend(population[rng.choice(len(population), n, False)])
     if surrogate.reached and len(candidates) > size:
-        if lost:
-            chosen.extend(explorer.best(candidates, max(1, size // 3)))
-        share = 0.6 if settled else 0.25
-        # A series tells of its surroundings what a bare cost cannot.
-        if isinstance(surrogate, SeriesEmulator):
-            share *= 0.25
-        n_far = max(1, round(share * size))
-        chosen.extend(explorer.elsewhere(candidates, population, n_far, rng))
+        if off_target:
+            chosen.extend(search.best(candidates, max(1, size // 3)))
+        fraction = (0.6 if settled else 0.25) * surrogate.mode_search
+        if fraction > 0.0:
+            n_far = max(1, round(fraction * size))
+            chosen.extend(search.candidate_modes(candidates, population, n_far, rng))
     start = np.array(chosen)[:size]
     if len(start) == size:
         return start
 
-    density = density_of(problem, surrogate.hopeful, runs)
+    density = density_in(surrogate.acquisition_density)
     wide = tempered_population(
         lambda u: 0.4 * density(u),
         problem.n_parameters,
         rng=rng,
-        n_particles=_N_POOL,
+        n_particles=settings.n_pool,
         n_moves=2,
-        start=allowed_start(problem, rng, _N_POOL),
+        start=allowed_start(problem, rng, settings.n_pool),
     )
-    pool = np.vstack([population[:_N_POOL], wide])
-    near = _NEAR * math.sqrt(problem.n_parameters)
+    pool = np.vstack([population[: settings.n_pool], wide])
+    near = settings.near * math.sqrt(problem.n_parameters)
     pool = pool[cdist(pool, np.vstack([runs.u, start])).min(axis=1) > near]
-    reference = population[rng.choice(len(population), _N_POOL, replace=False)]
-    information = surrogate.information(np.vstack([start, pool]), reference)
-    picked = most_informative(information, len(start), size - len(start))
+    reference = population[rng.choice(len(population), settings.n_pool, replace=False)]
+    if settings.informative:
+        information = surrogate.information(np.vstack([start, pool]), reference)
+        picked = most_informative(information, len(start), size - len(start))
+    else:
+        # The pool's first rows are draws of the posterior, in no order.
+        picked = list(range(len(start), size))
     points = np.vstack([start, np.vstack([start, pool])[picked]])
     short = size - len(points)
     return points if short == 0 else np.vstack([points, candidates[:short]])
 
 
-def strata(population: Array, n: int) -> tuple[Array, Array]:
-    """Draws that stand for parts of a posterior, small modes included.
+def feasible_points(
+    problem: Problem, runs: Runs, size: int, rng: np.random.Generator
+) -> Array:
+    """Points where the model may run, while too few runs have not failed.
+
+    Of uniform points and the surroundings of good runs, those whose nearest runs were
+    good (weighted by their inverse squared distance), far from each other and from
+    what was run.
+
+    Returns
+    -------
+    points : (size, n_parameters)
+    """
+    good, d = runs.u[runs.ok], problem.n_parameters
+    near = good[rng.integers(0, len(good), 1000)]
+    width = rng.choice([0.03, 0.1, 0.3], (1000, 1))
+    near = near + width * rng.standard_normal(near.shape)
+    candidates = np.vstack([rng.random((1000, d)), near])
+    candidates = candidates[problem.allowed(candidates)]
+    if len(candidates) < 5 * size:
+        return np.asarray(spread_points(problem, size, rng))
+    gap = cdist(candidates, runs.u)
+    weight = 1.0 / (gap**2 + 1e-12)
+    feasible = weight @ runs.ok / weight.sum(axis=1)
+    kept = np.argsort(-feasible, kind="stable")[: max(5 * size, len(gap) // 10)]
+    candidates, nearest = candidates[kept], gap[kept].min(axis=1)
+    chosen: list[int] = []
+    for _ in range(size):
+        chosen.append(int(np.argmax(nearest)))
+        apart = cdist(candidates, candidates[chosen[-1:]])[:, 0]
+        nearest = np.minimum(nearest, apart)
+    return candidates[chosen]
+
+
+def weighted_centres(population: Array, n: int) -> tuple[Array, Array]:
+    """Weighted k-centre subset: draws that represent a posterior, small modes included.
 
     Farthest-first, in standard deviations, from the draw nearest to the middle; each
-    stands for the draws that are nearest to it.
+    represents the draws that are nearest to it.
 
     Returns
     -------
     points : (n, n_parameters)
-    share : (n,), of the population, sums to one
+    weight : (n,), fraction of the population, sums to one
     """
     scaled = population / (population.std(axis=0) + 1e-12)
     gap = cdist(scaled, [np.median(scaled, axis=0)])[:, 0]

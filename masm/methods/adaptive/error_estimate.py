@@ -1,4 +1,4 @@
-"""Whether to believe a posterior made on a surrogate: its estimated error.
+"""Estimated total variation of a posterior made on a surrogate; status and reason.
 
 Everything is a total variation of marginals: 0 for the same, 1 for apart.
 """
@@ -7,50 +7,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from masm.samplers.diagnostics import gelman_rubin
+from masm.methods.adaptive.settings import Settings
+from masm.samplers.diagnostics import (
+    ESS_LIMIT,
+    R_HAT_LIMIT,
+    convergence,
+    gelman_rubin,
+)
 from masm.surrogates.base import Surrogate
 from masm.types import Array
 
-# The estimated error of the marginals that is believed.
-SUSPECT_ERROR = 0.10
-# Split Gelman-Rubin factor over which the longest chains are suspect.
-DISAGREE = 1.1
 _N_BINS = 8
-# How much of check, spread and shift counts as error where there is no expectation,
-# on a bare cost. Right posteriors had spreads of at most 0.055, checks of 0.59 and
-# shifts of 0.19; wrong ones had spreads from 0.075 (`benchmarks.verdict`).
-_COST_WEIGHTS = (0.2, 2.0, 0.5)
-# Errors of a dozen draws are so much larger than expected by chance alone.
-_CHANCE = 1.5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ErrorEstimate:
     """Self-assessed error of a posterior, all parts as total variations.
 
     Attributes
     ----------
-    check : from the last batch, predicted before it was run
-    spread : between posteriors by functions drawn from the surrogate
+    validation : from the last batch, predicted before it was run
+    variability : between posteriors by functions drawn from the surrogate
     shift : between the posteriors before and after the last batch
-    surprise : size of the errors of the last batch over what the surrogate itself
-        expected; NaN where it has no expectation
-    failed : failed runs among the last batch, as a share
-    r_hat : split Gelman-Rubin factor of the worst parameter
-    border : share of the posterior expected to lie where the model does not run
+    failed : failed runs among the last batch, as a fraction
+    r_hat : rank-normalised split R-hat of the worst parameter
+    error_ratio : size of the errors of the last batch over what the surrogate itself
+        predicted; NaN where it has no prediction
+    local_ratio : the same of the runs about the posterior, each predicted from the
+        others; NaN where it cannot be estimated
+    infeasible : fraction of the posterior expected to lie where the model does not run
+    n_lost : runs that fit and that no draws surround
+    ess : bulk effective sample size of the worst parameter
+    settings : tuned numbers
     """
 
-    check: float
-    spread: float
+    validation: float
+    variability: float
     shift: float
     failed: float
     r_hat: float
-    surprise: float = math.nan
-    border: float = 0.0
+    error_ratio: float = math.nan
+    local_ratio: float = math.nan
+    infeasible: float = 0.0
+    n_lost: int = 0
+    ess: float = math.inf
+    settings: Settings = field(default_factory=Settings, repr=False)
 
     @classmethod
     def of(
@@ -58,54 +63,83 @@ class Verdict:
         surrogate: Surrogate,
         draws: Array,
         error: Array,
-        share: Array,
+        weight: Array,
         before: Array,
         *,
         earlier: Callable[[Array], Array] | None = None,
-        expected: Array | None = None,
+        predicted: Array | None = None,
+        local_ratio: float = math.nan,
+        infeasible: float = 0.0,
+        n_lost: int = 0,
         rng: np.random.Generator,
-    ) -> Verdict:
-        """Judge posterior draws (chain, draw, parameter)."""
+        settings: Settings,
+    ) -> ErrorEstimate:
+        """Estimate the error of posterior draws (chain, draw, parameter).
+
+        Parameters
+        ----------
+        surrogate : after the last batch
+        draws : (chain, draw, parameter)
+        error : (n_validated,), of the last batch, predicted less true cost
+        weight : (n_validated,), fraction of the posterior that each represents
+        before : draws of the posterior before the last batch
+        earlier : log density before the last batch, optional
+        predicted : (n_functions, n_validated), errors that were to be expected
+        local_ratio : of the runs about the posterior
+        infeasible : fraction of the draws where the model does not run
+        n_lost : runs that fit and that no draws surround
+        rng, settings
+        """
         pooled = draws.reshape(-1, draws.shape[-1])
         some = pooled[rng.choice(len(pooled), 300, replace=False)]
         cost = -2.0 * surrogate.log_density(some)
-        spread = function_spread(some, cost, surrogate.sample_cost(some, 40, rng))
+        functions = surrogate.sample_cost(some, 40, rng)
         if earlier is None:
             shift = moment_shift(pooled, before)
         else:
             # The same draws, reweighted: free of the noise of two samples.
-            shift = function_spread(some, cost, -2.0 * earlier(some)[None])
+            shift = function_variability(some, cost, -2.0 * earlier(some)[None])
         good = error[np.isfinite(error)]
+        diagnosis = convergence(draws)
         return cls(
-            check=weight_error(error, share),
-            spread=spread,
+            validation=weight_error(error, weight),
+            variability=function_variability(some, cost, functions),
             shift=shift,
             failed=1.0 - len(good) / len(error),
-            r_hat=split_gelman_rubin(draws),
-            surprise=(
-                math.nan if expected is None else surprise(error, share, expected)
+            r_hat=float(np.max(diagnosis["r_hat"])),
+            ess=float(np.min(diagnosis["ess_bulk"])),
+            error_ratio=(
+                math.nan if predicted is None else error_ratio(error, weight, predicted)
             ),
+            local_ratio=local_ratio,
+            infeasible=infeasible,
+            n_lost=n_lost,
+            settings=settings,
         )
 
     @property
     def error(self) -> float:
-        """Estimated total variation of the marginals.
+        """Estimated total variation of the marginals, at most 1.
 
-        An emulator that knows how wrong it is tells by its spread, which averages
-        over errors as marginals do; one that was surprised is taken to be as much
-        more wrong. Without an expectation, on a bare cost, the errors of the last
-        batch count for less: it has since been learned from. Where the posterior ends
-        at a border of failures, what is expected beyond it counts in full.
+        The variability over surrogate draws, inflated by the ratio of observed to
+        predicted error, of the last batch or of the runs about the posterior. Without
+        a prediction, on a scalar cost, the errors of the last batch count for less: it
+        has since been learned from. Where the posterior ends at a boundary of
+        feasibility, what is expected beyond it counts in full.
         """
-        return max(self._of_surrogate, self.border)
+        return min(max(self._of_surrogate, self.infeasible), 1.0)
 
     @property
     def _of_surrogate(self) -> float:
-        if math.isnan(self.surprise):
-            parts = self.check, self.spread, self.shift
-            return max(w * part for w, part in zip(_COST_WEIGHTS, parts, strict=True))
-        more = max(1.0, self.surprise / _CHANCE)
-        return max(self.spread * more, 0.5 * self.shift)
+        if math.isnan(self.error_ratio):
+            parts = self.validation, self.variability, self.shift
+            weights = self.settings.cost_weights
+            return max(w * part for w, part in zip(weights, parts, strict=True))
+        settings = self.settings
+        inflation = max(1.0, self.error_ratio / settings.chance)
+        if not math.isnan(self.local_ratio):
+            inflation = max(inflation, self.local_ratio / settings.local_chance)
+        return max(self.variability * inflation, 0.5 * self.shift)
 
     @property
     def status(self) -> str:
@@ -117,35 +151,39 @@ class Verdict:
         """Why it is suspect, one of the closed list; empty when done."""
         if self.failed > 0.5:
             return "model_nan"
-        if self.error > SUSPECT_ERROR:
+        if self.n_lost:
+            return "mode_lost"
+        if self.error > self.settings.suspect_error:
             return "surrogate_not_fitted"
-        return "not_converged" if self.r_hat > DISAGREE else ""
+        # NaN, of too few draws, is no convergence either.
+        converged = self.r_hat <= R_HAT_LIMIT and self.ess >= ESS_LIMIT
+        return "" if converged else "not_converged"
 
 
-def surprise(error: Array, share: Array, expected: Array) -> float:
-    """Size of errors over that of expected ones, common offsets left out.
+def error_ratio(error: Array, weight: Array, predicted: Array) -> float:
+    """Ratio of observed to predicted error, common offsets left out.
 
     Parameters
     ----------
     error : (n_draws,), predicted minus true cost; NaN where a run failed
-    share : (n_draws,), of the posterior that each draw stands for
-    expected : (n_functions, n_draws), errors that would be no surprise
+    weight : (n_draws,), fraction of the posterior that each draw represents
+    predicted : (n_functions, n_draws), errors to expect
     """
     ok = np.isfinite(error)
     if ok.sum() < 2:
         return math.inf
-    part = share[ok] / share[ok].sum()
+    part = weight[ok] / weight[ok].sum()
 
     def size(errors: Array) -> Array:
         middle = errors @ part
         return np.asarray(((errors - middle[:, None]) ** 2) @ part)
 
-    seen = float(size(error[ok][None])[0])
-    return math.sqrt(seen / (float(np.mean(size(expected[:, ok]))) + 1e-12))
+    observed = float(size(error[ok][None])[0])
+    return math.sqrt(observed / (float(np.mean(size(predicted[:, ok]))) + 1e-12))
 
 
-def weight_error(error: Array, share: Array | None = None) -> float:
-    """Total variation that errors of the cost at posterior draws stand for.
+def weight_error(error: Array, weight: Array | None = None) -> float:
+    """Total variation that errors of the cost at posterior draws amount to.
 
     Half the mean departure from one of the importance weights exp(error / 2); a
     common offset cancels, as it does in a posterior.
@@ -153,20 +191,21 @@ def weight_error(error: Array, share: Array | None = None) -> float:
     Parameters
     ----------
     error : (n_draws,), predicted minus true cost; NaN where a run failed
-    share : (n_draws,), optional
-        Of the posterior that each draw stands for; equal by default.
+    weight : (n_draws,), optional
+        Fraction of the posterior that each draw represents; equal by default.
     """
     ok = np.isfinite(error)
     if ok.sum() < 2:
         return 1.0
     good = error[ok]
-    part = np.ones(len(good)) if share is None else share[ok]
+    part = np.ones(len(good)) if weight is None else weight[ok]
     part = part / part.sum()
-    weight = np.exp(0.5 * (good - good.max()))
-    return float(0.5 * np.sum(part * np.abs(weight / (part @ weight) - 1.0)))
+    importance = np.exp(0.5 * (good - good.max()))
+    relative = importance / (part @ importance)
+    return float(0.5 * np.sum(part * np.abs(relative - 1.0)))
 
 
-def function_spread(u: Array, cost: Array, functions: Array) -> float:
+def function_variability(u: Array, cost: Array, functions: Array) -> float:
     """Mean total variation of marginals reweighted to each function drawn.
 
     Parameters
@@ -182,8 +221,8 @@ def function_spread(u: Array, cost: Array, functions: Array) -> float:
     for column in u.T:
         edges = np.quantile(column, np.linspace(0.0, 1.0, _N_BINS + 1)[1:-1])
         member = np.searchsorted(edges, column)[:, None] == np.arange(_N_BINS)
-        share = weight @ member
-        total += float(0.5 * np.abs(share - member.mean(axis=0)).sum(axis=1).mean())
+        fraction = weight @ member
+        total += float(0.5 * np.abs(fraction - member.mean(axis=0)).sum(axis=1).mean())
     return total / u.shape[1]
 
 
@@ -202,7 +241,7 @@ def split_gelman_rubin(draws: Array) -> float:
     """Gelman-Rubin factor of the worst parameter, each chain cut into halves.
 
     ``draws`` is (chain, draw, parameter). One function of numpy, since ArviZ takes
-    longer to import than a short calibration takes; the result reports ArviZ's.
+    longer to import than short chains take; the result is judged by ArviZ's.
     """
     half = draws.shape[1] // 2
     halves = np.concatenate([draws[:, :half], draws[:, half : 2 * half]])

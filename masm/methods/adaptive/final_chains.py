@@ -6,24 +6,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from masm.methods.adaptive.error_estimate import DISAGREE, split_gelman_rubin
+from masm.methods.adaptive.error_estimate import split_gelman_rubin
+from masm.methods.adaptive.settings import Settings
 from masm.samplers.chains import Chains, LogDensity
+from masm.samplers.diagnostics import convergence, has_converged
 from masm.samplers.ensemble import ensemble_chains
 from masm.samplers.hamiltonian import hamiltonian_chains
 from masm.samplers.metropolis_within_gibbs import block_chains
 from masm.surrogates.base import Surrogate
-from masm.surrogates.series import SeriesEmulator
 from masm.types import Array
-
-# Chains on a cost agree when the split Gelman-Rubin factor is below this; else
-# longer ones are tried, of so many steps for each kept draw.
-_AGREE = 1.03
-_LONGER = (2, 6)
-_N_BURN = 60
-_N_BURN_BLOCKS = _N_BURN_ENSEMBLE = 150
-# Up to so many parameters differences of states are tried before gradients: where they
-# mix at all, they do so at a tenth of the price (`benchmarks.proposals`).
-_FEW = 7
 
 Proposals = Sequence[Sequence[int]] | None
 """Groups of parameters that chains move one after the other; None for all at once."""
@@ -37,46 +28,48 @@ def final_chains(
     n_draws: int,
     rng: np.random.Generator,
     proposals: Proposals = None,
+    settings: Settings | None = None,
 ) -> Chains:
     """Chains on the final surrogate, longer ones where short ones still disagree.
 
     Longer ones start where the short ones ended, with proposals learnt from there.
     With ``proposals`` they move one group of parameters at a time.
     """
+    settings = settings or Settings()
     if proposals is not None:
-        return _of_blocks(density, starts, proposals, n_chains, n_draws, rng)
-    if not isinstance(surrogate, SeriesEmulator):
-        return _ensemble(density, starts[:n_chains], n_draws, rng)
-    if starts.shape[1] <= _FEW:
+        return _of_blocks(density, starts, proposals, n_chains, n_draws, rng, settings)
+    approximation = surrogate.approximate(starts)
+    if approximation is None:
+        return _ensemble(density, starts[:n_chains], n_draws, rng, settings)
+    if starts.shape[1] <= settings.ensemble_up_to:
         chains = ensemble_chains(
             density,
             starts[:n_chains],
             rng=rng,
             n_steps=n_draws,
-            n_burn=_N_BURN_ENSEMBLE,
+            n_burn=settings.n_burn_ensemble,
         )
-        if split_gelman_rubin(chains.u) < _AGREE:
+        if split_gelman_rubin(chains.u) < settings.agree:
             return chains
-    surrogate.lead(starts)
-    chains = hamiltonian_chains(
-        density,
-        surrogate,
-        starts,
-        rng=rng,
-        n_chains=n_chains,
-        n_steps=n_draws,
-        n_burn=_N_BURN,
-    )
-    if split_gelman_rubin(chains.u) > DISAGREE:
-        chains = hamiltonian_chains(
+
+    def along_gradient(starts: Array, times: int) -> Chains:
+        return hamiltonian_chains(
             density,
-            surrogate,
-            np.concatenate([chains.u[:, -1], _some_of(chains, rng)]),
+            approximation,
+            starts,
             rng=rng,
             n_chains=n_chains,
-            n_steps=2 * n_draws,
-            n_burn=_N_BURN,
+            n_steps=times * n_draws,
+            n_burn=settings.n_burn,
+            normal_margins=settings.normal_margins,
         )
+
+    chains = along_gradient(starts, 1)
+    for times in settings.longer_gradient:
+        if has_converged(convergence(chains.u)):
+            break
+        onward = np.concatenate([chains.u[:, -1], _some_of(chains, rng)])
+        chains = along_gradient(onward, times)
     return chains
 
 
@@ -87,6 +80,7 @@ def _of_blocks(
     n_chains: int,
     n_draws: int,
     rng: np.random.Generator,
+    settings: Settings,
 ) -> Chains:
     def sample(starts: Array, thin: int) -> Chains:
         return block_chains(
@@ -96,14 +90,14 @@ def _of_blocks(
             rng=rng,
             n_chains=n_chains,
             n_steps=n_draws,
-            n_burn=_N_BURN_BLOCKS,
+            n_burn=settings.n_burn_blocks,
             thin=thin,
         )
 
     def onward(chains: Chains) -> Array:
         return np.concatenate([chains.u[:, -1], _some_of(chains, rng)])
 
-    return _until_they_agree(sample, starts, onward)
+    return _until_they_agree(sample, starts, onward, settings)
 
 
 def _ensemble(
@@ -111,6 +105,7 @@ def _ensemble(
     starts: Array,
     n_draws: int,
     rng: np.random.Generator,
+    settings: Settings,
 ) -> Chains:
     def sample(starts: Array, thin: int) -> Chains:
         return ensemble_chains(
@@ -118,22 +113,23 @@ def _ensemble(
             starts,
             rng=rng,
             n_steps=n_draws,
-            n_burn=_N_BURN_ENSEMBLE,
+            n_burn=settings.n_burn_ensemble,
             thin=thin,
         )
 
-    return _until_they_agree(sample, starts, lambda chains: chains.u[:, -1])
+    return _until_they_agree(sample, starts, lambda chains: chains.u[:, -1], settings)
 
 
 def _until_they_agree(
     sample: Callable[[Array, int], Chains],
     starts: Array,
     onward: Callable[[Chains], Array],
+    settings: Settings,
 ) -> Chains:
     """Chains from starts and a thinning; longer ones go on from where these ended."""
     chains = sample(starts, 1)
-    for thin in _LONGER:
-        if split_gelman_rubin(chains.u) < _AGREE:
+    for thin in settings.longer:
+        if split_gelman_rubin(chains.u) < settings.agree:
             break
         chains = sample(onward(chains), thin)
     return chains

@@ -2,10 +2,10 @@
 
 Each batch is chosen on a surrogate of the problem (`masm.surrogates.series` where the
 model gives series, `masm.surrogates.cost` where it only gives a cost): the best point,
-a space-filling point so that no mode is lost, a few posterior draws, and the rest where
-runs most reduce the variance of the cost over the posterior. The last batch is drawn
-from the posterior and predicted before it is run: it tells how wrong the surrogate is
-where it matters, and with it whether the result can be believed.
+points that may lie on another mode, a few posterior draws, and the rest where runs most
+reduce the variance of the cost over the posterior. The last batch, for validation, is
+drawn from the posterior and predicted before it is run: it says how wrong the surrogate
+is where it matters, and with it whether the result can be believed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from scipy import special
@@ -21,17 +20,28 @@ from threadpoolctl import threadpool_limits
 
 from masm.design.space_filling import allowed_start, spread_points
 from masm.errors import CalibrationFailed, InputError
-from masm.methods.adaptive.batch import choose_batch, density_of, n_drawn, strata
-from masm.methods.adaptive.error_estimate import Verdict, moment_shift, weight_error
+from masm.methods.adaptive.batch import (
+    choose_batch,
+    density_of,
+    feasible_points,
+    n_drawn,
+    weighted_centres,
+)
+from masm.methods.adaptive.error_estimate import (
+    ErrorEstimate,
+    moment_shift,
+    weight_error,
+)
+from masm.methods.adaptive.exchange import images_of_best, minima_elsewhere
 from masm.methods.adaptive.final_chains import Proposals, final_chains
+from masm.methods.adaptive.lost_modes import lost_runs, with_lost_modes
+from masm.methods.adaptive.settings import Settings
 from masm.problem.problem import Outcome, Problem, Runs
 from masm.problem.seeds import seed_sequence
 from masm.samplers.chains import Chains, LogDensity
 from masm.samplers.tempering import tempered_population
-from masm.surrogates.feasibility import share_beyond
+from masm.surrogates.feasibility import infeasible_mass
 from masm.surrogates.select import surrogate_for
-from masm.surrogates.series import SeriesEmulator
-from masm.surrogates.series_unknown_scale import ScaledEmulator
 from masm.types import Array
 
 logger = logging.getLogger(__name__)
@@ -39,25 +49,61 @@ logger = logging.getLogger(__name__)
 # Parts of a calibration that draw their own random numbers.
 _DESIGN, _BATCH, _FINAL, _SCALE = range(4)
 
-# Of the loop; `calibrate` makes one more call, for the scores of default and result.
-_N_BATCHES = 11
-_N_POPULATION = 300
-# Batches that are added where the error is too large, before it is estimated anew.
-_MORE_BATCHES = 4
-# Stop before the budget when so many batches in a row changed this little; most of
-# their runs have looked for other modes.
-_N_STABLE = 6
-_STABLE_SHIFT = 0.10
-_STABLE_ERROR = 0.15
-# The errors of fewer runs tell nothing.
-_LEAST_CHECKED = 6
-# Functions drawn to expect errors by.
-_N_EXPECTED = 200
+_MORE_RUNS_HELP = ("surrogate_not_fitted", "mode_lost")
+
+# A scalar cost of more parameters takes more runs than the default of series; of more
+# than the second number so many that they are not made unasked.
+_FEW_PARAMETERS, _MOST_PARAMETERS = 10, 15
 
 
 def default_runs(n_parameters: int) -> int:
-    """Model runs that a calibration may make unless told otherwise."""
-    return 15 * n_parameters + 27
+    """Model runs that a calibration on series makes by default.
+
+    15 for each parameter and 27; 30 for each beyond fifteen, where 15 were too few.
+    """
+    beyond = max(n_parameters - _MOST_PARAMETERS, 0)
+    return 15 * (n_parameters + beyond) + 27
+
+
+def default_cost_runs(n_parameters: int) -> int:
+    """Model runs that a scalar cost takes.
+
+    Up to ten parameters as many as series do. Beyond, the quadratic mean of the
+    surrogate has (d + 1) (d + 2) / 2 coefficients, and the runs grow with the power
+    1.5 of their number.
+    """
+    few = min(n_parameters, _FEW_PARAMETERS)
+    growth = (n_parameters + 1) * (n_parameters + 2) / ((few + 1) * (few + 2))
+    return math.ceil(default_runs(few) * growth**1.5)
+
+
+def _budget(problem: Problem, max_runs: int | None) -> int:
+    """The runs that may be made, or a refusal that says how many are needed."""
+    d = problem.n_parameters
+    scalar = problem.likelihood is None
+    needed = default_cost_runs(d) if scalar else default_runs(d)
+    if max_runs is None:
+        if scalar and d > _MOST_PARAMETERS:
+            raise InputError(
+                f"a scalar cost of {d} parameters needs about {needed} runs",
+                found="no max_runs",
+                wanted=f"max_runs={needed}",
+                hint=f"masm.calibrate on the model's series takes {default_runs(d)}; "
+                "or fix parameters that hardly matter (masm.screen)",
+            )
+        return needed
+    least = 4 * d + 8
+    if scalar and d > _FEW_PARAMETERS:
+        # The coefficients of the quadratic mean, and half as many again.
+        least = math.ceil(0.75 * (d + 1) * (d + 2))
+    if max_runs < least:
+        kind = " of a scalar cost" if scalar and d > _FEW_PARAMETERS else ""
+        raise InputError(
+            f"max_runs is {max_runs}",
+            wanted=f"at least {least} for {d} parameters{kind}",
+            hint=f"{needed} by default",
+        )
+    return max_runs
 
 
 def sample(
@@ -70,6 +116,7 @@ def sample(
     n_chains: int = 80,
     n_draws: int | None = None,
     proposals: Proposals = None,
+    settings: Settings | None = None,
 ) -> Outcome:
     """Calibrate a problem on a surrogate refined where the posterior is.
 
@@ -79,8 +126,10 @@ def sample(
     seed : numpy.random.SeedSequence
     max_runs : int, optional
         Most model runs; fewer are made when the posterior has settled. By default
-        15 for each parameter and 27. A joint `calibrate` makes three more, to score
-        defaults, mean and best run; they count towards a ``max_runs`` given there.
+        `default_runs`, 15 for each parameter and 27. A scalar cost of more than ten
+        parameters takes `default_cost_runs`, and beyond fifteen the number has to be
+        given. A joint `calibrate` makes three more, to score defaults, mean and best
+        run; they count towards a ``max_runs`` given there.
     more_runs : int
         Runs that may be added to those, four batches at a time, as long as the
         estimated error is too large to be believed.
@@ -94,30 +143,28 @@ def sample(
         Groups of parameters that the chains move one after the other, instead of all at
         once: the same posterior, by slower chains
         (`masm.samplers.metropolis_within_gibbs`).
+    settings : Settings, optional
+        Tuned numbers of the method, for studies of them.
 
     Returns
     -------
     Outcome
-        ``attrs`` tells the parts of the verdict: ``error_check``, from the last
-        batch predicted before it was run; ``error_spread``, from functions drawn
-        from the surrogate; ``error_shift``, between the posteriors before and after
-        the last batch; and ``error``, the largest. All are total variations. Where
-        runs failed in a region, ``error_border`` is the share of the posterior
-        expected beyond its border. ``whole_units`` names parameters that were found
-        to act by whole units.
+        ``attrs`` has the parts of the error estimate: ``error_check``, from the last
+        batch predicted before it was run; ``error_spread``, the variability over
+        functions drawn from the surrogate; ``error_shift``, between the posteriors
+        before and after the last batch; and ``error``, the estimate. All are total
+        variations. Where runs failed in a region, ``error_border`` is the fraction of
+        the posterior expected beyond its boundary. ``whole_units`` names parameters
+        that were found to act by whole units.
     """
+    settings = settings or Settings()
     d = problem.n_parameters
-    max_runs = default_runs(d) if max_runs is None else max_runs
-    if max_runs < 4 * d + 8:
-        raise InputError(
-            f"max_runs is {max_runs}",
-            wanted=f"at least {4 * d + 8} for {d} parameters",
-        )
+    max_runs = _budget(problem, max_runs)
     if more_runs < 0:
         raise InputError(f"more_runs is {more_runs}", wanted="0 or more")
     n_initial = min(max(4 * d, 32), max_runs // 2)
     if batch_size is None:
-        batch_size = math.ceil((max_runs - n_initial) / (_N_BATCHES - 1))
+        batch_size = math.ceil((max_runs - n_initial) / (settings.n_batches - 1))
     if n_draws is None:
         n_draws = 1000 if problem.likelihood is None else 250
     if batch_size < 1:
@@ -125,13 +172,14 @@ def sample(
     most = max_runs + more_runs
     # Many small matrices: threads would only wait for each other.
     with threadpool_limits(1, user_api="blas"):
-        search = _Search(problem, seed, batch_size, n_initial)
+        search = _Search(problem, seed, batch_size, n_initial, settings)
         search.explore(max_runs)
-        chains, verdict = search.conclude(n_chains, n_draws, proposals)
-        while verdict.reason == "surrogate_not_fitted" and search.runs.n < most:
-            search.explore(min(search.runs.n + _MORE_BATCHES * batch_size, most))
-            chains, verdict = search.conclude(n_chains, n_draws, proposals)
-    return search.outcome(chains, verdict)
+        chains, estimate = search.conclude(n_chains, n_draws, proposals)
+        while estimate.reason in _MORE_RUNS_HELP and search.runs.n < most:
+            more = settings.more_batches * batch_size
+            search.explore(min(search.runs.n + more, most))
+            chains, estimate = search.conclude(n_chains, n_draws, proposals)
+    return search.outcome(chains, estimate)
 
 
 class _Search:
@@ -143,72 +191,145 @@ class _Search:
         seed: np.random.SeedSequence,
         batch_size: int,
         n_initial: int,
+        settings: Settings,
     ):
-        self.problem, self.seed = problem, seed
+        self.problem, self.seed, self.settings = problem, seed, settings
         self.batch_size, self.n_initial = batch_size, n_initial
         rng = np.random.default_rng(seed_sequence(seed, _DESIGN))
         self.runs = problem.run(spread_points(problem, n_initial, rng))
-        self.surrogate = surrogate_for(problem)
+        self.surrogate = surrogate_for(problem, settings.series, settings.cost)
         self.history: dict[str, list[float]] = {
             name: [] for name in ("n_runs", "best_cost", "shift", "rmse")
         }
         self.before: Array = np.empty((0, problem.n_parameters))
-        self.lost = False
+        self.off_target = self.images_tried = False
         self.n_batches = self.n_stable = self.n_concluded = 0
 
     def explore(self, max_runs: int) -> None:
         """Batches until the posterior has settled or so many runs are made.
 
-        The last of them is the check, with the draws that it stands for.
+        The last of them is for validation, with the posterior that it represents.
         """
+        settings = self.settings
         self.n_stable = 0
         last = False
         while not last:
             rng = np.random.default_rng(
                 seed_sequence(self.seed, _BATCH, self.n_batches)
             )
-            _require_enough(self.problem, self.runs)
             left = max_runs - self.runs.n
-            n_check = max(_LEAST_CHECKED, self.batch_size)
-            # A stable posterior goes straight to the check.
-            last = left <= n_check or self.n_stable >= _N_STABLE
-            size = min(left, n_check) if last else _even(left, self.batch_size)
+            n_validated = max(settings.least_validated, self.batch_size)
+            some = self.runs.ok.any() and left > n_validated
+            if some and not _enough(self.problem, self.runs):
+                size = min(left - n_validated, self.batch_size)
+                points = feasible_points(self.problem, self.runs, size, rng)
+                self._record(self.problem.run(points), np.nan, np.inf)
+                continue
+            _require_enough(self.problem, self.runs)
+            # A stable posterior goes straight to validation.
+            last = left <= n_validated or self.n_stable >= settings.n_stable
+            size = min(left, n_validated) if last else _even(left, self.batch_size)
             (self.surrogate.refit if last else self.surrogate.update)(self.runs, rng)
-            population = self._population(_N_POPULATION, 3, rng, hopeful=not last)
+            population = self._population(
+                settings.n_population, 3, rng, acquisition=not last
+            )
             shift = np.inf
             if len(self.before):
                 shift = moment_shift(population, self.before)
+            images = self._images(population, left - n_validated, rng)
+            if len(images):
+                self._run_images(images, shift)
+                last = False
+                continue
             self.before = population
             if last:
-                self._check(population, size, shift, rng)
+                self._validate(population, size, shift, rng)
             else:
                 self._improve(population, size, shift, rng)
 
+    def _images(self, population: Array, spare: int, rng: np.random.Generator) -> Array:
+        """Where modes may be: images of the best run, and with runs to spare minima.
+
+        Once, while batches are left to learn from them.
+        """
+        settings = self.settings
+        stable = self.n_stable >= settings.n_stable
+        needed = settings.image_batches * self.batch_size + settings.most_images
+        if self.images_tried or not (stable or spare <= needed):
+            return np.empty((0, self.problem.n_parameters))
+        self.images_tried = True
+        known = self.problem, self.surrogate, self.runs, population
+        most = min(settings.most_images, spare)
+        images = images_of_best(*known, most, rng, settings)
+        if stable and spare > len(images) + settings.most_minima:
+            minima = minima_elsewhere(*known, rng, settings)
+            images = np.concatenate([images, minima])
+        return images
+
+    def _run_images(self, images: Array, shift: float) -> None:
+        """Run places of possible modes; one that fits is given more batches."""
+        self._run(images, shift)
+        settings = self.settings
+        excess = self.runs.cost[-len(images) :] - self.history["best_cost"][-1]
+        if np.any(excess < settings.image_excess * self.problem.n_parameters):
+            most = settings.n_stable - settings.image_batches
+            self.n_stable = min(self.n_stable, most)
+
     def _population(
-        self, n: int, n_moves: int, rng: np.random.Generator, *, hopeful: bool = False
+        self,
+        n: int,
+        n_moves: int,
+        rng: np.random.Generator,
+        *,
+        acquisition: bool = False,
     ) -> Array:
         """Draws of the present posterior, (n, n_parameters)."""
-        surrogate = self.surrogate
-        return tempered_population(
-            self._density(surrogate.hopeful, cut=False)
-            if hopeful
-            else self._density(surrogate.log_density, cut=True),
+        density = (
+            self._density(self.surrogate.acquisition_density, cut=False)
+            if acquisition
+            else self._density(self.surrogate.log_density, cut=True)
+        )
+        population = tempered_population(
+            density,
             self.problem.n_parameters,
             rng=rng,
             n_particles=n,
             n_moves=n_moves,
             start=allowed_start(self.problem, rng, n),
         )
+        if not self.surrogate.reached:
+            return population
+        lost = lost_runs(self.runs, population, self.settings)
+        return self._with_modes(population, lost, density, rng)
+
+    def _with_modes(
+        self,
+        population: Array,
+        lost: Array,
+        density: LogDensity,
+        rng: np.random.Generator,
+    ) -> Array:
+        if not len(lost):
+            return population
+        return with_lost_modes(
+            self.problem, population, lost, density, rng, self.settings
+        )
 
     def _density(
         self, log_density: Callable[[Array], Array], *, cut: bool
     ) -> LogDensity:
-        return density_of(self.problem, log_density, self.runs, cut=cut)
+        return density_of(
+            self.problem,
+            log_density,
+            self.runs,
+            cut=cut,
+            settings=self.settings.feasibility,
+        )
 
     def _improve(
         self, population: Array, size: int, shift: float, rng: np.random.Generator
     ) -> None:
-        """Make the runs that tell most."""
+        """Run the most informative points."""
         points = choose_batch(
             self.problem,
             self.surrogate,
@@ -216,121 +337,137 @@ class _Search:
             population,
             size,
             rng,
-            lost=self.lost,
+            off_target=self.off_target,
             settled=self.n_stable > 0,
+            settings=self.settings,
         )
         error = self._run(points, shift)
-        # The draws among the points stand for the posterior.
+        # The draws among the points represent the posterior.
         drawn = slice(1, 1 + n_drawn(size))
         cost = self.runs.cost[-len(points) :]
-        self.lost = _implausible(
+        self.off_target = _implausible(
             cost[drawn] - self.history["best_cost"][-1], self.problem
         )
-        settled = shift < _STABLE_SHIFT and weight_error(error[drawn]) < _STABLE_ERROR
+        settings = self.settings
+        settled = shift < settings.stable_shift
+        settled = settled and weight_error(error[drawn]) < settings.stable_error
         self.n_stable = self.n_stable + 1 if settled else 0
 
-    def _check(
+    def _validate(
         self, population: Array, size: int, shift: float, rng: np.random.Generator
     ) -> None:
         """Predict draws of the posterior before they are run."""
-        points, self.share = strata(population, size)
-        self.expected: Array | None = None
-        self.earlier: LogDensity | None = None
-        if isinstance(self.surrogate, SeriesEmulator):
-            self.expected = self.surrogate.expected_error(points, _N_EXPECTED, rng)
-            self.earlier = self.surrogate.frozen()
+        surrogate = self.surrogate
+        points, self.weight = weighted_centres(population, size)
+        self.predicted = surrogate.predictive_error(
+            points, self.settings.n_error_draws, rng
+        )
+        self.earlier = None if self.predicted is None else surrogate.snapshot()
         self.error = self._run(points, shift)
-        self.checked = self.runs.latest(len(points))
+        self.validated = self.runs.latest(len(points))
 
     def _run(self, points: Array, shift: float) -> Array:
-        """Run a batch and book it; returns predicted less true cost, (n_points,)."""
+        """Run a batch and record it; returns predicted less true cost, (n_points,)."""
         predicted = self.surrogate.cost(points)
         new = self.problem.run(points)
-        self.runs = self.runs.append(new)
         error = predicted - new.cost
+        self._record(new, _rms(error), shift)
+        return error
+
+    def _record(self, new: Runs, rmse: float, shift: float) -> None:
+        self.runs = self.runs.append(new)
         self.n_batches += 1
         history = self.history
         history["n_runs"].append(self.runs.n)
         history["best_cost"].append(float(np.nanmin(self.runs.cost)))
         history["shift"].append(shift)
-        history["rmse"].append(_rms(error))
+        history["rmse"].append(rmse)
         logger.info(
             "batch %d: %d runs, best cost %.5g, posterior moved %.3f, error %.3g",
             self.n_batches,
             self.runs.n,
             history["best_cost"][-1],
             shift,
-            history["rmse"][-1],
+            rmse,
         )
-        return error
 
     def conclude(
         self, n_chains: int, n_draws: int, proposals: Proposals = None
-    ) -> tuple[Chains, Verdict]:
-        """Posterior on all runs, and whether to believe it."""
+    ) -> tuple[Chains, ErrorEstimate]:
+        """Posterior on all runs, and its estimated error."""
         key = (_FINAL, self.n_concluded) if self.n_concluded else (_FINAL,)
         self.n_concluded += 1
         rng = np.random.default_rng(seed_sequence(self.seed, *key))
         self.surrogate.refit(self.runs, rng)
         population = self._population(max(512, n_chains), 4, rng)
-        if isinstance(self.surrogate, SeriesEmulator):
-            self.surrogate.ignore_certain(population)
-        chains = final_chains(
-            self.surrogate,
-            self._density(self.surrogate.log_density, cut=True),
-            population,
-            n_chains,
-            n_draws,
-            rng,
-            proposals,
-        )
-        verdict = Verdict.of(
+        self.surrogate.simplify(population)
+        density = self._density(self.surrogate.log_density, cut=True)
+
+        def chains_from(starts: Array) -> Chains:
+            return final_chains(
+                self.surrogate,
+                density,
+                starts,
+                n_chains,
+                n_draws,
+                rng,
+                proposals,
+                self.settings,
+            )
+
+        chains = chains_from(population)
+        lost = lost_runs(self.runs, chains.pooled, self.settings)
+        if len(lost):
+            draws = chains.pooled[rng.choice(len(chains.pooled), len(population))]
+            chains = chains_from(self._with_modes(draws, lost, density, rng))
+            lost = lost_runs(self.runs, chains.pooled, self.settings)
+        estimate = ErrorEstimate.of(
             self.surrogate,
             chains.u,
             self.error,
-            self.share,
+            self.weight,
             self.before,
             earlier=self.earlier,
-            expected=self.expected,
+            predicted=self.predicted,
+            local_ratio=self.surrogate.local_error_ratio(self.runs, rng),
+            infeasible=infeasible_mass(
+                self.runs, chains.pooled, self.settings.feasibility
+            ),
+            n_lost=len(lost),
             rng=rng,
+            settings=self.settings,
         )
-        return chains, replace(verdict, border=share_beyond(self.runs, chains.pooled))
+        return chains, estimate
 
-    def outcome(self, chains: Chains, verdict: Verdict) -> Outcome:
+    def outcome(self, chains: Chains, estimate: ErrorEstimate) -> Outcome:
         """Put together what a calibration gives back."""
-        stepped: list[str] = []
-        if isinstance(self.surrogate, SeriesEmulator):
-            acting = sorted(self.surrogate.units.acting)
-            stepped = [self.problem.active[j] for j in acting]
+        integer_inputs = self.surrogate.attributes().get("integer_inputs", ())
+        stepped = [self.problem.active[j] for j in integer_inputs]
+        infeasible, local = estimate.infeasible, estimate.local_ratio
+        rng = np.random.default_rng(seed_sequence(self.seed, _SCALE))
         return Outcome(
             u=chains.u,
             cost=-2.0 * chains.log_density,
             runs=self.runs,
             surrogate_rmse=_rms(self.error),
-            status=verdict.status,
-            reason=verdict.reason,
-            check=self.checked,
+            status=estimate.status,
+            reason=estimate.reason,
+            check=self.validated,
             history={name: np.array(values) for name, values in self.history.items()},
             attrs={
                 "n_initial": self.n_initial,
                 "n_batches": self.n_batches + 1,
-                "error": verdict.error,
-                "error_check": verdict.check,
-                "error_spread": verdict.spread,
-                "error_shift": verdict.shift,
-                "error_surprise": verdict.surprise,
-                **({"error_border": verdict.border} if verdict.border else {}),
+                "error": estimate.error,
+                "error_check": estimate.validation,
+                "error_spread": estimate.variability,
+                "error_shift": estimate.shift,
+                "error_surprise": estimate.error_ratio,
+                **({} if math.isnan(local) else {"error_local": local}),
+                **({"error_border": infeasible} if infeasible else {}),
                 **({"whole_units": " ".join(stepped)} if stepped else {}),
             },
-            error_scale=self._scales(chains.u),
+            error_scale=self.surrogate.error_scales(chains.u, rng),
         )
-
-    def _scales(self, u: Array) -> dict[str, Array]:
-        """Draws of unknown factors on errors, beside those of the parameters."""
-        if not isinstance(self.surrogate, ScaledEmulator):
-            return {}
-        rng = np.random.default_rng(seed_sequence(self.seed, _SCALE))
-        return self.surrogate.draw_scales(u, rng)
 
 
 def _even(n: int, most: int) -> int:
@@ -338,9 +475,14 @@ def _even(n: int, most: int) -> int:
     return math.ceil(n / math.ceil(n / most))
 
 
+def _enough(problem: Problem, runs: Runs) -> bool:
+    """Whether so many runs did not fail that a surrogate can be fitted."""
+    return bool(runs.ok.sum() >= problem.n_parameters + 2)
+
+
 def _require_enough(problem: Problem, runs: Runs) -> None:
-    wanted = problem.n_parameters + 2
-    if runs.ok.sum() < wanted:
+    if not _enough(problem, runs):
+        wanted = problem.n_parameters + 2
         failures = getattr(problem.runner, "failures", [])
         raise CalibrationFailed(
             f"{runs.n_failed} of {runs.n} model runs failed; a surrogate needs "

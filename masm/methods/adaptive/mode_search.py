@@ -1,4 +1,4 @@
-"""Where else the posterior might be: a search for modes not yet seen.
+"""Global search for modes of the posterior that are not yet known.
 
 The surrogates of a calibration look closely at the posterior they know. This one
 looks at everything from afar: a Gaussian process of the logarithm of the cost, which
@@ -16,33 +16,25 @@ from scipy.spatial.distance import cdist
 
 from masm.design.information_gain import Information, most_informative
 from masm.gaussian_process.regression import GaussianProcess
+from masm.methods.adaptive.settings import Settings
 from masm.problem.problem import Runs
 from masm.types import Array
 
-_N_CANDIDATES = 3000
-_N_POOL = 600
-# A mode can be far narrower than the general run of the cost suggests, so lengths
-# are cut to this share of the cube, unless the parameter hardly matters at all.
-_LONGEST = 0.3
-_FLAT = 3.0
-# A run outside the posterior within so many times d of the best cost may lie on the
-# slope of another mode. Runs nearer than the reach (times the cube's diagonal) that
-# led to nothing make it less promising.
-_PROMISING = 30.0
-_REACH = 0.12
-_OUTSIDE = 0.999
 
-
-class Explorer:
+class ModeSearch:
     """Gaussian process of log(1 + excess cost / scale) over the whole cube.
 
     Parameters
     ----------
     runs : all so far
     rng : numpy.random.Generator
+    settings : tuned numbers
     """
 
-    def __init__(self, runs: Runs, rng: np.random.Generator):
+    def __init__(
+        self, runs: Runs, rng: np.random.Generator, settings: Settings | None = None
+    ):
+        self.settings = settings = settings or Settings()
         u, cost = runs.u[runs.ok], runs.cost[runs.ok]
         d = u.shape[1]
         self.d = d
@@ -54,7 +46,9 @@ class Explorer:
         self.smooth = gp
         arrays = gp.to_arrays()
         lengths = np.exp(arrays["log_parameters"][:d])
-        cut = np.where(lengths < _FLAT, np.minimum(lengths, _LONGEST), lengths)
+        cut = np.where(
+            lengths < settings.flat, np.minimum(lengths, settings.longest), lengths
+        )
         parameters = arrays["log_parameters"].copy()
         parameters[:d] = np.log(cut)
         self.gp = GaussianProcess.from_arrays({**arrays, "log_parameters": parameters})
@@ -64,8 +58,9 @@ class Explorer:
 
     def candidates(self, rng: np.random.Generator) -> Array:
         """Uniform points and the surroundings of good runs."""
-        uniform = rng.random((_N_CANDIDATES, self.d))
-        near = self.good[rng.integers(0, len(self.good), _N_CANDIDATES // 2)]
+        n = self.settings.candidates
+        uniform = rng.random((n, self.d))
+        near = self.good[rng.integers(0, len(self.good), n // 2)]
         near = near + 0.1 * rng.standard_normal(near.shape)
         near = near[np.all((near >= 0.0) & (near <= 1.0), axis=1)]
         return rng.permutation(np.vstack([uniform, near]))
@@ -76,7 +71,7 @@ class Explorer:
         z = (math.log1p(2.0 * self.d / self.scale) - mean) / np.sqrt(variance)
         return np.asarray(special.log_ndtr(z))
 
-    def elsewhere(
+    def candidate_modes(
         self, candidates: Array, population: Array, n: int, rng: np.random.Generator
     ) -> Array:
         """Likeliest places of a mode outside the known posterior, (n, n_parameters).
@@ -88,32 +83,33 @@ class Explorer:
         n : places wanted; the first goes downhill from a promising run, if any
         rng : numpy.random.Generator
         """
-        outside = candidates[_far_out(candidates, population)]
+        outside = candidates[_far_out(candidates, population, self.settings.outside)]
         if len(outside) < n + 10:
             outside = candidates
-        lead = self._lead(population, rng) if n > 1 else np.empty((0, self.d))
-        n -= len(lead)
-        outside = outside[:_N_POOL]
+        descent = self._descend(population, rng) if n > 1 else np.empty((0, self.d))
+        n -= len(descent)
+        outside = outside[: self.settings.candidate_pool]
         # Not simply the likeliest point: that would be a corner of the cube, about
         # which nothing is known and which is next to nothing.
         _, covariance = self.gp.predict_covariance(outside)
         weight = np.exp(self.plausibility(outside))
         both = np.hstack([covariance, covariance])
         information = Information(both, weight, self.gp.noise_sd**2)
-        return np.vstack([lead, outside[most_informative([information], 0, n)]])
+        return np.vstack([descent, outside[most_informative([information], 0, n)]])
 
-    def _lead(self, population: Array, rng: np.random.Generator) -> Array:
+    def _descend(self, population: Array, rng: np.random.Generator) -> Array:
         """Go on downhill from the run that least belongs to the known posterior.
 
         Far from a normal posterior the cost grows as the squared distance in
         standard deviations; a run much better than that lies on another slope.
         """
         distance = _squared_deviations(self.sorted, population)
-        promising = distance > special.chdtri(self.d, 1.0 - _OUTSIDE)
-        promising &= self.excess < _PROMISING * self.d
+        promising = distance > special.chdtri(self.d, 1.0 - self.settings.outside)
+        promising &= self.excess < self.settings.promising * self.d
         if not promising.any():
             return np.empty((0, self.d))
-        near = cdist(self.sorted, self.sorted) < _REACH * math.sqrt(self.d)
+        reach = self.settings.reach * math.sqrt(self.d)
+        near = cdist(self.sorted, self.sorted) < reach
         ratio = self.excess / distance * near.sum(axis=1)
         start = self.sorted[np.argmin(np.where(promising, ratio, np.inf))]
         around = start + 0.12 * rng.standard_normal((400, self.d))
@@ -139,12 +135,12 @@ class Explorer:
         return np.array(found)
 
 
-def _far_out(u: Array, population: Array) -> NDArray[np.bool_]:
-    """Which points lie outside all but 0.1 % of a normal fitted to the draws.
+def _far_out(u: Array, population: Array, outside: float) -> NDArray[np.bool_]:
+    """Which points lie outside this fraction of a normal fitted to the draws.
 
     Directions along which the draws fill the cube do not count: nothing is outside.
     """
-    limit = special.chdtri(u.shape[1], 1.0 - _OUTSIDE)
+    limit = special.chdtri(u.shape[1], 1.0 - outside)
     return np.asarray(_squared_deviations(u, population) > limit)
 
 

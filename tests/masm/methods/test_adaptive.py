@@ -8,17 +8,17 @@ from numpy.testing import assert_allclose
 import masm
 from masm.design.information_gain import Information, most_informative
 from masm.design.space_filling import spread_points
-from masm.methods.adaptive.batch import strata
+from masm.methods.adaptive.batch import weighted_centres
 from masm.methods.adaptive.error_estimate import (
-    Verdict,
-    function_spread,
+    ErrorEstimate,
+    error_ratio,
+    function_variability,
     moment_shift,
     split_gelman_rubin,
-    surprise,
     weight_error,
 )
-from masm.methods.adaptive.loop import sample
-from masm.methods.adaptive.mode_search import Explorer
+from masm.methods.adaptive.loop import default_cost_runs, default_runs, sample
+from masm.methods.adaptive.mode_search import ModeSearch
 from masm.problem.priors import as_priors
 from masm.problem.problem import Problem, Runs
 from masm.problem.seeds import seed_sequence
@@ -41,7 +41,7 @@ def test_greedy_choice_takes_the_run_that_tells_most_and_not_its_twin():
     assert most_informative([information], 1, 1) == [2]
 
 
-def test_the_explorer_looks_where_a_second_mode_would_fit():
+def test_the_mode_search_looks_where_a_second_mode_would_fit():
     """Runs crowd one corner; the farthest uncovered part is worth a look."""
     rng = np.random.default_rng(0)
     u = np.vstack(
@@ -49,8 +49,8 @@ def test_the_explorer_looks_where_a_second_mode_would_fit():
     )
     u = np.clip(u, 0.0, 1.0)
     runs = Runs(u, 2.0 * np.sum(((u - 0.25) / 0.05) ** 2, axis=1))
-    explorer = Explorer(runs, rng)
-    points = explorer.elsewhere(explorer.candidates(rng), u[:30], 2, rng)
+    search = ModeSearch(runs, rng)
+    points = search.candidate_modes(search.candidates(rng), u[:30], 2, rng)
     assert np.all(np.linalg.norm(points - 0.25, axis=1) > 0.2)
     assert np.linalg.norm(points[0] - points[1]) > 0.1
 
@@ -83,10 +83,10 @@ def test_errors_of_the_cost_become_a_total_variation():
 def test_spread_of_functions_is_that_of_the_posteriors_they_make():
     u = (np.arange(4000)[:, None] + 0.5) / 4000.0
     cost = np.zeros(4000)
-    assert function_spread(u, cost, np.full((3, 4000), 5.0)) == pytest.approx(0.0)
+    assert function_variability(u, cost, np.full((3, 4000), 5.0)) == pytest.approx(0.0)
     # All of the mass in the lower half is half away from a uniform density.
     half = np.where(u[:, 0] < 0.5, 0.0, 100.0)
-    assert function_spread(u, cost, half[None, :]) == pytest.approx(0.5, abs=1e-3)
+    assert function_variability(u, cost, half[None, :]) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_shift_of_moments_is_the_total_variation_of_close_normals():
@@ -97,46 +97,124 @@ def test_shift_of_moments_is_the_total_variation_of_close_normals():
 
 
 def test_a_surrogate_wrong_at_the_posterior_is_not_believed():
-    good = Verdict(check=0.05, spread=0.02, shift=0.05, failed=0.0, r_hat=1.01)
+    good = ErrorEstimate(
+        validation=0.05, variability=0.02, shift=0.05, failed=0.0, r_hat=1.01
+    )
     assert (good.status, good.reason) == ("done", "")
-    for part in ({"check": 0.6}, {"spread": 0.3}, {"shift": 0.5}):
-        verdict = Verdict(
-            **{"check": 0.0, "spread": 0.0, "shift": 0.0, **part},
+    for part in ({"validation": 0.6}, {"variability": 0.3}, {"shift": 0.5}):
+        estimate = ErrorEstimate(
+            **{"validation": 0.0, "variability": 0.0, "shift": 0.0, **part},
             failed=0,
             r_hat=1.0,
         )
-        assert verdict.status == "suspect"
-        assert verdict.reason == "surrogate_not_fitted"
-    failed = Verdict(check=0.0, spread=0.0, shift=0.0, failed=0.8, r_hat=1.0)
+        assert estimate.status == "suspect"
+        assert estimate.reason == "surrogate_not_fitted"
+    failed = ErrorEstimate(
+        validation=0.0, variability=0.0, shift=0.0, failed=0.8, r_hat=1.0
+    )
     assert failed.reason == "model_nan"
-    apart = Verdict(check=0.0, spread=0.0, shift=0.0, failed=0.0, r_hat=1.3)
+    apart = ErrorEstimate(
+        validation=0.0, variability=0.0, shift=0.0, failed=0.0, r_hat=1.3
+    )
     assert (apart.status, apart.reason) == ("suspect", "not_converged")
 
 
-def test_errors_as_large_as_expected_are_no_surprise():
+def test_an_estimated_error_is_a_total_variation():
+    parts = {"validation": 0.1, "variability": 0.4, "shift": 0.1, "failed": 0.0}
+    assert ErrorEstimate(**parts, r_hat=1.0, error_ratio=9.0).error == 1.0
+    assert ErrorEstimate(**parts, r_hat=1.0, infeasible=1.3).error == 1.0
+
+
+def test_errors_about_the_posterior_inflate_the_estimate():
+    parts = {"validation": 0.1, "variability": 0.04, "shift": 0.0, "failed": 0.0}
+    calm = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0, local_ratio=1.0)
+    kinks = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0, local_ratio=4.5)
+    assert calm.error == pytest.approx(0.04)
+    assert kinks.error == pytest.approx(0.12)
+
+
+def test_few_draws_or_disagreeing_chains_are_not_converged():
+    parts = {"validation": 0.0, "variability": 0.0, "shift": 0.0, "failed": 0.0}
+    for r_hat, ess in ((1.02, 5000.0), (1.0, 100.0), (np.nan, 5000.0)):
+        assert ErrorEstimate(**parts, r_hat=r_hat, ess=ess).reason == "not_converged"
+    assert ErrorEstimate(**parts, r_hat=1.005, ess=5000.0).reason == ""
+
+
+def test_a_model_that_fails_over_most_of_its_prior_is_calibrated_all_the_same():
+    """It runs in 12 % of the prior; few of the first runs do."""
+
+    def cost(theta):
+        x = np.asarray(theta)
+        value = (((x - [0.75, 0.7, 0.3]) / 0.06) ** 2).sum(axis=1)
+        fails = (x[:, 0] < 0.5) | (x[:, 1] < 0.5) | (x[:, 2] > 0.5)
+        return np.where(fails, np.nan, value)
+
+    for seed in (0, 1):
+        result = masm.sample_cost(
+            cost, {name: (0.0, 1.0) for name in "abc"}, seed=seed, max_runs=64
+        )
+        first = np.asarray(result.groups["runs"]["cost"])[:32]
+        assert np.isfinite(first).sum() < 10
+        assert result.n_model_runs <= 64
+        assert_allclose(result.mean, [0.75, 0.7, 0.3], atol=0.02)
+        assert_allclose(result.sd, 0.06, rtol=0.15)
+
+
+def test_a_scalar_cost_of_many_parameters_is_refused_with_the_runs_it_takes():
+    calls = []
+
+    def counted(theta):
+        calls.append(len(theta))
+        return bowl(theta)
+
+    twenty = {f"p{i}": (0.0, 1.0) for i in range(20)}
+    with pytest.raises(masm.InputError, match="20 parameters needs about 1159 runs"):
+        masm.sample_cost(counted, twenty, seed=1)
+    # Fewer than a quadratic has coefficients, 231, are refused too.
+    with pytest.raises(masm.InputError, match="at least 347 for 20 parameters"):
+        masm.sample_cost(counted, twenty, seed=1, max_runs=327)
+    assert not calls
+    assert default_cost_runs(10) == default_runs(10) == 177
+
+
+def test_errors_as_large_as_expected_are_no_error_ratio():
     rng = np.random.default_rng(6)
     share = np.full(400, 1 / 400)
     expected = 2.0 * rng.standard_normal((100, 400))
     same = 2.0 * rng.standard_normal(400)
-    assert surprise(same, share, expected) == pytest.approx(1.0, abs=0.1)
+    assert error_ratio(same, share, expected) == pytest.approx(1.0, abs=0.1)
     # A common offset does not matter to a posterior; failed runs say nothing.
     offset = np.where(np.arange(400) < 40, np.nan, 3.0 * same + 50.0)
-    assert surprise(offset, share, expected) == pytest.approx(3.0, abs=0.3)
+    assert error_ratio(offset, share, expected) == pytest.approx(3.0, abs=0.3)
 
 
-def test_an_emulator_that_was_surprised_is_believed_less():
-    parts = {"check": 0.6, "spread": 0.04, "shift": 0.05, "failed": 0.0, "r_hat": 1.0}
-    assert Verdict(**parts, surprise=0.9).status == "done"
-    assert Verdict(**parts, surprise=0.9).error == pytest.approx(0.04)
-    assert Verdict(**parts, surprise=4.0).reason == "surrogate_not_fitted"
+def test_errors_larger_than_predicted_inflate_the_estimate():
+    parts = {
+        "validation": 0.6,
+        "variability": 0.04,
+        "shift": 0.05,
+        "failed": 0.0,
+        "r_hat": 1.0,
+    }
+    assert ErrorEstimate(**parts, error_ratio=0.9).status == "done"
+    assert ErrorEstimate(**parts, error_ratio=0.9).error == pytest.approx(0.04)
+    assert ErrorEstimate(**parts, error_ratio=4.0).reason == "surrogate_not_fitted"
     # Without an expectation the errors themselves count.
-    assert Verdict(**parts).reason == "surrogate_not_fitted"
+    assert ErrorEstimate(**parts).reason == "surrogate_not_fitted"
 
 
 def test_on_a_bare_cost_the_spread_of_functions_weighs_most():
-    parts = {"check": 0.3, "spread": 0.04, "shift": 0.1, "failed": 0.0, "r_hat": 1.0}
-    assert Verdict(**parts).status == "done"
-    assert Verdict(**{**parts, "spread": 0.06}).reason == "surrogate_not_fitted"
+    parts = {
+        "validation": 0.3,
+        "variability": 0.04,
+        "shift": 0.1,
+        "failed": 0.0,
+        "r_hat": 1.0,
+    }
+    assert ErrorEstimate(**parts).status == "done"
+    assert (
+        ErrorEstimate(**{**parts, "variability": 0.06}).reason == "surrogate_not_fitted"
+    )
 
 
 def test_chains_that_drift_disagree_and_chains_of_one_law_agree():
@@ -178,19 +256,19 @@ def test_a_stopped_calibration_goes_on_to_the_same_answer():
     assert np.array_equal(whole.u, resumed.u)
 
 
-def test_strata_stand_for_all_of_a_posterior_its_small_modes_too():
+def test_weighted_centres_represent_all_of_a_posterior_its_small_modes_too():
     rng = np.random.default_rng(0)
     main = 0.3 + 0.02 * rng.standard_normal((285, 2))
     small = 0.8 + 0.02 * rng.standard_normal((15, 2))
-    points, share = strata(np.vstack([main, small]), 6)
-    assert share.sum() == pytest.approx(1.0)
-    assert share[points[:, 0] > 0.5].sum() == pytest.approx(0.05)
+    points, weight = weighted_centres(np.vstack([main, small]), 6)
+    assert weight.sum() == pytest.approx(1.0)
+    assert weight[points[:, 0] > 0.5].sum() == pytest.approx(0.05)
     # An error in the small mode alone, of a cost too high by 12, is a large error.
     error = np.where(points[:, 0] > 0.5, 12.0, 0.0)
-    assert weight_error(error, share) > 0.5
+    assert weight_error(error, weight) > 0.5
 
 
-def test_the_explorer_follows_a_run_too_good_for_where_it_is():
+def test_the_mode_search_follows_a_run_too_good_for_where_it_is():
     """A run at 4 sd of an unseen mode leads there, not down the known one's tail."""
     rng = np.random.default_rng(0)
     u = np.vstack([0.25 + 0.04 * rng.standard_normal((40, 2)), rng.random((15, 2))])
@@ -200,8 +278,8 @@ def test_the_explorer_follows_a_run_too_good_for_where_it_is():
         modes = [np.sum(((x - m) / 0.04) ** 2, axis=1) for m in (0.25, 0.72)]
         return np.minimum(*modes)
 
-    explorer = Explorer(Runs(u, cost(u)), rng)
-    lead = explorer.elsewhere(explorer.candidates(rng), u[:40], 2, rng)[0]
+    search = ModeSearch(Runs(u, cost(u)), rng)
+    lead = search.candidate_modes(search.candidates(rng), u[:40], 2, rng)[0]
     assert np.linalg.norm(lead - [0.75, 0.6]) < 0.35
     assert np.linalg.norm(lead - 0.25) > 0.4
 

@@ -70,7 +70,7 @@ def test_errors_of_known_size_are_those_of_the_plain_emulator():
     for emulator in (plain, scaled):
         emulator.update(runs, np.random.default_rng(2))
     # Only the unit of the outputs, the size at the best run, is their own.
-    assert scaled.unit == pytest.approx([1.0])
+    assert scaled.components.unit == pytest.approx([1.0])
     assert_allclose(scaled.log_density(u), plain.log_density(u), rtol=1e-5)
     assert_allclose(scaled.cost(u), plain.cost(u), rtol=1e-5)
 
@@ -83,20 +83,21 @@ def test_an_emulator_of_unknown_size_has_the_cost_and_slope_it_says():
     runs = some_runs(likelihood)
     emulator = ScaledEmulator(likelihood, 2)
     emulator.update(runs, np.random.default_rng(2))
-    assert emulator.unit[0] == pytest.approx(0.35 / 0.1, rel=0.1)
+    assert emulator.components.unit[0] == pytest.approx(0.35 / 0.1, rel=0.1)
     assert_allclose(emulator.cost(runs.u), runs.cost, rtol=0.02)
     # Where the emulator is sure, its density is the likelihood.
     log_density = emulator.log_density(runs.u)
     good = runs.cost < runs.cost.min() + 20.0
     assert_allclose(-2.0 * log_density[good], runs.cost[good], atol=0.3)
-    emulator.lead(runs.u[good])
+    approximation = emulator.approximate(runs.u[good])
     u = np.array([[0.4, 0.6], [0.7, 0.2]])
     step = 1e-5
-    rough, gradient = emulator.slope(u)
-    assert_allclose(rough, emulator.rough(u), rtol=1e-9)
+    value, gradient = approximation.value_and_gradient(u)
+    assert_allclose(value, approximation.value(u), rtol=1e-9)
     for j in range(2):
         move = step * np.eye(2)[j]
-        change = (emulator.rough(u + move) - emulator.rough(u - move)) / (2.0 * step)
+        change = approximation.value(u + move) - approximation.value(u - move)
+        change /= 2.0 * step
         assert_allclose(gradient[:, j], change, rtol=1e-4)
 
 

@@ -24,6 +24,7 @@ LIMITS = settings(
 REASONS = {
     "model_nan",
     "surrogate_not_fitted",
+    "mode_lost",
     "not_converged",
     "no_posterior",
 }

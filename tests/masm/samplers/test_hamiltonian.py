@@ -11,24 +11,28 @@ from masm.samplers.hamiltonian import hamiltonian_chains
 
 
 class WrongNormal:
-    """A guide that is off in place and in width."""
+    """An approximation that is off in place and in width."""
 
     def __init__(self, mean, sd):
         self.mean, self.sd = mean, sd
 
-    def rough(self, u):
+    def value(self, u):
         return -0.5 * np.sum(((u - self.mean) / self.sd) ** 2, axis=1)
 
-    def slope(self, u):
-        return self.rough(u), -(u - self.mean) / self.sd**2
+    def value_and_gradient(self, u):
+        return self.value(u), -(u - self.mean) / self.sd**2
 
 
-def sampled(log_density, guide, d, n_steps=600):
+def sampled(log_density, approximation, d, n_steps=600):
     rng = np.random.default_rng(1)
     return hamiltonian_chains(
         log_density,
-        guide,
-        np.clip(guide.mean + guide.sd * rng.standard_normal((300, d)), 0.01, 0.99),
+        approximation,
+        np.clip(
+            approximation.mean + approximation.sd * rng.standard_normal((300, d)),
+            0.01,
+            0.99,
+        ),
         rng=rng,
         n_chains=40,
         n_steps=n_steps,
@@ -36,7 +40,7 @@ def sampled(log_density, guide, d, n_steps=600):
     )
 
 
-def test_a_wrong_guide_leads_to_the_right_normal():
+def test_a_wrong_approximation_leads_to_the_right_normal():
     mean, sd = np.array([0.5, 0.45]), np.array([0.05, 0.08])
     chains = sampled(
         lambda u: -0.5 * np.sum(((u - mean) / sd) ** 2, axis=1),
@@ -62,30 +66,32 @@ def test_mass_at_a_bound_is_neither_piled_up_nor_lost():
     assert_allclose(np.quantile(chains.pooled[:, 1], quantiles), quantiles, atol=0.04)
 
 
-def test_a_bent_ridge_of_two_parameters_is_walked_from_end_to_end():
+def test_a_curved_ridge_of_two_parameters_is_walked_from_end_to_end():
     """Only the product is known: each alone spreads over most of its range."""
 
     class Product:
         mean, sd = np.array([0.5, 0.5]), np.array([0.2, 0.2])
 
-        def rough(self, u):
+        def value(self, u):
             return -0.5 * ((u[:, 0] * u[:, 1] - 0.2) / 0.01) ** 2
 
-        def slope(self, u):
+        def value_and_gradient(self, u):
             off = -(u[:, 0] * u[:, 1] - 0.2) / 0.01**2
-            return self.rough(u), off[:, None] * u[:, ::-1]
+            return self.value(u), off[:, None] * u[:, ::-1]
 
-    guide = Product()
-    chains = sampled(guide.rough, guide, 2)
+    approximation = Product()
+    chains = sampled(approximation.value, approximation, 2)
     # The density of the first parameter, by quadrature over the second.
     first, second = np.linspace(0.0, 1.0, 1001), np.linspace(0.0, 1.0, 4001)
     grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1)
-    density = np.exp(guide.rough(grid.reshape(-1, 2))).reshape(1001, 4001).sum(axis=1)
-    share = np.cumsum(density) / density.sum()
+    density = (
+        np.exp(approximation.value(grid.reshape(-1, 2))).reshape(1001, 4001).sum(axis=1)
+    )
+    fraction = np.cumsum(density) / density.sum()
     quantiles = [0.05, 0.25, 0.5, 0.75, 0.95]
     assert_allclose(
         np.quantile(chains.pooled[:, 0], quantiles),
-        np.interp(quantiles, share, first),
+        np.interp(quantiles, fraction, first),
         atol=0.012,
     )
 

@@ -23,7 +23,7 @@ def draws():
 
 
 def test_margins_become_normal(draws):
-    new = Marginals.of(draws).inward(draws)
+    new = Marginals.of(draws).forward(draws)
     assert_allclose(new.mean(axis=0), 0.0, atol=0.05)
     assert_allclose(new.std(axis=0), 1.0, atol=0.05)
     # The last is flat with edges, which no map of this family makes round.
@@ -41,13 +41,13 @@ def test_a_ridge_of_a_constant_product_becomes_straight():
     first = np.exp(0.7 * rng.standard_normal(2000))
     ridge = np.column_stack([first, np.exp(0.05 * rng.standard_normal(2000)) / first])
     assert np.corrcoef(ridge.T)[0, 1] > -0.8
-    assert np.corrcoef(Marginals.of(ridge).inward(ridge).T)[0, 1] < -0.98
+    assert np.corrcoef(Marginals.of(ridge).forward(ridge).T)[0, 1] < -0.98
 
 
 def test_maps_are_inverted(draws):
     marginals = Marginals.of(draws)
     assert_allclose(
-        marginals.outward(marginals.inward(draws)), draws, rtol=1e-9, atol=1e-9
+        marginals.inverse(marginals.forward(draws)), draws, rtol=1e-9, atol=1e-9
     )
 
 
@@ -55,20 +55,20 @@ def test_derivatives_are_those_of_differences(draws):
     marginals = Marginals.of(draws)
     y = np.linspace(-4.0, 4.0, 41)[:, None] * np.ones(4)
     step = 1e-5
-    first, of_log = marginals.stretch(y)
-    moved = marginals.outward(y + step) - marginals.outward(y - step)
+    first, of_log = marginals.derivatives(y)
+    moved = marginals.inverse(y + step) - marginals.inverse(y - step)
     assert_allclose(first, moved / (2 * step), rtol=1e-5)
-    logs = [np.log(marginals.stretch(y + s)[0]) for s in (step, -step)]
+    logs = [np.log(marginals.derivatives(y + s)[0]) for s in (step, -step)]
     assert_allclose(of_log, (logs[0] - logs[1]) / (2 * step), atol=1e-5)
-    assert_allclose(marginals.log_stretch(y), np.log(first).sum(axis=1), rtol=1e-9)
+    assert_allclose(marginals.log_jacobian(y), np.log(first).sum(axis=1), rtol=1e-9)
 
 
 @pytest.mark.filterwarnings("error")
 def test_draws_that_say_nothing_and_points_far_away_stay_numbers():
     same = np.full((50, 2), 0.3)
     marginals = Marginals.of(same)
-    assert_allclose(marginals.outward(marginals.inward(same)), same)
+    assert_allclose(marginals.inverse(marginals.forward(same)), same)
     far = np.array([[1e30, -1e30]])
-    for value in (marginals.outward(far), *marginals.stretch(far)):
+    for value in (marginals.inverse(far), *marginals.derivatives(far)):
         assert np.all(np.isfinite(value))
-    assert np.isfinite(marginals.log_stretch(far))
+    assert np.isfinite(marginals.log_jacobian(far))

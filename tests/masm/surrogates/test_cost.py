@@ -42,11 +42,11 @@ def fitted(request):
     return surrogate, surrogate.cost(at) - target.cost(low + at * (high - low))
 
 
-def test_parameters_that_act_through_their_logarithm_are_bent_so(fitted):
-    """Light use and leaf mass do: their bends would be 1.8 and 2.0."""
-    bend = fitted[0].coordinates.warp.bend
-    assert 1.0 < bend[0] < 2.6
-    assert 1.4 < bend[2] < 3.6
+def test_parameters_that_act_through_their_logarithm_are_warped_so(fitted):
+    """Light use and leaf mass do: their warp parameters would be 1.8 and 2.0."""
+    parameter = fitted[0].coordinates.warp.parameter
+    assert 1.0 < parameter[0] < 2.6
+    assert 1.4 < parameter[2] < 3.6
 
 
 def test_the_cost_is_known_where_the_posterior_is(fitted):

@@ -9,10 +9,10 @@ import masm
 from benchmarks.metrics import distance
 from benchmarks.targets import make
 from masm.methods.adaptive.batch import density_of
-from masm.methods.adaptive.error_estimate import Verdict
+from masm.methods.adaptive.error_estimate import ErrorEstimate
 from masm.problem.priors import as_priors
 from masm.problem.problem import Problem, Runs
-from masm.surrogates.feasibility import log_chance_to_run
+from masm.surrogates.feasibility import log_feasibility
 
 
 def runs_of(u, ok):
@@ -24,7 +24,7 @@ def test_accidents_say_nothing_of_where_they_happened():
     u = rng.random((120, 4))
     for share in (0.03, 0.1):
         runs = runs_of(u, rng.random(120) > share)
-        assert log_chance_to_run(runs) is None
+        assert log_feasibility(runs) is None
         prior = as_priors({f"p{i}": (0, 1) for i in range(4)})
         problem = Problem(prior, prior.names, lambda theta: theta)
 
@@ -38,7 +38,7 @@ def test_the_border_of_a_region_is_found_between_the_runs_on_its_sides():
     rng = np.random.default_rng(1)
     u = rng.random((100, 3))
     ok = u[:, 0] + 0.5 * u[:, 1] < 1.0  # about 40 % fail; the third has no part in it
-    log_chance = log_chance_to_run(runs_of(u, ok))
+    log_chance = log_feasibility(runs_of(u, ok))
     new = rng.random((2000, 3))
     beyond = new[:, 0] + 0.5 * new[:, 1] - 1.0
     chance = np.exp(log_chance(new))
@@ -46,7 +46,7 @@ def test_the_border_of_a_region_is_found_between_the_runs_on_its_sides():
     assert chance[beyond < -0.15].min() > 0.5
     assert chance[beyond > 0.15].max() < 0.5
     assert np.mean((chance > 0.5) == (beyond < 0.0)) > 0.94
-    cut = np.exp(log_chance_to_run(runs_of(u, ok), cut=True)(new))
+    cut = np.exp(log_feasibility(runs_of(u, ok), cut=True)(new))
     assert np.all((cut > 0.5) == (chance > 0.5))
     assert np.mean((cut > 0.02) & (cut < 0.98)) < 0.1
     # In the good part it is next to flat.
@@ -64,10 +64,10 @@ def test_failures_beside_good_runs_are_of_a_region_where_a_border_parts_them():
     gap[np.arange(len(failed)), failed] = np.inf
     nearest = np.argsort(gap, axis=1)[:, :3]
     assert np.mean(~ok[nearest]) < 0.35
-    log_chance = log_chance_to_run(runs_of(u, ok))
+    log_chance = log_feasibility(runs_of(u, ok))
     assert np.mean((log_chance(u) > np.log(0.5)) == ok) > 0.9
     # The same failures at other places are accidents.
-    assert log_chance_to_run(runs_of(u, rng.permutation(ok))) is None
+    assert log_feasibility(runs_of(u, rng.permutation(ok))) is None
 
 
 def test_a_region_all_round_the_good_runs_is_found_too():
@@ -75,7 +75,7 @@ def test_a_region_all_round_the_good_runs_is_found_too():
     rng = np.random.default_rng(3)
     u = rng.random((90, 3))
     ok = np.sum((u - 0.5) ** 2, axis=1) < 0.2
-    log_chance = log_chance_to_run(runs_of(u, ok))
+    log_chance = log_feasibility(runs_of(u, ok))
     new = rng.random((2000, 3))
     inside = np.sum((new - 0.5) ** 2, axis=1) < 0.2
     assert np.mean((log_chance(new) > np.log(0.5)) == inside) > 0.85
@@ -160,7 +160,15 @@ def test_a_series_that_ends_at_a_border_has_half_a_normal():
 
 
 def test_a_posterior_much_of_which_is_beyond_a_border_is_not_believed():
-    parts = {"check": 0.0, "spread": 0.01, "shift": 0.0, "failed": 0.0, "r_hat": 1.0}
-    assert Verdict(**parts, border=0.05).status == "done"
-    assert Verdict(**parts, border=0.3).reason == "surrogate_not_fitted"
-    assert Verdict(**parts, border=0.3, surprise=1.0).error == pytest.approx(0.3)
+    parts = {
+        "validation": 0.0,
+        "variability": 0.01,
+        "shift": 0.0,
+        "failed": 0.0,
+        "r_hat": 1.0,
+    }
+    assert ErrorEstimate(**parts, infeasible=0.05).status == "done"
+    assert ErrorEstimate(**parts, infeasible=0.3).reason == "surrogate_not_fitted"
+    assert ErrorEstimate(
+        **parts, infeasible=0.3, error_ratio=1.0
+    ).error == pytest.approx(0.3)

@@ -1,34 +1,34 @@
-"""Bent and turned coordinates: maps of the cube, and costs made into bowls."""
+"""Input warping and rotation: maps of the cube, and costs made quadratic."""
 
 import numpy as np
 from numpy.testing import assert_allclose
 
 from masm.gaussian_process.regression import GaussianProcess
 from masm.surrogates.input_warping import (
-    Axes,
     Coordinates,
+    Rotation,
     Warp,
-    bend_further,
-    straightening,
+    fit_warping,
+    warp_for_quadratic,
 )
 
 
 def test_a_warp_maps_the_cube_onto_itself_and_rises_everywhere():
-    bend = np.array([-4.0, -1e-5, 0.0, 1e-5, 4.0])
+    parameter = np.array([-4.0, -1e-5, 0.0, 1e-5, 4.0])
     u = np.tile(np.linspace(0.0, 1.0, 101)[:, None], (1, 5))
-    w = Warp(bend)(u)
+    w = Warp(parameter)(u)
     assert_allclose(w[[0, -1]], [[0.0] * 5, [1.0] * 5], atol=1e-12)
     assert np.all(np.diff(w, axis=0) > 0.0)
     assert_allclose(w[:, 1:4], u[:, 1:4], atol=1e-5)
-    # Opposite bends are mirror images.
+    # Opposite parameters are mirror images.
     assert_allclose(w[:, 0], 1.0 - w[::-1, 4], atol=1e-12)
 
 
-def test_the_slope_in_the_bend_matches_finite_differences():
+def test_the_gradient_in_the_warp_parameter_matches_finite_differences():
     rng = np.random.default_rng(0)
-    u, bend = rng.random((30, 4)), np.array([-2.0, 0.0, 0.01, 3.0])
-    numeric = (Warp(bend + 1e-5)(u) - Warp(bend - 1e-5)(u)) / 2e-5
-    assert_allclose(Warp(bend).slope(u), numeric, atol=1e-6)
+    u, parameter = rng.random((30, 4)), np.array([-2.0, 0.0, 0.01, 3.0])
+    numeric = (Warp(parameter + 1e-5)(u) - Warp(parameter - 1e-5)(u)) / 2e-5
+    assert_allclose(Warp(parameter).parameter_gradient(u), numeric, atol=1e-6)
 
 
 def crooked(u):
@@ -44,26 +44,26 @@ def test_the_gradient_in_the_parameter_matches_finite_differences():
     assert_allclose(warp.gradient(u), numeric, rtol=1e-6)
 
 
-def test_bends_that_make_a_bowl_of_a_crooked_cost_are_found():
+def test_the_warp_that_makes_a_crooked_cost_quadratic_is_found():
     rng = np.random.default_rng(1)
     u = rng.random((60, 2))
     cost = crooked(u)
-    warp = straightening(u, cost, 0.5 + 0.1 * cost)
-    assert warp.bend[0] > 1.0
-    assert warp.bend[1] < -1.0
+    warp = warp_for_quadratic(u, cost, 0.5 + 0.1 * cost)
+    assert warp.parameter[0] > 1.0
+    assert warp.parameter[1] < -1.0
 
 
-def test_bending_further_raises_the_likelihood_and_predicts_better():
+def test_fitting_the_warp_raises_the_likelihood_and_predicts_better():
     rng = np.random.default_rng(2)
     u, new = rng.random((40, 2)), rng.random((200, 2))
     cost = crooked(u)
-    straight = Coordinates(Warp.none(2), Axes.of_cube(2))
+    straight = Coordinates(Warp.identity(2), Rotation.identity(2))
     gp = GaussianProcess(mean="quadratic").fit(straight(u), cost, rng=rng)
     before = gp.log_posterior
     error = np.std(gp.predict_mean(straight(new)) - crooked(new))
-    bent = bend_further(gp, u, straight, 60)
-    assert gp.log_posterior + bent.log_prior() > before
-    assert np.std(gp.predict_mean(bent(new)) - crooked(new)) < 0.7 * error
+    warped = fit_warping(gp, u, straight, 60)
+    assert gp.log_posterior + warped.log_prior() > before
+    assert np.std(gp.predict_mean(warped(new)) - crooked(new)) < 0.7 * error
 
 
 def test_posterior_axes_make_a_correlated_cloud_round():
@@ -71,6 +71,6 @@ def test_posterior_axes_make_a_correlated_cloud_round():
     covariance = np.array([[0.01, 0.0095], [0.0095, 0.01]])
     u = rng.multivariate_normal([0.5, 0.5], covariance, 400)
     excess = np.einsum("ij,jk,ik->i", u - 0.5, np.linalg.inv(covariance), u - 0.5)
-    moved = Axes.of_posterior(u, excess)(u)
+    moved = Rotation.principal_axes(u, excess)(u)
     assert abs(np.corrcoef(moved.T)[0, 1]) < 0.1
     assert_allclose(moved.std(axis=0)[0] / moved.std(axis=0)[1], 1.0, rtol=0.15)

@@ -11,7 +11,7 @@ from masm.problem.priors import as_priors
 from masm.problem.problem import Problem
 from masm.samplers.latin_hypercube import latin_hypercube
 from masm.surrogates.input_warping import Warp
-from masm.surrogates.integer_inputs import WholeUnits
+from masm.surrogates.integer_inputs import IntegerInputs
 
 
 def problem_of(priors):
@@ -21,7 +21,7 @@ def problem_of(priors):
 
 def test_every_value_within_a_unit_is_seen_as_its_middle():
     problem = problem_of({"day": (200.5, 208.0), "rate": (0.0, 1.0)})
-    units = WholeUnits.of(problem).with_turned(0)
+    units = IntegerInputs.of(problem).with_switched(0)
     day = np.array([200.5, 200.9, 201.0, 201.99, 206.2, 208.0])
     u = problem.unit(np.column_stack([day, np.full(6, 0.3)]))
     seen = np.asarray(problem.theta(units(u)))
@@ -32,7 +32,7 @@ def test_every_value_within_a_unit_is_seen_as_its_middle():
 
 def test_units_lie_where_the_prior_puts_them():
     problem = problem_of({"day": masm.LogUniform(1.0, 100.0)})
-    units = WholeUnits.of(problem).with_turned(0)
+    units = IntegerInputs.of(problem).with_switched(0)
     day = np.random.default_rng(0).uniform(1.0, 100.0, (500, 1))
     seen = np.asarray(problem.theta(units(problem.unit(day))))
     assert_array_equal(np.floor(seen), np.floor(day))
@@ -44,7 +44,7 @@ def test_units_lie_where_the_prior_puts_them():
     [(0.0, 1.0, False), (0.0, 5.0, True), (0.0, 1000.0, True), (0.0, 1e4, False)],
 )
 def test_only_ranges_of_some_units_are_looked_at(low, high, may):
-    assert WholeUnits.of(problem_of({"a": (low, high)})).candidates == [0] * may
+    assert IntegerInputs.of(problem_of({"a": (low, high)})).candidates == [0] * may
 
 
 @pytest.mark.parametrize("stepped", [True, False])
@@ -56,8 +56,8 @@ def test_evidence_tells_a_step_from_a_slope(stepped):
     day, slope = np.asarray(problem.theta(u)).T
     y = np.sin((np.floor(day) if stepped else day) / 2.0) + 0.1 * slope
     gp = GaussianProcess(kernel="gaussian").fit(u, y, rng=rng)
-    found = WholeUnits.of(problem).likelier([gp], u, Warp.none(2))
-    assert found.acting == ({0} if stepped else frozenset())
+    found = IntegerInputs.of(problem).select_by_evidence([gp], u, Warp.identity(2))
+    assert found.active == ({0} if stepped else frozenset())
 
 
 TIME = np.arange("2001-01-01", "2002-01-01", dtype="datetime64[D]")

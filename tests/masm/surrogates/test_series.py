@@ -9,7 +9,8 @@ from benchmarks.metrics import distance
 from benchmarks.targets import as_dataset, make
 from masm.problem.problem import Runs
 from masm.samplers.latin_hypercube import latin_hypercube
-from masm.surrogates.series import Basis, SeriesEmulator
+from masm.surrogates.components import Basis
+from masm.surrogates.series import SeriesEmulator, Settings
 
 
 class White:
@@ -79,7 +80,7 @@ def test_where_nothing_is_known_runs_are_sought_but_no_posterior_is_put(decay):
     emulator = SeriesEmulator(White(), 3)
     emulator.update(runs_of(decay, u), rng)
     far = np.full((1, 3), 0.95)
-    assert -2.0 * emulator.hopeful(far)[0] < emulator.cost(far)[0]
+    assert -2.0 * emulator.acquisition_density(far)[0] < emulator.cost(far)[0]
     near = u[np.argmin(emulator.cost(u))][None]
     gap = emulator.log_density(near)[0] - emulator.log_density(far)[0]
     assert gap > 100.0
@@ -137,10 +138,10 @@ def test_jumps_of_a_model_are_noise_that_the_likelihood_counts():
 
     emulator = SeriesEmulator(White(), 2)
     emulator.update(runs_of(model, latin_hypercube(80, 2, rng)), rng)
-    assert emulator.jagged[0] == pytest.approx(0.25, rel=0.4)
+    assert emulator.nugget_variance[0] == pytest.approx(0.25, rel=0.4)
     u = np.array([[0.5, 0.9]])
     # The score's square counts as that of an error with variance 1 + v, v capped.
-    variance = emulator.jagged[0]
+    variance = emulator.nugget_variance[0]
     widened = 1.0 + variance / (1.0 + variance)
     cost = emulator.cost(u)[0]
     expected = -0.5 * (cost / widened + np.log1p(variance))
@@ -164,11 +165,11 @@ def test_unknown_places_where_the_mean_happens_to_fit_are_not_likely():
     emulator = SeriesEmulator(White(), 2)
     emulator.update(runs_of(model, u), rng)
     known, unknown = np.array([[0.2, 0.5]]), np.array([[0.95, 0.5]])
-    _, variance = emulator._predict(unknown)
+    _, variance = emulator.predict(unknown)
     assert np.sum(np.log1p(variance)) > 8.0
-    lowered = emulator.hopeful(unknown) - emulator.log_density(unknown)
+    lowered = emulator.acquisition_density(unknown) - emulator.log_density(unknown)
     assert lowered[0] > 2.0
-    assert emulator.hopeful(known)[0] == pytest.approx(
+    assert emulator.acquisition_density(known)[0] == pytest.approx(
         emulator.log_density(known)[0], abs=0.1
     )
 
@@ -185,54 +186,111 @@ def crooked():
     return model
 
 
-def test_bent_axes_make_an_emulator_more_accurate(crooked, monkeypatch):
+def test_input_warping_makes_an_emulator_more_accurate(crooked):
     u = np.random.default_rng(7).random((500, 2))
     cost = np.sum(crooked(u) ** 2, axis=1)
     near = cost < np.median(cost)
 
-    def error(seed):
+    def error(seed, settings=None):
         rng = np.random.default_rng(seed)
-        emulator = SeriesEmulator(White(), 2)
+        emulator = SeriesEmulator(White(), 2, settings=settings)
         emulator.update(runs_of(crooked, latin_hypercube(30, 2, rng)), rng)
         wrong = np.median(np.abs(emulator.cost(u) - cost)[near])
-        return np.append(wrong, emulator.warp.bend)
+        return np.append(wrong, emulator.warp.parameter)
 
-    bent = np.mean([error(seed) for seed in range(3)], axis=0)
-    assert bent[1] > 1.0
-    monkeypatch.setattr(
-        "masm.surrogates.series.shared_bends", lambda gps, u, warp, n: warp
-    )
-    straight = np.mean([error(seed) for seed in range(3)], axis=0)
+    warped = np.mean([error(seed) for seed in range(3)], axis=0)
+    assert warped[1] > 1.0
+    unwarped = Settings(warp_steps=0)
+    straight = np.mean([error(seed, unwarped) for seed in range(3)], axis=0)
     assert not np.any(straight[1:])
-    assert bent[0] < 0.6 * straight[0]
+    assert warped[0] < 0.6 * straight[0]
 
 
-def test_the_slope_that_leads_chains_is_that_of_the_rough_density(crooked):
+def test_the_gradient_that_leads_chains_is_that_of_the_approximate_density(crooked):
     rng = np.random.default_rng(0)
     emulator = SeriesEmulator(White(), 2)
     emulator.update(runs_of(crooked, latin_hypercube(25, 2, rng)), rng)
-    emulator.lead(rng.random((50, 2)))
-    assert np.any(emulator.warp.bend)
+    approximation = emulator.approximate(rng.random((50, 2)))
+    assert np.any(emulator.warp.parameter)
     u, step = rng.uniform(0.1, 0.9, (20, 2)), 1e-6
     numeric = np.stack(
         [
-            (emulator.rough(u + move) - emulator.rough(u - move)) / (2.0 * step)
+            (approximation.value(u + move) - approximation.value(u - move))
+            / (2.0 * step)
             for move in step * np.eye(2)
         ],
         axis=1,
     )
-    rough, gradient = emulator.slope(u)
-    assert_allclose(rough, emulator.rough(u), rtol=1e-9)
+    value, gradient = approximation.value_and_gradient(u)
+    assert_allclose(value, approximation.value(u), rtol=1e-9)
     assert_allclose(gradient, numeric, rtol=1e-3, atol=1e-3)
 
 
-def test_a_frozen_density_stays_as_it_was(decay):
+def test_a_snapshot_of_the_density_stays_as_it_was(decay):
     rng = np.random.default_rng(0)
     emulator = SeriesEmulator(White(), 3)
     runs = runs_of(decay, latin_hypercube(30, 3, rng))
     emulator.update(runs, rng)
     u = rng.random((20, 3))
-    frozen, before = emulator.frozen(), emulator.log_density(u)
+    snapshot, before = emulator.snapshot(), emulator.log_density(u)
     emulator.refit(runs.append(runs_of(decay, rng.random((20, 3)))), rng)
     assert not np.allclose(emulator.log_density(u), before, rtol=1e-3)
-    assert_allclose(frozen(u), before, rtol=1e-10)
+    assert_allclose(snapshot(u), before, rtol=1e-10)
+
+
+def test_minima_of_the_emulated_series_are_found_side_by_side():
+    """A square in the first parameter: two fits that are equally good."""
+    time = np.linspace(0.0, 3.0, 60)
+
+    def model(u):
+        even = (u[:, :1] - 0.5) ** 2 - 0.09
+        return 8.0 * even * np.exp(-time) + 5.0 * (u[:, 1:] - 0.4) * np.sin(time)
+
+    rng = np.random.default_rng(0)
+    emulator = SeriesEmulator(White(), 2)
+    emulator.update(runs_of(model, latin_hypercube(40, 2, rng)), rng)
+    minima = emulator.minima(48, rng)
+    found = minima[emulator.cost(minima) < 0.1]
+    found = found[np.argsort(found[:, 0])]
+    assert_allclose(found, [[0.2, 0.4], [0.8, 0.4]], atol=0.01)
+
+
+def test_functions_drawn_jump_where_the_model_does():
+    """The jumps of a threshold do not average out over the draws beside it."""
+    rng = np.random.default_rng(3)
+    shape = np.ones(50) / np.sqrt(50.0)
+
+    def model(u):
+        jump = 0.7 * np.sign(np.sin(1e5 * u[:, :1]))
+        return (8.0 * (u[:, :1] - 0.5) + 2.0 * u[:, 1:] + jump) * shape
+
+    emulator = SeriesEmulator(White(), 2)
+    emulator.update(runs_of(model, latin_hypercube(80, 2, rng)), rng)
+    u = np.column_stack([np.linspace(0.4, 0.6, 50), np.full(50, 0.2)])
+    drawn = emulator.sample_cost(u, 400, rng)
+    # Half of the functions jump along the first parameter: neighbours mostly agree.
+    apart = np.abs(np.diff(np.sqrt(drawn), axis=1))
+    assert np.median(apart) < 0.1 < np.quantile(apart, 0.99)
+
+
+def test_errors_about_the_posterior_are_larger_than_predicted_at_a_kink():
+    """Every score is smooth but for a kink in the middle of the posterior."""
+    time = np.linspace(0.0, 3.0, 40)
+
+    def of(kink):
+        def model(u):
+            bend = kink * np.maximum(u[:, :1] - 0.5, 0.0) * (u[:, 1:] > 0.5)
+            smooth = 6.0 * np.sin(2.0 * u[:, :1] - 1.0) + 4.0 * (u[:, 1:] - 0.5)
+            return (smooth + bend) * np.exp(-time)
+
+        rng = np.random.default_rng(0)
+        u = np.vstack(
+            [latin_hypercube(30, 2, rng), 0.5 + 0.1 * rng.normal(size=(40, 2))]
+        )
+        runs = runs_of(model, np.clip(u, 0.0, 1.0))
+        emulator = SeriesEmulator(White(), 2)
+        emulator.update(runs, rng)
+        return emulator.local_error_ratio(runs, rng)
+
+    assert of(0.0) < 1.3
+    assert of(20.0) > of(0.0)
