@@ -411,14 +411,14 @@ def test_a_second_interrupt_exits_75(made_up, tmp_path):
     program = (
         "import os, signal, sys, time\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "import jobs.cli.app as app, jobs.cli.status as status\n"
+        "from jobs.cli.app import main; import jobs.cli.status as status\n"
         "def slow(*a, **k):\n"
         "    print('at it', file=sys.stderr, flush=True)\n"
         "    try: time.sleep(60)\n"
         "    finally:\n"
         "        print('clearing up', file=sys.stderr, flush=True); time.sleep(60)\n"
         "status.show_status = slow\n"
-        "app.main()\n"
+        "main()\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program, "status", str(made_up)],
