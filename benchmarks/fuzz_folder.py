@@ -156,6 +156,7 @@ def arrays(path: Path, rng: Rng, decoy: Path) -> None:
         flip(path, rng, decoy)
 
 
+_START = ("config.yaml", "config.lock.yaml", "run.json", "pixels.csv", "places.csv")
 ANY = (flip, cut, grow, pipe, folder, link, link_above)
 
 
@@ -171,10 +172,13 @@ def spoil(run: Path, decoy: Path, rng: Rng) -> list[str]:
         ]  # fmt: skip
         # Each kind of file as often as any other, however many there are of it.
         kinds = sorted({path.name for path in files})
+        if rng.random() < 0.85:  # most stop at these, and show nothing of the rest
+            kinds = [name for name in kinds if name not in _START]
         name = kinds[int(rng.integers(len(kinds)))]
         same = [path for path in files if path.name == name]
         path = same[int(rng.integers(len(same)))]
-        ways = [*ANY]
+        # Inputs may lie anywhere, by a link or by their name in the configuration.
+        ways = [w for w in ANY if path.name != "places.csv" or w in (flip, cut, pipe)]
         if path.suffix == ".json":
             ways += [values, values, values, deep]
         if path.suffix == ".nc":
@@ -260,10 +264,9 @@ def watch(run: Path, told: Path) -> Callable[[], None]:
                        "os.symlink", "os.rename", "os.link", "os.utime"):  # fmt: skip
             paths = words[:2] if event in ("os.rename", "os.link") else words[:1]
             for path in paths:
-                parent = os.path.dirname(os.fsdecode(path)) if path else ""
-                if isinstance(path, str | bytes | os.PathLike) and not is_allowed(
-                    parent or "."
-                ):
+                if not isinstance(path, str | bytes | os.PathLike):
+                    continue  # a number of an open file
+                if not is_allowed(os.path.dirname(os.fsdecode(path)) or "."):
                     tell(event, path)
         elif event in ("os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"):
             tell(event, words[0])

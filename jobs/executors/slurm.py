@@ -23,7 +23,7 @@ from pathlib import Path
 
 from jobs.config.schema import Slurm
 from jobs.errors import ConfigError, Problem
-from jobs.files import write_text
+from jobs.files import read_json, write_text
 from jobs.run.folder import RunFolder
 
 _DEFAULT_MAX_ARRAY = 1001
@@ -186,9 +186,9 @@ def read_task(path: Path, number: int) -> list[int]:
         If there is no such task.
     """
     try:
-        tasks = json.loads(path.read_text(encoding="utf-8"))
+        tasks = read_json(path)
         return [int(pixel_id) for pixel_id in tasks[number]]
-    except (OSError, ValueError, IndexError) as exc:
+    except (OSError, ValueError, IndexError, KeyError, TypeError) as exc:
         raise ConfigError(
             Problem(str(path), f"no task {number}", str(exc), "a submission of a run")
         ) from exc
@@ -215,7 +215,7 @@ def _refuse_twice(folder: RunFolder) -> None:
     known = [
         job
         for path in sorted((folder.path / "slurm").glob("*/jobs.json"))
-        for job in json.loads(path.read_text(encoding="utf-8"))
+        for job in _jobs_of(path)
     ]
     if not known:
         return
@@ -231,6 +231,16 @@ def _refuse_twice(folder: RunFolder) -> None:
                 hint=f"Wait, or: scancel {' '.join(busy)}",
             )
         )
+
+
+def _jobs_of(path: Path) -> list[str]:
+    """Return the jobs of a submission; none if its list is not what was written."""
+    try:
+        jobs = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return []
+    listed = jobs if isinstance(jobs, list) else []
+    return [one for one in listed if re.fullmatch(r"\d{1,12}", str(one), re.ASCII)]
 
 
 def _call(*words: str) -> str:

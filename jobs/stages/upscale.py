@@ -18,7 +18,7 @@ import numpy as np
 
 from jobs.config.priors import prior_bounds
 from jobs.errors import ConfigError, Problem
-from jobs.files import replacing, sweep, write_text
+from jobs.files import read_json, replacing, sweep, write_text
 from jobs.netcdf_files import _write
 from jobs.process_models.parameter_table import parameters
 from jobs.run.run import Run
@@ -266,4 +266,8 @@ def _stamp(
 
 def _read_stamp(folder: Path) -> dict[str, Any]:
     path = folder / "stamp.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        stamp = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
