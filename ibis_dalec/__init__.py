@@ -5,11 +5,15 @@ One pixel of temperate deciduous forest at a time, for one parameter vector
 (:func:`simulate_pixels`).
 """
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import validate_forcing
-from ibis_dalec.parameters import parameter_table
-from ibis_dalec.run.lane_blocks import warm_up
-from ibis_dalec.simulate import (
+from landmodels.compile_cache import keep_private
+
+keep_private()  # before numba is imported
+
+from ibis_dalec.errors import InputError  # noqa: E402
+from ibis_dalec.forcing import validate_forcing  # noqa: E402
+from ibis_dalec.parameters import parameter_table  # noqa: E402
+from ibis_dalec.run.lane_blocks import warm_up  # noqa: E402
+from ibis_dalec.simulate import (  # noqa: E402
     iterate_pixels,
     simulate,
     simulate_batch,

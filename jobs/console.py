@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -153,6 +153,18 @@ def _redraw(
             live.update(drawn(*latest), refresh=True)
 
 
+class _QuietFileHandler(logging.FileHandler):
+    """A log that is given up when it cannot be written, with one sentence."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say that there will be no log, and why."""
+        self.setLevel(logging.CRITICAL + 1)
+        exc = sys.exc_info()[1]
+        why = getattr(exc, "strerror", None) or str(exc)
+        with suppress(OSError, ValueError):
+            print(f"{self.baseFilename}: no log: {why}", file=sys.stderr)
+
+
 @contextmanager
 def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
     """Write the log of a verb to the run's ``logs`` while it lasts.
@@ -163,7 +175,7 @@ def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
     path = run / "logs" / f"{verb}-{stamp}-{os.getpid()}.log"
     path.parent.mkdir(exist_ok=True)
     handlers: list[logging.Handler] = [
-        logging.FileHandler(path, encoding="utf-8", delay=True)
+        _QuietFileHandler(path, encoding="utf-8", delay=True)
     ]
     if to_screen:
         handlers.append(logging.StreamHandler(sys.stderr))

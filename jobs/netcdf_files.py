@@ -1,4 +1,4 @@
-"""Packed netCDF files."""
+"""Packed netCDF files, and reading them back as data of anybody's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,36 @@ from jobs.files import replacing
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+def read_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
+    """Read a netCDF-4 file of a run into memory, or a group of it.
+
+    Nothing is followed: no link at its name, and no other file that HDF5 could name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    masm.hdf5_files.NotPlain
+        If it is damaged, or more than data of its own (a ``ValueError``).
+    OSError
+        If the system cannot read it now.
+    """
+    import xarray as xr
+
+    from masm.hdf5_files import NotPlain, plain_stream, read_image
+
+    try:
+        stream = plain_stream(read_image(path, follow=False))
+        with xr.open_dataset(stream, engine="h5netcdf", group=group) as opened:
+            return opened.load()
+    except (NotPlain, MemoryError):
+        raise
+    except Exception as exc:  # whatever a damaged file makes of the reader
+        if isinstance(exc, OSError) and (exc.errno is not None):
+            raise
+        raise NotPlain(f"{path.name}: {exc}") from exc
 
 
 def _write(data: xr.Dataset, path: Path) -> None:

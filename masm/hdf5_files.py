@@ -67,10 +67,9 @@ def read_image(path: str | os.PathLike[str], *, follow: bool = True) -> bytes:
             raise NotPlain(f"{where.name} is no file") from exc
         raise
     with open(handle, "rb") as opened:
-        _require_file(os.fstat(handle), where)
-        content = opened.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise NotPlain(f"{where.name} has no end")
+        found = os.fstat(handle)
+        _require_file(found, where)
+        content = opened.read(found.st_size)
     tail = content[-_SEAL_LENGTH:]
     if tail.startswith(_SEAL):
         content = content[:-_SEAL_LENGTH]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.cli.calibrate import _N_SHOWN
 from jobs.cli.tables import parameter_table, score_table
 from jobs.config.process_model import model_of, units_of
 from jobs.console import progress, show
+from jobs.disk_errors import system_fault
 from jobs.figures.pixel import draw_fit, draw_posterior
 from jobs.inputs.pixel_data import known_truth, synthetic_parts
 from jobs.run.pixel import Pixel
@@ -26,11 +29,14 @@ def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int | str]) -> N
     if "calibrated" in sets:
         posterior_means(run, pixels[0])  # says what is missing, before anything runs
     start(run)
+    damaged = _Damaged(len(pixels))
     with progress("simulate", len(pixels), "pixels") as on_pixels:
         for pixel in pixels:
-            for parameters in sets:
-                simulate_pixel(run, pixel, parameters)
+            with damaged.passing_over(pixel):
+                for parameters in sets:
+                    simulate_pixel(run, pixel, parameters)
             on_pixels(1)
+    damaged.tell()
     show(f"simulations in {path / 'simulations'}")
 
 
@@ -42,12 +48,15 @@ def evaluate_run(path: Path, ids: Sequence[int | str]) -> None:
     run.folder.require_writable()
     pixels = _with_posterior(run, choose(run.pixels, ids), ["calibrated"])
     found = []
+    damaged = _Damaged(len(pixels))
     with progress("evaluate", len(pixels), "pixels") as on_pixels:
         for position, pixel in enumerate(pixels):
-            comparison, scores = evaluate_pixel(run, pixel)
-            kept = comparison if position < _N_SHOWN or ids else None
-            found.append((pixel, kept, scores))
+            with damaged.passing_over(pixel):
+                comparison, scores = evaluate_pixel(run, pixel)
+                kept = comparison if position < _N_SHOWN or ids else None
+                found.append((pixel, kept, scores))
             on_pixels(1)
+    damaged.tell()
     names = figure_names(run.pixels)
     every = [scores for _, _, scores in found]
     rows = model_of(run.config).parameters
@@ -80,6 +89,39 @@ def evaluate_run(path: Path, ids: Sequence[int | str]) -> None:
             f"draws    {run.folder.pixel(p.id).posterior}" for p in pixels[:_N_SHOWN]
         )
     )
+
+
+@dataclass
+class _Damaged:
+    """Pixels whose own files cannot be used; one of many does not stop the others."""
+
+    n_pixels: int
+    found: dict[int, ValueError | OSError] = field(default_factory=dict)
+
+    @contextmanager
+    def passing_over(self, pixel: Pixel) -> Iterator[None]:
+        """Note what is wrong with a pixel's files, and go on.
+
+        Raises
+        ------
+        ValueError, OSError
+            What was found at the last pixel, if it was at every one.
+        """
+        try:
+            yield
+        except (ValueError, OSError) as exc:
+            if fault := system_fault(exc):
+                raise fault from exc
+            self.found[pixel.id] = exc
+            if len(self.found) == self.n_pixels:
+                raise next(iter(self.found.values())) from None
+
+    def tell(self) -> None:
+        """Show how many there were, and why."""
+        if self.found:
+            show(f"damaged  {len(self.found)} pixels, left out")
+        for pixel_id, exc in list(self.found.items())[:_N_SHOWN]:
+            show(f"  pixel {pixel_id}: {exc}")
 
 
 def _with_posterior(

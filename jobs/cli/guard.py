@@ -53,9 +53,8 @@ def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
             say(str(exc))
             raise typer.Exit(Exit.SOME_FAILED) from None
         except Exception as exc:
-            if not _is_refusal(exc) and (full := full_disk(exc, run)):
-                _stop(full, verb, again or f"masm {verb} {run}{_resume(verb)}")
-            if not _is_refusal(exc) and (fault := system_fault(exc)):
+            fault = full_disk(exc, run) or system_fault(exc)
+            if fault is not None and not _is_refusal(exc):
                 _stop(fault, verb, again or f"masm {verb} {run}{_resume(verb)}")
             if isinstance(exc, _user_errors()):
                 say(str(exc))

@@ -141,7 +141,7 @@ def read_document(path: Path) -> Document:
         If there is no such file, or it is not YAML, or a key appears twice.
     """
     try:
-        text = read_text(path, _MAX_BYTES, follow=path.name == "config.yaml")
+        text = read_text(path, _MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(
             Problem(

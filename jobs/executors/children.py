@@ -10,7 +10,7 @@ import threading
 import time
 from functools import cache
 
-from jobs.isolation import compile_cache, ignore_numba_settings
+from landmodels.compile_cache import ignore_numba_settings, keep_private
 
 _MOST_A_CORE = 4
 _WATCH_SECONDS = 1.0
@@ -33,7 +33,7 @@ def capped(n_workers: int, n_units: int) -> int:
 def safe_children() -> None:
     """Let workers import nothing of the working directory, nor code cached there."""
     os.environ["PYTHONSAFEPATH"] = "1"
-    os.environ["NUMBA_CACHE_DIR"] = str(compile_cache())
+    keep_private()
 
 
 @cache

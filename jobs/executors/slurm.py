@@ -23,7 +23,7 @@ from pathlib import Path
 
 from jobs.config.schema import Slurm
 from jobs.errors import ConfigError, PartlySubmitted, Problem
-from jobs.files import write_text
+from jobs.files import read_json, write_text
 from jobs.run.folder import RunFolder
 
 _DEFAULT_MAX_ARRAY = 1001
@@ -297,9 +297,9 @@ def read_task(path: Path, number: int) -> list[int]:
         If there is no such task.
     """
     try:
-        tasks = json.loads(path.read_text(encoding="utf-8"))
+        tasks = read_json(path)
         return [int(pixel_id) for pixel_id in tasks[number]]
-    except (OSError, ValueError, IndexError) as exc:
+    except (OSError, ValueError, IndexError, KeyError, TypeError) as exc:
         raise ConfigError(
             Problem(str(path), f"no task {number}", str(exc), "a submission of a run")
         ) from exc
@@ -327,16 +327,9 @@ def _refuse_twice(folder: RunFolder) -> None:
     root = folder.path / "slurm"
     if not any(root.glob("*/array_*.sh")):
         return
-    known = [
-        job
-        for path in sorted(root.glob("*/jobs.json"))
-        for answer in json.loads(path.read_text(encoding="utf-8"))
-        if (job := job_id(answer)[0])
-    ]
+    known = [job for path in sorted(root.glob("*/jobs.json")) for job in _jobs_of(path)]
     clusters = sorted(
-        name
-        for path in root.glob("*/clusters.json")
-        for name in json.loads(path.read_text(encoding="utf-8"))
+        name for path in root.glob("*/clusters.json") for name in _clusters_of(path)
     )
     words = [f"--clusters={','.join(dict.fromkeys(clusters))}"] if clusters else []
     queue = _call("squeue", *words, "--noheader", "--format=%A %F %o").splitlines()
@@ -354,6 +347,27 @@ def _refuse_twice(folder: RunFolder) -> None:
                 hint=f"Wait, or: scancel {' '.join(busy)}",
             )
         )
+
+
+def _jobs_of(path: Path) -> list[str]:
+    """Return the jobs of a submission; none if its list is not what was written."""
+    try:
+        jobs = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return []
+    listed = jobs if isinstance(jobs, list) else []
+    found = (job_id(str(one))[0] for one in listed)
+    return [one for one in found if re.fullmatch(r"\d{1,12}", str(one), re.ASCII)]
+
+
+def _clusters_of(path: Path) -> list[str]:
+    """Return the clusters of a submission; none if its list is not what was written."""
+    try:
+        names = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return []
+    listed = names if isinstance(names, list) else []
+    return [one for one in listed if re.fullmatch(r"[\w.-]{1,80}", str(one), re.ASCII)]
 
 
 def _call(*words: str) -> str:

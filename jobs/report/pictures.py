@@ -21,6 +21,7 @@ from jobs.figures import (
     reliability as figures_checks,
 )
 from jobs.inputs.pixel_data import synthetic_parts
+from jobs.netcdf_files import read_netcdf
 from jobs.report.regional import drawings_of_region
 from jobs.report.results import Results
 from jobs.run.pixel import Pixel
@@ -110,8 +111,6 @@ def _checked(results: Results) -> list[Pixel]:
 
 
 def _draw_checks(results: Results, pixel: Pixel) -> None:
-    import xarray as xr
-
     run, folder = results.run, results.run.folder.figures
     state = results.states[pixel.id]
     title = f"{pixel.name}: {state.state} {state.reason}".strip()
@@ -119,8 +118,8 @@ def _draw_checks(results: Results, pixel: Pixel) -> None:
     groups: dict[str, Any] = {}
     for name in ("posterior", "runs", "observed_data", "posterior_predictive"):
         try:
-            groups[name] = xr.load_dataset(path, group=name, engine="h5netcdf")
-        except (OSError, KeyError):
+            groups[name] = read_netcdf(path, name)
+        except (FileNotFoundError, ValueError):
             logger.info("%s has no group %s", path, name)
     draw: list[tuple[str, tuple[str, ...], Callable[..., None], Any]] = [
         (

@@ -21,6 +21,7 @@ from jobs.figures import (
 from jobs.figures import (
     upscaling as figures_upscaling,
 )
+from jobs.netcdf_files import read_netcdf
 from jobs.report.results import Results
 
 if TYPE_CHECKING:
@@ -87,13 +88,10 @@ def _draw_scores(run: Run, title: str) -> None:
 
 
 def _draw_upscaled_maps(run: Run, title: str) -> None:
-    import xarray as xr
-
     path = run.folder.path / "upscaling" / "parameters.nc"
     if not path.exists():
         return
-    with xr.open_dataset(path, engine="h5netcdf") as opened:
-        maps = opened.load()
+    maps = read_netcdf(path)
     places, figures = _places(run), run.folder.figures
     figures_maps.draw_parameter_maps(
         maps, places, figures / "fig07_parameter_maps.png", title=title

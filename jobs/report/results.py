@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
+from jobs.files import TEXT_LIMIT, OddFile, read_bytes
 from jobs.inputs.pixel_data import known_truth
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_state import FINISHED, PixelState, state_of
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+
+logger = logging.getLogger(__name__)
 
 _WORDS = ("stream", "period", "parameters")
 _NUMBERS = (
@@ -34,6 +39,21 @@ _NUMBERS = (
     "diso",
     "r2",
 )
+
+
+def _read_table(path: Path, options: Any) -> Any:
+    """Read a pixel's table; None if there is none, or it is damaged."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    try:
+        content = read_bytes(path, TEXT_LIMIT)
+        return csv.read_csv(pa.BufferReader(content), convert_options=options)
+    except FileNotFoundError:
+        return None
+    except (OddFile, pa.ArrowInvalid, pa.ArrowKeyError) as exc:
+        logger.warning("%s is damaged and left out: %s", path.name, exc)
+        return None
 
 
 @dataclass(frozen=True)
@@ -219,8 +239,7 @@ class Results:
         parts = []
         for pixel in self.finished:
             path = getattr(self.run.folder, kind)(pixel.id)
-            if path.exists():
-                part = csv.read_csv(path, convert_options=options)
+            if (part := _read_table(path, options)) is not None:
                 if "pixel" not in part.column_names:
                     ids = pa.array(np.full(part.num_rows, pixel.id))
                     part = part.add_column(0, "pixel", ids)

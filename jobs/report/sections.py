@@ -28,6 +28,7 @@ MEANINGS = {
     "no_posterior": "the method chosen gives a best point or what is not ruled out",
     "timed_out": "took longer than execution.pixel_minutes",
     "out_of_memory": "the machine had too little memory",
+    "inputs_changed": "forcing or observations changed since it was begun",
     "bug": "an error of the program; the failure file has its traceback",
 }
 _N_RANKED = 12  # parameters of each stream in the table of screening

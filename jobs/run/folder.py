@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import ConfigError, Problem
+from jobs.files import kind_of
 
 _OURS = (
     "pixels",
@@ -44,16 +45,17 @@ def _links_in(run: Path) -> Iterator[Path]:
 
 
 def _links(folder: Path, depth: int = 30) -> Iterator[Path]:
-    """Yield links below a folder, which are not followed."""
+    """Yield links, pipes and the like below a folder; nothing is followed."""
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
-        if entry.is_symlink():
+        if entry.is_dir(follow_symlinks=False):
+            if depth > 1:
+                yield from _links(Path(entry.path), depth - 1)
+        elif not entry.is_file(follow_symlinks=False):
             yield Path(entry.path)
-        elif depth > 1 and entry.is_dir(follow_symlinks=False):
-            yield from _links(Path(entry.path), depth - 1)
 
 
 def _is_of_a_pixel(path: Path, run: Path) -> bool:
@@ -188,8 +190,12 @@ class RunFolder:
             raise ConfigError(
                 Problem(
                     str(path),
-                    "a link where the run keeps its own files",
-                    found=f"a link to {os.readlink(path)}"[:200],
+                    "a link where the run keeps its own files"
+                    if path.is_symlink()
+                    else "no file where the run keeps its own",
+                    found=f"a link to {os.readlink(path)}"[:200]
+                    if path.is_symlink()
+                    else kind_of(path),
                     wanted="a folder or a file of the run",
                     hint="Look where it leads, then take it away; to keep a run on "
                     "another disk, move or link the whole run folder.",

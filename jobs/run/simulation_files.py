@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from jobs.disk_errors import system_fault
 from jobs.files import replacing
 
 if TYPE_CHECKING:
@@ -46,8 +47,13 @@ def saved_parameters(path: Path) -> dict[str, float] | None:
     """Return what a saved simulation was made with; None if it does not say so."""
     import h5py
 
+    from masm.hdf5_files import plain_stream, read_image
+
     try:
-        with h5py.File(path, "r") as opened:
+        stream = plain_stream(read_image(path, follow=False))
+        with h5py.File(stream, "r") as opened:
             return dict(json.loads(opened.attrs["parameters"]))
-    except (OSError, KeyError, ValueError, TypeError):
+    except Exception as exc:  # no such file, or one that says nothing
+        if fault := system_fault(exc):
+            raise fault from exc
         return None

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from jobs.errors import ConfigError, Problem
-from jobs.files import OddFile, is_file, read_bytes, stands, write_text
+from jobs.files import OddFile, is_file, is_folder, read_bytes, stands, write_text
 from jobs.run.folder import RunFolder
 from jobs.run.provenance import read_record, write_record
 
@@ -56,10 +59,18 @@ def has_work(folder: RunFolder) -> bool:
     kept = ("posteriors.zarr", "simulations", "evaluation", "upscaling", "screening")
     if any(stands(folder.path / name) for name in kept):
         return True
-    pixels = folder.path / "pixels"
-    return stands(pixels) and (
-        not pixels.is_dir() or any(True for _ in pixels.glob("*/*/*"))
-    )
+    return any(_files_in(folder.path / "pixels", depth=3))
+
+
+def _files_in(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield what is no folder below a folder; links are not followed."""
+    if not is_folder(folder):
+        return
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False) and depth > 1:
+            yield from _files_in(Path(entry.path), depth - 1)
+        elif not entry.is_symlink():
+            yield Path(entry.path)
 
 
 def bind(folder: RunFolder, facts: dict[str, Any]) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from jobs.config.process_model import units_of
 from jobs.errors import ConfigError, Problem
-from jobs.files import replacing
+from jobs.files import replacing, stands
 from jobs.inputs.digests import require_same_inputs
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import simulate
 from jobs.inputs.streams import make_streams, pair
+from jobs.netcdf_files import read_netcdf
 from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_summary import posterior_means, read_summary
@@ -62,10 +63,8 @@ def read_simulation(run: Run, pixel: Pixel, parameters: str) -> xr.Dataset:
     ConfigError
         If there is none yet.
     """
-    import xarray as xr
-
     path = run.folder.simulation(pixel.id, parameters)
-    if not path.exists():
+    if not stands(path):
         raise ConfigError(
             Problem(
                 str(path.relative_to(run.folder.path)),
@@ -73,8 +72,7 @@ def read_simulation(run: Run, pixel: Pixel, parameters: str) -> xr.Dataset:
                 hint=f"masm simulate {run.folder.path} --parameters {parameters}",
             )
         )
-    with xr.open_dataset(path, engine="h5netcdf") as opened:
-        return opened.load()
+    return read_netcdf(path)
 
 
 def compare(run: Run, pixel: Pixel) -> pd.DataFrame:

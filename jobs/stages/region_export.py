@@ -11,6 +11,7 @@ import numpy as np
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.files import replacing, sweep
+from jobs.netcdf_files import read_netcdf
 from jobs.run.region_sample import open_region
 from jobs.run.run import Run
 from jobs.stages.region_evaluate import simulated_sets
@@ -155,12 +156,11 @@ def _mapped_sets(run: Run) -> list[str]:
 
 def _parameter_maps(run: Run, found: Upscaled, folder: Path) -> list[Path]:
     import pandas as pd
-    import xarray as xr
 
     import upscale
     from jobs.stages.region_parameters import upscaled_file
 
-    with xr.open_dataset(upscaled_file(run, "parameters"), engine="h5netcdf") as opened:
+    with read_netcdf(upscaled_file(run, "parameters")) as opened:
         prediction = opened.load()
     trained = found.kept["reason"] == ""
     status = upscale.status_of(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from jobs.config.priors import calibrated_parameters
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
+from jobs.netcdf_files import read_netcdf
 from jobs.run.pixel_state import FINISHED, state_of
 from jobs.run.pixel_summary import posterior_means
 from jobs.run.region_sample import draw_sample, open_region
@@ -114,8 +115,6 @@ def _calibrated(run: Run, names: tuple[str, ...]) -> Fields:
 
 
 def _open(path: Path, run: Run) -> xr.Dataset:
-    import xarray as xr
-
     if not path.exists():
         raise ConfigError(
             Problem(
@@ -124,5 +123,4 @@ def _open(path: Path, run: Run) -> xr.Dataset:
                 hint=f"masm upscale {run.folder.path}",
             )
         )
-    with xr.open_dataset(path, engine="h5netcdf") as opened:
-        return opened.load()
+    return read_netcdf(path)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.files import write_text
+from jobs.files import read_json, write_text
 from jobs.run.run import Run
 from jobs.stages.region_parameters import Fields
 
@@ -91,7 +91,7 @@ def prepare_store(run: Run, parameter_set: str, fields: Fields) -> Store:
         "spinup_cycles": run.config.model.spinup_cycles,
     }
     stamp = path.with_suffix(".json")
-    if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == plan:
+    if _read_plan(stamp) == plan:
         return store
     if path.exists():
         logger.info("%s is of other parameters or years: made anew", path.name)
@@ -102,6 +102,14 @@ def prepare_store(run: Run, parameter_set: str, fields: Fields) -> Store:
     path.with_suffix(".done").mkdir(parents=True)
     write_text(stamp, json.dumps(plan, indent=1) + "\n")
     return store
+
+
+def _read_plan(stamp: Path) -> object:
+    """Read what a store was made for; None if that is not there, or no longer whole."""
+    try:
+        return read_json(stamp)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def groups_of(parameter_set: str) -> Sequence[str]:

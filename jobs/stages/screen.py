@@ -12,10 +12,11 @@ from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem, did_you_mean
-from jobs.files import replacing, write_text
+from jobs.files import put_aside, replacing, stands, write_text
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
+from jobs.netcdf_files import read_netcdf
 from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run, open_run
@@ -96,10 +97,14 @@ def gather(run: Run, pixels: Sequence[Pixel]) -> xr.Dataset:
     parts, places = [], []
     for pixel in pixels:
         path = _result(run, pixel.id)
-        if not path.exists():
+        if not stands(path):
             continue
-        with xr.open_dataset(path, engine="h5netcdf") as opened:
-            parts.append(opened.load())
+        try:
+            parts.append(read_netcdf(path))
+        except ValueError as exc:
+            aside = put_aside(path)
+            logger.warning("%s: %s; it is now %s", path.name, exc, aside.name)
+            continue
         places.append(pixel)
     if not parts:
         raise ConfigError(

@@ -19,7 +19,7 @@ import numpy as np
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
-from jobs.files import replacing, sweep, write_text
+from jobs.files import read_json, replacing, sweep, write_text
 from jobs.netcdf_files import _write
 from jobs.run.run import Run
 from jobs.run.seeds import RunStream, run_generator
@@ -270,4 +270,8 @@ def _stamp(
 
 def _read_stamp(folder: Path) -> dict[str, Any]:
     path = folder / "stamp.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        stamp = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}

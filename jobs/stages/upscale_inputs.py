@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-from jobs.netcdf_files import _write
+from jobs.netcdf_files import _write, read_netcdf
 
 _PIXEL = {"long_name": "id of the cell on the global grid"}
 
@@ -148,10 +148,13 @@ def _disos(run: Run, ids: np.ndarray) -> dict[str, np.ndarray]:
     """DISO of the calibrated fit of each stream (pixel,), from the result files."""
     import h5py
 
+    from masm.hdf5_files import plain_stream, read_image
+
     names = list(run.config.streams)
     found = {f"diso_{name}": np.full(ids.size, np.nan) for name in names}
     for row, pixel_id in enumerate(ids.tolist()):
-        with h5py.File(run.folder.pixel(pixel_id).posterior, "r") as opened:
+        content = read_image(run.folder.pixel(pixel_id).posterior, follow=False)
+        with h5py.File(plain_stream(content), "r") as opened:
             if "fit" not in opened:
                 continue
             group = opened["fit"]
@@ -202,10 +205,7 @@ def _write_covariates(table: pd.DataFrame, path: Path, digest: str) -> None:
 
 
 def _read_covariates(path: Path) -> pd.DataFrame:
-    import xarray as xr
-
-    with xr.open_dataset(path, engine="h5netcdf") as opened:
-        data = opened.load()
+    data = read_netcdf(path)
     table = data.to_dataframe()
     table.attrs["digest"] = data.attrs.get("digest", "")
     return table

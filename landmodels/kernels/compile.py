@@ -16,9 +16,13 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-import numba
-import numpy as np
-from numba.core.itanium_mangler import N2CODE, mangle_type
+from landmodels.compile_cache import keep_private
+
+keep_private()  # before numba is imported
+
+import numba  # noqa: E402
+import numpy as np  # noqa: E402
+from numba.core.itanium_mangler import N2CODE, mangle_type  # noqa: E402
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,330 @@
+"""Spoil a run folder at random and play every command on it.
+
+    python -m benchmarks.fuzz_folder FOLDER --cases 500
+
+A small run is made up (`benchmarks.made_up_run`). For each case one to three of its
+files are spoilt: bytes changed, cut, numbers and texts of JSON and YAML put in each
+other's place, arrays declared huge or kept in other files, or the file is a pipe, a
+folder, a link to a file of the user's, and the like. Then a command runs in a process
+of its own. It must end within 30 s, with an exit code of the list, without a crash; no
+file beside the run may be read, written or made, and no program started. An audit hook
+sees what Python opens; what libraries open is seen by the decoys' times of access.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.made_up_run import linear_model, make_up, run_command
+
+SECONDS = 30.0
+COMMANDS = (
+    ("status",),
+    ("collect",),
+    ("report",),
+    ("calibrate", "--resume"),
+    ("retry",),
+    ("simulate", "--pixel", "0"),
+    ("evaluate",),
+    ("check",),
+)
+EXITS = (0, 2, 3, 4, 75)
+VALUES: tuple[Any, ...] = (
+    None, True, -1, 0, 1e308, 10**400, "x", "\x1b[2J", "", [], [1], {}, {"a": {}},
+    "../../decoy/secret.txt", "a" * 100_000,
+)  # fmt: skip
+
+Rng = np.random.Generator
+
+
+def flip(path: Path, rng: Rng, decoy: Path) -> None:
+    """Change some bytes."""
+    content = bytearray(path.read_bytes())
+    for _ in range(int(rng.integers(1, 9))):
+        if content:
+            content[int(rng.integers(len(content)))] = int(rng.integers(256))
+    path.write_bytes(content)
+
+
+def cut(path: Path, rng: Rng, decoy: Path) -> None:
+    """Keep the first part of a file."""
+    os.truncate(path, int(rng.integers(path.stat().st_size + 1)))
+
+
+def grow(path: Path, rng: Rng, decoy: Path) -> None:
+    """Make a file huge, without taking place."""
+    os.truncate(path, int(rng.choice([2**31, 2**40])))
+
+
+def pipe(path: Path, rng: Rng, decoy: Path) -> None:
+    """Put a pipe in its place, from which nothing ever comes."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder(path: Path, rng: Rng, decoy: Path) -> None:
+    """Put a folder with something in it in its place."""
+    path.unlink()
+    path.mkdir()
+    (path / "x").write_text("x")
+
+
+def link(path: Path, rng: Rng, decoy: Path) -> None:
+    """Put a link in its place."""
+    to = [decoy / "secret.txt", decoy / "secret.nc", decoy, Path("/dev/zero"), path]
+    path.unlink()
+    path.symlink_to(to[int(rng.integers(len(to)))])
+
+
+def link_above(path: Path, rng: Rng, decoy: Path) -> None:
+    """Put a link to the user's folder in the place of the folder it is in."""
+    above = path.parent
+    if (above / "config.yaml").exists():
+        link(path, rng, decoy)
+        return
+    shutil.rmtree(above)
+    above.symlink_to(decoy)
+
+
+def values(path: Path, rng: Rng, decoy: Path) -> None:
+    """Put another value at a random place of a JSON file."""
+    try:
+        content = json.loads(path.read_text())
+    except ValueError:
+        flip(path, rng, decoy)
+        return
+    node = content
+    while True:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        if not keys:
+            break
+        key = keys[int(rng.integers(len(keys)))]
+        if isinstance(node[key], dict | list) and node[key] and rng.random() < 0.8:
+            node = node[key]
+            continue
+        node[key] = VALUES[int(rng.integers(len(VALUES)))]
+        break
+    path.write_text(json.dumps(content))
+
+
+def deep(path: Path, rng: Rng, decoy: Path) -> None:
+    """Nest without end."""
+    path.write_text('{"a":' * 50_000 + "1" + "}" * 50_000)
+
+
+def arrays(path: Path, rng: Rng, decoy: Path) -> None:
+    """Declare an array of an HDF5 file huge, elsewhere, or of another kind."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r+") as opened:
+            names: list[str] = []
+            opened.visititems(
+                lambda name, one: (
+                    names.append(name) if isinstance(one, h5py.Dataset) else None
+                )
+            )
+            name = names[int(rng.integers(len(names)))]
+            del opened[name]
+            kinds: list[Callable[[], Any]] = [
+                lambda: opened.create_dataset(name, (2**40,), "f8", chunks=(1000,)),
+                lambda: opened.create_dataset(
+                    name, (4, 50), "u1", external=[(str(decoy / "secret.txt"), 0, 200)]
+                ),
+                lambda: opened.__setitem__(
+                    name, h5py.ExternalLink(str(decoy / "secret.nc"), "x")
+                ),
+                lambda: opened.create_dataset(name, data="a text"),
+                lambda: opened.create_group(name),
+                lambda: opened.create_dataset(name, (), "f8"),
+                lambda: opened.create_dataset(name, (0, 0), "f8"),
+            ]
+            kinds[int(rng.integers(len(kinds)))]()
+    except (OSError, KeyError, ValueError, RuntimeError):
+        flip(path, rng, decoy)
+
+
+_START = ("config.yaml", "config.lock.yaml", "run.json", "pixels.csv", "places.csv")
+ANY = (flip, cut, grow, pipe, folder, link, link_above)
+
+
+def spoil(run: Path, decoy: Path, rng: Rng) -> list[str]:
+    """Spoil one to three files of a run; return what was done."""
+    done = []
+    for _ in range(int(rng.integers(1, 4))):
+        files = [
+            path
+            for path in sorted(run.rglob("*"))
+            if path.is_file() and not path.is_symlink()
+            and "forcing" not in path.parts
+        ]  # fmt: skip
+        # Each kind of file as often as any other, however many there are of it.
+        kinds = sorted({path.name for path in files})
+        if rng.random() < 0.85:  # most stop at these, and show nothing of the rest
+            kinds = [name for name in kinds if name not in _START]
+        name = kinds[int(rng.integers(len(kinds)))]
+        same = [path for path in files if path.name == name]
+        path = same[int(rng.integers(len(same)))]
+        # Inputs may lie anywhere, by a link or by their name in the configuration.
+        ways = [w for w in ANY if path.name != "places.csv" or w in (flip, cut, pipe)]
+        if path.suffix == ".json":
+            ways += [values, values, values, deep]
+        if path.suffix == ".nc":
+            ways += [arrays, arrays, arrays]
+        way = ways[int(rng.integers(len(ways)))]
+        way(path, rng, decoy)
+        done.append(f"{way.__name__} {path.relative_to(run)}")
+    return done
+
+
+def make_decoy(path: Path) -> dict[str, bytes]:
+    """Write what is the user's and must not be touched; return what it holds."""
+    import h5py
+
+    path.mkdir()
+    (path / "secret.txt").write_text("the user's own\n" * 40)
+    for name in (".bashrc", "posterior.nc", "summary.json", ".posterior.nc.ab12"):
+        (path / name).write_text("the user's own\n")
+    with h5py.File(path / "secret.nc", "w") as opened:
+        opened["x"] = np.full((4, 50), 4242.0)
+    return snapshot(path)
+
+
+def snapshot(path: Path) -> dict[str, bytes]:
+    """Return the content of all files, and set their times of access far back."""
+    found = {}
+    for one in sorted(path.rglob("*")):
+        if one.is_file():
+            found[one.name] = one.read_bytes()
+            os.utime(one, (1, 2_000_000_000))
+    return found
+
+
+def touched(path: Path, before: dict[str, bytes], *, by_time: bool) -> list[str]:
+    """Return which files of the user's were read, changed, made or taken away."""
+    found = []
+    for one in sorted(path.rglob("*")):
+        if by_time and one.is_file() and one.stat().st_atime > 1:
+            found.append(f"{one.name} was read")
+    if snapshot(path) != before:
+        found.append("files were changed")
+    return found
+
+
+def times_are_kept(path: Path) -> bool:
+    """Tell whether the file system notes when a file was read."""
+    probe = path / "probe"
+    probe.write_text("x")
+    os.utime(probe, (1, 2_000_000_000))
+    probe.read_text()
+    kept = probe.stat().st_atime > 1
+    probe.unlink()
+    return kept
+
+
+def watch(run: Path, told: Path) -> Callable[[], None]:
+    """Give a function that installs the audit hook; breaches go to a file."""
+    allowed = [run.resolve(), Path(tempfile.gettempdir(), "masm-output").resolve()]
+    cache = Path.home() / ".cache"
+    handle = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+
+    def is_allowed(path: Any) -> bool:
+        if not isinstance(path, str | bytes | os.PathLike):
+            return True  # a number of an open file
+        real = os.path.realpath(os.fsdecode(path))
+        if real.startswith(("/dev/", "/proc/", f"{cache}/")):
+            return True
+        return any(real == str(one) or real.startswith(f"{one}/") for one in allowed)
+
+    def tell(event: str, what: Any) -> None:
+        os.write(handle, f"{event} {what!r}\n".encode())
+
+    def hook(event: str, words: tuple[Any, ...]) -> None:
+        if event == "open":
+            path, mode, flags = words
+            writes = isinstance(mode, str) and any(c in mode for c in "wax+")
+            writes = writes or bool(
+                isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
+            )
+            if writes and not is_allowed(path):
+                tell("write", path)
+        elif event in ("os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod",
+                       "os.symlink", "os.rename", "os.link", "os.utime"):  # fmt: skip
+            paths = words[:2] if event in ("os.rename", "os.link") else words[:1]
+            for path in paths:
+                if not isinstance(path, str | bytes | os.PathLike):
+                    continue  # a number of an open file
+                if not is_allowed(os.path.dirname(os.fsdecode(path)) or "."):
+                    tell(event, path)
+        elif event in ("os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"):
+            tell(event, words[0])
+
+    return lambda: sys.addaudithook(hook)
+
+
+def play(place: Path, n_cases: int, seed: int = 0) -> list[tuple[str, Any, list[str]]]:
+    """Play cases; return what was done, the exit code, and what went wrong."""
+    base, run, decoy = place / "base", place / "run", place / "decoy"
+    make_up(base)
+    secrets = make_decoy(decoy)
+    by_time = times_are_kept(place)
+    found = []
+    for number in range(n_cases):
+        rng = np.random.default_rng([seed, number])
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(base, run, symlinks=True)
+        done = spoil(run, decoy, rng)
+        snapshot(decoy)
+        command = COMMANDS[number % len(COMMANDS)]
+        words = [command[0], str(run), *command[1:]]
+        breaches = place / "breaches"
+        code = run_command(
+            words, place / "told", {}, seconds=SECONDS, before=watch(run, breaches)
+        )
+        wrong = breaches.read_text().splitlines()
+        wrong += touched(decoy, secrets, by_time=by_time)
+        if code not in EXITS:
+            wrong.append(f"ended with {code}")
+            wrong.append((place / "told").read_text(errors="replace").strip()[-300:])
+        found.append((f"{' '.join(command)}: {', '.join(done)}", code, wrong))
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Play; print how many cases there were and how they ended."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cases", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--csv", type=Path)
+    given = parser.parse_args(words)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    linear_model()
+    found = play(given.folder.resolve(), given.cases, given.seed)
+    if given.csv:
+        with given.csv.open("w", newline="") as opened:
+            csv.writer(opened).writerows(
+                [what, code, "; ".join(wrong)] for what, code, wrong in found
+            )
+    lost = [one for one in found if one[2]]
+    for what, code, wrong in lost:
+        print(what, f"exit {code}", *wrong, sep="\n  ", file=sys.stderr)
+    codes = Counter(str(code) for _, code, _ in found)
+    print(f"{len(found)} cases, {len(lost)} failures; exit codes {dict(codes)}")
+    return int(bool(lost))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
