@@ -251,11 +251,12 @@ def calibrate(
 
 def _against_model(part: Problem, outcome: Outcome) -> list[str]:
     """Log, and return, streams that go against every run of a stage."""
-    if outcome.runs.series is None:
+    every, likelihood = outcome.runs.series, part.likelihood
+    if every is None or likelihood is None:
         return []
-    found = []
-    for series in part.likelihood.observed:
-        runs = outcome.runs.series[:, part.likelihood.slices[series.name]]
+    found: list[str] = []
+    for series in likelihood.observed:
+        runs = every[:, likelihood.slices[series.name]]
         found += doubts_against_model(series.name, series.value, runs)
     for doubt in found:
         logger.warning("%s", doubt)

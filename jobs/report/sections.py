@@ -302,7 +302,7 @@ def fit(results: Results) -> Section:
     section.tables.append(
         table_of(
             frame,
-            f"{over} of 8-day means, default → calibrated. RMSE and AE (mean of model "
+            f"{over} of window means, default → calibrated. RMSE and AE (mean of model "
             "minus observed) have the stream's unit. DISO is 0 for a perfect fit.",
             source,
             formats,
@@ -316,7 +316,7 @@ def fit(results: Results) -> Section:
     for pattern, alt, caption in (
         (
             "fig04*.png",
-            "DISO histograms, and density of calibrated against observed 8-day means",
+            "DISO histograms, and density of calibrated against observed window means",
             "DISO before and after, and calibrated against observed (Figure 4).",
         ),
         (
@@ -326,8 +326,8 @@ def fit(results: Results) -> Section:
         ),
         (
             "fit_*.png",
-            "Time series of observed, default and calibrated 8-day means",
-            "8-day means through time, of one pixel.",
+            "Time series of observed, default and calibrated window means",
+            "Window means (8-day for daily data) through time, of one pixel.",
         ),
     ):
         add_pictures(results.run, section, pattern, alt, caption)
@@ -350,7 +350,7 @@ def trust(results: Results) -> Section:
         ),
         (
             "predictive_*.png",
-            "Observed 8-day means inside bands of the model at posterior draws",
+            "Observed window means inside bands of the model at posterior draws",
             "The model at draws of the posterior, beside what was observed.",
         ),
         (

@@ -90,10 +90,10 @@ def read_pixels(path: Path) -> list[Pixel]:
         if found:
             continue
         cells = {name: (row[name] or "").strip() for name in wanted}
-        numbers = (float(cells[name]) for name in _RANGES)
+        numbers = {name: float(cells[name]) for name in _RANGES}
         key = cells["id"] if by_word else (row.get("key") or "").strip()
         pixel_id = number if by_word else int(cells["id"])
-        pixel = Pixel(pixel_id, cells["name"], *numbers, key)
+        pixel = Pixel(pixel_id, cells["name"], **numbers, key=key)
         if pixel.given_id in lines:
             wanted_id = f"an id of its own (line {lines[pixel.given_id]} has it)"
             problems.append(Problem(where, "id", pixel.given_id, wanted_id))

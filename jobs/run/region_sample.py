@@ -143,7 +143,7 @@ def pixels_at(cube: Cube, ids: Sequence[int] | Ids) -> list[Pixel]:
             _name(float(lats[k]), float(lons[k])),
             float(lats[k]),
             float(lons[k]),
-            *(float(columns[name][k]) for name in columns),
+            **{name: float(values[k]) for name, values in columns.items()},
         )
         for k, pixel_id in enumerate(ids)
     ]

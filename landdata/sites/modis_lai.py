@@ -38,7 +38,9 @@ def read_modis_lai(path: str | Path) -> xr.Dataset:
     lai.attrs |= {
         "n_saturated": int((lai >= SATURATION).sum()),
         "comment": "4-day composite, stamped with its first day; no quality flag",
-        "time_coverage_resolution": _resolution(dataset.indexes["time"]),
+        "time_coverage_resolution": _resolution(
+            pd.DatetimeIndex(dataset["time"].to_numpy())
+        ),
     }
     return dataset
 

@@ -102,10 +102,8 @@ def interval_of(
     if stated is not None:
         kind, source = stated
         return UNKNOWN if kind == "unknown" else of_kind(kind, time, source)
-    kind = kind_of_calendar(time, valid)
-    if kind is None:
-        return UNKNOWN
-    return of_kind(kind, time, "the dates")
+    seen = kind_of_calendar(time, valid)
+    return UNKNOWN if seen is None else of_kind(seen, time, "the dates")
 
 
 def of_kind(kind: str, time: Dates, source: str) -> Interval:
