@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 MEANINGS = {
     "no_forcing": "the weather file is missing or cannot be used",
-    "no_observations": "nothing was observed in the calibration years",
+    "no_observations": "nothing usable was observed in the calibration years",
     "model_nan": "the model gave no finite numbers where it was tried",
+    "suspicious_data": "the inputs are suspicious, and no surrogate fits; see the log",
     "surrogate_not_fitted": "the surrogate is wrong where the posterior is",
     "not_converged": "chains on the surrogate disagree",
     "no_posterior": "the method chosen gives a best point or what is not ruled out",
