@@ -143,7 +143,9 @@ def pixels_at(cube: Cube, ids: Sequence[int] | Ids) -> list[Pixel]:
             _name(float(lats[k]), float(lons[k])),
             float(lats[k]),
             float(lons[k]),
-            **{name: float(values[k]) for name, values in columns.items()},
+            elevation=float(columns["elevation"][k]),
+            sand=float(columns["sand"][k]),
+            clay=float(columns["clay"][k]),
         )
         for k, pixel_id in enumerate(ids)
     ]
