@@ -291,6 +291,7 @@ def _fingerprint(
             str(series.windows),
             series.errors.name,
             *([] if series.scale is None else [series.scale.low, series.scale.high]),
+            *([] if series.bounds is None else [series.bounds]),
         )
 
     seeds = [seed] if isinstance(seed, int | np.integer) else list(seed)
