@@ -250,6 +250,17 @@ def test_longitudes_of_0_to_360_are_the_same_place(table, weather, masm_command)
     assert masm_command("check", path).exit_code == 0
 
 
+def test_a_longitude_of_0_to_360_in_the_table_is_told_as_it_is_to_be_written(
+    table, masm_command
+):
+    path = table()
+    places = (path / "places.csv").read_text().replace("-72.1715", "287.8285")
+    (path / "places.csv").write_text(places)
+    told = masm_command("check", path)
+    assert told.exit_code == 2
+    assert "Write -72.1715." in told.stderr
+
+
 def test_names_in_capitals_are_asked_after(table, gpp, masm_command):
     named = xr.Dataset({"GPP": ("time", gpp.to_numpy())}, {"time": TIME})
     told = masm_command("check", table(named))
