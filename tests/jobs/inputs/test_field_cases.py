@@ -152,6 +152,8 @@ def test_a_monthly_product_is_laid_on_whole_months(table, gpp, masm_command, sta
     path = table(monthly(gpp, stamp))
     told = masm_command("check", path)
     assert "gpp has 12 of 12 monthly means" in told.output
+    if stamp == "last":
+        return  # the same numbers
     done = masm_command("run", path)
     assert done.exit_code == 0, done.output
     (summary,) = path.glob("pixels/*/*/summary.json")
