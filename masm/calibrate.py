@@ -286,11 +286,12 @@ def _run_steps(
 
 def _against_model(part: Problem, outcome: Outcome) -> list[str]:
     """Log, and return, streams that go against every run of a stage."""
-    if outcome.runs.series is None or part.likelihood is None:
+    every, likelihood = outcome.runs.series, part.likelihood
+    if every is None or likelihood is None:
         return []
     found: list[str] = []
-    for series in part.likelihood.observed:
-        runs = outcome.runs.series[:, part.likelihood.slices[series.name]]
+    for series in likelihood.observed:
+        runs = every[:, likelihood.slices[series.name]]
         found += doubts_against_model(series.name, series.value, runs)
     for doubt in found:
         logger.warning("%s", doubt)
@@ -325,6 +326,7 @@ def _fingerprint(
             str(series.windows),
             series.errors.name,
             *([] if series.scale is None else [series.scale.low, series.scale.high]),
+            *([] if series.bounds is None else [series.bounds]),
         )
 
     seeds = [seed] if isinstance(seed, int | np.integer) else list(seed)

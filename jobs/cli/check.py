@@ -49,7 +49,10 @@ def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
     if run.source.is_region:
         from jobs.cli.region_check import check_region
 
-        yield from check_region(run)
+        for line in check_region(run):
+            if "UNUSUAL" in line:
+                doubts.append(line.strip())
+            yield line
     else:
         checksums(run.inputs)
         refused: list[Problem] = []

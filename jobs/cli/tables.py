@@ -21,7 +21,7 @@ def score_table(scores: pd.DataFrame, label: str, units: Mapping[str, str]) -> T
         ["stream", "period", "parameters", "r", "rmse", "ae", "unit", "diso", "n"]
     ].rename(columns={"r": "R", "rmse": "RMSE", "ae": "AE", "diso": "DISO"})
     formats = {"R": ".3f", "RMSE": ".3f", "AE": "+.3f", "DISO": ".3f", "n": "d"}
-    return table(shown, f"{label}: fit of 8-day means", formats)
+    return table(shown, f"{label}: fit of window means", formats)
 
 
 def parameter_table(

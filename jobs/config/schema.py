@@ -89,7 +89,17 @@ class Stream(Section):
         ),
     )
     interval: (
-        Literal["point", "day", "4-day", "8-day", "10-day", "16-day", "month", "year"]
+        Literal[
+            "point",
+            "day",
+            "4-day",
+            "8-day",
+            "10-day",
+            "half-month",
+            "16-day",
+            "month",
+            "year",
+        ]
         | None
     ) = Field(
         default=None,

@@ -357,7 +357,7 @@ def _jobs_of(path: Path) -> list[str]:
         return []
     listed = jobs if isinstance(jobs, list) else []
     found = (job_id(str(one))[0] for one in listed)
-    return [one for one in found if re.fullmatch(r"\d{1,12}", str(one), re.ASCII)]
+    return [one for one in found if one is not None and len(one) <= 12]
 
 
 def _clusters_of(path: Path) -> list[str]:

@@ -198,7 +198,7 @@ def draw_fit_of_samples(
         )
         axis.tick_params(labelsize=7)
         rows.append({"stream": stream, "period": period, "r2": r2, "rmse": rmse})
-    _finish(figure, axes[0, 0], f"{title}: 8-day means, {_n_pixels(scores)}")
+    _finish(figure, axes[0, 0], f"{title}: window means, {_n_pixels(scores)}")
     import pandas as pd
 
     pooled = pd.DataFrame(rows)

@@ -29,7 +29,7 @@ _N_BINS = 60
 
 
 def draw_fit(table: pd.DataFrame, target: Path, *, title: str) -> None:
-    """Draw observed, default and calibrated 8-day means through time.
+    """Draw observed, default and calibrated window means through time.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def draw_fit(table: pd.DataFrame, target: Path, *, title: str) -> None:
             markersize=3,
             markerfacecolor="none",
             markeredgecolor=BLACK,
-            label="observed, 8-day mean",
+            label="observed, mean of its window",
         )
         for name, colour, style in (
             ("default", ORANGE, (0, (4, 2))),

@@ -132,6 +132,7 @@ def _require(observations: xr.Dataset, name: str, source: str) -> None:
         return
     known = [str(one) for one in observations.data_vars]
     near = [one for one in known if one.lower() == name]
+    near += [one for one in known if name in one.lower().split("_")]
     where = source or "observations"
     if name in observations:
         dims = ", ".join(map(str, observations[name].dims)) or "none"

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 MEANINGS = {
     "no_forcing": "the weather file is missing or cannot be used",
-    "no_observations": "nothing was observed in the calibration years",
+    "no_observations": "nothing usable was observed in the calibration years",
     "model_nan": "the model gave no finite numbers where it was tried",
+    "suspicious_data": "the inputs are suspicious, and no surrogate fits; see the log",
     "surrogate_not_fitted": "the surrogate is wrong where the posterior is",
     "mode_lost": "a run fits, and no draws of the posterior lie around it",
     "not_converged": "chains on the surrogate disagree",
@@ -304,7 +305,7 @@ def fit(results: Results) -> Section:
     section.tables.append(
         table_of(
             frame,
-            f"{over} of 8-day means, default → calibrated. RMSE and AE (mean of model "
+            f"{over} of window means, default → calibrated. RMSE and AE (mean of model "
             "minus observed) have the stream's unit. DISO is 0 for a perfect fit.",
             source,
             formats,
@@ -318,7 +319,7 @@ def fit(results: Results) -> Section:
     for pattern, alt, caption in (
         (
             "fig04*.png",
-            "DISO histograms, and density of calibrated against observed 8-day means",
+            "DISO histograms, and density of calibrated against observed window means",
             "DISO before and after, and calibrated against observed (Figure 4).",
         ),
         (
@@ -328,8 +329,8 @@ def fit(results: Results) -> Section:
         ),
         (
             "fit_*.png",
-            "Time series of observed, default and calibrated 8-day means",
-            "8-day means through time, of one pixel.",
+            "Time series of observed, default and calibrated window means",
+            "Window means (8-day for daily data) through time, of one pixel.",
         ),
     ):
         add_pictures(results.run, section, pattern, alt, caption)
@@ -352,7 +353,7 @@ def trust(results: Results) -> Section:
         ),
         (
             "predictive_*.png",
-            "Observed 8-day means inside bands of the model at posterior draws",
+            "Observed window means inside bands of the model at posterior draws",
             "The model at draws of the posterior, beside what was observed.",
         ),
         (

@@ -159,7 +159,9 @@ def _row_problems(row: Row, where: str, by_word: bool = False) -> Iterator[Probl
         except ValueError:
             inside = False
         if not inside:
-            yield Problem(where, key, _shown(row[key]), f"{low:g} to {high:g}")
+            east = numbers.get(key, 0.0) if key == "longitude" else 0.0
+            hint = f"Write {east - 360.0:g}." if 180.0 < east <= 360.0 else ""
+            yield Problem(where, key, _shown(row[key]), f"{low:g} to {high:g}", hint)
     soil = numbers.get("sand", 0.0) + numbers.get("clay", 0.0)
     if 100.0 < soil <= 200.0:
         yield Problem(where, "sand and clay", f"{soil:g} %", "together at most 100 %")

@@ -142,9 +142,9 @@ def pixels_at(cube: Cube, ids: Sequence[int] | Ids) -> list[Pixel]:
             _name(float(lats[k]), float(lons[k])),
             float(lats[k]),
             float(lons[k]),
-            float(columns["elevation"][k]),
-            float(columns["sand"][k]),
-            float(columns["clay"][k]),
+            elevation=float(columns["elevation"][k]),
+            sand=float(columns["sand"][k]),
+            clay=float(columns["clay"][k]),
         )
         for k, pixel_id in enumerate(ids)
     ]

@@ -173,14 +173,19 @@ def priors_of(config: Config) -> masm.Priors:
 
 def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
     """Return what tables and ``masm status`` need, without opening the posterior."""
+    doubts = [one for one in str(result.attrs.get("doubts", "")).split("; ") if one]
+    reason = result.reason
+    if doubts and reason == "surrogate_not_fitted":
+        reason = "suspicious_data"  # what no model explains, no surrogate fits
     summary = {
         "status": result.status,
-        "reason": result.reason,
+        "reason": reason,
         "minutes": round(minutes, 3),
         "n_model_runs": int(result.n_model_runs),
         "n_failed_runs": int(result.n_failed_runs),
         "surrogate_rmse": float(result.surrogate_rmse),
         "parameters": _rows(result.summary()),
+        **({"doubts": doubts} if doubts else {}),
     }
     inputs = {
         str(name).removeprefix(_INPUT): str(digest)
@@ -272,7 +277,7 @@ def _calibrate(
     chosen = config.calibration
     options: dict[str, Any] = dict(chosen.options)
     with model_runs(model, config.execution.run_seconds, on_runs) as running:
-        return masm.calibrate(
+        result = masm.calibrate(
             observations=streams,
             priors=priors_of(config),
             seed=[config.seed, pixel.id],
@@ -284,6 +289,11 @@ def _calibrate(
             **running,
             **options,
         )
+    # The model's runs may have raised further ones.
+    said = [one for one in str(result.attrs.get("doubts", "")).split("; ") if one]
+    known = " ".join(doubts)
+    doubts += [one for one in said if one.split(": ", 1)[-1] not in known]
+    return replace(result, attrs={**result.attrs, "doubts": "; ".join(doubts)})
 
 
 @contextmanager

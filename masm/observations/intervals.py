@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 Dates = NDArray[np.datetime64]
 
-KINDS = ("point", "day", "4-day", "8-day", "10-day", "16-day", "month", "year")
+KINDS = (
+    "point", "day", "4-day", "8-day", "10-day", "half-month", "16-day", "month", "year",
+)  # fmt: skip
 """What a user may say that values stand for; ``10-day`` are thirds of months."""
 
 _DAY = np.timedelta64(1, "D")
+_HALF = 15  # days of the first half of a month
 _AQUA = "dates of composites that start on the 9th day of the year"
 _MANY = 10  # steps
 _LONGEST = 400  # days: no product averages over more than a year
@@ -102,10 +105,8 @@ def interval_of(
     if stated is not None:
         kind, source = stated
         return UNKNOWN if kind == "unknown" else of_kind(kind, time, source)
-    found = kind_of_calendar(time, valid)
-    if found is None:
-        return UNKNOWN
-    return of_kind(found, time, "the dates")
+    seen = kind_of_calendar(time, valid)
+    return UNKNOWN if seen is None else of_kind(seen, time, "the dates")
 
 
 def of_kind(kind: str, time: Dates, source: str) -> Interval:
@@ -113,6 +114,8 @@ def of_kind(kind: str, time: Dates, source: str) -> Interval:
     days = time.astype("datetime64[D]")
     if kind == "10-day":
         return Interval(kind, source, dekads(days))
+    if kind == "half-month":
+        return Interval(kind, source, half_months(days))
     if kind == "16-day" and days.size and np.all(_day_of_year(days) % 16 == 9):
         # The composites of MODIS Aqua start eight days after those of Terra.
         stop = days + 16
@@ -128,6 +131,17 @@ def dekads(days: Dates) -> Dates:
     start = first + third * np.timedelta64(10, "D")
     after = (month + 1).astype("datetime64[D]")
     stop = np.where(third == 2, after, start + np.timedelta64(10, "D"))
+    return np.stack([start, stop], axis=1)
+
+
+def half_months(days: Dates) -> Dates:
+    """Return the half of the month, to the 15th or from the 16th, of each date."""
+    month = days.astype("datetime64[M]")
+    first = month.astype("datetime64[D]")
+    late = (days - first).astype(int) >= _HALF
+    middle = first + np.timedelta64(_HALF, "D")
+    after = (month + 1).astype("datetime64[D]")
+    start, stop = np.where(late, middle, first), np.where(late, after, middle)
     return np.stack([start, stop], axis=1)
 
 
@@ -196,6 +210,9 @@ def _coarse(days: Dates) -> str | None:
     ends_of_thirds = (of_month == 10) | (of_month == 20) | ends
     if days.size > 2 and (np.all(thirds) or np.all(ends_of_thirds)):
         return "10-day"
+    halves = np.isin(of_month, (1, 16)) | np.isin(of_month, (8, 23)).all()
+    if days.size > 3 and np.all(halves):
+        return "half-month"
     if days.size > 2 and np.all(of_year % 16 == 9) and steps.min() >= 13:
         return "16-day"
     for length, enough in _COMPOSITES.items():
@@ -322,7 +339,7 @@ def longer_than(interval: Interval, windows: str) -> bool:
     kind = interval.kind
     if kind in (None, "point", "day"):
         return False
-    lengths = {"month": 31, "year": 366, "10-day": 11, "bounds": 0}
+    lengths = {"month": 31, "year": 366, "10-day": 11, "half-month": 16, "bounds": 0}
     if kind == "bounds" and interval.bounds is not None:
         mine = int((interval.bounds[:, 1] - interval.bounds[:, 0]).astype(int).max())
     else:

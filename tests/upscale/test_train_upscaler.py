@@ -193,6 +193,16 @@ def test_tables_that_do_not_fit_are_refused_before_any_work(land):
         upscale.TrainingRules(n_folds=1)
 
 
+def test_the_least_number_of_training_pixels_is_a_setting_with_a_warning(land, caplog):
+    few = land.calibrated.iloc[:20]
+    rules = dataclasses.replace(QUICK, least_pixels=12, n_folds=2, block_km=100.0)
+    found = upscale.train(few, land.covariates, bounds=BOUNDS, seed=1, rules=rules)
+    assert found.meta["n_training"] == 20
+    assert "trained on 20 pixels: below 30" in caplog.text
+    with pytest.raises(upscale.InputError, match="least_pixels"):
+        dataclasses.replace(QUICK, least_pixels=5)
+
+
 def test_predict_names_a_missing_covariate(land, upscaler):
     renamed = land.covariates.rename(columns={"sand": "sands"})
     with pytest.raises(upscale.InputError, match='Did you mean "sands"'):

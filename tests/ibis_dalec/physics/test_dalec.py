@@ -40,6 +40,29 @@ def switch(doy, tavg=10.0, tmin=5.0, cf=100.0, gdd=500.0, maxfol=1.0):
     )  # fmt: skip
 
 
+# --- the season that they count by
+
+
+@pytest.mark.parametrize(
+    ("date", "south", "wanted"),
+    [
+        (1, False, 1), (270, False, 270), (366, False, 366),
+        (182, True, 1), (181, True, 365), (366, True, 185), (1, True, 185),
+        (86, True, 270),  # leaves may fall from 27 March, as from 27 September
+    ],
+)  # fmt: skip
+def test_the_year_of_leaves_begins_in_the_middle_of_winter(date, south, wanted):
+    assert dalec.season_day(float(date), -0.6 if south else 0.6) == wanted
+    assert dalec.season_day(float(date), 0.0) == date
+
+
+def test_a_day_in_the_south_is_that_of_half_a_year_later_in_the_north():
+    for date, later in ((300, 119), (86, 270), (20, 204)):
+        south = forest(sin_lat=-0.6, cf=100.0, clab=50.0, gdd=500.0, maxfol=1.0)
+        north = forest(sin_lat=0.6, cf=100.0, clab=50.0, gdd=500.0, maxfol=1.0)
+        assert day(south, date, gpp=5.0) == day(north, later, gpp=5.0)
+
+
 # --- switches, in their order
 
 

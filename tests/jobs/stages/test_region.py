@@ -303,6 +303,14 @@ def test_listed_pixels_without_data_fail_and_are_skipped_each_with_its_reason(
     assert states[2].state in ("done", "suspect")  # the list is above the mask
 
 
+def test_a_screening_share_of_nothing_screens_nothing(run_path, masm_command, edit):
+    edit(run_path, "{screening: 0.1,", "{screening: 0,")
+    told = masm_command("screen", run_path)
+    assert told.exit_code == 0, told.output
+    assert "no pixel is screened" in told.output
+    assert not (run_path / "screening").exists()
+
+
 def test_check_reports_the_cube_the_mask_and_the_sample_and_computes_nothing(
     run_path, masm_command
 ):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from ibis_dalec.errors import InputError
 from landdata.sites.modis_lai import drop_low_summer_lai, read_modis_lai
@@ -25,6 +26,24 @@ def composites():
 
 def on(table, date):
     return table.index[table["date"] == date][0]
+
+
+def test_summer_is_screened_on_the_side_of_the_equator_that_it_is_on():
+    time = pd.DatetimeIndex(
+        [
+            pd.Timestamp(year, 1, 1) + pd.Timedelta(days=4 * k)
+            for year in range(2001, 2005)
+            for k in range(92)
+        ]
+    )
+    season = 3.0 + 2.0 * np.cos(2 * np.pi * (time.day_of_year - 15) / 365.0)
+    lai = xr.DataArray(season.to_numpy(), {"time": time}, ("time",))
+    january = (time.month == 1) & (time.year == 2003)
+    lai = lai.where(~january, 0.3)
+    assert drop_low_summer_lai(lai).attrs["n_dropped"] == 0
+    south = drop_low_summer_lai(lai, lat=-36.0)
+    assert south.attrs["n_dropped"] > 0
+    assert "months 12, 1, 2" in south.attrs["screening"]
 
 
 def test_composites_keep_their_dates(write, composites):

@@ -50,6 +50,13 @@ def dekads(last=False):
     return pd.Series(groups.mean().to_numpy(), stamp.to_numpy())
 
 
+def half_months():
+    late = (DAILY.index.day > 15).astype(int)
+    groups = DAILY.groupby([DAILY.index.year, DAILY.index.month, late])
+    stamp = groups.apply(lambda part: part.index[0])
+    return pd.Series(groups.mean().to_numpy(), stamp.to_numpy())
+
+
 def monthly(stamp):
     means = DAILY.resample("MS").mean()
     if stamp == "last":
@@ -70,6 +77,7 @@ def monthly(stamp):
         composites(16),
         dekads(),
         dekads(last=True),
+        half_months(),
         DAILY.resample("YS").mean(),
         DAILY.resample("YE").mean(),
         DAILY,
@@ -77,7 +85,7 @@ def monthly(stamp):
     ],
     ids=[
         "month, first day", "month, middle", "month, last day", "summer months",
-        "8-day", "16-day", "dekad, first day", "dekad, last day",
+        "8-day", "16-day", "dekad, first day", "dekad, last day", "half a month",
         "year, first day", "year, last day", "day", "days with gaps",
     ],
 )  # fmt: skip

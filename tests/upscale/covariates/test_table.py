@@ -112,6 +112,23 @@ def test_gaps_in_winter_do_not_raise_mean_lai():
     assert np.isnan(upscale.pixel_covariates(forcing, no_january)["lai_mean"])
 
 
+def test_months_without_an_observation_need_not_cost_the_pixel():
+    forcing = weather()
+    time = pd.date_range("2001-01-01", "2002-12-31", freq="8D")
+    lai = 3.0 + np.cos(np.pi * (time.month.to_numpy() - 7) / 6.0)
+    seen = xr.Dataset({"lai": ("time", lai)}, {"time": time})
+    whole = upscale.covariate_table(forcing, seen)["lai_mean"]
+    gap = seen.where(~seen["time"].dt.month.isin([1, 2]))
+    filled = upscale.covariate_table(forcing, gap, least_months=6)["lai_mean"]
+    # December and March are the ends of a straight line where a cosine bends.
+    assert filled.to_numpy() == pytest.approx(whole.to_numpy(), abs=0.1)
+    bare = seen.where(seen["time"].dt.month.isin([5, 6, 7, 8, 9]))
+    none = upscale.covariate_table(forcing, bare, least_months=6)["lai_mean"]
+    assert np.isnan(none).all()
+    with pytest.raises(upscale.InputError, match="least_months"):
+        upscale.covariate_table(forcing, seen, least_months=3)
+
+
 def test_incomplete_years_are_left_out_and_a_part_of_a_year_is_refused():
     whole = weather(years=("2001", "2002"))
     longer = weather(years=("2001", "2003"))

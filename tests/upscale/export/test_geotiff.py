@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -202,3 +205,18 @@ def test_markup_in_a_name_stays_text_in_every_file(tmp_path):
         json.loads(path.read_text())
     with rasterio.open(next(path for path in maps if "p5" in path.name)) as opened:
         assert opened.units[0] == evil
+
+
+def test_the_projections_of_another_program_are_told_by_their_variable(tmp_path):
+    (tmp_path / "proj.db").write_bytes(b"of another program")
+    words = "from upscale.export.geotiff import require_projections as r; r()"
+    done = subprocess.run(
+        [sys.executable, "-c", words],
+        env={**os.environ, "PROJ_DATA": str(tmp_path), "PROJ_LIB": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "unset PROJ_DATA PROJ_LIB" in done.stderr
+    assert str(tmp_path) in done.stderr
