@@ -62,7 +62,9 @@ def relative_error(values: Any, *, share: float = 0.3, floor: float = 0.0) -> An
     """Standard deviation of observations as a share of the value, with a floor.
 
     Without a floor a flux near 0 would count as if it were known exactly. Zhao et al.
-    (2022) take 30 %; a floor of 5 g C m-2 month-1 suits monthly NEP.
+    (2022) take 30 %. Note that a value that is low by chance then counts more: where
+    the true error is a share of 30 %, a least-squares fit is about a quarter too low.
+    A floor of 5 g C m-2 month-1 suits monthly NEP.
 
     Parameters
     ----------

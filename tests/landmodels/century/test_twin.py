@@ -54,6 +54,18 @@ def test_observations_have_the_error_of_the_rule(domain):
     assert (soil.sum(), (~soil).sum()) == (570, 487)
     np.testing.assert_allclose(observed.sd[soil], 0.3 * observed.value[soil])
     assert observed.sd[~soil].min() == 5.0
+    np.testing.assert_array_equal(observed.sd_of_mean[~soil], observed.sd[~soil])
+    assert np.ptp(observed.sd_of_mean[soil]) == 0.0
+
+
+def test_a_share_of_each_value_pulls_a_fit_down(domain):
+    samples = century_domain.read_soil_samples(TWIN)
+    ratio = samples["truth"] / samples["obs"]
+    assert ratio.sum() / (ratio**2).sum() == pytest.approx(0.74, abs=0.01)
+    size = samples["truth"] ** 2
+    assert (samples["obs"] * samples["truth"]).sum() / size.sum() == pytest.approx(
+        1.0, abs=0.03
+    )
 
 
 def test_the_search_finds_parameters_that_fit_better():
