@@ -7,18 +7,98 @@ Limits catch wrong units and missing-value codes, not unusual weather.
 
 from __future__ import annotations
 
-from ibis_dalec.forcing import DAILY, Driver
+from dataclasses import dataclass
 
-RAW: dict[str, Driver] = {
-    driver.name: driver
-    for driver in (
+
+@dataclass(frozen=True)
+class Variable:
+    """One measured variable: its name, its unit and what it may possibly be."""
+
+    name: str
+    units: str
+    low: float
+    high: float
+    long_name: str
+    standard_name: str = ""
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """CF attributes for an array that holds this variable."""
+        attrs = {"units": self.units, "long_name": self.long_name}
+        if self.standard_name:
+            attrs["standard_name"] = self.standard_name
+        return attrs
+
+
+DAILY: dict[str, Variable] = {
+    one.name: one
+    for one in (
+        Variable(
+            "tmin", "degC", -90.0, 60.0, "daily minimum temperature", "air_temperature"
+        ),
+        Variable(
+            "tmax", "degC", -90.0, 60.0, "daily maximum temperature", "air_temperature"
+        ),
+        # 1825 mm fell on Foc-Foc in a day (WMO record).
+        Variable(
+            "prec",
+            "mm d-1",
+            0.0,
+            2000.0,
+            "precipitation, rain and snow",
+            "lwe_precipitation_rate",
+        ),
+        Variable("wind", "m s-1", 0.0, 75.0, "daily mean wind speed", "wind_speed"),
+        Variable(
+            "specific_humidity",
+            "kg kg-1",
+            0.0,
+            0.05,
+            "daily mean specific humidity",
+            "specific_humidity",
+        ),
+        Variable(
+            "pressure",
+            "Pa",
+            4.0e4,
+            1.1e5,
+            "pressure at the station, not at sea level",
+            "surface_air_pressure",
+        ),
+        Variable("cloud_cover", "1", 0.0, 1.0, "cloud fraction", "cloud_area_fraction"),
+        Variable(
+            "co2",
+            "ppm",
+            100.0,
+            3000.0,
+            "CO2 mole fraction of dry air",
+            "mole_fraction_of_carbon_dioxide_in_air",
+        ),
+    )
+}
+
+SITE: dict[str, Variable] = {
+    one.name: one
+    for one in (
+        Variable("lat", "degrees_north", -90.0, 90.0, "latitude", "latitude"),
+        Variable("sand", "%", 0.0, 100.0, "sand, share of the mineral soil by weight"),
+        Variable("clay", "%", 0.0, 100.0, "clay, share of the mineral soil by weight"),
+    )
+}
+
+DRIVERS = tuple(name for name in DAILY if name != "co2")
+"""Daily weather in the order in which a region cube holds it."""
+
+RAW: dict[str, Variable] = {
+    one.name: one
+    for one in (
         DAILY["tmin"],
         DAILY["tmax"],
         DAILY["prec"],
         DAILY["wind"],
         DAILY["pressure"],
         DAILY["co2"],
-        Driver(
+        Variable(
             "tmean",
             "degC",
             -90.0,
@@ -26,7 +106,7 @@ RAW: dict[str, Driver] = {
             "daily mean temperature",
             "air_temperature",
         ),
-        Driver(
+        Variable(
             "shortwave",
             "MJ m-2 d-1",
             0.0,
@@ -34,7 +114,7 @@ RAW: dict[str, Driver] = {
             "global radiation at the ground, daily sum",
             "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air",
         ),
-        Driver(
+        Variable(
             "vpd",
             "Pa",
             -100.0,
@@ -42,7 +122,7 @@ RAW: dict[str, Driver] = {
             "daily mean vapour pressure deficit",
             "water_vapor_saturation_deficit_in_air",
         ),
-        Driver(
+        Variable(
             "vapour_pressure",
             "Pa",
             0.0,
@@ -50,7 +130,7 @@ RAW: dict[str, Driver] = {
             "daily mean vapour pressure",
             "water_vapor_partial_pressure_in_air",
         ),
-        Driver(
+        Variable(
             "dew_point",
             "degC",
             -90.0,
@@ -58,7 +138,7 @@ RAW: dict[str, Driver] = {
             "daily mean dew point",
             "dew_point_temperature",
         ),
-        Driver(
+        Variable(
             "relative_humidity",
             "%",
             0.0,
@@ -66,7 +146,7 @@ RAW: dict[str, Driver] = {
             "daily mean relative humidity",
             "relative_humidity",
         ),
-        Driver(
+        Variable(
             "sea_level_pressure",
             "Pa",
             8.5e4,
@@ -74,15 +154,15 @@ RAW: dict[str, Driver] = {
             "pressure reduced to sea level",
             "air_pressure_at_mean_sea_level",
         ),
-        Driver("daylength", "s", 0.0, 86400.0, "length of the day"),
-        Driver("swe", "kg m-2", 0.0, 2.0e4, "snow water equivalent"),
+        Variable("daylength", "s", 0.0, 86400.0, "length of the day"),
+        Variable("swe", "kg m-2", 0.0, 2.0e4, "snow water equivalent"),
     )
 }
 
-FLUXES: dict[str, Driver] = {
-    driver.name: driver
-    for driver in (
-        Driver(
+FLUXES: dict[str, Variable] = {
+    one.name: one
+    for one in (
+        Variable(
             "gpp",
             "g m-2 d-1",
             -30.0,
@@ -90,15 +170,15 @@ FLUXES: dict[str, Driver] = {
             "gross primary productivity, carbon",
             "gross_primary_productivity_of_biomass_expressed_as_carbon",
         ),
-        Driver("er", "g m-2 d-1", -30.0, 60.0, "ecosystem respiration, carbon"),
-        Driver(
+        Variable("er", "g m-2 d-1", -30.0, 60.0, "ecosystem respiration, carbon"),
+        Variable(
             "nee",
             "g m-2 d-1",
             -60.0,
             60.0,
             "net ecosystem exchange, carbon; release to the air is positive",
         ),
-        Driver(
+        Variable(
             "et",
             "mm d-1",
             -10.0,
@@ -106,6 +186,6 @@ FLUXES: dict[str, Driver] = {
             "evapotranspiration",
             "lwe_water_evaporation_rate",
         ),
-        Driver("lai", "1", 0.0, 15.0, "leaf area index", "leaf_area_index"),
+        Variable("lai", "1", 0.0, 15.0, "leaf area index", "leaf_area_index"),
     )
 }

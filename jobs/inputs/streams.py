@@ -110,7 +110,7 @@ def pair(
     time, observed, sd, simulated : ndarray (n_obs,)
         First day of each window; values in the stream's unit.
     """
-    from masm.runners.series_runner import plan_stream
+    from masm.observations.plan import plan_stream
 
     series = stream.aggregate()
     days = simulated["time"].to_numpy()

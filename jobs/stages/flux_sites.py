@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from ibis_dalec.errors import InputError
+    from landdata.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from ibis_dalec.errors import InputError
+    from landdata.errors import InputError
 
     rows: list[dict[str, Any]] = []
     towers, left_out = read_sites(folder), {}

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ibis_dalec.forcing import DAILY
 from landdata.cube.cube import FORMAT
-from landdata.cube.layout import DRIVERS, SHARD_PIXELS, STATES, STATIC_ATTRS, Layout
+from landdata.cube.layout import SHARD_PIXELS, STATES, STATIC_ATTRS, Layout
 from landdata.grid.grid import LAT_ATTRS, LON_ATTRS
+from landdata.variables import DAILY, DRIVERS
 
 
 def create_arrays(path: Path, layout: Layout, plan: dict[str, Any]) -> None:

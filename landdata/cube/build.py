@@ -21,10 +21,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ibis_dalec.errors import InputError
 from landdata.cube.arrays import create_arrays
 from landdata.cube.cube import BUILDING, CHECKSUMS, Cube, open_cube
 from landdata.cube.layout import Layout, Runner, Source
+from landdata.errors import InputError
 from landdata.files.provider_files import sha256
 from landdata.files.whole_files import sync_folder, write_text
 

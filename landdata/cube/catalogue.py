@@ -31,7 +31,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.whole_files import is_of_the_system
 from landdata.files.yaml_values import plain_values
 

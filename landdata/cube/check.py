@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ibis_dalec.forcing import DAILY
 from landdata.cube.cube import Cube
-from landdata.cube.layout import DRIVERS, SHARD_PIXELS, STATES
-from landdata.variables import FLUXES
+from landdata.cube.layout import SHARD_PIXELS, STATES
+from landdata.variables import DAILY, DRIVERS, FLUXES
 
 # Monthly means between which eastern forests lie; outside of them a unit or a fill
 # value is likelier than weather. Wider limits, for days, were applied on reading.

@@ -18,8 +18,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import DAILY, SITE
 from landdata.cube.cf_attributes import (
     CONVENTIONS,
     DAY_ATTRS,
@@ -28,11 +26,12 @@ from landdata.cube.cf_attributes import (
     series_coords,
     squared,
 )
-from landdata.cube.layout import DRIVERS, STATES
+from landdata.cube.layout import STATES
 from landdata.cube.verify import CHECKSUMS, verify_files
+from landdata.errors import InputError
 from landdata.files.provider_files import reading
 from landdata.grid.grid import CRS, Cells, Grid
-from landdata.variables import FLUXES
+from landdata.variables import DAILY, DRIVERS, FLUXES, SITE
 
 BUILDING = "building"
 FORMAT = 1

@@ -15,10 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ibis_dalec.forcing import DAILY
 from landdata.grid.grid import Cells, Grid
 
-DRIVERS = tuple(name for name in DAILY if name != "co2")
 SHARD_PIXELS = 256
 
 # Why a pixel is skipped; the position is the code in the cube.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.grid.windows import window_length, window_of, window_starts
 
 _ENOUGH = 0.5  # of a window's days

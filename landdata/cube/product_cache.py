@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
 from landdata.cube import catalogue as entries
 from landdata.cube.layout import days_of
 from landdata.cube.observed_windows import on_windows
+from landdata.errors import InputError
 from landdata.files.daily import read_daily
 from landdata.files.netcdf_fields import Field
 from landdata.files.provider_files import matching_files

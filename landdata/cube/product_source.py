@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
 from landdata.cube import catalogue as entries
 from landdata.cube.catalogue import Catalogue
 from landdata.cube.layout import STATIC_ATTRS, Layout, Runner, Shard, days_of
@@ -32,6 +31,7 @@ from landdata.cube.product_cache import (
     weather_slab,
 )
 from landdata.cube.variance import relative_variance, triple_collocation
+from landdata.errors import InputError
 from landdata.files.provider_files import matching_files
 from landdata.grid.grid import Cells, Grid
 from landdata.meteorology.co2 import mauna_loa_co2
@@ -81,7 +81,7 @@ class ProductSource:
         return chosen
 
     def rules(self) -> dict[str, tuple[str, ...]]:
-        """Driver to the variables that it is made of."""
+        """Variable to the variables that it is made of."""
         available = {one for mine in self.weather().values() for one in mine}
         if self.wind is not None:
             available.add("wind")

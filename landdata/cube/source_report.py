@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibis_dalec.errors import InputError
 from landdata.cube.product_source import ProductSource
+from landdata.errors import InputError
 from landdata.files.provider_files import CHECKSUMS, matching_files
 
 

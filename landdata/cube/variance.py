@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.provider_files import reading, sha256
 
 CHECKSUMS = "checksums.json"

@@ -11,8 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.netcdf_fields import (
     Field,
     RegridderCache,
@@ -25,6 +24,7 @@ from landdata.files.provider_files import open_netcdf
 from landdata.grid.axes import axes_of
 from landdata.grid.grid import Cells
 from landdata.grid.regrid import LEAST_COVER, Regridder
+from landdata.variables import Variable
 
 
 @dataclass
@@ -159,7 +159,7 @@ _AMOUNTS = frozenset(
 )
 
 
-def _refuse_sums(part: Piece, days: NDArray, driver: Driver) -> None:
+def _refuse_sums(part: Piece, days: NDArray, driver: Variable) -> None:
     """Refuse a month's amount that is stated, or taken, to be that of a day.
 
     A unit without its time ("mm") is of whatever time the file's steps are.
@@ -179,7 +179,7 @@ def _refuse_sums(part: Piece, days: NDArray, driver: Driver) -> None:
 
 
 def _joined(
-    pieces: list[Piece], driver: Driver, cells: Cells, least: float
+    pieces: list[Piece], driver: Variable, cells: Cells, least: float
 ) -> xr.DataArray:
     """Files of one variable as one series; tiles of the same days added up."""
     by_days: dict[bytes, list[Piece]] = {}
@@ -215,7 +215,7 @@ def _joined(
     )
 
 
-def _twice(one: Path, other: Path, day: np.datetime64, driver: Driver) -> InputError:
+def _twice(one: Path, other: Path, day: np.datetime64, driver: Variable) -> InputError:
     return InputError(
         f"{other}  {driver.name} on {day}",
         found=f"the same day and place as in {one}",

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.provider_files import existing_file, reading
 from landdata.files.tiff_checksums import BlockChecks
 from landdata.grid.grid import CRS as MODEL_CRS

@@ -18,12 +18,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.units import conversion
 from landdata.grid.grid import Cells, Grid
 from landdata.grid.regrid import Axes, Regridder
 from landdata.grid.windows import window_length
+from landdata.variables import Variable
 
 BLOCK_BYTES = 32 * 2**20
 _LAT = ("lat", "latitude")
@@ -40,7 +40,7 @@ class Field:
     ----------
     name : str
         In the file.
-    variable : Driver
+    variable : Variable
         Name, unit and limits here.
     units : str, optional
         The file's unit, where the file is wrong about it or silent.
@@ -58,7 +58,7 @@ class Field:
     """
 
     name: str
-    variable: Driver
+    variable: Variable
     units: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     slack: float = 0.0

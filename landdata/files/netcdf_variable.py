@@ -7,7 +7,7 @@ from typing import Any
 
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.classic_netcdf import classic_store
 from landdata.files.hdf5_guard import require_own_values
 from landdata.files.text_tables import existing_file

@@ -15,8 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.netcdf_fields import (
     Field,
     RegridderCache,
@@ -30,6 +29,7 @@ from landdata.files.provider_files import open_netcdf
 from landdata.grid.axes import axes_of
 from landdata.grid.grid import Cells
 from landdata.grid.regrid import Regridder
+from landdata.variables import Variable
 
 HOUR = 3600
 
@@ -40,7 +40,7 @@ class Daily:
 
     Attributes
     ----------
-    variable : Driver
+    variable : Variable
         Name, unit and limits of the daily value.
     sources : tuple of Field
         What is read; ``combine`` makes one value of several (wind of two parts).
@@ -53,7 +53,7 @@ class Daily:
         the first hour's, and the one at 00 is the whole of the day before.
     """
 
-    variable: Driver
+    variable: Variable
     sources: tuple[Field, ...]
     rule: str
     combine: Callable[..., NDArray] | None = None

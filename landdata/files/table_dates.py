@@ -12,7 +12,7 @@ import re
 
 import pandas as pd
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.notes import Notes
 
 _ONE_MEANING = (

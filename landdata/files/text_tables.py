@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.column_names import matching_columns, near_name
 from landdata.files.notes import Notes
 from landdata.files.table_dates import table_dates
+from landdata.variables import Variable
 
 _MISSING = ("", "na", "nan", "null", "none")
 Table = str | Path | pd.DataFrame
@@ -33,7 +33,7 @@ class Column:
     """
 
     column: str
-    variable: Driver
+    variable: Variable
     file_units: str
     factor: float = 1.0
     required: bool = False

@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 
 
 class BlockChecks:

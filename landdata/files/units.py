@@ -6,7 +6,7 @@ unit that is guessed is a number that is wrong.
 
 from __future__ import annotations
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 
 # Unit wanted -> spelling in the file -> (factor, offset): wanted = factor x + offset.
 CONVERSIONS: dict[str, dict[str, tuple[float, float]]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 
 _MOST_VALUES = 100_000
 _MOST_DEPTH = 30

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS, Transformer
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.grid.grid import CRS as MODEL_CRS
 from landdata.grid.regrid import Axes
 

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 
 CELLS_PER_DEGREE = 20
 STEP = 1.0 / CELLS_PER_DEGREE

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from scipy import sparse
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.grid.grid import CRS as MODEL_CRS
 from landdata.grid.grid import Cells
 

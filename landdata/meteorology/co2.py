@@ -13,7 +13,7 @@ from importlib.resources import files
 import numpy as np
 import pandas as pd
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 
 
 @cache

@@ -13,15 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import DAILY
-from landdata.cube.layout import DRIVERS
+from landdata.errors import InputError
 from landdata.meteorology import humidity, pressure, radiation
 from landdata.meteorology.gaps import fill_gaps
+from landdata.variables import DAILY, DRIVERS
 
 Floats = NDArray[np.float64]
 
-# Driver: what it may be made of, best first.
+# Variable: what it may be made of, best first.
 RULES: dict[str, tuple[tuple[str, ...], ...]] = {
     "tmin": (("tmin",),),
     "tmax": (("tmax",),),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 
 SHORT_GAP_DAYS = 3
 CLIMATOLOGY_HALF_WINDOW = 15

@@ -23,8 +23,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import validate_forcing
+from landdata.errors import InputError
+from landdata.meteorology.daily_check import validate_forcing
 from landdata.meteorology.humidity import daily_saturation_vapour_pressure
 
 Array = NDArray[np.float64]

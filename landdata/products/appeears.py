@@ -17,14 +17,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
+from landdata.files.composite_days import refuse_other_days
 from landdata.files.daily import read_daily
+from landdata.files.modis_quality import LAYERS, STREAMS, Counted, Layer
 from landdata.files.netcdf_fields import Field, delivered, target
 from landdata.files.notes import Notes
 from landdata.files.provider_files import matching_files, open_netcdf
 from landdata.grid.grid import Cells, Grid
 from landdata.grid.regrid import LEAST_COVER
-from landdata.products.modis_quality import LAYERS, STREAMS, Counted, Layer
 
 _UNITS = {
     "1": ("", "1", "m2/m2", "m2m-2", "none", "percent"),
@@ -208,19 +209,3 @@ def _check_file(
         )
     refuse_other_days(days, layer, path)
     return days
-
-
-def refuse_other_days(days: NDArray, layer: Layer, path: Path) -> None:
-    """Composites begin anew each 1 January, every so many days."""
-    first = days.astype("datetime64[Y]").astype("datetime64[D]")
-    of_year = (days - first).astype(int)
-    if any(not np.any(of_year % length) for length in layer.days):
-        return
-    odd = int(np.argmax(of_year % min(layer.days) != 0))
-    raise InputError(
-        f"{path}  time",
-        found=f"{days[odd]}, day {of_year[odd] + 1} of its year",
-        wanted=f"days 1, {1 + layer.days[0]}, {1 + 2 * layer.days[0]}, ... of a year, "
-        "at which composites begin",
-        hint="A calendar that was misread shifts all dates.",
-    )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.netcdf_variable import load_netcdf, wanted_variable
 from landdata.variables import RAW
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.netcdf_fields import delivered, target, wanted_variable
 from landdata.files.provider_files import open_netcdf
 from landdata.grid.axes import axes_of

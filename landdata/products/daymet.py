@@ -17,16 +17,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.daily import read_daily, refuse_inverted_days
 from landdata.files.netcdf_fields import Field, delivered, target
 from landdata.files.provider_files import matching_files
 from landdata.grid.grid import Cells, Grid
 from landdata.meteorology.radiation import shortwave_from_daylight_mean
-from landdata.variables import RAW
+from landdata.variables import RAW, Variable
 
-_DAYLIGHT_MEAN = Driver(
+_DAYLIGHT_MEAN = Variable(
     "daylight_mean", "W m-2", 0.0, 1000.0, "shortwave, mean over daylight"
 )
 FIELDS = {

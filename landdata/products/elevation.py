@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.geotiff_means import cell_means
 from landdata.files.netcdf_fields import delivered, target
 from landdata.files.provider_files import existing_file, reading

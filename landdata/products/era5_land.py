@@ -14,17 +14,16 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.netcdf_fields import Field, delivered, target, time_name, times_of
 from landdata.files.provider_files import matching_files, open_netcdf
 from landdata.files.subdaily import Daily, read_local_days
 from landdata.grid.grid import Cells, Grid
-from landdata.variables import RAW
+from landdata.variables import RAW, Variable
 
-_RAIN = Driver("rain", "kg m-2", 0.0, 2000.0, "precipitation since midnight")
-_LIGHT = Driver("light", "MJ m-2", 0.0, 50.0, "shortwave since midnight")
-_WIND_PART = Driver("wind_part", "m s-1", -75.0, 75.0, "wind towards east or north")
+_RAIN = Variable("rain", "kg m-2", 0.0, 2000.0, "precipitation since midnight")
+_LIGHT = Variable("light", "MJ m-2", 0.0, 50.0, "shortwave since midnight")
+_WIND_PART = Variable("wind_part", "m s-1", -75.0, 75.0, "wind towards east or north")
 _TEMPERATURE = Field("t2m", RAW["tmean"])
 _WATER = {"m": "m of water", "m of water equivalent": "m of water"}
 DAILY_VARIABLES = (

@@ -19,15 +19,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.hdf4 import Hdf4Process
 from landdata.files.netcdf_fields import delivered, target
 from landdata.files.provider_files import existing_file, matching_files, reading
 from landdata.files.units import conversion
 from landdata.grid.grid import CELLS_PER_DEGREE, N_COLUMNS, N_ROWS, Cells, Grid
 from landdata.grid.windows import window_length
-from landdata.variables import FLUXES
+from landdata.variables import FLUXES, Variable
 
 _DATE = re.compile(r"\.A(\d{4})(\d{3})\.")
 _PER_WINDOW = re.compile(r"^(.*?)\s*(?:8\s*d-1|8day-1|/8d|/8day|\(8d\)-1)$")
@@ -141,7 +140,7 @@ def _read_one(
     library: Hdf4Process,
     path: Path,
     cells: Cells,
-    driver: Driver,
+    driver: Variable,
     field: str,
     units: str | None,
     day: np.datetime64,
@@ -186,7 +185,7 @@ def _read_one(
 
 
 def _packing(
-    attrs: dict[str, Any], path: Path, field: str, driver: Driver, units: str | None
+    attrs: dict[str, Any], path: Path, field: str, driver: Variable, units: str | None
 ) -> _Packing:
     found = {}
     for ours, names in (

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import xarray as xr
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import DAILY
+from landdata.errors import InputError
 from landdata.files.daily import read_daily, refuse_inverted_days
 from landdata.files.netcdf_fields import Field, delivered, target
 from landdata.files.provider_files import matching_files, open_netcdf
 from landdata.grid.grid import Cells, Grid
-from landdata.variables import RAW
+from landdata.variables import DAILY, RAW
 
 # The variable inside a yearly file does not tell tmmn from tmmx: the file's name does,
 # or what it is described as.

@@ -15,8 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import SITE
+from landdata.errors import InputError
 from landdata.files.netcdf_fields import (
     Field,
     RegridderCache,
@@ -29,6 +28,7 @@ from landdata.files.provider_files import matching_files, open_netcdf
 from landdata.files.units import conversion
 from landdata.grid.axes import axes_of
 from landdata.grid.grid import Cells, Grid
+from landdata.variables import SITE
 
 BOTTOMS = (4.5, 9.1, 16.6, 28.9, 49.3, 82.9, 138.3, 229.6)  # cm
 VARIABLES = {"sand": "SAND", "clay": "CLAY"}

@@ -18,16 +18,16 @@ import xarray as xr
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
+from landdata.files.composite_days import refuse_other_days
 from landdata.files.hdf4 import Hdf4Process
+from landdata.files.modis_quality import LAYERS, STREAMS, Counted, Layer, modis_good
 from landdata.files.netcdf_fields import RegridderCache, delivered, target
 from landdata.files.provider_files import existing_file, matching_files, reading
 from landdata.files.units import conversion
 from landdata.grid.grid import Cells, Grid
 from landdata.grid.regrid import LEAST_COVER, Axes, Regridder
 from landdata.grid.windows import window_length
-from landdata.products.appeears import refuse_other_days
-from landdata.products.modis_quality import LAYERS, STREAMS, Counted, Layer, modis_good
 
 SINUSOIDAL = CRS.from_proj4("+proj=sinu +lon_0=0 +R=6371007.181 +units=m +no_defs")
 _DATE = re.compile(r"\.A(\d{4})(\d{3})\.")

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ibis_dalec.forcing import DAILY
 from landdata.files.netcdf_fields import (
     Field,
     delivered,
@@ -25,6 +24,7 @@ from landdata.files.netcdf_fields import (
 from landdata.files.provider_files import matching_files, open_netcdf
 from landdata.files.subdaily import Daily, read_local_days
 from landdata.grid.grid import Cells, Grid
+from landdata.variables import DAILY
 
 # Packing in hundredths of a percent, and a percent of overshoot in the analyses.
 CLOUD = Field("tcdc", DAILY["cloud_cover"], slack=0.011)

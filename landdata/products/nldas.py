@@ -15,16 +15,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ibis_dalec.forcing import DAILY, Driver
 from landdata.files.netcdf_fields import Field, delivered, target, time_name, times_of
 from landdata.files.provider_files import matching_files, open_netcdf
 from landdata.files.subdaily import Daily, read_local_days
 from landdata.grid.grid import Cells, Grid
-from landdata.variables import RAW
+from landdata.variables import DAILY, RAW, Variable
 
-_HOURLY_RAIN = Driver("rain", "kg m-2", 0.0, 400.0, "precipitation of the hour")
-_WIND_PART = Driver("wind_part", "m s-1", -75.0, 75.0, "wind towards east or north")
-_LIGHT = Driver("light", "MJ m-2 d-1", 0.0, 130.0, "shortwave of the hour")
+_HOURLY_RAIN = Variable("rain", "kg m-2", 0.0, 400.0, "precipitation of the hour")
+_WIND_PART = Variable("wind_part", "m s-1", -75.0, 75.0, "wind towards east or north")
+_LIGHT = Variable("light", "MJ m-2 d-1", 0.0, 130.0, "shortwave of the hour")
 _TEMPERATURE = Field("Tair", RAW["tmean"])
 DAILY_VARIABLES = [
     Daily(RAW["tmin"], (_TEMPERATURE,), "min"),

@@ -15,12 +15,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import SITE
+from landdata.errors import InputError
 from landdata.files.geotiff_means import cell_means
 from landdata.files.netcdf_fields import delivered, target
 from landdata.files.provider_files import matching_files
 from landdata.grid.grid import Cells, Grid
+from landdata.variables import SITE
 
 LAYERS = ((0, 5), (5, 15), (15, 30), (30, 60), (60, 100), (100, 200))  # cm
 _NAME = re.compile(r"(sand|clay)[_-](\d+)[-_](\d+)cm(?:[_-](\w+))?", re.IGNORECASE)

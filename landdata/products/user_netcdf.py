@@ -11,13 +11,12 @@ from pathlib import Path
 
 import xarray as xr
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import DAILY
+from landdata.errors import InputError
 from landdata.files.daily import read_daily, refuse_inverted_days
 from landdata.files.netcdf_fields import Field, delivered, target
 from landdata.files.provider_files import matching_files
 from landdata.grid.grid import Cells, Grid
-from landdata.variables import RAW
+from landdata.variables import DAILY, RAW
 
 KNOWN = {**RAW, **DAILY}
 

@@ -21,14 +21,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.notes import Notes
 from landdata.files.provider_files import existing_file, reading
 from landdata.files.text_tables import NIGHT_OFFSET
 from landdata.sites.ameriflux_columns import choose, positions
 from landdata.sites.flux_signs import refuse_other_signs
-from landdata.variables import FLUXES, RAW
+from landdata.variables import FLUXES, RAW, Variable
 
 MISSING = -9999.0
 MAX_MISSING = 0.2
@@ -43,7 +42,7 @@ class _Rule:
     """A daily variable from a column of the file."""
 
     names: tuple[str, ...]
-    variable: Driver
+    variable: Variable
     factor: float = 1.0
     rule: str = "mean"
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import daily_times
+from landdata.errors import InputError
 from landdata.files.netcdf_variable import load_netcdf, wanted_variable
 from landdata.files.notes import Notes
+from landdata.meteorology.daily_check import daily_times
 from landdata.variables import FLUXES
 
 _CARBON_UNITS = ("gC/m2/d", "gC m-2 d-1", "g m-2 d-1")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.text_tables import (
     existing_file,
     first_line,

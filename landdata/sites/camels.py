@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.text_tables import first_line, numbers, read_text_table
 
 THEMES = ("name", "topo", "clim", "soil", "vege", "geol", "hydro")

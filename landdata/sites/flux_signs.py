@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 
 _LEAST = 30  # values below which nothing is said
 _MOSTLY = 0.9

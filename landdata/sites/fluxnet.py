@@ -22,8 +22,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.notes import Notes
 from landdata.files.text_tables import (
     Column,
@@ -36,10 +35,10 @@ from landdata.files.text_tables import (
 )
 from landdata.sites.flux_signs import refuse_other_signs
 from landdata.sites.fluxnet_subdaily import days_of_steps
-from landdata.variables import FLUXES, RAW
+from landdata.variables import FLUXES, RAW, Variable
 
 MISSING = -9999.0
-LATENT_HEAT = Driver(
+LATENT_HEAT = Variable(
     "latent_heat",
     "W m-2",
     -500.0,

@@ -13,7 +13,7 @@ import xarray as xr
 
 from landdata.files.notes import Notes
 from landdata.files.text_tables import Column
-from landdata.sites.measured import MEASURED, spread_of
+from landdata.measured import MEASURED, spread_of
 from landdata.sites.tower import read_tower
 
 # ppm: above it the air is that of a stand at night, and no boundary value.

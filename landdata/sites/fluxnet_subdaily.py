@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.text_tables import first_line, numbers
 
 # g of carbon a day in one umol CO2 a second.

@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import DAILY, SITE, validate_forcing
+from landdata.errors import InputError
 from landdata.meteorology import humidity, pressure, radiation
 from landdata.meteorology.co2 import mauna_loa_co2
+from landdata.meteorology.daily_check import validate_forcing
 from landdata.meteorology.gaps import day_of_year_climatology, fill_gaps
 from landdata.sites.station import read_station
 from landdata.sites.tower import read_tower
-from landdata.variables import RAW
+from landdata.variables import DAILY, RAW, SITE
 
 DEFAULT_WIND = 3.0  # m s-1; GPP and ET hardly feel it (the model clips it to 2.5..10)
 MAY_USE_CLIMATOLOGY = ("wind", "specific_humidity", "pressure", "cloud_cover")

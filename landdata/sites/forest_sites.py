@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.notes import Notes
 from landdata.files.table_dates import table_dates
 from landdata.files.text_tables import (
@@ -23,7 +23,7 @@ from landdata.files.text_tables import (
     read_text_table,
     refuse_repeats,
 )
-from landdata.sites.measured import MEASURED, spread_of
+from landdata.measured import MEASURED, spread_of
 from landdata.sites.site_tables import (
     as_dataset,
     filled_calendar,

@@ -20,13 +20,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
+from landdata.files.composite_days import refuse_other_days
+from landdata.files.modis_quality import LAYERS, STREAMS, Layer, modis_good
 from landdata.files.notes import Notes
 from landdata.files.provider_files import existing_file, reading
 from landdata.files.units import conversion
 from landdata.grid.windows import window_length
-from landdata.products.appeears import refuse_other_days
-from landdata.products.modis_quality import LAYERS, STREAMS, Layer, modis_good
 
 _DATE = "%Y-%m-%d"
 

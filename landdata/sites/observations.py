@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.sites.modis_lai import drop_low_summer_lai, read_modis_lai
 from landdata.sites.tower import read_tower
 from landdata.variables import FLUXES

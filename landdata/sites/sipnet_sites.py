@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import Driver
+from landdata.errors import InputError
 from landdata.files.notes import Notes
 from landdata.files.text_tables import (
     Column,
@@ -24,19 +23,19 @@ from landdata.files.text_tables import (
     read_daily_table,
     read_text_table,
 )
-from landdata.sites.measured import MEASURED, spread_of
-from landdata.variables import FLUXES
+from landdata.measured import MEASURED, spread_of
+from landdata.variables import FLUXES, Variable
 
 _LEAST_MEASURED = 0.5
 _FORCING = (
-    Driver("tair", "degC", -90.0, 60.0, "air temperature"),
-    Driver("tsoil", "degC", -60.0, 60.0, "soil temperature"),
-    Driver("par", "mol m-2", 0.0, 80.0, "photosynthetic photons of the step"),
-    Driver("precip", "mm", 0.0, 1000.0, "precipitation of the step"),
-    Driver("vpd", "Pa", -100.0, 12000.0, "vapour pressure deficit of the air"),
-    Driver("vpdsoil", "Pa", -4000.0, 12000.0, "deficit between soil and air"),
-    Driver("vpress", "Pa", 0.0, 7000.0, "vapour pressure"),
-    Driver("wspd", "m s-1", 0.0, 80.0, "wind"),
+    Variable("tair", "degC", -90.0, 60.0, "air temperature"),
+    Variable("tsoil", "degC", -60.0, 60.0, "soil temperature"),
+    Variable("par", "mol m-2", 0.0, 80.0, "photosynthetic photons of the step"),
+    Variable("precip", "mm", 0.0, 1000.0, "precipitation of the step"),
+    Variable("vpd", "Pa", -100.0, 12000.0, "vapour pressure deficit of the air"),
+    Variable("vpdsoil", "Pa", -4000.0, 12000.0, "deficit between soil and air"),
+    Variable("vpress", "Pa", 0.0, 7000.0, "vapour pressure"),
+    Variable("wspd", "m s-1", 0.0, 80.0, "wind"),
 )
 
 
@@ -99,8 +98,10 @@ def read_sipnet_observations(
         Naming the line of a value that cannot be, or of a step out of order.
     """
     columns = {
-        "nee": Driver("nee", "g m-2", -30.0, 30.0, "net ecosystem exchange of a step"),
-        "et": Driver("et", "mm", -10.0, 20.0, "evapotranspiration of a step"),
+        "nee": Variable(
+            "nee", "g m-2", -30.0, 30.0, "net ecosystem exchange of a step"
+        ),
+        "et": Variable("et", "mm", -10.0, 20.0, "evapotranspiration of a step"),
     }
     required = [*columns, *(f"{name}_valid" for name in columns)]
     table = read_text_table(path, required=["year", "day", "time", "length", *required])
@@ -193,7 +194,7 @@ def _steps(
 def _checked(
     table: pd.DataFrame,
     name: str,
-    driver: Driver,
+    driver: Variable,
     path: str | Path,
     factor: float = 1.0,
 ) -> np.ndarray:

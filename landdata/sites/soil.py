@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.text_tables import numbers, read_text_table
 
 logger = logging.getLogger(__name__)

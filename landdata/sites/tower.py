@@ -15,7 +15,7 @@ from dataclasses import replace
 import pandas as pd
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.text_tables import (
     Column,
     Table,

@@ -15,7 +15,7 @@ import xarray as xr
 from landdata.files.notes import Notes
 from landdata.files.table_dates import table_dates
 from landdata.files.text_tables import Column, check_range, numbers, read_text_table
-from landdata.sites.measured import MEASURED
+from landdata.measured import MEASURED
 from landdata.sites.site_tables import rows_of_site
 from landdata.variables import FLUXES
 

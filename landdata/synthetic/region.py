@@ -38,9 +38,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import DAILY, SITE
-from landdata.cube.layout import DRIVERS, Layout, Runner, Shard, days_of
+from landdata.cube.layout import Layout, Runner, Shard, days_of
+from landdata.errors import InputError
 from landdata.grid.grid import Cells, Grid
 from landdata.grid.windows import window_of, window_starts
 from landdata.meteorology.co2 import mauna_loa_co2
@@ -57,7 +56,7 @@ from landdata.synthetic.land import (
 from landdata.synthetic.products import Noise, hidden, observe, outages
 from landdata.synthetic.site_normals import site_normals
 from landdata.synthetic.weather import RegionalWeather, make_regional_weather
-from landdata.variables import FLUXES
+from landdata.variables import DAILY, DRIVERS, FLUXES, SITE
 
 __all__ = [
     "SYNTHETIC",

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import betaincinv, gammaincinv, ndtr
 
-from landdata.cube.layout import DRIVERS, days_of
+from landdata.cube.layout import days_of
 from landdata.meteorology.humidity import (
     daily_saturation_vapour_pressure,
     specific_humidity_from_vapour_pressure,
@@ -25,6 +25,7 @@ from landdata.meteorology.normals import RESIDUALS, WET_DAY
 from landdata.synthetic.random_fields import Waves, autoregression, make_waves
 from landdata.synthetic.site_normals import SiteNormals, blend, site_normals
 from landdata.synthetic.weather_generator import daily_normals
+from landdata.variables import DRIVERS
 
 Floats = NDArray[np.float64]
 

@@ -18,14 +18,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from ibis_dalec.errors import InputError
-from ibis_dalec.forcing import DAILY, SITE, validate_forcing
+from landdata.errors import InputError
 from landdata.meteorology.co2 import mauna_loa_co2
+from landdata.meteorology.daily_check import validate_forcing
 from landdata.meteorology.humidity import (
     daily_saturation_vapour_pressure,
     specific_humidity_from_vapour_pressure,
 )
 from landdata.meteorology.normals import RESIDUALS, WET_DAY, Normals
+from landdata.variables import DAILY, SITE
 
 Array = NDArray[np.float64]
 

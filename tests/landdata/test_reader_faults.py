@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ibis_dalec.errors import InputError
 from landdata import read_callmip_fluxes, read_fluxnet, read_tower
+from landdata.errors import InputError
 from landdata.grid.grid import Grid
 from landdata.products.appeears import read_appeears
 from landdata.products.era5_land import read_era5_land

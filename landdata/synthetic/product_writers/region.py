@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from landdata.cube.layout import DRIVERS, Layout, Shard, days_of
+from landdata.cube.layout import Layout, Shard, days_of
 from landdata.files.provider_files import write_text
 from landdata.files.subdaily import local_offset
 from landdata.meteorology.humidity import daily_saturation_vapour_pressure
@@ -40,6 +40,7 @@ from landdata.synthetic.product_writers.weather import (
     write_nldas,
 )
 from landdata.synthetic.region import SYNTHETIC, SyntheticSource, synthetic_weather
+from landdata.variables import DRIVERS
 
 _CATALOGUE = f"""\
 # {SYNTHETIC}

@@ -8,10 +8,10 @@ import pytest
 import xarray as xr
 
 from ibis_dalec import validate_forcing
-from ibis_dalec.errors import InputError
 from landdata.cube.build import build_cube
 from landdata.cube.cube import open_cube
 from landdata.cube.layout import DRIVERS, Layout, Shard
+from landdata.errors import InputError
 from landdata.grid.grid import Cells, Grid
 
 GRID = Grid.from_bounds(-73.0, 42.0, -71.5, 43.0)  # 600 cells: three shards

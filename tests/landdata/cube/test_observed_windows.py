@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata.cube.observed_windows import on_windows
+from landdata.errors import InputError
 
 DAYS = np.arange("2001-01-01", "2002-01-01", dtype="datetime64[D]")
 

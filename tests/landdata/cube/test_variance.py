@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata.cube.variance import relative_variance, triple_collocation
+from landdata.errors import InputError
 
 
 def test_relative_variance_has_a_floor():

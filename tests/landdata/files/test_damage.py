@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ibis_dalec.errors import InputError
 from landdata import read_daymet, read_fluxnet
+from landdata.errors import InputError
 from landdata.files.provider_files import write_checksums
 from landdata.grid.grid import Grid
 from landdata.grid.windows import window_starts

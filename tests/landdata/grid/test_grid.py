@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.grid.grid import N_COLUMNS, N_ROWS, STEP, Cells, Grid, cell_area, cell_at
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pyproj import CRS, Transformer
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.grid.regrid import Axes, Regridder
 from landdata.synthetic.product_writers import DAYMET_MAPPING
 

@@ -5,17 +5,17 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ibis_dalec.errors import InputError
 from landdata.cube.catalogue import read_catalogue
 from landdata.cube.product_cache import read_observed, read_weather
 from landdata.cube.product_source import ProductSource
+from landdata.errors import InputError
+from landdata.files.modis_quality import modis_good, viirs_good
 from landdata.grid.grid import Cells, Grid, cell_at
 from landdata.products.appeears import read_appeears
 from landdata.products.class_maps import class_fraction, read_classes
 from landdata.products.elevation import read_elevation
 from landdata.products.era5_land import read_era5_land
 from landdata.products.gridmet import read_gridmet
-from landdata.products.modis_quality import modis_good, viirs_good
 from landdata.products.modis_tiles import SINUSOIDAL, read_modis_tiles
 from landdata.products.nlcd import read_nlcd_fraction
 from landdata.products.soilgrids import LAYERS, read_soilgrids

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.grid.grid import Grid
 from landdata.products.elevation import read_elevation
 from landdata.products.glass import read_glass

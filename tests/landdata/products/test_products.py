@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from ibis_dalec import validate_forcing
-from ibis_dalec.errors import InputError
 from landdata.cube.build import build_cube
 from landdata.cube.catalogue import read_catalogue
 from landdata.cube.check import check_cube
 from landdata.cube.product_source import ProductSource
 from landdata.cube.source_report import check_sources
+from landdata.errors import InputError
 from landdata.grid.windows import window_starts
 from landdata.meteorology.humidity import specific_humidity_from_vapour_pressure
 from landdata.meteorology.pressure import pressure_from_elevation

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.files.subdaily import local_offset
 from landdata.products.daymet import read_daymet_grid
 from landdata.products.gridmet import read_gridmet

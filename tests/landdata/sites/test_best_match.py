@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata import read_fluxnet, read_tower
+from landdata.errors import InputError
 from landdata.files.column_names import near_name
 from landdata.sites.ameriflux import CARBON, read_ameriflux_base
 from landdata.sites.ameriflux_columns import positions

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ibis_dalec.errors import InputError
 from landdata import read_callmip_fluxes
+from landdata.errors import InputError
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata import read_camels
+from landdata.errors import InputError
 
 NAME = """gauge_id;huc_02;gauge_name
 01013500;01;Fish River near Fort Kent, Maine

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.meteorology.co2 import mauna_loa_co2, mauna_loa_table
 
 

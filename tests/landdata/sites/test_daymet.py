@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata import assemble_forcing, read_daymet, read_daymet_table
+from landdata.errors import InputError
 
 PREAMBLE = """Latitude: 36.0133  Longitude: -84.2625
 X & Y on Lambert Conformal Conic: 1355394.59 -560478.62

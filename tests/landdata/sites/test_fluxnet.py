@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata import read_fluxnet
+from landdata.errors import InputError
 
 NAME = "FLX_US-Tst_FLUXNET2015_SUBSET_MM_2003-2004_1-4.csv"
 

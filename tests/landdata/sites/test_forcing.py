@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import validate_forcing
 from landdata import read_site
+from landdata.errors import InputError
 from landdata.meteorology import humidity, pressure, radiation
 
 PLACE = {"lat": 42.5, "elevation": 340.0, "sand": 66.0, "clay": 6.0}

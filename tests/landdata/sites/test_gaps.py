@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.meteorology.gaps import day_of_year_climatology, fill_gaps, gaps
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.sites.modis_lai import drop_low_summer_lai, read_modis_lai
 
 

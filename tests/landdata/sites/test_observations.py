@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata import site_observations
+from landdata.errors import InputError
 
 
 @pytest.fixture

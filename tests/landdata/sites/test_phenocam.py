@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata import read_autumn_dates
+from landdata.errors import InputError
 
 
 @pytest.fixture

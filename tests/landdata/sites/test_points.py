@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.sites.ameriflux import read_ameriflux_base
 from landdata.sites.modis_point import Quality, read_modis_point
 

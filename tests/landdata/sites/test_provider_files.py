@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ibis_dalec.errors import InputError
 from landdata import read_fluxnet
+from landdata.errors import InputError
 from landdata.grid.grid import Cells, Grid, cell_at
 from landdata.products.appeears import read_appeears
 from landdata.products.class_maps import class_fraction, read_classes

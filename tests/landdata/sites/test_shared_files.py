@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata import (
     mauna_loa_co2,
     read_autumn_dates,
@@ -40,6 +39,7 @@ from landdata import (
     read_tropomi_sif,
     site_observations,
 )
+from landdata.errors import InputError
 
 
 def tower(path):

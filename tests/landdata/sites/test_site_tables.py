@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ibis_dalec.errors import InputError
 from landdata import (
     read_callmip_skill,
     read_fluxnet_daily,
@@ -17,6 +16,7 @@ from landdata import (
     read_trendy_co2,
     read_tropomi_sif,
 )
+from landdata.errors import InputError
 
 
 def test_forest_days_that_are_left_out_are_missing_and_every_word_is_kept(write, tower):

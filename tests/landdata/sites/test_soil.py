@@ -2,7 +2,7 @@
 
 import pytest
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.sites.soil import read_soil_texture
 
 TABLE = """site_code,soil_depth,n_layers,layer_depth,layer_sand%,layer_clay%

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.sites.station import read_station
 
 

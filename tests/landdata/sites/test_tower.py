@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ibis_dalec.errors import InputError
+from landdata.errors import InputError
 from landdata.sites.tower import read_tower
 
 

@@ -6,9 +6,9 @@ import pytest
 import xarray as xr
 
 from ibis_dalec import parameter_table, simulate
-from ibis_dalec.errors import InputError
 from landdata.cube.build import build_cube
 from landdata.cube.layout import DRIVERS, days_of
+from landdata.errors import InputError
 from landdata.files.units import udunits
 from landdata.grid.grid import Grid
 from landdata.grid.windows import window_length, window_of, window_starts

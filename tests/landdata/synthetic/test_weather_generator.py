@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ibis_dalec.errors import InputError
 from ibis_dalec.forcing import validate_forcing
 from landdata import (
     generate_weather,
@@ -17,6 +16,7 @@ from landdata import (
     read_site,
     write_normals,
 )
+from landdata.errors import InputError
 from landdata.meteorology.normals import RESIDUALS
 from landdata.synthetic.weather_generator import daily_normals
 

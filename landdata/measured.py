@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ibis_dalec.forcing import Driver
+from landdata.variables import Variable
 
-MEASURED: dict[str, Driver] = {
+MEASURED: dict[str, Variable] = {
     driver.name: driver
     for driver in (
-        Driver("swc", "%", 0.0, 100.0, "soil water content, share of the volume"),
-        Driver(
+        Variable("swc", "%", 0.0, 100.0, "soil water content, share of the volume"),
+        Variable(
             "fapar",
             "1",
             0.0,
@@ -19,20 +19,20 @@ MEASURED: dict[str, Driver] = {
             "fraction_of_surface_downwelling_photosynthetic_radiative_flux_absorbed_by"
             "_vegetation",
         ),
-        Driver("ndvi", "1", -1.0, 1.0, "normalised difference vegetation index",
+        Variable("ndvi", "1", -1.0, 1.0, "normalised difference vegetation index",
                "normalized_difference_vegetation_index"),
         # Noise goes below zero: -0.3 is met, and no error.
-        Driver("sif", "mW m-2 sr-1 nm-1", -5.0, 10.0,
+        Variable("sif", "mW m-2 sr-1 nm-1", -5.0, 10.0,
                "solar-induced chlorophyll fluorescence, daily mean"),
-        Driver("latent_heat", "W m-2", -300.0, 1000.0, "latent heat flux, upward",
+        Variable("latent_heat", "W m-2", -300.0, 1000.0, "latent heat flux, upward",
                "surface_upward_latent_heat_flux"),
-        Driver("sensible_heat", "W m-2", -500.0, 1000.0,
+        Variable("sensible_heat", "W m-2", -500.0, 1000.0,
                "sensible heat flux, upward", "surface_upward_sensible_heat_flux"),
     )
 }  # fmt: skip
 
 
-def spread_of(driver: Driver, suffix: str = "sd") -> Driver:
+def spread_of(driver: Variable, suffix: str = "sd") -> Variable:
     """The standard deviation of a variable, as a variable of its own."""
     return replace(
         driver,

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ibis_dalec.forcing import Driver
-from landdata.sites.measured import MEASURED
-from landdata.variables import FLUXES
+from landdata.measured import MEASURED
+from landdata.variables import FLUXES, Variable
 
 Flags = NDArray[np.int64]
 Rule = Callable[..., NDArray[np.bool_]]
@@ -72,7 +71,7 @@ class Layer:
     ----------
     stream : str
         What it becomes.
-    driver : Driver
+    driver : Variable
         Its name, unit and limits here.
     name, flag : str
         The layer, and the one with its quality.
@@ -93,7 +92,7 @@ class Layer:
     """
 
     stream: str
-    driver: Driver
+    driver: Variable
     name: str
     flag: str
     scale: float
