@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 PIXELS_PER_CHUNK = 64
 N_CHAINS = 4
+_PLACES = ("latitude", "longitude", "elevation")
 NUMBERS = ("mean", "sd", "q05", "q50", "q95", "r_hat", "ess_bulk", "ess_tail")
 ERROR_NUMBERS = ("mean", "sd", "q05", "q50", "q95")
 COUNTS = ("minutes", "n_model_runs", "n_failed_runs", "surrogate_rmse")
@@ -70,8 +71,14 @@ def _opened(path: Path, run: Run) -> zarr.Group | None:
     import zarr
 
     try:
-        store = zarr.open_group(SyncedStore(path), mode="r+", zarr_format=3)
+        # Not from the copy of all metadata: each array's own will be read again.
+        store = zarr.open_group(
+            SyncedStore(path), mode="r+", zarr_format=3, use_consolidated=False
+        )
         if "complete" not in store.attrs:
+            return None
+        known = dict(store.members())
+        if any(name not in known for name in ("pixel", "parameter", *_PLACES)):
             return None
         if sampled_streams(run.config) and "error_scale_mean" not in store:
             return None

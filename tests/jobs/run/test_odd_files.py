@@ -308,3 +308,15 @@ def test_a_lock_is_for_its_owner_alone_and_not_inherited(made_up):
     finally:
         os.kill(int(child.stdout), 9)
     assert (made_up / ".calibrating").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("array", ["ess_tail", "parameter", "vmax", ""])
+@pytest.mark.parametrize("content", [b"", b"\xbe", b"[" * 100_000, b"[1]", b"{}"])
+def test_a_store_whose_layout_is_damaged_is_made_anew(
+    masm_command, made_up, array, content
+):
+    assert masm_command("collect", made_up).exit_code == 0
+    (made_up / "posteriors.zarr" / array / "zarr.json").write_bytes(content)
+    again = masm_command("collect", made_up)
+    assert again.exit_code == 0, again.output
+    assert f"{N_PIXELS - 1} new" in again.output
