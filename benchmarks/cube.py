@@ -23,7 +23,7 @@ import numpy as np
 
 from landdata import build_cube, open_cube
 from landdata.cube.catalogue import read_catalogue
-from landdata.cube.layout import DRIVERS, Layout, Runner, Shard, days_of
+from landdata.cube.layout import Layout, Runner, Shard, days_of
 from landdata.cube.product_cache import read_observed, read_weather
 from landdata.cube.product_source import ProductSource
 from landdata.grid.grid import Cells, Grid
@@ -34,6 +34,7 @@ from landdata.synthetic.product_writers import (
     write_gridmet,
     write_narr,
 )
+from landdata.variables import DRIVERS
 
 PAPER_PIXELS, PAPER_YEARS = 42_000, 20
 

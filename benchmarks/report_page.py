@@ -26,9 +26,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jobs.process_models.parameter_table import parameters
 
 import masm
+from jobs.process_models.base import Settings
+from jobs.process_models.registry import DEFAULT_MODEL, open_model
 from jobs.report import write_report
 from jobs.run.run import Run, open_run, start
 
@@ -104,7 +105,8 @@ def make_run(path: Path, n_pixels: int) -> Run:
 
 
 def _posterior(path: Path, rng: np.random.Generator) -> tuple[Path, str]:
-    table, draws, rows = parameters(), {}, {}
+    draws, rows = {}, {}
+    table = open_model(DEFAULT_MODEL, Settings()).parameters
     for name in NAMES:
         low, high = table[name].low, table[name].high
         values = low + (high - low) * rng.beta(rng.uniform(1, 9), 4, (4, 1000))
