@@ -10,9 +10,10 @@ import xarray as xr
 from ibis_dalec import validate_forcing
 from landdata.cube.build import build_cube
 from landdata.cube.cube import open_cube
-from landdata.cube.layout import DRIVERS, Layout, Shard
+from landdata.cube.layout import Layout, Shard
 from landdata.errors import InputError
 from landdata.grid.grid import Cells, Grid
+from landdata.variables import DRIVERS
 
 GRID = Grid.from_bounds(-73.0, 42.0, -71.5, 43.0)  # 600 cells: three shards
 YEARS = (2003, 2003)
