@@ -274,7 +274,7 @@ def test_two_processes_that_build_one_cube_leave_one_good_cube(cube, tmp_path):
     path = tmp_path / "c.zarr"
     both = [
         subprocess.Popen(
-            [sys.executable, "-c", code, str(Path(__file__).parents[1]), str(path)],
+            [sys.executable, "-c", code, str(Path(__file__).parent), str(path)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(2)
