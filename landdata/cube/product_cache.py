@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from landdata.cube import catalogue as entries
+from landdata.cube.catalogue import Catalogue
 from landdata.cube.layout import days_of
 from landdata.cube.observed_windows import on_windows
 from landdata.errors import InputError
@@ -19,11 +20,24 @@ from landdata.files.daily import read_daily
 from landdata.files.netcdf_fields import Field
 from landdata.files.provider_files import matching_files
 from landdata.files.whole_files import replacing, write_text
-from landdata.grid.grid import Cells
+from landdata.grid.grid import Cells, Grid
 from landdata.variables import FLUXES
 
-if TYPE_CHECKING:
-    from landdata.cube.product_source import ProductSource
+
+class ProductReader(Protocol):
+    """What is asked of a source of products."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Which files there are."""
+
+    @property
+    def grid(self) -> Grid:
+        """The region."""
+
+    def weather(self) -> dict[str, tuple[str, ...]]:
+        """Product to the variables taken from it."""
+
 
 # What the readers can give, before a file is opened.
 GIVES: dict[str, tuple[str, ...]] = {
@@ -66,7 +80,7 @@ def offers(entry: Any, where: str) -> tuple[str, ...]:
 
 
 def read_weather(
-    source: ProductSource, name: str, year: int, cells: Cells
+    source: ProductReader, name: str, year: int, cells: Cells
 ) -> xr.Dataset:
     """One product's year on some cells, the variables that are taken from it."""
     entry = source.catalogue.products[name]
@@ -134,7 +148,7 @@ def _present(patterns: Iterable[str]) -> list[str]:
 
 
 def read_observed(
-    source: ProductSource, name: str, year: int, cells: Cells
+    source: ProductReader, name: str, year: int, cells: Cells
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Days, values and standard errors (pixel, day) of a product's year."""
     entry = source.catalogue.products[name]
@@ -201,7 +215,7 @@ def _modis(
 
 
 def weather_slab(
-    source: ProductSource, folder: Path, cells: Cells, task: tuple[str, int]
+    source: ProductReader, folder: Path, cells: Cells, task: tuple[str, int]
 ):
     """Leave one product's year as arrays (pixel, day) in the folder."""
     name, year = task
@@ -220,7 +234,7 @@ def weather_slab(
 
 
 def observed_slab(
-    source: ProductSource, folder: Path, cells: Cells, task: tuple[str, int]
+    source: ProductReader, folder: Path, cells: Cells, task: tuple[str, int]
 ) -> None:
     """Leave one product's year of observations and their errors in the folder."""
     name, year = task
@@ -232,7 +246,7 @@ def observed_slab(
     write_text(file.with_suffix(".json"), json.dumps([str(day) for day in days]))
 
 
-def land_part(source: ProductSource, folder: Path, task: tuple[str, int, int]) -> None:
+def land_part(source: ProductReader, folder: Path, task: tuple[str, int, int]) -> None:
     """Leave a land product's values on some cells in the folder."""
     name, first, last = task
     file = land_file(folder, name, first)

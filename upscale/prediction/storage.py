@@ -18,9 +18,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -37,8 +38,6 @@ from upscale.types import Floats
 if TYPE_CHECKING:
     import xgboost
 
-    from upscale.prediction.upscaler import Upscaler
-
 
 FORMAT = 2
 _TABLES = ("validation", "points", "importance", "tuning")
@@ -50,7 +49,27 @@ _MOST_BYTES = 2**30
 _PATIENCE = 300.0  # s
 
 
-def save(upscaler: Upscaler, folder: Path) -> None:
+class Storable(Protocol):
+    """What of an upscaler is written to disk."""
+
+    @property
+    def models(self) -> Sequence[ParameterModel]:
+        """The fit of each parameter."""
+
+    @property
+    def covariates(self) -> Sequence[str]:
+        """Columns that predictions need."""
+
+    @property
+    def copula(self) -> Any:
+        """Correlation of the errors."""
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """How it was trained."""
+
+
+def save(upscaler: Storable, folder: Path) -> None:
     """Write aside, then put in place of what stood there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists() and not (folder / "upscaler.json").is_file():
@@ -68,7 +87,7 @@ def save(upscaler: Upscaler, folder: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _write(upscaler: Upscaler, folder: Path) -> None:
+def _write(upscaler: Storable, folder: Path) -> None:
     models: list[dict[str, Any]] = []
     clouds: list[Floats] = []  # parameters mostly share one
     for model in upscaler.models:
