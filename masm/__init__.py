@@ -5,6 +5,8 @@
 >>> result.summary()                                              # doctest: +SKIP
 """
 
+from typing import Any
+
 from masm.calibrate import calibrate
 from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
 from masm.methods.method import Method
@@ -80,3 +82,25 @@ __all__ = [
     "streams_from_dataset",
     "total_effects",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the parts that compile code, or that few need, when they are asked for."""
+    import sys
+
+    if name == "filters":
+        import masm.filters
+    elif name == "information":
+        import masm.information
+    elif name in ("hierarchical", "calibrate_sites", "choose_sites"):
+        import masm.hierarchical
+
+        if name != "hierarchical":
+            return getattr(masm.hierarchical, name)
+    elif name == "sums_of_squares":
+        from masm.sensitivity.sums_of_squares import sums_of_squares
+
+        return sums_of_squares
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return sys.modules[f"masm.{name}"]
