@@ -130,13 +130,11 @@ def _whole(output: str, members: list[Record]) -> list[Finding]:
 
 def _pair(prior: Record, posterior: Record) -> list[Finding]:
     findings = []
-    for what, one, two in (
-        ("days", prior.days, posterior.days),
-        ("lat, lon", prior.place, posterior.place),
-    ):
-        if one != two:
-            found, wanted = f"{two}", f"{one}, as in {prior.file}"
-            findings.append(error("P1", what, found, wanted))
+    for what in ("days", "place"):
+        own, other = getattr(posterior, what), getattr(prior, what)
+        if own != other:
+            wanted = f"{other}, as in {prior.file}"
+            findings.append(error("P1", what, f"{own}", wanted))
     common = [n for n in VARIABLES if n in prior.digests and n in posterior.digests]
     same = [n for n in common if prior.digests[n] == posterior.digests[n]]
     streams = [n for n in SCENARIOS[posterior.name.scenario] if n in common]

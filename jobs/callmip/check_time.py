@@ -35,7 +35,7 @@ class Axis:
 
     @property
     def days(self) -> NDArray[np.datetime64] | None:
-        """Calendar days that the values decode to, or None where some decode to none."""
+        """Calendar days that the values decode to; None if one decodes to none."""
         sound = np.isfinite(self.values) & (np.abs(self.values) < _FARTHEST)
         if self.reference is None or self.values.size == 0 or not sound.all():
             return None

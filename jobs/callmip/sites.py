@@ -74,10 +74,8 @@ _VALIDATION = (
     ("US-Me2", 44.4523, -121.5574, 13),
     ("US-UMB", 45.5598, -84.7138, 15),
 )
-_DRY = frozenset(
-    ("FR-Pue", "IT-Noe", "US-SRG", "US-SRM", "US-Ton", "US-Var", "US-Whs", "US-Wkg")
-    + ("AU-ASM", "AU-How", "AU-Stp", "US-FPe")
-)
+_DRY = {"FR-Pue", "IT-Noe", "US-SRG", "US-SRM", "US-Ton", "US-Var", "US-Whs", "US-Wkg"}
+_DRY |= {"AU-ASM", "AU-How", "AU-Stp", "US-FPe"}
 
 SITES = {
     name: Site(name, "Cal", lat, lon, last - first + 1, first, name in _DRY)
