@@ -111,7 +111,10 @@ def _with(submission: Submission, **parts: object) -> Submission:
 
 
 def _n_days(first: int, n_years: int) -> int:
-    start, end = np.datetime64(f"{first}-01-01"), np.datetime64(f"{first + n_years}-01-01")
+    start, end = (
+        np.datetime64(f"{first}-01-01"),
+        np.datetime64(f"{first + n_years}-01-01"),
+    )
     return int((end - start).astype(int))
 
 

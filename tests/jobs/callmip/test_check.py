@@ -1,4 +1,4 @@
-"""A file that obeys the protocol passes; each break is told with the id of its check."""
+"""A file that obeys the protocol passes; each break is told by its check's id."""
 
 from __future__ import annotations
 
