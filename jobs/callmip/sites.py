@@ -38,7 +38,14 @@ class Site:
     first_year: int | None = None
     dry: bool = False
 
+    @property
+    def plant_type(self) -> str:
+        """What covers at least 80 % of it, where a model here stands for that."""
+        return _DECIDUOUS if self.name in _DECIDUOUS_SITES else ""
 
+
+_DECIDUOUS = "temperate deciduous broadleaf"
+_DECIDUOUS_SITES = ("DE-Hai", "DK-Sor", "US-Ha1", "US-MMS", "US-UMB")
 _CALIBRATION = (
     ("CA-Qfo", 49.6925, -74.3421, 2004, 2010),
     ("CH-Dav", 46.8153, 9.8559, 1997, 2014),

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 callmip_app = typer.Typer(
     no_args_is_help=True,
-    help="Check files for CalLMIP, the intercomparison of calibrated land models.",
+    help="Check or rehearse files for CalLMIP: calibrated land models compared.",
 )
 
 
 @callmip_app.callback()
 def callmip() -> None:
-    """Check files for CalLMIP, the intercomparison of calibrated land models."""
+    """Check or rehearse files for CalLMIP: calibrated land models compared."""
 
 
 @callmip_app.command()
@@ -49,6 +49,35 @@ def check(
         show(_as_json(path, files, findings) if as_json else _text(files, findings))
     if has_errors(findings):
         raise typer.Exit(Exit.WRONG)
+
+
+@callmip_app.command()
+def export(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="where to; callmip in the run's folder"),
+    ] = None,
+) -> None:
+    """Write a REHEARSAL: prior and posterior files of the run's calibrated towers.
+
+    They have the form of CalLMIP and are marked as not for upload: the weather of a
+    submission is the project's own. The check then tells what else keeps each file
+    from being one.
+    """
+    with guarded(run, "callmip", again=f"masm callmip export {run}"):
+        from jobs.callmip.check import check_path
+        from jobs.callmip.export import export_run
+        from jobs.run.run import open_run
+
+        opened = open_run(run)
+        if output is None:
+            opened.folder.require_writable()
+        for path in export_run(opened, output or run / "callmip"):
+            counts = _counts(check_path(path)[1])
+            show(f"wrote {path}\n  rehearsal, errors {counts['error']}")
 
 
 def _counts(findings: list[Finding]) -> dict[str, int]:
