@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from jobs.callmip.check_values import check_values
 from jobs.callmip.content import Unreadable, read_content
 from jobs.callmip.findings import Finding, error
 from jobs.callmip.names import check_name, parse_name
+from jobs.callmip.records import read_records
+from jobs.callmip.sites import SITES, Site
 from jobs.callmip.submission import Submission
 from jobs.errors import ConfigError, Problem
 
@@ -46,8 +49,18 @@ def check_submission(submission: Submission) -> list[Finding]:
     return [replace(finding, file=submission.file) for finding in findings]
 
 
-def check_path(path: Path) -> tuple[list[Path], list[Finding]]:
+def check_path(
+    path: Path, records: Path | None = None
+) -> tuple[list[Path], list[Finding]]:
     """Check a file, or every netCDF file below a folder and their set.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file, a folder, or a run, of which the folder ``callmip`` is checked.
+    records : pathlib.Path, optional
+        Folder of the project's flux and weather files: years and places are held
+        against them.
 
     Returns
     -------
@@ -62,19 +75,22 @@ def check_path(path: Path) -> tuple[list[Path], list[Finding]]:
         If there is no such file, or no netCDF file in the folder.
     """
     files = _files(path)
+    sites = SITES if records is None else read_records(records)
     findings: list[Finding] = []
-    records: list[Record] = []
+    members: list[Record] = []
     for file in files:
-        found, record = _check_file(file)
+        found, record = _check_file(file, sites)
         findings += found
         if record is not None:
-            records.append(record)
+            members.append(record)
     if path.is_dir():
-        findings += check_set(records)
+        findings += check_set(members)
     return files, findings
 
 
-def _check_file(path: Path) -> tuple[list[Finding], Record | None]:
+def _check_file(
+    path: Path, sites: Mapping[str, Site]
+) -> tuple[list[Finding], Record | None]:
     try:
         content = read_content(path)
     except Unreadable as exc:
@@ -82,7 +98,7 @@ def _check_file(path: Path) -> tuple[list[Finding], Record | None]:
         unread = error("F1", "file", f"not readable ({exc})", wanted)
         findings = [*parse_name(path.name)[1], unread]
         return [replace(finding, file=path.name) for finding in findings], None
-    submission = Submission(path.name, content, parse_name(path.name)[0])
+    submission = Submission(path.name, content, parse_name(path.name)[0], sites)
     return check_submission(submission), record_of(submission)
 
 
@@ -91,13 +107,20 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise ConfigError(Problem(str(path), "no such file or folder"))
+    is_run = (path / "config.yaml").is_file()
     files = sorted(
         found
-        for found in path.rglob("*")
+        for found in (path / "callmip" if is_run else path).rglob("*")
         if found.suffix.lower() == ".nc" and found.is_file()
     )
     if not files:
         raise ConfigError(
-            Problem(str(path), "CalLMIP files", found="none", wanted="files *.nc")
+            Problem(
+                str(path),
+                "CalLMIP files",
+                found="none",
+                wanted="files *.nc",
+                hint=f"masm callmip export {path}" if is_run else "",
+            )
         )
     return files

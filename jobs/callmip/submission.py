@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,16 +28,19 @@ class Submission:
         What is in it.
     name : Name
         The parts of its name.
+    sites : mapping
+        Years and places of all sites.
     """
 
     file: str
     content: Content
     name: Name
+    sites: Mapping[str, Site] = field(default_factory=lambda: SITES)
 
     @property
     def site(self) -> Site | None:
         """The tower, where the name tells it."""
-        return SITES.get(self.name.site)
+        return self.sites.get(self.name.site)
 
     @property
     def stage(self) -> str:

@@ -30,8 +30,16 @@ def callmip() -> None:
 def check(
     path: Annotated[
         Path,
-        typer.Argument(metavar="PATH", help="a file or a folder", show_default=False),
+        typer.Argument(
+            metavar="PATH", help="a file, a folder or a run", show_default=False
+        ),
     ],
+    records: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="the project's flux and weather files: years, places"
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="as JSON, for scripts")
     ] = False,
@@ -45,7 +53,7 @@ def check(
         from jobs.callmip.check import check_path
         from jobs.callmip.findings import has_errors
 
-        files, findings = check_path(path)
+        files, findings = check_path(path, records)
         show(_as_json(path, files, findings) if as_json else _text(files, findings))
     if has_errors(findings):
         raise typer.Exit(Exit.WRONG)

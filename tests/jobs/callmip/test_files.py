@@ -11,9 +11,10 @@ import pytest
 from callmip_submissions import POSTERIOR, PRIOR, changed, made, with_attributes
 
 from jobs.callmip.check import check_path
-from jobs.callmip.content import Unreadable, read_content
+from jobs.callmip.content import Content, Stored, Unreadable, read_content
 from jobs.callmip.findings import Level
 from jobs.callmip.write import write_content
+from jobs.errors import ConfigError
 
 
 def written(folder, submission):
@@ -112,3 +113,19 @@ def test_a_folder_is_a_set(tmp_path, masm_command):
     assert answer.exit_code == 2
     assert [f["check"] for f in json.loads(answer.output)["findings"]] == ["P1"]
     assert masm_command("callmip", "check", tmp_path / "prior" / "x").exit_code == 2
+
+
+def test_records_take_the_place_of_the_table(tmp_path):
+    place = {
+        name: Stored(("y",), np.array([value]), {})
+        for name, value in (("latitude", 41.0), ("longitude", -106.0))
+    }
+    flux = tmp_path / "project" / "US-GLE_2006-2011_FLUXNET2015_Met.nc"
+    write_content(flux, Content({}, {"y": 1}, place))
+    file = "Linear.v1_Phase1b_Scen1_US-GLE_Val_Prior.nc"
+    path = written(tmp_path, made(file, first_year=2005))
+    assert check_path(path) == ([path], [])
+    found = check_path(path, flux.parent)[1]
+    assert {f.check for f in found if f.level is Level.ERROR} == {"D3", "T3"}
+    with pytest.raises(ConfigError, match="no file of a site"):
+        check_path(path, tmp_path / "nowhere")
