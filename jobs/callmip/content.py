@@ -104,7 +104,11 @@ def read_content(path: Path) -> Content:
     """
     try:
         image = read_image(path)
+        if image[:4] == b"CDF\x05":
+            raise Unreadable("CDF-5: write netCDF-3 classic or netCDF-4 in its place")
         return _classic(image) if image[:3] == b"CDF" else _hdf5(image)
+    except Unreadable:
+        raise
     except NotPlain as exc:
         raise Unreadable(str(exc)) from exc
     except OSError as exc:
@@ -172,6 +176,9 @@ def _hdf5(image: bytes) -> Content:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.rstrip(b"\0").decode("utf-8", "replace")
+    if isinstance(value, str):
+        # HDF5 texts that are said to be ASCII and are not come with surrogates.
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if isinstance(value, np.ndarray) and value.size == 1:
         return _plain(value.ravel()[0])
     return value

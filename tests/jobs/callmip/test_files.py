@@ -60,6 +60,16 @@ def test_the_scalar_beside_a_dimension_is_a_scalar(tmp_path):
     assert (tmp_path / PRIOR).read_bytes()[:4] == b"CDF\x01"
 
 
+def test_texts_that_are_not_the_ascii_they_say_are_read(tmp_path):
+    path = written_as_netcdf4(tmp_path, made())
+    with h5py.File(path, "r+") as opened:
+        text = h5py.h5t.C_S1.copy()
+        text.set_size(9)
+        opened["cSoil"].attrs.create("units", "kg m-2\u200b".encode(), dtype=text)
+    _, (finding,) = check_path(path)
+    assert (finding.check, finding.level) == ("V2", Level.WARNING)
+
+
 def test_packed_values_are_unpacked():
     packed = changed(made(), "ts", scale_factor=2.0, add_offset=1.0)
     stored = packed.content.variables["ts"]
@@ -67,7 +77,15 @@ def test_packed_values_are_unpacked():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"CDF", b"CDF\x01" + b"\xff" * 60, b"\x89HDF\r\n\x1a\n", b"x,y\n1"]
+    "content",
+    [
+        b"",
+        b"CDF",
+        b"CDF\x01" + b"\xff" * 60,
+        b"CDF\x05" + b"\0" * 60,
+        b"\x89HDF\r\n\x1a\n",
+        b"x,y\n1",
+    ],
 )
 def test_a_file_that_is_none_is_an_error(tmp_path, content):
     path = tmp_path / PRIOR
