@@ -101,8 +101,9 @@ class Target:
         --------
         >>> import xarray as xr
         >>> nee = xr.DataArray([-8.64], dims="time", attrs={"units": "g m-2 d-1"})
-        >>> float(CALLMIP["nep"].of(nee.to_dataset(name="nee"))[0])
-        1e-07
+        >>> nep = CALLMIP["nep"].of(nee.to_dataset(name="nee"))
+        >>> f"{nep[0]:.2e}", nep.units
+        ('1.00e-07', 'kgC m-2 s-1')
         """
         for name in self.parts:
             found = simulated[name].attrs.get("units") if name in simulated else None
