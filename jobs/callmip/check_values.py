@@ -12,6 +12,8 @@ from jobs.callmip.findings import Finding, error, warning
 from jobs.callmip.submission import Submission
 from jobs.callmip.variables import UNCERTAINTY, VARIABLES
 
+_CODES = (-999.0, -9999.0, -99999.0)  # fills that were not declared; no such values
+
 
 def check_values(submission: Submission) -> list[Finding]:
     """Check that each variable is there, in its unit, without a gap."""
@@ -99,12 +101,12 @@ def _gaps(submission: Submission, name: str) -> list[Finding]:
     if not stored.is_numeric:
         return []
     values = stored.numbers()
-    missing = np.isnan(values)
+    missing = np.isnan(values) | np.isin(values, _CODES)
     if not missing.any():
         return []
     found = (
-        f"{int(missing.sum())} of {values.size} are missing, NaN, infinite or beyond "
-        f"1e30; first at index {int(np.argmax(missing))}"
+        f"{int(missing.sum())} of {values.size} are missing, NaN, infinite, beyond "
+        f"1e30 or a fill code; first at index {int(np.argmax(missing))}"
     )
     if VARIABLES[name].optional and missing.all():
         return [warning("V4", name, found, "a value on every day")]

@@ -317,6 +317,16 @@ def test_a_missing_value_is_told(prior, hole):
     assert told(with_values(prior, "ts", pierce)) == {"V4"}
 
 
+def test_a_fill_code_that_was_not_declared_is_told(prior):
+    def pierce(values):
+        values[100] = -9999.0
+        return values
+
+    assert told(with_values(prior, "hfss", pierce)) == {"R1", "V4"}
+    declared = changed(prior, "hfss", missing_value=np.float64(-9999.0))
+    assert told(with_values(declared, "hfss", pierce)) == {"V4"}
+
+
 def test_ground_heat_may_be_missing_throughout(prior):
     empty = with_values(prior, "hfg", lambda old: np.full_like(old, 1e38))
     assert (told(empty), told(empty, Level.WARNING)) == (set(), {"V4"})

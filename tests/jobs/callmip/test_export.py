@@ -142,7 +142,10 @@ def test_a_run_at_a_tower_is_rehearsed(run_path, edit, right_units, masm_command
     assert spread.max() > 0.0
     # The run is of gpp and lai on three years of weather of its own.
     assert {f.check for f in check_path(run_path / "callmip")[1]} >= {"P1", "P4", "P5"}
-    assert masm_command("callmip", "check", run_path / "callmip").exit_code == 2
+    for path in (run_path / "callmip", run_path):
+        answer = masm_command("callmip", "check", path)
+        assert answer.exit_code == 2
+        assert "files 2" in answer.output
 
 
 def test_another_vegetation_is_refused(run_path, edit, right_units, masm_command):
