@@ -28,12 +28,24 @@ class IbisDalec:
     ----------
     settings : Settings
         It has no options of its own.
+
+    Attributes
+    ----------
+    plant_type : str
+        The only one that the model stands for.
+    exported : tuple of str
+        Outputs that files of intercomparisons are made from.
     """
 
     name = "ibis_dalec"
     title = "IBIS-DALEC"
     outputs = _OUTPUTS
     saved = ("lai", "gpp", "ra", "rh", "er", "nee", "et")
+    plant_type = "temperate deciduous broadleaf"
+    exported = (
+        *("lai", "gpp", "er", "nee", "sensible_heat", "transpiration"),
+        *("surface_evaporation", "cf", "cw", "csom"),
+    )
 
     def __init__(self, settings: Settings):
         refuse_options(self.name, settings, {})
