@@ -68,6 +68,12 @@ def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
     return int(options["n_members"]) * int(options["n_iterations"]) + 1
 
 
+def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+    # Members search in their own span: rather fewer updates than too few members.
+    n_iterations = min(10, max(1, (n_runs - 1) // max(10, 2 * n_parameters)))
+    return {"n_iterations": n_iterations, "n_members": (n_runs - 1) // n_iterations}
+
+
 METHOD = Method(
     name="kalman_inversion",
     summary="Ensemble Kalman inversion: an optimum; its final spread is no posterior.",
@@ -75,5 +81,6 @@ METHOD = Method(
     gives="point",
     needs=frozenset({"series"}),
     expected_runs=_expected_runs,
+    with_budget=_with_budget,
     source="Iglesias et al. (2013)",
 )

@@ -126,5 +126,6 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    chains=True,
     source="Haario et al. (2001)",
 )

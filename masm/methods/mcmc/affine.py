@@ -86,5 +86,6 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    chains=True,
     source="Goodman and Weare (2010)",
 )

@@ -70,5 +70,6 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    chains=True,
     source="ter Braak and Vrugt (2008)",
 )

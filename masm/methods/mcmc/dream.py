@@ -145,5 +145,6 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    chains=True,
     source="Laloy and Vrugt (2012)",
 )
