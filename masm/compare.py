@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,7 +90,7 @@ def compare(
     variance, windows, errors, map, samples_per_call
         As in `masm.calibrate`.
     on_row : callable, optional
-        Called with each row as it is made.
+        Called with each row as it is made, without its distance.
 
     Returns
     -------
@@ -116,7 +116,8 @@ def compare(
     >>> def line(theta):
     ...     return {"gpp": theta["a"][:, None] + theta["b"][:, None] * day / 40.0}
     >>> truth = line(masm.Samples(np.array([[2.0, 1.0]]), ("a", "b")))["gpp"][0]
-    >>> seen = masm.Stream("gpp", day, truth, variance=0.04, windows=None)
+    >>> rule = masm.GivenVariance(0.04)
+    >>> seen = masm.Stream("gpp", day, truth, variance=rule, windows=None)
     >>> found = masm.compare(
     ...     line, {"gpp": seen}, {"a": (0, 5), "b": (-3, 3)},
     ...     methods=["4denvar", "nelder_mead"], budgets=[120], seeds=1,
@@ -185,8 +186,6 @@ class _Base:
 
     def problem(self, value: Array | None = None) -> Problem:
         """The problem as methods see it, with other observed values (n_obs,)."""
-        from dataclasses import replace
-
         observed = self.observed
         if value is not None:
             at = GaussianLikelihood(observed).slices
@@ -272,6 +271,7 @@ def _row(
         "method": method.name, "budget": budget, "seed": _label(seed),
         "gives": method.gives, "runs": math.nan, "failed_runs": math.nan,
         "best_cost": math.nan,
+        "is_reference": False,
     }  # fmt: skip
     started, result = time.process_time(), None
     try:
@@ -323,10 +323,13 @@ class _Reference:
     ----------
     label : str
     draws : mapping of str to ndarray, (chain, draw)
+    result : Result or None
+        Where they are from, if it is one of the compared.
     """
 
     label: str
     draws: Mapping[str, Array]
+    result: Result | None = None
 
     def floor(self, priors: Priors) -> float:
         """Distance between its two halves: of the chains, or of a single one."""
@@ -368,9 +371,9 @@ def _distances(
     }  # fmt: skip
     if result is None or known is None or row["gives"] != "posterior":
         return none
+    if result is known.result:
+        return {**none, "is_reference": True}  # it says nothing of itself
     draws = {name: result.posterior[name].to_numpy() for name in priors}
-    if any(draws[name] is known.draws[name] for name in priors):
-        return none  # a reference says nothing of itself
     return _distance(draws, known.draws, priors)
 
 
@@ -476,9 +479,8 @@ def _longest_chain(
         return None
     n_runs, row, result = best
     label = f"{row['method']}, {n_runs} runs, seed {row['seed']}"
-    return _Reference(
-        label, {str(n): v.to_numpy() for n, v in result.posterior.data_vars.items()}
-    )
+    draws = {str(n): v.to_numpy() for n, v in result.posterior.data_vars.items()}
+    return _Reference(label, draws, result)
 
 
 # -- twins ---------------------------------------------------------------------
@@ -551,7 +553,7 @@ def _checked_methods(methods: Any) -> list[tuple[Method, Mapping[str, Any]]]:
     given = methods if isinstance(methods, Mapping) else dict.fromkeys(methods, None)
     if not given:
         raise InputError("methods: there are none", wanted="at least one method")
-    chosen = []
+    chosen: list[tuple[Method, Mapping[str, Any]]] = []
     for name, options in given.items():
         method = method_of(name)
         method.check_options(options or {})

@@ -30,6 +30,7 @@ COLUMNS = (
     "worst_distance",
     "worst_parameter",
     "floor",
+    "is_reference",
     "coverage",
     "twins",
     "verdict",
@@ -64,6 +65,8 @@ class Comparison:
             whose it is. NaN without a posterior or a reference.
         ``floor``
             ``distance`` between the two halves of the reference.
+        ``is_reference``
+            Whether this chain is the reference; it has no distance.
         ``coverage``, ``twins``
             Share of true parameters within the 90 % intervals, over so many synthetic
             twins, of the method at this budget.
@@ -84,7 +87,8 @@ class Comparison:
         """One row for each method and budget: medians over seeds, worst verdict.
 
         Where there are distances, ``rank`` orders the results that can be trusted (all
-        seeds done); those no farther than ``floor`` share the first rank. Else NaN.
+        seeds done); those no farther than ``floor``, and the reference itself, share
+        the first rank. Else NaN.
         """
         import pandas as pd
 
@@ -95,13 +99,16 @@ class Comparison:
             row["seeds"] = len(part)
             row.update({name: _median(part[name]) for name in _MEDIANS})
             row["floor"] = self.floor
+            row["is_reference"] = bool(part["is_reference"].any())
             row["coverage"] = part["coverage"].iloc[0]
+            row["twins"] = int(part["twins"].iloc[0])
             row["verdict"] = _verdict(part)
             rows.append(row)
         made = pd.DataFrame(rows)
         trusted = (made["verdict"] == "done") & (made["gives"] == "posterior")
-        score = made["distance"].clip(lower=self.floor).where(trusted)
-        made.insert(made.columns.get_loc("verdict"), "rank", score.rank(method="min"))
+        distance = made["distance"].mask(made["is_reference"], self.floor)
+        score = distance.clip(lower=self.floor).where(trusted)
+        made.insert(len(made.columns) - 1, "rank", score.rank(method="min"))
         return made
 
     @property
@@ -121,17 +128,23 @@ class Comparison:
             )
         first = ranked[ranked["rank"] == ranked["rank"].min()]
         best = _cheapest(first)
-        lies = f"its marginals lie {best['distance']:.3g} prior sd from the reference"
         halves = f"halves of the reference lie {self.floor:.3g} apart"
+        if best["is_reference"]:
+            return (
+                f"Use {_name(best)}: it is the longest trusted chain, and nothing "
+                f"cheaper comes as near to it as its own halves ({self.floor:.3g} "
+                f"prior sd){_held(best)}."
+            )
+        lies = f"its marginals lie {best['distance']:.3g} prior sd from the reference"
         if best["distance"] > self.floor:
             return (
                 f"Use {_name(best)}: {lies}, the nearest of {_count(len(ranked))} with "
-                f"a result to trust ({halves})."
+                f"a result to trust ({halves}){_held(best)}."
             )
         why = "the only one so near with a result to trust"
         if len(first) > 1:
             why = f"it makes the fewest model runs of {_count(len(first))} so near"
-        return f"Use {_name(best)}: {lies}, where {halves}, and {why}."
+        return f"Use {_name(best)}: {lies}, where {halves}, and {why}{_held(best)}."
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the table; a file with this name is always whole."""
@@ -161,11 +174,21 @@ def _verdict(part: pd.DataFrame) -> str:
 
 def _cheapest(rows: pd.DataFrame) -> pd.Series:
     """The row of the fewest model runs, the first of equals."""
-    return rows.loc[rows["runs"].idxmin()]
+    return rows.iloc[int(np.argmin(rows["runs"].to_numpy(float)))]
 
 
 def _name(row: pd.Series) -> str:
     return f"{row['method']} with a budget of {row['budget']} runs"
+
+
+def _held(row: pd.Series) -> str:
+    """What twins say of its intervals."""
+    if not math.isfinite(row["coverage"]):
+        return ""
+    return (
+        f"; its 90 % intervals held {row['coverage']:.0%} of the true parameters of "
+        f"{row['twins']} twins"
+    )
 
 
 def _count(n: int) -> str:
@@ -180,7 +203,7 @@ def _without_posterior(rows: pd.DataFrame) -> str:
             "No method can be recommended: none gave a result; the reasons are in "
             "the table."
         )
-    best = found.loc[found["best_cost"].idxmin()]
+    best = found.iloc[int(np.argmin(found["best_cost"].to_numpy(float)))]
     return (
         "No method gave a posterior to trust at these budgets, so raise the budget; "
         f"the lowest cost, {best['best_cost']:.4g}, is of {_name(best)}."
