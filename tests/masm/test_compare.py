@@ -151,16 +151,13 @@ def test_a_method_that_breaks_is_a_row_and_the_others_go_on():
 
 def test_the_longest_trusted_chain_is_the_reference():
     found = compare(
-        methods={"demc": {"n_chains": 6}, "4denvar": {}, "metropolis": {}},
-        budgets=[3000, 9000],
+        methods={"demc": {"n_chains": 30}, "4denvar": {}},
+        budgets=[3000, 12_000],
         priors={"a": (-4, 4), "b": (-4, 4)},
     )
     table = found.table
     of_chain = table[table["is_reference"]]
-    assert of_chain[["method", "budget"]].to_numpy().tolist() in (
-        [["demc", 9000]],
-        [["metropolis", 9000]],
-    )
+    assert of_chain[["method", "budget"]].to_numpy().tolist() == [["demc", 12_000]]
     assert of_chain["verdict"].tolist() == ["done"]
     assert of_chain["distance"].isna().all()
     assert found.reference.startswith(of_chain["method"].iloc[0])
