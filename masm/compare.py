@@ -244,8 +244,10 @@ def _options(
 ) -> dict[str, Any]:
     """Options with which a method makes at most so many runs."""
     of_budget = method.with_budget(budget, n_parameters)
+    # Beside a most number of runs others, such as that of chains, are free.
+    fixed = {"max_runs"} & of_budget.keys() or of_budget.keys()
     for name in options:
-        if name in of_budget:
+        if name in fixed:
             raise InputError(
                 f"option {name!r} of method {method.name!r} follows from the budget",
                 found=f"{name}={options[name]!r}",
@@ -283,6 +285,9 @@ def _row(
         raise  # the method is not to blame
     except Exception as exc:
         row["verdict"], row["reason"] = _blame(exc)
+        if row["verdict"] == "refused":
+            given = ", ".join(f"{name}={value}" for name, value in used.items())
+            row["reason"] += f" (the budget of {budget} gives {given})"
         logger.info("%s, %d runs: %s", method.name, budget, row["reason"])
         if row["verdict"] == "failed" and not isinstance(exc, CalibrationFailed):
             logger.exception("%s failed", method.name)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from masm.methods.budget import Evaluations, check_counts, cost_only
-from masm.methods.method import Method
+from masm.methods.method import Method, max_runs_with
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.diagnostics import ESS_LIMIT, arviz
 from masm.samplers.latin_hypercube import latin_hypercube
@@ -236,5 +236,6 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    with_budget=max_runs_with("batch_size", 250, 4),
     source="Cornuet et al. (2012)",
 )

@@ -27,6 +27,27 @@ def max_runs_for(n_runs: int, n_parameters: int) -> dict[str, Any]:
     return {"max_runs": n_runs}
 
 
+def max_runs_with(
+    option: str, default: int, runs_each: int
+) -> Callable[[int, int], dict[str, Any]]:
+    """Return a ``with_budget`` that takes fewer chains, or the like, for few runs.
+
+    Parameters
+    ----------
+    option : str
+        Which holds their number.
+    default : int
+        Their number where there are runs enough.
+    runs_each : int
+        Model runs that each needs at least.
+    """
+
+    def with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+        return {"max_runs": n_runs, option: min(default, n_runs // runs_each)}
+
+    return with_budget
+
+
 @dataclass(frozen=True)
 class Method:
     """One calibration method.

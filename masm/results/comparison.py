@@ -137,9 +137,10 @@ class Comparison:
             )
         lies = f"its marginals lie {best['distance']:.3g} prior sd from the reference"
         if best["distance"] > self.floor:
+            of = "the nearest of" if len(ranked) > 1 else "the only one of"
             return (
-                f"Use {_name(best)}: {lies}, the nearest of {_count(len(ranked))} with "
-                f"a result to trust ({halves}){_held(best)}."
+                f"Use {_name(best)}: {lies}, {of} {_count(len(ranked))} with a result "
+                f"to trust ({halves}){_held(best)}."
             )
         why = "the only one so near with a result to trust"
         if len(first) > 1:

@@ -131,7 +131,8 @@ def test_a_point_has_no_distance_and_no_coverage(exactly):
 
 
 def test_a_method_that_refuses_a_budget_is_a_row_with_its_reason(exactly):
-    refused = exactly.table[exactly.table["method"] == "demc"]
+    of_chains = exactly.table[exactly.table["method"] == "demc"]
+    refused = of_chains[of_chains["budget"] == 60]
     assert (refused["verdict"] == "refused").all()
     assert refused["reason"].str.contains("max_runs").all()
     numbers = refused[["runs", "best_cost", "distance", "coverage"]]
@@ -210,6 +211,30 @@ def test_twins_with_correlated_errors_have_them():
     lag = np.abs(np.subtract.outer(np.arange(N_OBS), np.arange(N_OBS)))
     expected = SD**2 * 0.6**lag + 0.09
     np.testing.assert_allclose(np.cov(drawn.T), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_with_runs_enough_a_method_has_as_many_chains_as_by_default(name):
+    method = method_of(name)
+    options = method.with_budget(1_000_000, 2)
+    if "max_runs" in options:
+        assert {**method.options, **options} == {
+            **method.options,
+            "max_runs": 1_000_000,
+        }
+
+
+@pytest.mark.parametrize(
+    "name", ["metropolis", "demc", "dream", "affine", "smc", "importance"]
+)
+def test_with_few_runs_a_method_takes_fewer_chains_and_is_no_refusal(name):
+    flat = {"a": (-4, 4), "b": (-4, 4)}
+    (row,) = compare(methods=[name], budgets=[1000], priors=flat).table.itertuples()
+    assert row.verdict in ("done", "suspect"), row.reason
+    assert 500 < row.runs <= 1000
+    (row,) = compare(methods=[name], budgets=[12], priors=flat).table.itertuples()
+    assert row.verdict == "refused"
+    assert "the budget of 12 gives max_runs=" in row.reason
 
 
 @pytest.mark.parametrize("budget", [130, 500, 1700, 6000])
