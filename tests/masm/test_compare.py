@@ -403,3 +403,8 @@ def test_the_table_is_written_whole(exactly, tmp_path):
     assert again["method"].tolist() == exactly.table["method"].tolist()
     assert again["distance"].isna().equals(exactly.table["distance"].isna())
     assert exactly.recommendation in repr(exactly)
+
+
+@pytest.mark.parametrize("name", ["4denvar", "esmda", "kalman_inversion"])
+def test_the_matrices_of_an_ensemble_do_not_grow_with_the_budget_for_ever(name):
+    assert method_of(name).with_budget(10_000_000, 5)["n_members"] <= 1000

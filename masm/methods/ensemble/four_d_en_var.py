@@ -14,7 +14,7 @@ import numpy as np
 
 from masm.errors import CalibrationFailed
 from masm.methods.budget import check_counts
-from masm.methods.ensemble.update import replace_failed
+from masm.methods.ensemble.update import MOST_MEMBERS, replace_failed
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals, to_cube
 from masm.methods.outcomes import ensemble_outcome
@@ -86,7 +86,7 @@ def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
 
 
 def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
-    return {"n_rounds": 1, "n_members": (n_runs - 1) // 2}
+    return {"n_rounds": 1, "n_members": min(MOST_MEMBERS, (n_runs - 1) // 2)}
 
 
 METHOD = Method(

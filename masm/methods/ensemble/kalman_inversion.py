@@ -18,7 +18,7 @@ import numpy as np
 
 from masm.errors import CalibrationFailed
 from masm.methods.budget import check_counts
-from masm.methods.ensemble.update import kalman_update, replace_failed
+from masm.methods.ensemble.update import MOST_MEMBERS, kalman_update, replace_failed
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals
 from masm.methods.outcomes import best_point, best_so_far
@@ -71,7 +71,8 @@ def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
 def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
     # Members search in their own span: rather fewer updates than too few members.
     n_iterations = min(10, max(1, (n_runs - 1) // max(10, 2 * n_parameters)))
-    return {"n_iterations": n_iterations, "n_members": (n_runs - 1) // n_iterations}
+    n_members = min(MOST_MEMBERS, (n_runs - 1) // n_iterations)
+    return {"n_iterations": n_iterations, "n_members": n_members}
 
 
 METHOD = Method(
