@@ -51,7 +51,7 @@ def exactly():
         budgets=[60, 400],
         seeds=2,
         reference=exact_draws(),
-        n_twins=3,
+        n_twins=2,
     )
 
 
@@ -152,7 +152,7 @@ def test_a_method_that_breaks_is_a_row_and_the_others_go_on():
 
 def test_the_longest_trusted_chain_is_the_reference():
     found = compare(
-        methods={"demc": {"n_chains": 30}, "4denvar": {}},
+        methods={"demc": {"n_chains": 30}, "4dvar": {}},
         budgets=[3000, 12_000],
         priors={"a": (-4, 4), "b": (-4, 4)},
     )
