@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,7 @@ def _scale(axis: Any, drawn: pd.DataFrame, column: str) -> None:
     axis.set_xscale("log")
     if column == "above_best":
         axis.set_yscale("symlog", linthresh=1.0)
-        axis.set_ylim(bottom=-0.2)
+        axis.set_ylim(-0.2, 2.0 * max(1.0, float(values[shown].max())))
     elif (values[shown] > 0.0).any():
         axis.set_yscale("log")
 
@@ -115,7 +116,7 @@ def _without_result(drawn: pd.DataFrame) -> str:
     named = dict.fromkeys(
         f"{row.method} {row.budget} {row.verdict}" for row in lost.itertuples()
     )
-    return ("no result: " + ", ".join(named)) if named else ""
+    return textwrap.fill("no result: " + ", ".join(named), 150) if named else ""
 
 
 def _legend(names: list[str], with_floor: bool) -> list:
@@ -136,7 +137,7 @@ def _legend(names: list[str], with_floor: bool) -> list:
             marker="o",
             markerfacecolor="none",
             linestyle="none",
-            label="not to be trusted",
+            label="no posterior to trust",
         )
     )
     if with_floor:

@@ -21,13 +21,14 @@ importance sampling. Journal of Machine Learning Research 25(72), 1-58.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
 from masm.methods.budget import Evaluations, check_counts, cost_only
-from masm.methods.method import Method, max_runs_with
+from masm.methods.method import Method
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.diagnostics import ESS_LIMIT, arviz
 from masm.samplers.latin_hypercube import latin_hypercube
@@ -230,12 +231,18 @@ def _systematic(weight: Array, n: int, rng: np.random.Generator) -> NDArray[np.i
     return np.searchsorted(edges, (rng.random() + np.arange(n)) / n)
 
 
+def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+    least = 10 * n_parameters
+    batch_size = min(max(250, least), max(n_runs // 4, least))
+    return {"max_runs": n_runs, "batch_size": batch_size}
+
+
 METHOD = Method(
     name="importance",
     summary="Adaptive multiple importance sampling on the model itself.",
     sample=sample,
     gives="posterior",
     predictive=False,
-    with_budget=max_runs_with("batch_size", 250, 4),
+    with_budget=_with_budget,
     source="Cornuet et al. (2012)",
 )
