@@ -40,6 +40,9 @@ class Target:
     model : callable or None
         (n_samples, n_parameters) -> mapping of stream name to (n_samples, n_days).
     observed : mapping of stream name to (values, error sd), 8-day means, or None
+    residuals : callable or None
+        (n_samples, n_parameters) -> (n_samples, n_terms), whose squares sum to the
+        cost: a series, for methods that need one.
     slow : bool
         The model takes so long that its reference is made beforehand, by
         ``python -m benchmarks.reference``.
@@ -51,6 +54,7 @@ class Target:
     exact: Draw | None = None
     model: Callable[[Array], dict[str, Array]] | None = None
     observed: dict[str, tuple[Array, float | Array]] | None = None
+    residuals: Callable[[Array], Array] | None = None
     slow: bool = False
 
     @property
@@ -192,7 +196,12 @@ def _normal_target(
     def draw(n: int, rng: np.random.Generator) -> Array:
         return rng.multivariate_normal(mean, covariance, n)
 
-    return Target(name, priors, cost, exact=draw)
+    root = np.linalg.cholesky(precision)
+
+    def residuals(theta: Array) -> Array:
+        return ((theta - low) / (high - low) - mean) @ root
+
+    return Target(name, priors, cost, exact=draw, residuals=residuals)
 
 
 def banana_edge6(variant: int = 0) -> Target:
@@ -233,7 +242,19 @@ def banana_edge6(variant: int = 0) -> Target:
         u[:, 5] = rng.random(n)
         return u
 
-    return Target(f"banana_edge6-{variant}", priors, cost, exact=draw)
+    def residuals(theta: Array) -> Array:
+        u = ((theta - low) / (high - low)).T
+        terms = [
+            (u[0] - middle) / wide,
+            (u[1] - base - bend * (u[0] - middle) ** 2) / narrow,
+            u[2] / low_sd,
+            (u[3] - past) / high_sd,
+            (u[4] - 0.5 - tie * u[2]) / tie_sd,
+        ]
+        return np.stack(terms, axis=1)
+
+    name = f"banana_edge6-{variant}"
+    return Target(name, priors, cost, exact=draw, residuals=residuals)
 
 
 def bimodal4(variant: int = 0) -> Target:

@@ -8,6 +8,7 @@
 from typing import Any
 
 from masm.calibrate import calibrate
+from masm.compare import compare
 from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
 from masm.methods.method import Method
 from masm.methods.registry import METHODS, method_of
@@ -33,6 +34,7 @@ from masm.problem.priors import (
 )
 from masm.problem.problem import Outcome, Problem, Runs
 from masm.problem.samples import Samples
+from masm.results.comparison import Comparison
 from masm.results.result import Result, open_result
 from masm.results.scores import scores
 from masm.runners.executable import Executable
@@ -47,6 +49,7 @@ __all__ = [
     "Beta",
     "Block",
     "CalibrationFailed",
+    "Comparison",
     "Constraint",
     "DamagedCheckpoint",
     "Errors",
@@ -72,6 +75,7 @@ __all__ = [
     "Uniform",
     "below",
     "calibrate",
+    "compare",
     "importance",
     "method_of",
     "open_result",

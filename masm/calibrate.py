@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Model runs of a joint calibration that score the fit: defaults, mean and best run.
-_N_SCORED = 3
+N_SCORED = 3
 
 
 def calibrate(
@@ -159,7 +159,7 @@ def calibrate(
     _check_seed(seed)
     if len(steps) == 1 and options.get("max_runs") is not None:
         # The budget is that of the call: the runs that score the fit count too.
-        extra_runs = _N_SCORED + (0 if chosen.predictive else n_predictive)
+        extra_runs = N_SCORED + (0 if chosen.predictive else n_predictive)
         options = {**options, "max_runs": int(options["max_runs"]) - extra_runs}
     used = [name for name in streams if any(name in step.streams for step in steps)]
     likelihood = GaussianLikelihood(tuple(streams[name].aggregate() for name in used))

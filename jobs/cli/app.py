@@ -18,6 +18,7 @@ from typing import Annotated  # noqa: E402
 import typer  # noqa: E402
 
 from jobs.cli.callmip import callmip_app  # noqa: E402
+from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
 from jobs.cli.init import Template  # noqa: E402
@@ -41,6 +42,7 @@ app = typer.Typer(
 
 app.add_typer(region_app, name="region")
 app.add_typer(callmip_app, name="callmip")
+app.command()(compare)
 
 RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)

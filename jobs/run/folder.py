@@ -16,6 +16,7 @@ _OURS = (
     "logs",
     "ledger",
     "evaluation",
+    "comparison",
     "figures",
     "simulations",
     "posteriors.zarr",
@@ -146,6 +147,11 @@ class RunFolder:
     def figures(self) -> Path:
         """Figures, each with the table it was drawn from."""
         return self.path / "figures"
+
+    @property
+    def methods(self) -> Path:
+        """Calibration methods side by side."""
+        return self.path / "comparison" / "methods.csv"
 
     def pixel(self, pixel_id: int) -> PixelFolder:
         """Return the folder of one pixel, two levels deep (100 pixels a folder)."""

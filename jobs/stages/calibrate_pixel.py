@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -61,6 +61,7 @@ from jobs.run.run import Run, open_run
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     import masm
 
@@ -241,11 +242,35 @@ def _calibrate_whole(
         return _calibrate(run, pixel, checkpoint, on_runs)
 
 
-def _calibrate(
-    run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
-) -> masm.Result:
-    import masm
+@dataclass(frozen=True)
+class PixelInputs:
+    """What a pixel is calibrated with.
 
+    Attributes
+    ----------
+    forcing : xarray.Dataset
+        The model's drivers.
+    observations : xarray.Dataset
+    streams : mapping of str to masm.Stream
+        Of the calibration years.
+    doubts : list of str
+        What is suspicious about weather and observations.
+    """
+
+    forcing: xr.Dataset
+    observations: xr.Dataset
+    streams: Mapping[str, masm.Stream]
+    doubts: list[str]
+
+
+def read_inputs(run: Run, pixel: Pixel) -> PixelInputs:
+    """Read and judge what a pixel is calibrated with.
+
+    Raises
+    ------
+    PixelError
+        If weather or observations cannot be used.
+    """
     config = run.config
     try:
         weather = weather_of(run, pixel)
@@ -256,7 +281,7 @@ def _calibrate(
     except ValueError as exc:
         if fault := system_fault(exc):
             raise fault from exc
-        raise _PixelError("no_forcing", str(exc)) from exc
+        raise PixelError("no_forcing", str(exc)) from exc
     try:
         observations = observations_of(run, pixel, forcing)
         years = pixel_periods(config, forcing).calibration
@@ -269,19 +294,30 @@ def _calibrate(
     except ValueError as exc:
         if fault := system_fault(exc):
             raise fault from exc
-        raise _PixelError("no_observations", str(exc)) from exc
+        raise PixelError("no_observations", str(exc)) from exc
     for doubt in doubts:
         logger.warning("pixel %d: suspicious: %s", pixel.id, doubt)
-    model = calibration_model(config, forcing)
+    return PixelInputs(forcing, observations, streams, doubts)
+
+
+def _calibrate(
+    run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
+) -> masm.Result:
+    import masm
+
+    config = run.config
+    read = read_inputs(run, pixel)
+    doubts = list(read.doubts)
+    model = calibration_model(config, read.forcing)
 
     chosen = config.calibration
     options: dict[str, Any] = dict(chosen.options)
     with model_runs(model, config.execution.run_seconds, on_runs) as running:
         result = masm.calibrate(
-            observations=streams,
+            observations=read.streams,
             priors=priors_of(config),
             seed=[config.seed, pixel.id],
-            inputs=input_digests(run, pixel, forcing, observations),
+            inputs=input_digests(run, pixel, read.forcing, read.observations),
             blocks=[masm.Block(b.streams, b.parameters) for b in chosen.blocks],
             proposals=chosen.proposals,
             method=chosen.method,
@@ -334,7 +370,9 @@ def model_runs(
         yield {"model": model, "map": counted_map, "samples_per_call": _N_LANES}
 
 
-class _PixelError(Exception):
+class PixelError(Exception):
+    """Why a pixel's inputs cannot be used, with its reason of the closed list."""
+
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason

@@ -103,6 +103,21 @@ class GaussianLikelihood:
             ).T
         return white
 
+    def draw_errors(self, rng: np.random.Generator) -> Array:
+        """Observation errors as this likelihood has them, (n_obs,).
+
+        An unknown factor on the errors of a stream is drawn from its prior.
+        """
+        error = rng.standard_normal(self.n_obs)
+        for series in self.observed:
+            at = self.slices[series.name]
+            if series.name in self._factors:
+                error[at] = self._factors[series.name] @ error[at]
+            if series.scale is not None:
+                low, high = np.log([series.scale.low, series.scale.high])
+                error[at] *= np.exp(rng.uniform(low, high))
+        return np.asarray(error * np.sqrt(self.variance))
+
     def cost(self, series: Array) -> Array:
         """-2 log likelihood up to a constant, (sample,); NaN where the run failed.
 

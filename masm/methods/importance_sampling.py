@@ -21,6 +21,7 @@ importance sampling. Journal of Machine Learning Research 25(72), 1-58.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,11 +231,18 @@ def _systematic(weight: Array, n: int, rng: np.random.Generator) -> NDArray[np.i
     return np.searchsorted(edges, (rng.random() + np.arange(n)) / n)
 
 
+def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+    least = 10 * n_parameters
+    batch_size = min(max(250, least), max(n_runs // 4, least))
+    return {"max_runs": n_runs, "batch_size": batch_size}
+
+
 METHOD = Method(
     name="importance",
     summary="Adaptive multiple importance sampling on the model itself.",
     sample=sample,
     gives="posterior",
     predictive=False,
+    with_budget=_with_budget,
     source="Cornuet et al. (2012)",
 )

@@ -30,6 +30,7 @@ _STEP = 1e-4  # of a prior standard deviation
 _LEAST_FRACTION = 0.1  # effective fraction of the draws under which they are doubted
 _WIDER = 1.2  # draws come from a distribution so much wider, with heavier tails
 _FREEDOM = 8.0
+_N_TRIALS = 5  # dampings tried in each step
 
 
 def sample(
@@ -64,7 +65,7 @@ def sample(
     check_counts(n_draws=(n_draws, 40))
     rng = np.random.default_rng(seed)
     d = problem.n_parameters
-    budget = n_starts * n_iterations * (d + 6) + n_draws + d + 1
+    budget = n_starts * _most_runs(n_iterations, d) + n_draws
     runs = Residuals(problem, budget, "4dvar")
     best: tuple[float, Array, Array] | None = None
     for start in range(n_starts):
@@ -78,6 +79,12 @@ def sample(
     precision = jacobian.T @ jacobian + np.eye(d)
     root = np.linalg.cholesky(np.linalg.inv(precision))
     return _weighted(runs, z, root, n_draws, rng)
+
+
+def _most_runs(n_iterations: int, n_parameters: int) -> int:
+    """Runs of a start: itself, derivatives and trial steps, the last derivatives."""
+    d = n_parameters
+    return 1 + n_iterations * (d + _N_TRIALS) + d
 
 
 def _descend(
@@ -169,6 +176,21 @@ def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
     return starts * math.ceil(steps / 3) * (n_parameters + 6) + int(options["n_draws"])
 
 
+def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+    # Half for draws; with few runs left a single start, and fewer steps of it.
+    n_draws = max(40, n_runs // 2)
+    left = n_runs - n_draws
+    n_starts = min(4, max(1, left // _most_runs(15, n_parameters)))
+    most = (left // n_starts - 1 - n_parameters) // (n_parameters + _N_TRIALS)
+    n_iterations = min(15, most)
+    used = n_starts * _most_runs(n_iterations, n_parameters)
+    return {
+        "n_starts": n_starts,
+        "n_iterations": n_iterations,
+        "n_draws": n_runs - used if most >= 1 else n_draws,
+    }
+
+
 METHOD = Method(
     name="4dvar",
     summary="Gauss-Newton minimum with finite differences; Laplace draws, weighted by "
@@ -178,5 +200,6 @@ METHOD = Method(
     needs=frozenset({"series"}),
     predictive=False,
     expected_runs=_expected_runs,
+    with_budget=_with_budget,
     source="Tarantola (2005)",
 )

@@ -22,6 +22,32 @@ def max_runs_of(n_parameters: int, options: Mapping[str, Any]) -> int:
     return int(options["max_runs"])
 
 
+def max_runs_for(n_runs: int, n_parameters: int) -> dict[str, Any]:
+    """Return a budget as the option ``max_runs``."""
+    return {"max_runs": n_runs}
+
+
+def max_runs_with(
+    option: str, default: int, runs_each: int
+) -> Callable[[int, int], dict[str, Any]]:
+    """Return a ``with_budget`` that takes fewer chains, or the like, for few runs.
+
+    Parameters
+    ----------
+    option : str
+        Which holds their number.
+    default : int
+        Their number where there are runs enough.
+    runs_each : int
+        Model runs that each needs at least.
+    """
+
+    def with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+        return {"max_runs": n_runs, option: min(default, n_runs // runs_each)}
+
+    return with_budget
+
+
 @dataclass(frozen=True)
 class Method:
     """One calibration method.
@@ -45,6 +71,13 @@ class Method:
         Whether chains can move the parameters of one block at a time.
     expected_runs : callable
         ``expected_runs(n_parameters, options)``: model runs, all options given.
+    with_budget : callable
+        ``with_budget(n_runs, n_parameters) -> options``: the options with which the
+        method makes at most so many model runs. Where there are too few for it, the
+        options are such that ``sample`` refuses them.
+    chains : bool
+        Whether it runs Markov chains on the model itself and tests their convergence:
+        what is done may serve as a reference for other methods.
     source : str
         Where the method is from.
     """
@@ -57,6 +90,8 @@ class Method:
     predictive: bool = True
     takes_proposals: bool = False
     expected_runs: Callable[[int, Mapping[str, Any]], int] = max_runs_of
+    with_budget: Callable[[int, int], dict[str, Any]] = max_runs_for
+    chains: bool = False
     source: str = ""
 
     @property

@@ -23,7 +23,7 @@ from masm.methods.budget import (
     cost_only,
     spread_starts,
 )
-from masm.methods.method import Method
+from masm.methods.method import Method, max_runs_with
 from masm.methods.outcomes import ensemble_outcome
 from masm.problem.problem import Outcome, Problem
 from masm.types import Array
@@ -151,5 +151,6 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    with_budget=max_runs_with("n_particles", 500, 20),
     source="Del Moral et al. (2006)",
 )

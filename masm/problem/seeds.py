@@ -25,6 +25,8 @@ class Stream(IntEnum):
     SCORES_OF_ASSEMBLY = 1_000_000
     PREDICTIVE = 2_000_000
     ERROR_SCALE = 3_000_000
+    COMPARISON_REFERENCE = 4_000_000
+    COMPARISON_TWIN = 5_000_000
 
 
 class ScreeningStream(IntEnum):

@@ -14,7 +14,7 @@ import numpy as np
 
 from masm.errors import CalibrationFailed
 from masm.methods.budget import check_counts
-from masm.methods.ensemble.update import replace_failed
+from masm.methods.ensemble.update import MOST_MEMBERS, replace_failed
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals, to_cube
 from masm.methods.outcomes import ensemble_outcome
@@ -85,6 +85,10 @@ def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
     return (n + 1) * int(options["n_rounds"]) + n
 
 
+def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+    return {"n_rounds": 1, "n_members": min(MOST_MEMBERS, (n_runs - 1) // 2)}
+
+
 METHOD = Method(
     name="4denvar",
     summary="Variational assimilation in the span of an ensemble; exact for linear "
@@ -94,5 +98,6 @@ METHOD = Method(
     needs=frozenset({"series"}),
     predictive=False,
     expected_runs=_expected_runs,
+    with_budget=_with_budget,
     source="Pinnington et al. (2020)",
 )

@@ -18,7 +18,7 @@ import numpy as np
 
 from masm.errors import CalibrationFailed
 from masm.methods.budget import check_counts
-from masm.methods.ensemble.update import kalman_update, replace_failed
+from masm.methods.ensemble.update import MOST_MEMBERS, kalman_update, replace_failed
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals
 from masm.methods.outcomes import best_point, best_so_far
@@ -68,6 +68,13 @@ def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
     return int(options["n_members"]) * int(options["n_iterations"]) + 1
 
 
+def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+    # Members search in their own span: rather fewer updates than too few members.
+    n_iterations = min(10, max(1, (n_runs - 1) // max(10, 2 * n_parameters)))
+    n_members = min(MOST_MEMBERS, (n_runs - 1) // n_iterations)
+    return {"n_iterations": n_iterations, "n_members": n_members}
+
+
 METHOD = Method(
     name="kalman_inversion",
     summary="Ensemble Kalman inversion: an optimum; its final spread is no posterior.",
@@ -75,5 +82,6 @@ METHOD = Method(
     gives="point",
     needs=frozenset({"series"}),
     expected_runs=_expected_runs,
+    with_budget=_with_budget,
     source="Iglesias et al. (2013)",
 )

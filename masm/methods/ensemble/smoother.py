@@ -20,7 +20,7 @@ import numpy as np
 
 from masm.errors import CalibrationFailed
 from masm.methods.budget import check_counts
-from masm.methods.ensemble.update import kalman_update, replace_failed
+from masm.methods.ensemble.update import MOST_MEMBERS, kalman_update, replace_failed
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals, to_cube
 from masm.methods.outcomes import ensemble_outcome
@@ -72,6 +72,10 @@ def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
     return int(options["n_members"]) * (int(options["n_steps"]) + 1)
 
 
+def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+    return {"n_steps": 4, "n_members": min(MOST_MEMBERS, n_runs // 5)}
+
+
 METHOD = Method(
     name="esmda",
     summary="Ensemble smoother with multiple data assimilation; exact for linear "
@@ -81,5 +85,6 @@ METHOD = Method(
     needs=frozenset({"series"}),
     predictive=False,
     expected_runs=_expected_runs,
+    with_budget=_with_budget,
     source="Emerick and Reynolds (2013)",
 )

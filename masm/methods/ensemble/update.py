@@ -6,6 +6,10 @@ import numpy as np
 
 from masm.types import Array
 
+#: Members that a budget of model runs is turned into at most: more hardly help, and
+#: the matrices over members grow with their square.
+MOST_MEMBERS = 1000
+
 
 def kalman_update(z: Array, residual: Array, alpha: float, noise: Array) -> Array:
     """Move members towards the observations.

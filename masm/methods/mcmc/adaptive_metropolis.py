@@ -22,7 +22,7 @@ import math
 import numpy as np
 
 from masm.methods.budget import Evaluations, check_counts, cost_only, spread_starts
-from masm.methods.method import Method
+from masm.methods.method import Method, max_runs_with
 from masm.methods.outcomes import posterior_outcome
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.chains import Chains
@@ -126,5 +126,7 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    with_budget=max_runs_with("n_chains", 16, 100),
+    chains=True,
     source="Haario et al. (2001)",
 )

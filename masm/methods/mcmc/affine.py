@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from masm.methods.budget import Evaluations, check_counts, cost_only, spread_starts
-from masm.methods.method import Method
+from masm.methods.method import Method, max_runs_with
 from masm.methods.outcomes import posterior_outcome
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.chains import Chains
@@ -86,5 +86,7 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    with_budget=max_runs_with("n_walkers", 40, 20),
+    chains=True,
     source="Goodman and Weare (2010)",
 )

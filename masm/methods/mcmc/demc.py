@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from masm.methods.budget import Evaluations, check_counts, cost_only, spread_starts
-from masm.methods.method import Method
+from masm.methods.method import Method, max_runs_with
 from masm.methods.outcomes import posterior_outcome
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.ensemble import ensemble_chains
@@ -70,5 +70,7 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    with_budget=max_runs_with("n_chains", 40, 50),
+    chains=True,
     source="ter Braak and Vrugt (2008)",
 )

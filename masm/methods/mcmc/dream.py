@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masm.methods.budget import Evaluations, check_counts, cost_only, spread_starts
-from masm.methods.method import Method
+from masm.methods.method import Method, max_runs_with
 from masm.methods.outcomes import posterior_outcome
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.chains import Chains
@@ -145,5 +145,7 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     predictive=False,
+    with_budget=max_runs_with("n_chains", 8, 100),
+    chains=True,
     source="Laloy and Vrugt (2012)",
 )

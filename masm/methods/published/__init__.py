@@ -17,6 +17,18 @@ def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
     return first + later + int(options["n_check"])
 
 
+def _with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+    # As its defaults, or a third of few runs for the first design.
+    n_check = min(32, n_runs // 6)
+    first = min(18, max(2, n_runs // (3 * n_parameters)))
+    left = n_runs - n_check - first * n_parameters
+    return {
+        "n_initial_per_parameter": first,
+        "n_iterations": left // _RUNS_PER_ITERATION,
+        "n_check": n_check,
+    }
+
+
 METHOD = Method(
     name="published",
     summary="The surrogate loop of the source paper, with Metropolis chains on a "
@@ -24,5 +36,6 @@ METHOD = Method(
     sample=sample,
     gives="posterior",
     expected_runs=_expected_runs,
+    with_budget=_with_budget,
     source="Ma et al. (2022)",
 )
