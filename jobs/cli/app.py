@@ -333,16 +333,12 @@ def run_all(
     """Every stage in order, then the report, going on from what is done already.
 
     Calibrate, simulate, evaluate; of a region screen, calibrate, upscale, simulate,
-    evaluate and export.
+    evaluate and export. The report is written whatever stage failed.
     """
     with guarded(run, "run"):
         from jobs.cli.run_all import run_everything
-        from jobs.report import write_report
-        from jobs.run.run import open_run
 
         code = run_everything(run, executor)
-        write_report(open_run(run))
-        show(f"report   {run / 'report.html'}")
     raise typer.Exit(code)
 
 
