@@ -20,6 +20,7 @@ import typer  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
 from jobs.cli.init import Template  # noqa: E402
+from jobs.cli.options import talking  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
@@ -39,6 +40,30 @@ app = typer.Typer(
 )
 
 app.add_typer(region_app, name="region")
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"masm {version('masm')}")
+        except PackageNotFoundError:
+            typer.echo("masm, of a source tree that is not installed")
+        raise typer.Exit()
+
+
+@app.callback(epilog="Example: masm init demo --template demo; masm run demo")
+def _before_every_verb(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="show the version"
+        ),
+    ] = False,
+) -> None:
+    pass
+
 
 RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
@@ -76,7 +101,8 @@ class Parameters(StrEnum):
 REGION_ONLY = (Parameters.UPSCALED, Parameters.ENSEMBLE)
 
 
-@app.command()
+@app.command(epilog="Example: masm init demo --template demo")
+@talking()
 def init(
     run: RunPath,
     template: Annotated[
@@ -91,7 +117,8 @@ def init(
         show(f"wrote {initialise(run, template)}\n{next_steps(run, template)}")
 
 
-@app.command()
+@app.command(epilog="Example: masm check demo")
+@talking()
 def check(run: RunPath) -> None:
     """Validate the configuration, open every input, report gaps; compute nothing."""
     with guarded(run, "check"):
@@ -109,7 +136,8 @@ def check(run: RunPath) -> None:
         raise typer.Exit(Exit.SUSPICIOUS)
 
 
-@app.command()
+@app.command(epilog="Example: masm screen demo --executor local")
+@talking()
 def screen(
     run: RunPath,
     executor: Executors = None,
@@ -126,7 +154,10 @@ def screen(
         screen_run(run, executor)
 
 
-@app.command()
+@app.command(
+    epilog="Example: masm calibrate demo --resume --executor local --workers 4"
+)
+@talking()
 def calibrate(
     run: RunPath,
     executor: Annotated[
@@ -139,6 +170,10 @@ def calibrate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would be done, and do nothing")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="in place of execution.workers, of executor local"),
+    ] = None,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
@@ -152,13 +187,14 @@ def calibrate(
         from jobs.cli.calibrate import calibrate_run, describe_run
 
         if dry_run:
-            describe_run(run, executor, pixel or [])
+            describe_run(run, executor, pixel or [], workers=workers)
             return
-        code = calibrate_run(run, executor, pixel or [], resume=resume)
+        code = calibrate_run(run, executor, pixel or [], resume=resume, workers=workers)
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog="Example: masm upscale region")
+@talking()
 def upscale(run: RunPath) -> None:
     """Train, validate and map the parameters of a whole region, with uncertainty."""
     with guarded(run, "upscale"):
@@ -167,7 +203,8 @@ def upscale(run: RunPath) -> None:
         upscale_verb(run)
 
 
-@app.command()
+@app.command(epilog="Example: masm simulate demo --parameters calibrated")
+@talking()
 def simulate(
     run: RunPath,
     parameters: Annotated[
@@ -199,7 +236,8 @@ def simulate(
             simulate_run(run, [str(name) for name in sets], pixel or [])
 
 
-@app.command()
+@app.command(epilog="Example: masm evaluate demo --json")
+@talking()
 def evaluate(
     run: RunPath,
     pixel: PixelIds = None,
@@ -227,7 +265,8 @@ def evaluate(
                 show_sites(open_run(run), flux_sites, ["default", "calibrated"])
 
 
-@app.command()
+@app.command(epilog="Example: masm export region")
+@talking()
 def export(run: RunPath) -> None:
     """Write a region's maps (GeoTIFF, STAC), fluxes (CF netCDF) and samples."""
     with guarded(run, "export"):
@@ -236,7 +275,8 @@ def export(run: RunPath) -> None:
         export_verb(run)
 
 
-@app.command()
+@app.command(epilog="Example: masm status demo --watch")
+@talking(has_json=False)
 def status(
     run: RunPath,
     watch: Annotated[
@@ -253,7 +293,8 @@ def status(
         show_status(run, watch=watch, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: masm retry demo --reason timed_out")
+@talking()
 def retry(
     run: RunPath,
     reason: Annotated[
@@ -272,7 +313,8 @@ def retry(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog="Example: masm replay demo --pixel 0")
+@talking()
 def replay(
     run: RunPath,
     pixel: Annotated[str, typer.Option("--pixel", metavar="ID", help="which pixel")],
@@ -285,7 +327,8 @@ def replay(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog="Example: masm collect demo")
+@talking()
 def collect(run: RunPath) -> None:
     """Gather finished pixels into posteriors.zarr; safe at any time."""
     with guarded(run, "collect"):
@@ -294,7 +337,8 @@ def collect(run: RunPath) -> None:
         collect_run(run)
 
 
-@app.command()
+@app.command(epilog="Example: masm report demo")
+@talking()
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
     with guarded(run, "report"):
@@ -306,7 +350,8 @@ def report(run: RunPath) -> None:
         show(f"wrote {write_report(opened)}")
 
 
-@app.command("warm-up")
+@app.command("warm-up", epilog="Example: masm warm-up")
+@talking()
 def warm_up() -> None:
     """Compile every process model once (a minute); every later start is at once.
 
@@ -323,7 +368,8 @@ def warm_up() -> None:
                 show(f"{name} is compiled")
 
 
-@app.command("run")
+@app.command("run", epilog="Example: masm run demo")
+@talking()
 def run_all(
     run: RunPath,
     executor: Annotated[

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import typer
 
-from jobs.console import OutputLost, printable
+from jobs.console import OutputLost, printable, voice
 from jobs.disk_errors import full_disk, refused, system_fault
 from jobs.errors import ConfigError, DiskFull, PartlySubmitted, Stopped
 from jobs.exit_codes import Exit
@@ -79,6 +79,7 @@ def told(exc: Exception, run: Path, verb: str, again: str) -> Exit:
 
 def say(text: str) -> None:
     """Print to standard error, with signs that steer a terminal made visible."""
+    voice().errors.append(text)
     with suppress(OSError, ValueError):  # nobody listens: there is no one to tell
         print(printable(text), file=sys.stderr, flush=True)
 
