@@ -11,6 +11,7 @@ from jobs.process_models.base import ProcessModel, Settings
 MODELS: dict[str, str] = {
     "ibis_dalec": "jobs.process_models.ibis_dalec:IbisDalec",
     "sipnet": "jobs.process_models.sipnet:Sipnet",
+    "century": "jobs.process_models.century:Century",
     "dalec_bethy": "jobs.process_models.dalec_bethy:DalecBethy",
     "executable": "jobs.process_models.executable:Executable",
 }

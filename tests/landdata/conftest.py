@@ -1,6 +1,7 @@
 """A small piece of the grid, and plain fields that a reader has to give back."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,15 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from landdata.grid.grid import Grid
+
+REAL_DATA = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"the real data are not beside the repository ({REAL_DATA})")
+    return REAL_DATA
 
 
 @pytest.fixture(scope="session")

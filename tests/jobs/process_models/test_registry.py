@@ -158,6 +158,39 @@ def test_another_model_is_calibrated_by_the_same_run(
     assert list(path.rglob("posterior.nc"))
 
 
+def test_monthly_century_gives_its_monthly_sums_on_each_day():
+    from landdata import generate_weather, harvard_normals
+
+    weather = generate_weather(
+        harvard_normals(), (2001, 2003), np.random.default_rng(2)
+    )
+    model = open_model("century", Settings())
+    drivers = model.drivers(weather, "here")
+    assert drivers.sizes["time"] == 36
+    run = model.calibration_model(drivers, ("nee", "soil_carbon"), slice("2002", None))
+    found = run({"prdx_1": [0.4, 0.8]})
+    assert found.sizes == {"sample": 2, "time": 730}
+    january = found["nee"].sel(time="2002-01")
+    assert float(january.std("time").max()) < 1e-12
+    assert found["soil_carbon"].isel(sample=1, time=0) > 0.0
+    rain = float(weather["prec"].sel(time="2002-07").sum())
+    july = float(drivers["prec"].sel(time="2002-07-01"))
+    assert july == pytest.approx(rain / 10.0)
+
+
+def test_a_parameter_set_that_contradicts_itself_fails_alone():
+    from landdata import generate_weather, harvard_normals
+
+    weather = generate_weather(
+        harvard_normals(), (2001, 2002), np.random.default_rng(2)
+    )
+    model = open_model("century", Settings())
+    run = model.calibration_model(model.drivers(weather, "x"), ("nee",), slice(None))
+    found = run({"ppdf_1": [18.0, 25.0], "ppdf_2": [30.0, 25.0]})["nee"]
+    assert np.isfinite(found.isel(sample=0)).all()
+    assert np.isnan(found.isel(sample=1)).all()
+
+
 def test_a_spin_up_of_a_model_without_one_is_refused(tmp_path, masm_command):
     text = CONFIG.replace("MODEL", "{name: sipnet, spinup_cycles: 5}")
     (tmp_path / "config.yaml").write_text(text.replace("PARAMETERS", "[aMax]"))

@@ -23,9 +23,10 @@ from jobs.run.pixel_state import state_of
 from jobs.run.region_sample import draw_sample
 from jobs.run.run import open_run
 from landdata import Grid, build_cube, generate_weather, harvard_normals, open_cube
-from landdata.cube.layout import DRIVERS, Layout, Shard
+from landdata.cube.layout import Layout, Shard
 from landdata.grid.grid import Cells
 from landdata.grid.windows import window_starts
+from landdata.variables import DRIVERS
 
 pytestmark = pytest.mark.usefixtures("small_process_model")
 

@@ -15,9 +15,10 @@ import pytest
 
 import ibis_dalec
 from landdata import Grid, build_cube, generate_weather, harvard_normals
-from landdata.cube.layout import DRIVERS, Layout, Shard
+from landdata.cube.layout import Layout, Shard
 from landdata.grid.grid import Cells
 from landdata.grid.windows import window_of, window_starts
+from landdata.variables import DRIVERS
 
 GRID = Grid.from_bounds(-72.5, 42.0, -72.0, 42.5)  # 100 cells
 YEARS = (2001, 2003)

@@ -10,9 +10,10 @@ import xarray as xr
 from ibis_dalec import validate_forcing
 from landdata.cube.build import build_cube
 from landdata.cube.cube import open_cube
-from landdata.cube.layout import DRIVERS, Layout, Shard
+from landdata.cube.layout import Layout, Shard
 from landdata.errors import InputError
 from landdata.grid.grid import Cells, Grid
+from landdata.variables import DRIVERS
 
 GRID = Grid.from_bounds(-73.0, 42.0, -71.5, 43.0)  # 600 cells: three shards
 YEARS = (2003, 2003)
@@ -273,7 +274,7 @@ def test_two_processes_that_build_one_cube_leave_one_good_cube(cube, tmp_path):
     path = tmp_path / "c.zarr"
     both = [
         subprocess.Popen(
-            [sys.executable, "-c", code, str(Path(__file__).parents[1]), str(path)],
+            [sys.executable, "-c", code, str(Path(__file__).parent), str(path)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(2)

@@ -1,19 +1,8 @@
 """Small files in the providers' own formats, and the optional real ones."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-
-REAL_DATA = Path(__file__).parents[3].parent / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def real_data():
-    if not REAL_DATA.is_dir():
-        pytest.skip(f"the real data are not beside the repository ({REAL_DATA})")
-    return REAL_DATA
 
 
 def tower_table(start="2001-01-01", stop="2002-12-31"):

@@ -7,7 +7,7 @@ import xarray as xr
 
 from ibis_dalec import parameter_table, simulate
 from landdata.cube.build import build_cube
-from landdata.cube.layout import DRIVERS, days_of
+from landdata.cube.layout import days_of
 from landdata.errors import InputError
 from landdata.files.units import udunits
 from landdata.grid.grid import Grid
@@ -25,6 +25,7 @@ from landdata.synthetic.region import (
 )
 from landdata.synthetic.site_normals import site_normals
 from landdata.synthetic.weather import make_regional_weather
+from landdata.variables import DRIVERS
 
 SMALL = Grid.from_bounds(-72.3, 42.4, -72.15, 42.5)  # six cells
 
