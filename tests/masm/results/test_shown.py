@@ -12,6 +12,8 @@ import xarray as xr
 
 import masm
 
+TAGS = ("div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td")
+
 
 @pytest.fixture
 def result():
