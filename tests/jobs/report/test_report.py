@@ -212,7 +212,7 @@ def test_errors_of_unknown_size_stand_beside_the_parameters(half_done):
     for summary in results.summaries.values():
         summary["error_scale"] = {"gpp": found}
     _, table = parameter_section(results).tables
-    assert table.columns == ["stream", "factor (1)", "5 to 95 %", "at edge of prior"]
+    assert table.columns == ["stream", "factor", "5 to 95 %", "at edge of prior"]
     assert table.rows == [["gpp", "2.5", "2 to 3.25", "high 100%"]]
 
 
