@@ -77,6 +77,9 @@ def half_done(tmp_path_factory):
         weather = generate_weather(
             harvard_normals(), (2001, 2003), np.random.default_rng(pixel_id)
         )
+        place = table.set_index("id").loc[pixel_id]
+        weather["lat"], weather["lon"] = place["latitude"], place["longitude"]
+        weather["elevation"] = place["elevation"]
         weather.to_netcdf(path / "forcing" / f"{pixel_id}.nc", engine="h5netcdf")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ibis_dalec, "simulate_batch", linear_model.simulate_batch)
