@@ -4,23 +4,97 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from jobs.text_tables import TextTable
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
 _BAR_WIDTH = 50
 
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _OURS = ("masm", "ibis_dalec", "landdata", "landmodels", "upscale", "jobs")
+
+
+_PIPED_WIDTH = 120
+_LEAST_WIDTH = 20
+
+
+@dataclass
+class Voice:
+    """How much is told, and what was told so far where a program listens.
+
+    Attributes
+    ----------
+    quiet : bool
+        Whether only what went wrong is told.
+    verbose : bool
+        Whether the log comes to the screen.
+    collects : bool
+        Whether what would be shown is kept for one JSON document instead.
+    messages, errors : list of str
+        Texts that were kept.
+    tables : list of dict
+        Tables that were kept, with the values as they are.
+    """
+
+    quiet: bool = False
+    verbose: bool = False
+    collects: bool = False
+    messages: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+
+    def keep(self, item: str | TextTable) -> None:
+        """Keep what would be shown."""
+        if isinstance(item, str):
+            self.messages += item.splitlines()
+        else:
+            table = {"title": item.title, "columns": list(item.columns)}
+            self.tables.append({**table, "rows": list(item.records)})
+
+
+_voice = Voice()
+
+
+def voice() -> Voice:
+    """Return how much is told now."""
+    return _voice
+
+
+@contextmanager
+def speaking(wanted: Voice) -> Iterator[Voice]:
+    """Tell as much as is wanted, while this lasts."""
+    global _voice
+    before, _voice = _voice, wanted
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    ours = [logging.getLogger(name) for name in _OURS]
+    levels = [logger.level for logger in ours]
+    if wanted.verbose:
+        logging.getLogger().addHandler(handler)
+        for logger in ours:
+            logger.setLevel(logging.DEBUG)
+    try:
+        yield wanted
+    finally:
+        _voice = before
+        if wanted.verbose:
+            logging.getLogger().removeHandler(handler)
+            for logger, level in zip(ours, levels, strict=True):
+                logger.setLevel(level)
 
 
 class OutputLost(Exception):
@@ -54,27 +128,50 @@ def printable(text: str) -> str:
     )
 
 
-def show(item: Any) -> None:
-    """Print a text or a table to standard output.
+def show(item: str | TextTable) -> None:
+    """Print a text or a table to standard output, unless less is wanted.
 
     Raises
     ------
     OutputLost
         If it cannot be written.
     """
-    from rich.console import Console
+    if _voice.collects:
+        _voice.keep(item)
+    elif not _voice.quiet:
+        print_out(item if isinstance(item, str) else _drawn(item))
 
-    width = None if sys.stdout.isatty() else 120
-    console = Console(highlight=False, markup=False, width=width)
-    is_text = isinstance(item, str)
+
+def print_out(text: str) -> None:
+    """Print a text to standard output, whatever is wanted.
+
+    Raises
+    ------
+    OutputLost
+        If it cannot be written.
+    """
     try:
-        console.print(printable(item) if is_text else item, soft_wrap=is_text)
-        sys.stdout.flush()
+        print(printable(text), flush=True)
     except OSError as exc:
         gone = exc.errno == errno.EPIPE
         raise OutputLost(exc.strerror or str(exc), unheard=gone) from exc
-    except SystemExit as exc:  # how rich takes it that its reader went away
-        raise OutputLost("nobody reads it", unheard=True) from exc
+
+
+def width_of_output() -> int:
+    """Return how many signs a line has room for: ``COLUMNS``, or the terminal's."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return max(_LEAST_WIDTH, int(given))
+    if sys.stdout.isatty():
+        return max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
+    return _PIPED_WIDTH
+
+
+def _drawn(table: TextTable) -> str:
+    from rich.cells import cell_len
+
+    rule = "\u2500" if sys.stdout.isatty() else "-"
+    return "\n".join(["", *table.lines(width_of_output(), cell_len, rule), ""])
 
 
 def follow(
@@ -95,7 +192,7 @@ def follow(
         Whether a terminal may be drawn on.
     """
     with _ctrl_c() as ended:
-        if in_place and sys.stdout.isatty():
+        if in_place and sys.stdout.isatty() and not _voice.quiet:
             _redraw(read, seconds, ended)
         else:
             _repeat(read, seconds, ended)
@@ -177,18 +274,17 @@ def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
     handlers: list[logging.Handler] = [
         _QuietFileHandler(path, encoding="utf-8", delay=True)
     ]
-    if to_screen:
+    if to_screen and not _voice.verbose:  # else it is there already
         handlers.append(logging.StreamHandler(sys.stderr))
     root = logging.getLogger()
     ours = [logging.getLogger(name) for name in _OURS]
     before = [logger.level for logger in ours]
     for handler in handlers:
-        handler.setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        )
+        handler.setFormatter(logging.Formatter(_LOG_FORMAT))
         root.addHandler(handler)  # of other packages only warnings
     for logger in ours:
-        logger.setLevel(logging.DEBUG if to_screen else logging.INFO)
+        detailed = to_screen or _voice.verbose
+        logger.setLevel(logging.DEBUG if detailed else logging.INFO)
     try:
         yield
     finally:
@@ -207,7 +303,9 @@ def progress(
 
     On a terminal it moves a bar; elsewhere it prints a line at each tenth.
     """
-    if sys.stderr.isatty():
+    if _voice.quiet:
+        yield lambda n: None
+    elif sys.stderr.isatty():
         with _bar(description, total, unit) as advance:
             yield advance
     else:
@@ -255,26 +353,30 @@ def _lines(description: str, total: int | None, unit: str) -> Callable[[int], No
     return advance
 
 
-def table(frame: pd.DataFrame, title: str, formats: dict[str, str]) -> Table:
+def table(frame: pd.DataFrame, title: str, formats: dict[str, str]) -> TextTable:
     """Return a table to show, numbers to the right in the given formats."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    result = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    for name in frame.columns:
-        numeric = name in formats
-        justify: Literal["left", "right"] = "right" if numeric else "left"
-        result.add_column(str(name), justify=justify, no_wrap=True)
+    columns = [str(name) for name in frame.columns]
+    rows, records = [], []
     for row in frame.itertuples(index=False):
         cells = []
-        for name, value in zip(frame.columns, row, strict=True):
+        for name, value in zip(columns, row, strict=True):
             text = format(value, formats[name]) if name in formats else str(value)
             cells.append("" if text.strip() == "nan" else printable(text))
-        result.add_row(*cells)
-    return result
+        rows.append(tuple(cells))
+        values = map(_plain, row)
+        records.append(dict(zip(columns, values, strict=True)))
+    return TextTable(
+        printable(title),
+        tuple(map(printable, columns)),
+        tuple(rows),
+        tuple(name in formats for name in columns),
+        tuple(records),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; what could not be computed is null."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, bool | int | float | str) else str(value)

@@ -9,18 +9,58 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-from landmodels.compile_cache import keep_private
-
 _ROOT = Path(__file__).resolve().parents[1]
+_OURS = ("jobs", "masm", "landdata", "landmodels", "ibis_dalec", "upscale")
+_WRONG = 2  # exit code, as in jobs.exit_codes
 
 
 def isolate() -> None:
-    """Take the working directory out of what is imported, here and in children."""
+    """Take the working directory out of what is imported, here and in children.
+
+    Raises
+    ------
+    SystemExit
+        With 2, if another package stands in the place of one of ours.
+    """
     _forget_working_directory()
+    refuse_shadows()
+    from landmodels.compile_cache import keep_private
+
     os.environ["PYTHONSAFEPATH"] = "1"
     keep_private()
+
+
+def refuse_shadows() -> None:
+    """End with exit code 2 where another package would be imported for one of ours.
+
+    It would run in the place of the software, or fail far from the cause.
+    """
+    for name in _OURS:
+        ours = _ROOT / name
+        found = _place_of(name)
+        if found is None or found.resolve() != ours:
+            print(
+                f"{name}: another package of this name comes first where Python looks\n"
+                f"  found   {found or 'nothing that can be imported'}\n"
+                f"  wanted  {ours}\n"
+                "  hint    Take its folder out of PYTHONPATH, or uninstall it; a fresh "
+                "virtual environment has neither.",
+                file=sys.stderr,
+            )
+            raise SystemExit(_WRONG)
+
+
+def _place_of(name: str) -> Path | None:
+    """Return the folder or file a package would be imported from; imports nothing."""
+    spec = find_spec(name)
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    return Path(spec.origin) if spec.origin else None
 
 
 def _forget_working_directory() -> None:

@@ -22,6 +22,7 @@ from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
 from jobs.cli.init import Template  # noqa: E402
+from jobs.cli.options import talking  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
@@ -43,6 +44,30 @@ app = typer.Typer(
 app.add_typer(region_app, name="region")
 app.add_typer(callmip_app, name="callmip")
 app.command()(compare)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"masm {version('masm')}")
+        except PackageNotFoundError:
+            typer.echo("masm, of a source tree that is not installed")
+        raise typer.Exit()
+
+
+@app.callback(epilog="Example: masm init demo --template demo; masm run demo")
+def _before_every_verb(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="show the version"
+        ),
+    ] = False,
+) -> None:
+    pass
+
 
 RunPath = Annotated[
     Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
@@ -80,7 +105,8 @@ class Parameters(StrEnum):
 REGION_ONLY = (Parameters.UPSCALED, Parameters.ENSEMBLE)
 
 
-@app.command()
+@app.command(epilog="Example: masm init demo --template demo")
+@talking()
 def init(
     run: RunPath,
     template: Annotated[
@@ -95,7 +121,8 @@ def init(
         show(f"wrote {initialise(run, template)}\n{next_steps(run, template)}")
 
 
-@app.command()
+@app.command(epilog="Example: masm check demo")
+@talking()
 def check(run: RunPath) -> None:
     """Validate the configuration, open every input, report gaps; compute nothing."""
     with guarded(run, "check"):
@@ -113,7 +140,8 @@ def check(run: RunPath) -> None:
         raise typer.Exit(Exit.SUSPICIOUS)
 
 
-@app.command()
+@app.command(epilog="Example: masm screen demo --executor local")
+@talking()
 def screen(
     run: RunPath,
     executor: Executors = None,
@@ -130,7 +158,10 @@ def screen(
         screen_run(run, executor)
 
 
-@app.command()
+@app.command(
+    epilog="Example: masm calibrate demo --resume --executor local --workers 4"
+)
+@talking()
 def calibrate(
     run: RunPath,
     executor: Annotated[
@@ -143,6 +174,10 @@ def calibrate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what would be done, and do nothing")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="in place of execution.workers, of executor local"),
+    ] = None,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
@@ -156,13 +191,14 @@ def calibrate(
         from jobs.cli.calibrate import calibrate_run, describe_run
 
         if dry_run:
-            describe_run(run, executor, pixel or [])
+            describe_run(run, executor, pixel or [], workers=workers)
             return
-        code = calibrate_run(run, executor, pixel or [], resume=resume)
+        code = calibrate_run(run, executor, pixel or [], resume=resume, workers=workers)
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog="Example: masm upscale region")
+@talking()
 def upscale(run: RunPath) -> None:
     """Train, validate and map the parameters of a whole region, with uncertainty."""
     with guarded(run, "upscale"):
@@ -171,7 +207,8 @@ def upscale(run: RunPath) -> None:
         upscale_verb(run)
 
 
-@app.command()
+@app.command(epilog="Example: masm simulate demo --parameters calibrated")
+@talking()
 def simulate(
     run: RunPath,
     parameters: Annotated[
@@ -203,7 +240,8 @@ def simulate(
             simulate_run(run, [str(name) for name in sets], pixel or [])
 
 
-@app.command()
+@app.command(epilog="Example: masm evaluate demo --json")
+@talking()
 def evaluate(
     run: RunPath,
     pixel: PixelIds = None,
@@ -231,7 +269,8 @@ def evaluate(
                 show_sites(open_run(run), flux_sites, ["default", "calibrated"])
 
 
-@app.command()
+@app.command(epilog="Example: masm export region")
+@talking()
 def export(run: RunPath) -> None:
     """Write a region's maps (GeoTIFF, STAC), fluxes (CF netCDF) and samples."""
     with guarded(run, "export"):
@@ -240,7 +279,8 @@ def export(run: RunPath) -> None:
         export_verb(run)
 
 
-@app.command()
+@app.command(epilog="Example: masm status demo --watch")
+@talking(has_json=False)
 def status(
     run: RunPath,
     watch: Annotated[
@@ -257,7 +297,8 @@ def status(
         show_status(run, watch=watch, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: masm retry demo --reason timed_out")
+@talking()
 def retry(
     run: RunPath,
     reason: Annotated[
@@ -276,7 +317,8 @@ def retry(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog="Example: masm replay demo --pixel 0")
+@talking()
 def replay(
     run: RunPath,
     pixel: Annotated[str, typer.Option("--pixel", metavar="ID", help="which pixel")],
@@ -289,7 +331,8 @@ def replay(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog="Example: masm collect demo")
+@talking()
 def collect(run: RunPath) -> None:
     """Gather finished pixels into posteriors.zarr; safe at any time."""
     with guarded(run, "collect"):
@@ -298,7 +341,8 @@ def collect(run: RunPath) -> None:
         collect_run(run)
 
 
-@app.command()
+@app.command(epilog="Example: masm report demo")
+@talking()
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
     with guarded(run, "report"):
@@ -310,7 +354,8 @@ def report(run: RunPath) -> None:
         show(f"wrote {write_report(opened)}")
 
 
-@app.command("warm-up")
+@app.command("warm-up", epilog="Example: masm warm-up")
+@talking()
 def warm_up() -> None:
     """Compile every process model once (a minute); every later start is at once.
 
@@ -327,7 +372,8 @@ def warm_up() -> None:
                 show(f"{name} is compiled")
 
 
-@app.command("run")
+@app.command("run", epilog="Example: masm run demo")
+@talking()
 def run_all(
     run: RunPath,
     executor: Annotated[
@@ -337,16 +383,12 @@ def run_all(
     """Every stage in order, then the report, going on from what is done already.
 
     Calibrate, simulate, evaluate; of a region screen, calibrate, upscale, simulate,
-    evaluate and export.
+    evaluate and export. The report is written whatever stage failed.
     """
     with guarded(run, "run"):
         from jobs.cli.run_all import run_everything
-        from jobs.report import write_report
-        from jobs.run.run import open_run
 
         code = run_everything(run, executor)
-        write_report(open_run(run))
-        show(f"report   {run / 'report.html'}")
     raise typer.Exit(code)
 
 

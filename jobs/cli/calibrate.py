@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -37,10 +38,20 @@ _N_SHOWN = 3  # pixels with tables and figures, where there are many
 
 
 def calibrate_run(
-    path: Path, executor: str | None, ids: Sequence[int | str], *, resume: bool
+    path: Path,
+    executor: str | None,
+    ids: Sequence[int | str],
+    *,
+    resume: bool,
+    workers: int | None = None,
 ) -> Exit:
-    """Calibrate what is left of a run, and show what came of it."""
+    """Calibrate what is left of a run, and show what came of it.
+
+    ``workers``, if given, stands in place of ``execution.workers``; like the executor
+    it is of this call alone and not written down.
+    """
     run = open_run(path)
+    _check_workers(run, executor, workers)
     pixels = choose(run.pixels, ids)
     if run.source.checks_at_start:
         from jobs.cli.check import check
@@ -51,7 +62,30 @@ def calibrate_run(
         if not resume:
             refuse_overwriting(run, pixels)
         start(run)
-        return _calibrate_or_submit(run, pixels, executor)
+        return _calibrate_or_submit(_with_workers(run, workers), pixels, executor)
+
+
+def _check_workers(run: Run, executor: str | None, workers: int | None) -> None:
+    """Refuse a number of workers where there are none."""
+    executor = executor or run.config.execution.executor
+    if workers is not None and executor != "local":
+        raise ConfigError(
+            Problem(
+                "",
+                f"--workers {workers}",
+                found=f"executor {executor}, which has no workers",
+                wanted="executor local",
+                hint="Add --executor local.",
+            )
+        )
+
+
+def _with_workers(run: Run, workers: int | None) -> Run:
+    if workers is None:
+        return run
+    execution = run.config.execution.model_copy(update={"workers": workers})
+    config = run.config.model_copy(update={"execution": execution})
+    return replace(run, config=config)
 
 
 def retry_run(
@@ -140,9 +174,16 @@ def calibrate_task(path: Path, tasks: Path, number: int) -> Exit:
     return tally.exit
 
 
-def describe_run(path: Path, executor: str | None, ids: Sequence[int | str]) -> None:
+def describe_run(
+    path: Path,
+    executor: str | None,
+    ids: Sequence[int | str],
+    *,
+    workers: int | None = None,
+) -> None:
     """Show what ``calibrate`` would do."""
     run = open_run(path)
+    _check_workers(run, executor, workers)
     left, tally = pixels_left(run, choose(run.pixels, ids))
     runs = expected_runs(run.config)
     cost = "" if runs is None else f", about {runs * len(left)} model runs"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded, say
-from jobs.console import show
+from jobs.cli.guard import guarded
+from jobs.cli.options import talking
+from jobs.console import show, voice
 
 if TYPE_CHECKING:
     from landdata import Cube
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 region_app = typer.Typer(
     no_args_is_help=True,
     help="Make or check a region cube: weather, soil and observations of all pixels.",
+    epilog="Example: masm region synthetic trial.zarr",
 )
 
 CubePath = Annotated[
@@ -29,7 +32,10 @@ Years = Annotated[
 Workers = Annotated[int, typer.Option(min=1, help="processes")]
 
 
-@region_app.command()
+@region_app.command(
+    epilog="Example: masm region synthetic trial.zarr --rows 8 --columns 8"
+)
+@talking()
 def synthetic(
     cube: CubePath,
     rows: Annotated[int, typer.Option(min=1, max=400)] = 30,
@@ -52,7 +58,11 @@ def synthetic(
         )
 
 
-@region_app.command()
+@region_app.command(
+    epilog="Example: masm region build catalogue.yaml cube.zarr "
+    "--bounds=-80,36,-70,45 --years 2001-2012"
+)
+@talking()
 def build(
     catalogue: Annotated[
         Path,
@@ -88,7 +98,8 @@ def build(
         )
 
 
-@region_app.command()
+@region_app.command(epilog="Example: masm region check cube.zarr --verify")
+@talking()
 def check(
     cube: CubePath,
     verify: Annotated[
@@ -111,8 +122,10 @@ def _building(cube: Path):
 
 def _told(done: int, total: int) -> None:
     step = max(1, total // 10)
+    if voice().quiet:
+        return
     if done // step != (done - 1) // step or done == total:
-        say(f"region: {done} of {total} parts")
+        print(f"region: {done} of {total} parts", file=sys.stderr, flush=True)
 
 
 def _built(cube: Cube) -> None:

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import typer
 
-from jobs.console import OutputLost, printable
+from jobs.console import OutputLost, printable, voice
 from jobs.disk_errors import full_disk, refused, system_fault
 from jobs.errors import ConfigError, DiskFull, PartlySubmitted, Stopped
 from jobs.exit_codes import Exit
@@ -49,26 +49,37 @@ def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
             _give_up_output(lost, verb)
         except KeyboardInterrupt as stop:
             _stop(stop, verb, again or f"masm {verb} {run}{_resume(verb)}")
-        except PartlySubmitted as exc:
-            say(str(exc))
-            raise typer.Exit(Exit.SOME_FAILED) from None
         except Exception as exc:
-            fault = full_disk(exc, run) or system_fault(exc)
-            if fault is not None and not _is_refusal(exc):
-                _stop(fault, verb, again or f"masm {verb} {run}{_resume(verb)}")
-            if isinstance(exc, _user_errors()):
-                say(str(exc))
-                raise typer.Exit(Exit.WRONG) from None
-            if problem := refused(exc):
-                say(str(problem))
-                raise typer.Exit(Exit.WRONG) from None
-            place = _write_traceback(run, verb)
-            say(f"{verb}: a bug: {type(exc).__name__}: {exc}\n  traceback {place}")
-            raise typer.Exit(Exit.BUG) from exc
+            code = told(exc, run, verb, again or f"masm {verb} {run}{_resume(verb)}")
+            raise typer.Exit(code) from (exc if code == Exit.BUG else None)
+
+
+def told(exc: Exception, run: Path, verb: str, again: str) -> Exit:
+    """Say what an error came of, and return the exit code it comes to.
+
+    Raises
+    ------
+    typer.Exit
+        With 75, if the system is to blame and the same command goes on later.
+    """
+    if isinstance(exc, PartlySubmitted):
+        say(str(exc))
+        return Exit.SOME_FAILED
+    fault = full_disk(exc, run) or system_fault(exc)
+    if fault is not None and not _is_refusal(exc):
+        _stop(fault, verb, again)
+    mistake = exc if isinstance(exc, _user_errors()) else refused(exc)
+    if mistake is not None:
+        say(str(mistake))
+        return Exit.WRONG
+    place = _write_traceback(run, verb, exc)
+    say(f"{verb}: a bug: {type(exc).__name__}: {exc}\n  traceback {place}")
+    return Exit.BUG
 
 
 def say(text: str) -> None:
     """Print to standard error, with signs that steer a terminal made visible."""
+    voice().errors.append(text)
     with suppress(OSError, ValueError):  # nobody listens: there is no one to tell
         print(printable(text), file=sys.stderr, flush=True)
 
@@ -141,8 +152,8 @@ def _user_errors() -> tuple[type[Exception], ...]:
     return tuple(errors)
 
 
-def _write_traceback(run: Path, verb: str) -> str:
-    text = traceback.format_exc()
+def _write_traceback(run: Path, verb: str, exc: Exception) -> str:
+    text = "".join(traceback.format_exception(exc))
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     path = run / "logs" / f"{verb}-{stamp}-{os.getpid()}.traceback.txt"
     try:

@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+import typer
 
 from jobs.cli.calibrate import calibrate_run
 from jobs.cli.evaluate import evaluate_run, simulate_run
+from jobs.cli.guard import told
 from jobs.cli.region import is_region, run_region
 from jobs.cli.screen import screen_run
-from jobs.console import show
+from jobs.console import OutputLost, show
+from jobs.errors import ConfigError
 from jobs.exit_codes import Exit
+from jobs.report import write_report
+from jobs.run.folder import RunFolder
 from jobs.run.run import open_run
 from jobs.run.status import status_of
 
 
 def run_everything(path: Path, executor: str | None) -> Exit:
-    """Do what is left of a run.
+    """Do what is left of a run, and write its report whatever became of it.
 
     With Slurm, stages that must wait for submitted tasks are left for the next call.
+
+    Returns
+    -------
+    Exit
+        Of the stages. A user's mistake counts as `Exit.WRONG` only where it was found
+        before any work began; later it is `Exit.SOME_FAILED`.
     """
+    before = _traces(path)
+    passed: list[Exit] = []
+    try:
+        code = _stages(path, executor, passed.append)
+    except (OutputLost, typer.Exit):
+        raise
+    except Exception as exc:
+        code = told(exc, path, "run", f"masm run {path}")
+        if code == Exit.WRONG and (passed or _traces(path) != before):
+            code = Exit.SOME_FAILED
+    return _report(path, code)
+
+
+def _stages(path: Path, executor: str | None, on_stage: Callable[[Exit], None]) -> Exit:
+    """Do every stage; ``on_stage`` is told what each came to."""
     region = is_region(path)
-    if region and not screen_run(path, executor):
-        return _wait(path)
+    if region:
+        if not screen_run(path, executor):
+            return _wait(path)
+        on_stage(Exit.DONE)
     code = calibrate_run(path, executor, [], resume=True)
+    on_stage(code)
     if code == Exit.OVER_BUDGET:
         return code
     if not region:
@@ -34,6 +66,37 @@ def run_everything(path: Path, executor: str | None) -> Exit:
     if states["waiting"] + states["running"] or not run_region(path, executor):
         return _wait(path)
     return code
+
+
+def _report(path: Path, code: Exit) -> Exit:
+    """Write the report of a run that has started, and return the exit code."""
+    if not RunFolder(path).record.exists():
+        return code  # nothing started: why has been said
+    if code == Exit.WRONG:
+        # What was refused may be what a report needs; that has been said too.
+        with suppress(ConfigError):
+            show(f"report   {write_report(open_run(path))}")
+        return code
+    try:
+        show(f"report   {write_report(open_run(path))}")
+    except (OutputLost, typer.Exit):
+        raise
+    except Exception as exc:
+        failed = told(exc, path, "run", f"masm report {path}")
+        if code == Exit.DONE:
+            return Exit.SOME_FAILED if failed == Exit.WRONG else failed
+    return code
+
+
+def _traces(path: Path) -> set[tuple[str, int, int]]:
+    """Return what work on pixels leaves behind first: its history and screenings."""
+    found = set()
+    for name in ("ledger", "screening"):
+        with suppress(OSError):
+            for one in (path / name).iterdir():
+                facts = one.lstat()
+                found.add((f"{name}/{one.name}", facts.st_size, facts.st_mtime_ns))
+    return found
 
 
 def _wait(path: Path) -> Exit:

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 from jobs.cli.calibrate import _WATCH_SECONDS
-from jobs.console import follow, progress, show
+from jobs.console import follow, print_out, progress, show
 from jobs.run.run import open_run
 from jobs.run.status import lines, status_of
 from jobs.stages.collect import collect
+from jobs.stages.stage_states import stages_of
 
 
 def show_status(path: Path, *, watch: bool, as_json: bool) -> None:
@@ -19,13 +20,16 @@ def show_status(path: Path, *, watch: bool, as_json: bool) -> None:
     def read() -> tuple[str, float, bool]:
         status = status_of(run.folder, run.pixels)
         left = status.states["running"] + status.states["waiting"]
-        text = "\n".join(lines(status, path))
+        stages = stages_of(run, status)
+        text = "\n".join([*lines(status, path, stages)])
         if as_json:
-            text = json.dumps(status.as_dict())
+            text = json.dumps(status.as_dict() | {"stages": stages})
         return text, 1 - left / status.n_pixels, left > 0
 
     if watch:
         follow(read, _WATCH_SECONDS, in_place=not as_json)
+    elif as_json:
+        print_out(read()[0])
     else:
         show(read()[0])
 

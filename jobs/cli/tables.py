@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.console import table
 from jobs.process_models.base import Parameter
+from jobs.text_tables import TextTable
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
 
-def score_table(scores: pd.DataFrame, label: str, units: Mapping[str, str]) -> Table:
+def score_table(
+    scores: pd.DataFrame, label: str, units: Mapping[str, str]
+) -> TextTable:
     """Show R, RMSE, AE and DISO of each stream, period and parameter set."""
     unit = [units[stream] for stream in scores["stream"]]
     shown = scores.drop(columns=["pixel", "r2"]).assign(unit=unit)
@@ -29,7 +31,7 @@ def parameter_table(
     label: str,
     truth: Mapping[str, float] | None,
     rows: Mapping[str, Parameter],
-) -> Table:
+) -> TextTable:
     """Show posterior beside default, with R-hat and, in a twin, the truth.
 
     Parameters

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.errors import ConfigError, Problem
+from jobs.figures.labels import total_unit
 from jobs.files import replacing
 from jobs.spreadsheets import safe_texts
 
@@ -112,9 +113,8 @@ def save_figure(figure: Figure, target: Path, table: pd.DataFrame) -> None:
 
 def total_scale(largest: float) -> tuple[float, str]:
     """Return what turns Pg into a unit fit for the numbers, and its label."""
-    if largest < 0.1:
-        return 1e3, "Tg of carbon a year"
-    return 1.0, "Pg of carbon a year"
+    factor, prefix = total_unit(largest)
+    return factor, f"{prefix} of carbon a year"
 
 
 def power_of_ten(value: float) -> int:

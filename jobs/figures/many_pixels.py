@@ -22,6 +22,7 @@ from jobs.figures.canvas import (
     put_title,
     save_figure,
 )
+from jobs.figures.labels import with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +170,7 @@ def draw_fit_of_samples(
         here = scores[(scores["stream"] == stream) & (scores["period"] == period)]
         _before_and_after(axes[0, k], here, "diso")
         axes[0, k].set_title(f"{stream.upper()}, {period} years", fontsize=9)
-        axes[0, k].set_xlabel("DISO (1)", fontsize=8)
+        axes[0, k].set_xlabel("DISO", fontsize=8)
         axes[0, k].set_ylabel("pixels" if k == 0 else "", fontsize=8)
         r2, rmse = _pooled(part)
         axis = axes[1, k]
@@ -237,7 +238,7 @@ def draw_score_distributions(
             axis = axes[i, j]
             _before_and_after(axis, part, score, after)
             unit = units[stream] if score in ("rmse", "ae") else "1"
-            axis.set_xlabel(f"{label} ({unit})", fontsize=8)
+            axis.set_xlabel(with_unit(label, unit), fontsize=8)
             if score == "ae":
                 axis.axvline(0, color="0.3", lw=0.8)
         axes[i, 0].set_ylabel(f"{stream.upper()}\npixels x periods", fontsize=8)
@@ -287,8 +288,7 @@ def _limits(part: pd.DataFrame) -> tuple[float, float]:
 
 def _label(name: str, attrs: dict[str, Any]) -> str:
     power = power_of_ten(attrs["prior_high"])
-    unit = attrs["units"]
-    return f"{name}\n($10^{{{power}}}$ {unit})" if power else f"{name}\n({unit})"
+    return with_unit(f"{name}\n", attrs["units"], power).replace("\n (", "\n(").rstrip()
 
 
 def _n_pixels(scores: pd.DataFrame) -> str:

@@ -23,6 +23,7 @@ from jobs.figures.canvas import (
     save_figure,
 )
 from jobs.figures.coastlines import box_around, draw_coastlines
+from jobs.figures.labels import with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def draw_parameter_maps(
         values = maps["mean"].sel(parameter=name).to_numpy()
         unit = str(maps["unit"].sel(parameter=name).item())
         power = power_of_ten(float(np.nanmax(np.abs(values))))
-        label = f"{name} ($10^{{{power}}}$ {unit})" if power else f"{name} ({unit})"
+        label = with_unit(name, unit, power)
         draw_field(axis, here, values * 10.0**-power, label=label)
         if is_flat(values):
             axis.set_title("one value everywhere", fontsize=8)

@@ -19,6 +19,7 @@ from jobs.figures.canvas import (
     put_title,
     save_figure,
 )
+from jobs.figures.labels import with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,6 +174,5 @@ def _parameter_label(
     import textwrap
 
     unit = str(attrs.get("units", "1"))
-    unit = f"$10^{{{power}}}$ {unit}" if power else unit
     meaning = textwrap.fill(meaning, 32, max_lines=3, placeholder=" ...")
-    return f"{name} ({unit})\n{meaning}"
+    return f"{with_unit(name, unit, power)}\n{meaning}"

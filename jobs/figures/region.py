@@ -62,7 +62,7 @@ def draw_diso(scores: pd.DataFrame, target: Path, *, title: str) -> None:
             axis.set_ylim(0.0, 1.0)
             stream_label = STREAM_LABELS.get(stream, stream).split(" (")[0]
             axis.set_title(f"{stream_label}, {period} years", fontsize=9)
-            axis.set_xlabel("DISO of 8-day means (1)", fontsize=8)
+            axis.set_xlabel("DISO of 8-day means", fontsize=8)
             axis.set_ylabel("share of pixels", fontsize=8)
     put_title(figure, title)
     handles, labels = axes.flat[0].get_legend_handles_labels()

@@ -25,6 +25,7 @@ from jobs.figures.canvas import (
     put_title,
     save_figure,
 )
+from jobs.figures.labels import number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -137,7 +138,7 @@ def draw_surrogate(runs: xr.Dataset, target: Path, *, title: str) -> None:
     # Each block has a cost of its own.
     best = pd.Series(cost).groupby(runs["block"].to_numpy()).cummin().to_numpy()
     left.plot(np.arange(1, cost.size + 1), best, color=BLUE, label="best so far")
-    left.set(xlabel="model run", ylabel="cost, $-2\\log L$ (1)", yscale="log")
+    left.set(xlabel="model run", ylabel="cost, $-2\\log L$", yscale="log")
     left.legend(fontsize=8)
     if predicted:
         _draw_errors(axes[0][1], histories)
@@ -160,7 +161,7 @@ def _draw_errors(axis: Any, histories: Any) -> None:
         axis.plot(part["n_runs"], part["rmse"], style, ms=3, color=BLUE, label=label)
     axis.set(
         xlabel="model runs",
-        ylabel="error of predictions made\nbefore the run, in $-2\\log L$ (1)",
+        ylabel="error of predictions made\nbefore the run, in $-2\\log L$",
         yscale="log",
     )
     if histories["block"].nunique() > 1:
@@ -207,8 +208,8 @@ def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) 
         axis.plot(time, part["observed"], "o", ms=3, mfc="none", mec=BLACK, mew=0.7)
         axis.set_ylabel(STREAM_LABELS.get(name, name), fontsize=9)
         axis.set_title(
-            f"{name.upper()}: {held:.0%} of {len(part)} observations lie in the pale "
-            "90 % band",
+            f"{name.upper()}: {number(held, '.0%')} of {len(part)} observations lie in "
+            "the pale 90 % band",
             fontsize=9,
         )
         axis.margins(x=0.01)
@@ -312,8 +313,8 @@ def draw_coverage(
     axis.plot(LEVELS, overall, "-o", ms=3, color=BLUE, label="all parameters")
     axis.plot([], [], color="0.7", lw=0.8, label="each parameter")
     axis.set(
-        xlabel="level of the interval (1)",
-        ylabel="share of pixels whose interval holds the truth (1)",
+        xlabel="level of the interval",
+        ylabel="share of pixels whose interval holds the truth",
         xlim=(0, 1),
         ylim=(0, 1),
         aspect="equal",

@@ -17,6 +17,7 @@ from jobs.figures.canvas import (
     put_title,
     save_figure,
 )
+from jobs.figures.labels import number, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +63,7 @@ def draw_upscaled(
             axis.plot(x, y, marker, ms=3, mfc="none", color=colour, label=label)
             lines.append(f"{label}: R² {efficiency(y, x):.2f}")
         axis.axline((x.mean(), x.mean()), slope=1, color="0.3", lw=0.8)
-        unit = units[name]
-        scale = f"$10^{{{power}}}$ " if power else ""
-        axis.set_title(f"{name} ({scale}{unit})", fontsize=8)
+        axis.set_title(with_unit(name, units[name], power), fontsize=8)
         low, high = axis.get_ylim()
         axis.set_ylim(low, high + 0.3 * (high - low))  # room for the words
         ground = {"fc": "w", "ec": "none", "alpha": 0.8, "pad": 1}
@@ -113,12 +112,12 @@ def draw_upscaled_scores(
             if len(both):
                 middle = float(both.to_numpy().mean())
                 axis.axline((middle, middle), slope=1, color="0.3", lw=0.8)
-            gain = both["upscaled"] - both["calibrated"]
-            better = np.mean(gain >= 0 if score == "r2" else gain <= 0)
+            gain = (both["upscaled"] - both["calibrated"]).dropna()
+            better = (gain >= 0 if score == "r2" else gain <= 0).mean()
             unit = units[stream] if score == "rmse" else "1"
             axis.set_title(
-                f"{stream.upper()}, {label} ({unit}): as good or better in "
-                f"{better:.0%}",
+                f"{stream.upper()}, {with_unit(label, unit)}: as good or better in "
+                f"{number(better, '.0%')}",
                 fontsize=8,
             )
             axis.set_xlabel("with calibrated parameters", fontsize=8)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from jobs.figures.labels import UNKNOWN, number, readable_totals, shown_unit
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -103,7 +105,7 @@ def table_of(
 ) -> Table:
     """Return a table of a frame; columns named in ``formats`` are numbers.
 
-    A number that could not be computed shows as a dash.
+    A number that could not be computed shows as a dash, and the unit 1 as nothing.
     """
     import pandas as pd
 
@@ -113,8 +115,12 @@ def table_of(
         if isinstance(value, Link):
             return value
         if value is None or (not isinstance(value, str) and pd.isna(value)):
-            return "–"
-        return format(value, formats[name]) if name in formats else str(value)
+            return UNKNOWN
+        if name == "unit":
+            return shown_unit(str(value))
+        if name not in formats:
+            return str(value)
+        return number(value, formats[name])
 
     columns = [str(name) for name in frame.columns]
     rows = [
@@ -141,9 +147,11 @@ def add_csv(run: Run, section: Section, path: Path, caption: str) -> None:
     if not path.exists():
         return
     frame = pd.read_csv(path)
+    frame = readable_totals(frame)
     if len(frame) > MAX_ROWS:
         caption += f", first {MAX_ROWS} of {len(frame)} rows"
         frame = frame.head(MAX_ROWS)
     numeric = {str(n): ".4g" for n in frame.select_dtypes("number").columns}
+    numeric |= {str(n): "d" for n in frame.select_dtypes("integer").columns}
     source: list[Link] = [link(run, path)]
     section.tables.append(table_of(frame, caption, source, numeric))

@@ -57,13 +57,13 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
         [
             (
                 "upscaling/skill.csv",
-                "Skill at random pixels and held-out blocks; coverage of intervals (1)",
+                "Skill at random pixels and held-out blocks; coverage of intervals",
             ),
             ("upscaling/quality_control.csv", "Pixels that quality control dropped"),
             (
                 "evaluation/region_summary.csv",
                 "DISO over the region, default against others: share below 0.3, share "
-                "better than default, and by how much it fell (1)",
+                "better than default, and by how much it fell",
             ),
         ],
     ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.config.process_model import units_of
+from jobs.figures.labels import UNKNOWN, number, shown_unit, span, with_unit
 from jobs.inputs.pixel_data import synthetic_parts
 from jobs.report.parts import Fact, Section, Table, add_pictures, link, table_of
 from jobs.report.regional_sections import regional
@@ -71,7 +72,7 @@ def what_ran(results: Results) -> Section:
         Fact("model runs", f"{table['n_model_runs'].sum():,.0f}", pixels),
         Fact("of these failed", f"{table['n_failed_runs'].sum():,.0f}", pixels),
         Fact("core hours", f"{minutes.sum() / 60:.2f}", pixels),
-        Fact("median minutes a pixel", _number(minutes.median(), ".2f"), pixels),
+        Fact("median minutes a pixel", number(minutes.median(), ".2f"), pixels),
         Fact("method", config.calibration.method, lock),
         Fact("streams", ", ".join(config.streams), lock),
         Fact("calibration years", str(config.periods.calibration), lock),
@@ -162,7 +163,7 @@ def _selection_table(results: Results, path: Path) -> Table:
             "parameter": frame["parameter"],
             "share": frame["share"],
             "quartiles over pixels": [
-                f"{low:.1%} to {high:.1%}"
+                span(low, high, ".1%")
                 for low, high in zip(frame["q25"], frame["q75"], strict=True)
             ],
             "up to here": frame["cumulative"],
@@ -188,11 +189,13 @@ def parameter_section(results: Results) -> Section:
         return section
     source = [link(run, run.folder.path / "report" / "parameters.csv")]
     rows, many = results.parameter_rows, len(results.finished) > 1
-    units = [f"{m} ({u})" for m, u in zip(rows["meaning"], rows["unit"], strict=True)]
+    meanings = [
+        with_unit(*pair) for pair in zip(rows["meaning"], rows["unit"], strict=True)
+    ]
     frame = pd.DataFrame(
         {
             "parameter": rows["parameter"],
-            "meaning (unit)": units,
+            "meaning (unit)": meanings,
             "prior": _ranges(rows["prior_low"], rows["prior_high"]),
             "default": rows["default"],
             "posterior mean": rows["mean"],
@@ -253,7 +256,7 @@ def _error_table(results: Results) -> Table:
     frame = pd.DataFrame(
         {
             "stream": rows["stream"],
-            "factor (1)": rows["mean"],
+            "factor": rows["mean"],
             "5 to 95 %": _ranges(rows["q05"], rows["q95"]),
             "at edge of prior": [
                 _edge(low, high, many)
@@ -269,7 +272,7 @@ def _error_table(results: Results) -> Table:
         "Factor on the standard deviation of each stream's errors, found with the "
         "parameters: 1 where they are as stated. Medians over finished pixels.",
         [link(run, run.folder.path / "report" / "error_scale.csv")],
-        {"factor (1)": ".3g"},
+        {"factor": ".3g"},
     )
 
 
@@ -287,15 +290,16 @@ def fit(results: Results) -> Section:
         stream, period = map(str, key)
         by = part.groupby("parameters")[["r", "rmse", "ae", "diso"]].median()
         diso = part.pivot(index="pixel", columns="parameters", values="diso")
-        row: dict[str, Any] = {"stream": stream, "unit": units[stream]}
+        row: dict[str, Any] = {"stream": stream, "unit": shown_unit(units[stream])}
         row["period"] = period
         for score in ("r", "rmse", "ae", "diso"):
             before, after = (
                 float(by[score]["default"]),
                 float(by[score]["calibrated"]),
             )
-            row[score.upper()] = f"{before:.3f} → {after:.3f}"
-        row["DISO better in"] = (diso["calibrated"] < diso["default"]).mean()
+            row[score.upper()] = f"{number(before, '.3f')} → {number(after, '.3f')}"
+        both = diso[["calibrated", "default"]].dropna()  # unknown is not worse
+        row["DISO better in"] = (both["calibrated"] < both["default"]).mean()
         rows.append(row)
     n = scores["pixel"].nunique()
     over = f"Medians over {n} pixels" if n > 1 else "Scores"
@@ -367,16 +371,14 @@ def trust(results: Results) -> Section:
 
 
 def _ranges(low: pd.Series, high: pd.Series) -> list[str]:
-    return [f"{a:.3g} to {b:.3g}" for a, b in zip(low, high, strict=True)]
+    return [span(a, b, ".3g") for a, b in zip(low, high, strict=True)]
 
 
 def _edge(low: float, high: float, many: bool) -> str:
     """Say at which end of its prior a posterior piles up, in what share of pixels."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return UNKNOWN
     ends = [("low", low), ("high", high)]
     if many:
         return ", ".join(f"{end} {share:.0%}" for end, share in ends if share) or "none"
     return " and ".join(end for end, share in ends if share) or "no"
-
-
-def _number(value: float, form: str) -> str:
-    return format(value, form) if np.isfinite(value) else "–"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -71,8 +71,24 @@ def status_of(folder: RunFolder, pixels: list[Pixel]) -> Status:
     )
 
 
-def lines(status: Status, run: Path) -> Iterator[str]:
-    """Yield the status as a person reads it."""
+def lines(
+    status: Status, run: Path, stages: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Yield the status as a person reads it.
+
+    Parameters
+    ----------
+    status : Status
+        Of the calibration.
+    run : Path
+        The run folder.
+    stages : mapping, optional
+        Where the other stages stand, as `jobs.stages.stage_states.stages_of` says.
+    """
+    for before, word in (stages or {}).items():
+        if before == "calibrate":
+            break
+        yield f"{before:<9}  {word}"
     counts = "   ".join(
         f"{state} {number}" for state, number in status.states.items() if number
     )
@@ -95,6 +111,9 @@ def lines(status: Status, run: Path) -> Iterator[str]:
         if status.states["running"] and status.minutes_left is not None:
             line += f"; about {status.minutes_left:.0f} min left"
         yield line
+    later = list(stages or {})
+    for name in later[later.index("calibrate") + 1 :] if later else []:
+        yield f"{name:<9}  {(stages or {})[name]}"
 
 
 def _reasons(found: list[PixelState], state: State) -> dict[str, int]:

@@ -185,7 +185,7 @@ def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
         "n_model_runs": int(result.n_model_runs),
         "n_failed_runs": int(result.n_failed_runs),
         "surrogate_rmse": float(result.surrogate_rmse),
-        "parameters": _rows(result.summary()),
+        "parameters": _rows(result.summary().drop(columns="unit")),
         **({"doubts": doubts} if doubts else {}),
     }
     inputs = {
@@ -196,7 +196,11 @@ def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
     if inputs:
         summary["inputs"] = inputs
     errors = result.summary_of_errors()
-    return summary if errors.empty else {**summary, "error_scale": _rows(errors)}
+    return (
+        summary
+        if errors.empty
+        else {**summary, "error_scale": _rows(errors.drop(columns="unit"))}
+    )
 
 
 def _rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -202,10 +202,16 @@ def _train(
         ),
     )
     names = list(prior_bounds(run.config))
+    draws = posterior_draws(run, chosen.pixels.tolist())
+    if draws is None:
+        logger.warning(
+            "the method gives one point of each pixel and no posterior: intervals of "
+            "the maps are of such points, and lack the spread of posteriors"
+        )
     upscaler = upscale.train(
         chosen.mean,
         covariates,
-        draws=posterior_draws(run, chosen.pixels.tolist()),
+        draws=draws,
         bounds=prior_bounds(run.config),
         defaults={name: table[name].default for name in names},
         units={name: table[name].unit for name in names},
@@ -214,8 +220,8 @@ def _train(
             n_folds=rules.folds,
             block_km=rules.block_km,
             n_candidates=rules.candidates,
-            weighting=rules.weighting,
-            intervals_for=rules.intervals_for,
+            weighting="none" if draws is None else rules.weighting,
+            intervals_for="calibrated" if draws is None else rules.intervals_for,
             least_pixels=rules.least_pixels,
         ),
         n_jobs=run.config.execution.workers,

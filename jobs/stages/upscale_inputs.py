@@ -74,13 +74,23 @@ def posterior_table(run: Run) -> pd.DataFrame:
     )
 
 
-def posterior_draws(run: Run, pixels: Sequence[int]) -> xr.DataArray:
+def posterior_draws(run: Run, pixels: Sequence[int]) -> xr.DataArray | None:
     """Return draws of collected posteriors, every so many of them.
+
+    The store is padded with NaN where a sampler has fewer chains or draws than there
+    is room for: what is padded is left out. A pixel with fewer draws than another has
+    each of them about equally often.
 
     Returns
     -------
-    xarray.DataArray (pixel, draw, parameter)
-        Up to ``_KEPT_DRAWS`` of each pixel, in the parameters' units.
+    xarray.DataArray (pixel, draw, parameter) or None
+        Up to ``_KEPT_DRAWS`` of each pixel, in the parameters' units. None where the
+        method gives one best point of each pixel and no posterior.
+
+    Raises
+    ------
+    ConfigError
+        If a pixel has no draw at all.
     """
     import xarray as xr
     import zarr
@@ -89,13 +99,25 @@ def posterior_draws(run: Run, pixels: Sequence[int]) -> xr.DataArray:
     names = list(prior_bounds(run.config))
     rows = {pixel.id: row for row, pixel in enumerate(run.pixels)}
     wanted = np.array([rows[pixel] for pixel in pixels])
-    values = []
-    for name in names:
-        found = np.asarray(store[name][:])[wanted]
-        flat = found.reshape(len(wanted), -1)
-        values.append(flat[:, :: -(-flat.shape[1] // _KEPT_DRAWS)])
+    stored = np.stack([np.asarray(store[name][:])[wanted] for name in names], axis=-1)
+    flat = stored.reshape(len(wanted), -1, len(names))
+    found = [one[np.isfinite(one).all(axis=1)] for one in flat]
+    for pixel, draws in zip(pixels, found, strict=True):
+        if not len(draws):
+            raise ConfigError(
+                Problem(
+                    str(run.folder.path / "posteriors.zarr"),
+                    f"pixel {pixel} has no draw of its parameters",
+                    wanted="finite numbers",
+                    hint=f"masm retry {run.folder.path} --pixel {pixel}",
+                )
+            )
+    if max(map(len, found)) == 1:
+        return None
+    kept = [draws[:: -(-len(draws) // _KEPT_DRAWS)] for draws in found]
+    n = max(map(len, kept))
     return xr.DataArray(
-        np.stack(values, axis=-1).astype(np.float64),
+        np.stack([one[np.arange(n) * len(one) // n] for one in kept]).astype(float),
         dims=("pixel", "draw", "parameter"),
         coords={"pixel": list(pixels), "parameter": names},
     )

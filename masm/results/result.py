@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,8 +160,9 @@ class Result:
 
         Columns: mean, sd, q05, q50, q95; r_hat, ess_bulk and ess_tail
         (rank-normalised, ArviZ); r_hat_gr (the source paper's eq. 9); at_bound
-        ("low", "high" or empty). Of an optimiser's result the mean is its point,
-        and what would describe a spread is NaN.
+        ("low", "high" or empty); unit (of mean, sd and quantiles; empty if the prior
+        has none). Of an optimiser's result the mean is its point, and what would
+        describe a spread is NaN.
         """
         return _table(self.posterior, spread=self.has_spread)
 
@@ -195,13 +197,29 @@ class Result:
             seal(aside)
 
     def __repr__(self) -> str:
-        verdict = self.status + (f" ({self.reason})" if self.reason else "")
         return (
-            f"<masm.Result {verdict}: {len(self.parameters)} parameters, "
-            f"{self.n_model_runs} model runs, {self.n_failed_runs} failed>\n"
-            f"{self.summary().to_string(float_format=lambda x: f'{x:.4g}')}"
+            f"<masm.Result {self._headline()}>\n"
+            f"{self.summary().to_string(float_format=_short, na_rep='-')}"
             + (f"\n{self.caution}" if self.caution else "")
         )
+
+    def _repr_html_(self) -> str:
+        """Show the result in a notebook; names and messages are escaped."""
+        caution = f"<p>{escape(self.caution)}</p>" if self.caution else ""
+        table = self.summary().to_html(float_format=_short, na_rep="–", border=0)
+        head = f"<p><strong>masm.Result</strong> {escape(self._headline())}</p>"
+        return f"<div>{head}{table}{caution}</div>"
+
+    def _headline(self) -> str:
+        verdict = self.status + (f" ({self.reason})" if self.reason else "")
+        return (
+            f"{verdict}: {len(self.parameters)} parameters, "
+            f"{self.n_model_runs} model runs, {self.n_failed_runs} failed"
+        )
+
+
+def _short(number: float) -> str:
+    return f"{number:.4g}"
 
 
 def _table(draws: xr.Dataset | None, *, spread: bool) -> pd.DataFrame:
@@ -222,6 +240,7 @@ def _table(draws: xr.Dataset | None, *, spread: bool) -> pd.DataFrame:
             "q95": q95,
             **{key: float(variable.attrs[key]) for key in CONVERGENCE},
             "at_bound": str(variable.attrs["at_bound"]),
+            "unit": str(variable.attrs.get("units") or ""),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -325,6 +325,7 @@ def test_the_summary_flags_a_parameter_at_its_bound(twin, quick):
         "ess_tail",
         "r_hat_gr",
         "at_bound",
+        "unit",
     ]
     assert np.all(summary["q05"] < summary["q50"])
     assert "suspect" in repr(result) or "done" in repr(result)

@@ -56,13 +56,14 @@
     return `rgb(${mix(16)},${mix(8)},${mix(0)})`;
   }
 
+  const inUnit = (unit) => unit && unit !== "1" ? ` (${unit})` : "";
   const layers = [{ name: "state" }];
   data.parameters.forEach((p) => layers.push({
-    name: `${p.name}, posterior mean (${p.unit})`, low: p.low, high: p.high,
+    name: `${p.name}, posterior mean${inUnit(p.unit)}`, low: p.low, high: p.high,
     value: (pixel) => p.means[pixel.row],
   }));
   for (const item of data.scores) for (const set of ["default", "calibrated"]) layers.push({
-    name: `DISO of ${item.stream}, ${item.period} years, ${set} (1)`, low: 0, high: 1, over: true,
+    name: `DISO of ${item.stream}, ${item.period} years, ${set}`, low: 0, high: 1, over: true,
     value: (pixel) => item[set][pixel.row],
   });
 
@@ -130,13 +131,13 @@
     const at = (p.default - p.low) / (p.high - p.low) * 120;
     svg("line", { x1: at, x2: at, y1: 0, y2: 34, stroke: "#8a5a00", "stroke-width": 2, "stroke-dasharray": "4 2" }, picture);
     svg("rect", { x: .5, y: .5, width: 119, height: 33, fill: "none", stroke: "#8a949e" }, picture);
-    html("div", `${number(mean)} (${number(low)} to ${number(high)}) ${p.unit}`, box).style.border = "0";
+    html("div", `${number(mean)} (${number(low)} to ${number(high)})${p.unit === "1" ? "" : ` ${p.unit}`}`, box).style.border = "0";
     if (edge) html("span", `at ${edge} edge of the prior`, box, "edge");
   }
 
   function series(one, days, parent) {
     const box = html("div", null, parent, "series"), unit = (data.streams.find((s) => s.name === one.stream) || {}).unit || "";
-    html("strong", `${one.stream.toUpperCase()}, 8-day means (${unit})`, box);
+    html("strong", `${one.stream.toUpperCase()}, 8-day means${inUnit(unit)}`, box);
     const W = 420, H = 150, L = 42, B = 18;
     const every = [].concat(one.observed, one.default, one.calibrated).filter((v) => v !== null);
     if (!every.length) return;

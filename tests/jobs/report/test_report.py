@@ -77,6 +77,9 @@ def half_done(tmp_path_factory):
         weather = generate_weather(
             harvard_normals(), (2001, 2003), np.random.default_rng(pixel_id)
         )
+        place = table.set_index("id").loc[pixel_id]
+        weather["lat"], weather["lon"] = place["latitude"], place["longitude"]
+        weather["elevation"] = place["elevation"]
         weather.to_netcdf(path / "forcing" / f"{pixel_id}.nc", engine="h5netcdf")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ibis_dalec, "simulate_batch", linear_model.simulate_batch)
@@ -212,7 +215,7 @@ def test_errors_of_unknown_size_stand_beside_the_parameters(half_done):
     for summary in results.summaries.values():
         summary["error_scale"] = {"gpp": found}
     _, table = parameter_section(results).tables
-    assert table.columns == ["stream", "factor (1)", "5 to 95 %", "at edge of prior"]
+    assert table.columns == ["stream", "factor", "5 to 95 %", "at edge of prior"]
     assert table.rows == [["gpp", "2.5", "2 to 3.25", "high 100%"]]
 
 

@@ -1,0 +1,99 @@
+"""Options that every verb has: ``--quiet``, ``--verbose`` and ``--json``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from jobs.cli.guard import guarded
+from jobs.console import Voice, print_out, speaking
+from jobs.exit_codes import Exit
+
+_EVERY: dict[str, Any] = {
+    "quiet": Annotated[
+        bool, typer.Option("--quiet", "-q", help="show only what went wrong")
+    ],
+    "verbose": Annotated[
+        bool, typer.Option("--verbose", "-v", help="show the log on the screen too")
+    ],
+}
+_JSON: dict[str, Any] = {
+    "results_as_json": Annotated[
+        bool, typer.Option("--json", help="show results as JSON, for scripts")
+    ],
+}
+
+
+def talking(
+    *, has_json: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb the options of how much it tells, and in which form.
+
+    Parameters
+    ----------
+    has_json : bool
+        Whether ``--json`` is among them. It prints one document in the end:
+        ``exit_code``, ``messages``, ``tables`` (title, columns, rows) and ``errors``.
+    """
+    added = _EVERY | (_JSON if has_json else {})
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def verb(*args: Any, **words: Any) -> None:
+            quiet, verbose, as_json = (
+                words.pop(name, False) for name in (*_EVERY, *_JSON)
+            )
+            if quiet and verbose:
+                raise typer.BadParameter("--quiet and --verbose exclude each other")
+            with speaking(Voice(quiet, verbose, as_json)) as said:
+                if as_json:
+                    _in_json(said, function, *args, **words)
+                else:
+                    function(*args, **words)
+
+        hints = get_type_hints(function, include_extras=True)
+        known = inspect.signature(function).parameters.values()
+        new = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=hint
+            )
+            for name, hint in added.items()
+        ]
+        verb.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [one.replace(annotation=hints[one.name]) for one in known] + new
+        )
+        verb.__annotations__ = hints | added
+        return verb
+
+    return decorate
+
+
+def _in_json(
+    said: Voice, function: Callable[..., None], *args: Any, **words: Any
+) -> None:
+    """Do a verb, then print what it would have shown as one document."""
+    code: int = Exit.DONE
+    try:
+        function(*args, **words)
+    except typer.Exit as end:
+        code = end.exit_code
+        raise
+    except typer.BadParameter as exc:
+        code = Exit.WRONG
+        said.errors.append(exc.message)
+        raise
+    finally:
+        document = {
+            "exit_code": int(code),
+            "messages": said.messages,
+            "tables": said.tables,
+            "errors": said.errors,
+        }
+        with guarded(Path(), "--json", again="the same command"):
+            print_out(json.dumps(document, indent=1))

@@ -1,0 +1,107 @@
+"""Numbers and units as people read them, in figures and in the report."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNKNOWN = "–"
+"""What stands where a number could not be computed."""
+
+_TOTAL = "Pg yr-1"
+_SCALES = ((0.1, 1.0, "Pg"), (1e-4, 1e3, "Tg"), (1e-7, 1e6, "Gg"), (0.0, 1e9, "Mg"))
+"""Totals from so many Pg on, the factor on them, and the prefix of their unit."""
+
+
+def with_unit(name: str, unit: str, power: int = 0) -> str:
+    """Return a label with its unit, which is not shown where it is 1.
+
+    Parameters
+    ----------
+    name : str
+        What it is.
+    unit : str
+        Its unit.
+    power : int
+        Of ten, by which the numbers were divided.
+
+    Examples
+    --------
+    >>> with_unit("GPP", "g m-2 d-1")
+    'GPP (g m-2 d-1)'
+    >>> with_unit("LAI", "1")
+    'LAI'
+    >>> with_unit("vmax", "mol m-2 s-1", -5)
+    'vmax ($10^{-5}$ mol m-2 s-1)'
+    """
+    parts = [f"$10^{{{power}}}$"] if power else []
+    parts += [shown_unit(unit)] if shown_unit(unit) else []
+    return f"{name} ({' '.join(parts)})" if parts else name
+
+
+def shown_unit(unit: str) -> str:
+    """Return a unit as it is shown: nothing for 1.
+
+    Examples
+    --------
+    >>> shown_unit("1"), shown_unit("kg m-2")
+    ('', 'kg m-2')
+    """
+    return "" if unit == "1" else unit
+
+
+def number(value: float, form: str) -> str:
+    """Return a number in a format; a dash where it could not be computed.
+
+    Examples
+    --------
+    >>> number(0.123, ".0%"), number(float("nan"), ".0%")
+    ('12%', '–')
+    """
+    return format(value, form) if math.isfinite(value) else UNKNOWN
+
+
+def span(low: float, high: float, form: str) -> str:
+    """Return two ends of an interval; one dash where neither could be computed.
+
+    Examples
+    --------
+    >>> span(1.0, 2.5, ".3g"), span(float("nan"), float("nan"), ".3g")
+    ('1 to 2.5', '–')
+    """
+    if not (math.isfinite(low) or math.isfinite(high)):
+        return UNKNOWN
+    return f"{number(low, form)} to {number(high, form)}"
+
+
+def total_unit(largest: float) -> tuple[float, str]:
+    """Return the factor on totals in Pg, and the prefix of grams that fits them.
+
+    Examples
+    --------
+    >>> total_unit(2.3), total_unit(0.0006744)
+    ((1.0, 'Pg'), (1000.0, 'Tg'))
+    """
+    largest = largest if math.isfinite(largest) and largest > 0.0 else 1.0
+    return next((by, name) for least, by, name in _SCALES if largest >= least)
+
+
+def readable_totals(table: pd.DataFrame) -> pd.DataFrame:
+    """Return regional totals in the unit that fits the largest of them.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With ``unit``, all "Pg yr-1", and any of ``total``, ``low``, ``high`` and
+        ``sd``. A table of other units is returned as it is.
+    """
+    if set(table.get("unit", ())) != {_TOTAL}:
+        return table
+    named = [name for name in ("total", "low", "high", "sd") if name in table]
+    factor, prefix = total_unit(float(table["total"].abs().max()))
+    shown = table.assign(unit=_TOTAL.replace("Pg", prefix))
+    shown[named] = shown[named] * factor
+    return shown

@@ -1,0 +1,90 @@
+"""The report shows no unit 1, no nan, and totals in a unit that fits them."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from jobs.figures.labels import readable_totals, with_unit
+from jobs.report.parts import Section, add_csv, table_of
+from jobs.report.sections import _edge, _ranges, fit
+
+
+def in_folder(path):
+    return SimpleNamespace(folder=SimpleNamespace(path=path))
+
+
+def shown(frame, tmp_path):
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    section = Section("t", "t")
+    add_csv(in_folder(tmp_path), section, tmp_path / "t.csv", "a table")
+    (table,) = section.tables
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
+@pytest.mark.parametrize(
+    ("total", "unit", "text"),
+    [
+        (5.81, "Pg yr-1", "5.81"),
+        (-0.0006744, "Tg yr-1", "-0.6744"),
+        (3.2e-6, "Gg yr-1", "3.2"),
+        (4.5e-9, "Mg yr-1", "4.5"),
+    ],
+)
+def test_totals_have_the_unit_that_fits(tmp_path, total, unit, text):
+    frame = pd.DataFrame(
+        {"flux": ["nee"], "total": total, "low": math.nan, "unit": "Pg yr-1"}
+    )
+    (row,) = shown(frame, tmp_path)
+    assert (row["total"], row["unit"], row["low"]) == (text, unit, "–")
+    factor = readable_totals(frame)["total"][0] / total
+    assert {"Pg": 1, "Tg": 1e3, "Gg": 1e6, "Mg": 1e9}[unit[:2]] == pytest.approx(factor)
+
+
+def test_totals_that_are_all_unknown_or_zero_stay_in_their_unit():
+    for total in (math.nan, 0.0):
+        frame = pd.DataFrame({"total": [total], "unit": "Pg yr-1"})
+        assert readable_totals(frame)["unit"][0] == "Pg yr-1"
+
+
+def test_the_unit_1_is_not_shown_and_whole_numbers_stay_whole(tmp_path):
+    frame = pd.DataFrame({"pixel": [1234567], "unit": "1", "r": math.inf, "share": 0.5})
+    (row,) = shown(frame, tmp_path)
+    assert row == {"pixel": "1234567", "unit": "", "r": "–", "share": "0.5"}
+    assert with_unit("DISO", "1") == "DISO"
+
+
+def test_what_could_not_be_computed_is_a_dash():
+    nan = math.nan
+    frame = pd.DataFrame({"share": [nan, 0.25]})
+    table = table_of(frame, "", [], {"share": ".0%"})
+    assert [row[0] for row in table.rows] == ["–", "25%"]
+    assert _ranges(pd.Series([nan, 1.0]), pd.Series([nan, 2.0])) == ["–", "1 to 2"]
+    assert _edge(nan, nan, many=True) == "–"
+    assert _edge(0.25, 0.0, many=True) == "low 25%"
+
+
+def test_pixels_without_a_score_are_not_counted_as_worse(tmp_path):
+    scores = pd.DataFrame(
+        [
+            {"pixel": pixel, "stream": "lai", "period": "validation",
+             "parameters": name, "r": 0.9, "rmse": math.nan, "ae": 0.1, "diso": diso}
+            for pixel, pair in enumerate([(0.4, 0.3), (math.nan, math.nan)])
+            for name, diso in zip(("default", "calibrated"), pair, strict=True)
+        ]
+    )  # fmt: skip
+    model = SimpleNamespace(outputs={})
+    run = in_folder(tmp_path)
+    run.folder.figures = tmp_path
+    run.config = model
+    results = SimpleNamespace(run=run, scores=scores, finished=[0, 1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jobs.report.sections.units_of", lambda config: {"lai": "1"})
+        (table,) = fit(results).tables
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["DISO better in"] == "100%"
+    assert row["RMSE"] == "– → –"
+    assert row["unit"] == ""
