@@ -142,3 +142,13 @@ def test_inputs_that_cannot_be_used_are_the_user_s_to_mend(run_path, compared, e
     told = compared(*QUICK)
     assert told.exit_code == 2
     assert not (run_path / "comparison").exists()
+
+
+def test_a_stopped_comparison_does_not_claim_to_be_saved(compared, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jobs.stages.compare_methods.compare_pixel", stopped)
+    told = compared(*QUICK)
+    assert told.exit_code == 75
+    assert "nothing of this comparison is kept. Start again with: masm" in told.output
