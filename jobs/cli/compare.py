@@ -37,6 +37,7 @@ _FORMATS = {
     "rank": ".0f",
 }
 _REASON_WIDTH = 44
+_SAVED = "nothing of this comparison is kept. Start again with"
 
 
 def compare(
@@ -70,7 +71,7 @@ def compare(
     ] = False,
 ) -> None:
     """Compare calibration methods on one pixel, and recommend one."""
-    with guarded(run, "compare"):
+    with guarded(run, "compare", saved=_SAVED):
         from jobs.run.run import open_run
 
         opened = open_run(run)

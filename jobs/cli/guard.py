@@ -25,20 +25,25 @@ from jobs.exit_codes import Exit
 logger = logging.getLogger(__name__)
 
 _STOPS = (signal.SIGTERM, signal.SIGUSR1)
+SAVED = "finished work is saved. Go on with"
 _OURS = ("ibis_dalec", "landdata", "landmodels", "masm", "upscale")
 
 
 @contextmanager
-def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
+def guarded(
+    run: Path, verb: str, again: str | None = None, saved: str = SAVED
+) -> Iterator[None]:
     """Turn errors into exit codes, and signals into an orderly stop.
 
-    ``again`` is the command that goes on, where it is not the verb on the run.
+    ``again`` is the command that goes on, where it is not the verb on the run, and
+    ``saved`` what becomes of the work that a stop finds half done.
 
     A mistake of the user's is told in full and exits 2; a set of Slurm arrays that
     was submitted in part exits 3; a signal exits 75 with progress saved; anything
     else is a bug, with its traceback in the run's logs.
     """
-    with _signals(verb, again or f"masm {verb} {run}{_resume(verb)}"):
+    go_on = f"{saved}: {again or f'masm {verb} {run}{_resume(verb)}'}"
+    with _signals(verb, go_on):
         try:
             # What came during imports, see jobs.__main__, is heard now.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
@@ -48,13 +53,13 @@ def guarded(run: Path, verb: str, again: str | None = None) -> Iterator[None]:
         except OutputLost as lost:
             _give_up_output(lost, verb)
         except KeyboardInterrupt as stop:
-            _stop(stop, verb, again or f"masm {verb} {run}{_resume(verb)}")
+            _stop(stop, verb, go_on)
         except Exception as exc:
-            code = told(exc, run, verb, again or f"masm {verb} {run}{_resume(verb)}")
+            code = told(exc, run, verb, go_on)
             raise typer.Exit(code) from (exc if code == Exit.BUG else None)
 
 
-def told(exc: Exception, run: Path, verb: str, again: str) -> Exit:
+def told(exc: Exception, run: Path, verb: str, go_on: str) -> Exit:
     """Say what an error came of, and return the exit code it comes to.
 
     Raises
@@ -67,7 +72,7 @@ def told(exc: Exception, run: Path, verb: str, again: str) -> Exit:
         return Exit.SOME_FAILED
     fault = full_disk(exc, run) or system_fault(exc)
     if fault is not None and not _is_refusal(exc):
-        _stop(fault, verb, again)
+        _stop(fault, verb, go_on)
     mistake = exc if isinstance(exc, _user_errors()) else refused(exc)
     if mistake is not None:
         say(str(mistake))
@@ -117,9 +122,9 @@ def _give_up_output(lost: OutputLost, verb: str) -> NoReturn:
     raise typer.Exit(Exit.STOPPED) from None
 
 
-def _stop(stop: KeyboardInterrupt, verb: str, again: str) -> NoReturn:
+def _stop(stop: KeyboardInterrupt, verb: str, go_on: str) -> NoReturn:
     by = f" by {stop}" if str(stop) else ""
-    say(f"{verb}: stopped{by}; finished work is saved. Go on with: {again}")
+    say(f"{verb}: stopped{by}; {go_on}")
     if isinstance(stop, DiskFull):
         # HDF5 keeps the file it could not finish, and would crash on it when the
         # interpreter clears up: exit 139 in the place of 75.
@@ -166,7 +171,7 @@ def _write_traceback(run: Path, verb: str, exc: Exception) -> str:
 
 
 @contextmanager
-def _signals(verb: str, again: str) -> Iterator[None]:
+def _signals(verb: str, go_on: str) -> Iterator[None]:
     """Let a signal stop in order, and a second Ctrl-C at once: 75 both times."""
     asked = False
 
@@ -177,7 +182,7 @@ def _signals(verb: str, again: str) -> Iterator[None]:
         nonlocal asked
         if asked:
             # Files are whole or absent at any moment, and workers end with us.
-            say(f"{verb}: stopped at once; finished work is saved. Go on with: {again}")
+            say(f"{verb}: stopped at once; {go_on}")
             os._exit(Exit.STOPPED)
         asked = True
         raise KeyboardInterrupt

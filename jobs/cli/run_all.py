@@ -10,7 +10,7 @@ import typer
 
 from jobs.cli.calibrate import calibrate_run
 from jobs.cli.evaluate import evaluate_run, simulate_run
-from jobs.cli.guard import told
+from jobs.cli.guard import SAVED, told
 from jobs.cli.region import is_region, run_region
 from jobs.cli.screen import screen_run
 from jobs.console import OutputLost, show
@@ -40,7 +40,7 @@ def run_everything(path: Path, executor: str | None) -> Exit:
     except (OutputLost, typer.Exit):
         raise
     except Exception as exc:
-        code = told(exc, path, "run", f"masm run {path}")
+        code = told(exc, path, "run", f"{SAVED}: masm run {path}")
         if code == Exit.WRONG and (passed or _traces(path) != before):
             code = Exit.SOME_FAILED
     return _report(path, code)
@@ -82,7 +82,7 @@ def _report(path: Path, code: Exit) -> Exit:
     except (OutputLost, typer.Exit):
         raise
     except Exception as exc:
-        failed = told(exc, path, "run", f"masm report {path}")
+        failed = told(exc, path, "run", f"{SAVED}: masm report {path}")
         if code == Exit.DONE:
             return Exit.SOME_FAILED if failed == Exit.WRONG else failed
     return code

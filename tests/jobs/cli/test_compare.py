@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from jobs.cli.compare import _one_pixel
+from jobs.errors import ConfigError
 from jobs.figures.methods import draw_methods
+from jobs.run.pixel import Pixel
 from masm.results.comparison import COLUMNS
 
 QUICK = ("--methods", "4denvar,cma_es,demc", "--budget", "60,120", "--seeds", 1)
@@ -113,3 +117,38 @@ def test_the_figure_is_drawn_where_nothing_came_of_any_method(tmp_path):
     table = table.reindex(columns=COLUMNS).assign(verdict="refused", reason="few")
     draw_methods(table, tmp_path / "methods.png", title="nothing")
     assert (tmp_path / "methods.png").stat().st_size > 5_000
+
+
+def test_of_many_pixels_one_has_to_be_named():
+    pixels = [Pixel(k, f"place {k}", 42.0, -72.0, 3.0, 60.0, 10.0) for k in (3, 8)]
+    run = SimpleNamespace(pixels=pixels)
+    assert _one_pixel(run, "8").id == 8
+    with pytest.raises(ConfigError, match=r"(?s)one pixel.*2 pixels.*--pixel ID"):
+        _one_pixel(run, None)
+
+
+def test_seconds_in_a_process_of_its_own_are_the_model_s(run_path, compared):
+    with (run_path / "config.yaml").open("a") as opened:
+        opened.write("execution: {run_seconds: 60}\n")
+    assert compared("--methods", "4denvar", "--budget", 60, "--seeds", 1).exit_code == 0
+    (row,) = pd.read_csv(run_path / "comparison" / "methods.csv").itertuples()
+    assert row.verdict == "done"
+    # Most of the time a process is started and waited for, which is no work of ours.
+    assert row.model_seconds > 0.0
+
+
+def test_inputs_that_cannot_be_used_are_the_user_s_to_mend(run_path, compared, edit):
+    edit(run_path, "gpp: {variance: given}", "gpp: {variance: 0.0}")
+    told = compared(*QUICK)
+    assert told.exit_code == 2
+    assert not (run_path / "comparison").exists()
+
+
+def test_a_stopped_comparison_does_not_claim_to_be_saved(compared, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jobs.stages.compare_methods.compare_pixel", stopped)
+    told = compared(*QUICK)
+    assert told.exit_code == 75
+    assert "nothing of this comparison is kept. Start again with: masm" in told.output

@@ -103,7 +103,9 @@ def test_totals_of_a_small_region_are_drawn_in_a_unit_fit_for_them():
 
 
 def test_equal_scores_count_as_good(scores, tmp_path):
-    figures_upscaling.draw_upscaled_scores(scores, tmp_path / "a.png", title="t")
+    figures_upscaling.draw_upscaled_scores(
+        scores, tmp_path / "a.png", title="t", units={"gpp": "g m-2 d-1", "lai": "1"}
+    )
     table = drawn(tmp_path / "a.png")
     assert (table["calibrated"] == table["upscaled"]).all()
 
