@@ -243,7 +243,7 @@ def test_a_catalogue_of_aliases_without_end_is_refused(tmp_path):
 def test_only_a_geotiff_is_read_as_one(tmp_path):
     import rasterio
 
-    from ibis_dalec.errors import InputError
+    from landdata.errors import InputError
     from landdata.grid.grid import Grid
     from landdata.products.elevation import read_elevation
 

@@ -218,7 +218,7 @@ def test_thinned_draws_keep_the_diagnostics_of_all_draws(run_path, masm_command)
     ("old", "new", "wanted"),
     [
         ("3,place 3,43", "3,place 3,143", "places.csv:4  latitude"),
-        ("3,place 3", "x,place 3", "places.csv:4  id"),
+        ("3,place 3", ",place 3", "places.csv:4  id"),
         ("3,place 3", "2,place 3", "an id of its own (line 3 has it)"),
         ("sand", "snad", "no column sand"),
     ],
