@@ -1,5 +1,6 @@
 """The public calls: labels, restarts, batches, windows, choices, and sick lanes."""
 
+import os
 import subprocess
 import sys
 
@@ -474,11 +475,17 @@ def lanes_seen(lanes):
 _WORK = "\n".join(f"        w.tg[lane] += exp({k}.0 * w.ts[lane])" for k in range(40))
 
 
-def child(folder, code, *arguments):
+def child(folder, code, *arguments, cache=None):
     """What a new process prints that runs ``code`` in ``folder``."""
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=folder, capture_output=True, text=True, check=False,
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            **({} if cache is None else {"NUMBA_CACHE_DIR": str(cache)}),
+        },
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -489,13 +496,14 @@ def test_widths_cached_by_two_processes_do_not_mix(tmp_path):
     (tmp_path / "inner.py").write_text(_INNER.format(work=_WORK), encoding="utf-8")
 
     def lanes(*widths):
-        return child(tmp_path, _CHILD, *map(str, widths)).split()
+        made = child(tmp_path, _CHILD, *map(str, widths), cache=tmp_path / "cache")
+        return made.split()
 
     lanes(2)
     lanes(3)
     assert lanes(2, 3) == ["2", "4", "3", "9"]
     assert lanes(3, 2) == ["3", "9", "2", "4"]
-    files = {path.name for path in (tmp_path / "__pycache__").glob("*.nbc")}
+    files = {path.name for path in (tmp_path / "cache").rglob("inner*.nbc")}
     assert len(files) == 2, "the cache on disk was not used"
 
 
@@ -505,7 +513,7 @@ def test_another_process_gets_the_same_bits_from_the_cache(forcing, tmp_path):
         "forcing = xr.open_dataset('in.nc', engine='h5netcdf').load()\n"
         "run = ibis_dalec.simulate(forcing, {'vmax': 5e-5}, spinup_cycles=0)\n"
         "run[['gpp', 'et', 'final_state']].to_netcdf('out.nc', engine='h5netcdf')\n"
-        "from ibis_dalec import kernel\n"
+        "from ibis_dalec.physics import time_loop as kernel\n"
         "print(sum(kernel.entry_points(1)[0].stats.cache_hits.values()))\n"
     )
     forcing.to_netcdf(tmp_path / "in.nc", engine="h5netcdf")

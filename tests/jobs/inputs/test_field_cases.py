@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from jobs.inputs.periods import whole_years, within
 
 from jobs.config.schema import Periods
+from jobs.run.periods import whole_years, within
 from jobs.run.run import open_run
-from jobs.stages.flux_sites import GROWING, SOUTHERN_GROWING, _onto, _subsets
+from jobs.stages.flux_sites import GROWING, GROWING_SOUTH, _onto, _subsets
 from landdata import generate_weather, harvard_normals
 from landdata.meteorology.humidity import daily_saturation_vapour_pressure
 from landdata.meteorology.radiation import extraterrestrial_radiation, transmissivity
@@ -390,7 +390,7 @@ def test_the_growing_season_of_a_tower_follows_its_hemisphere():
         return set(inside)
 
     assert months(42.5) == set(GROWING)
-    assert months(-42.5) == set(SOUTHERN_GROWING) == {11, 12, 1, 2, 3}
+    assert months(-42.5) == set(GROWING_SOUTH) == {11, 12, 1, 2, 3}
 
 
 @pytest.mark.parametrize("stamp", ["first", "last"])

@@ -276,7 +276,7 @@ def test_no_forcing_is_never_the_name_of_a_passing_fault(
 
     for broken in (fail, hidden):
         with monkeypatch.context() as patch:
-            patch.setattr("jobs.stages.calibrate_pixel.forcing_of", broken)
+            patch.setattr("jobs.stages.calibrate_pixel.weather_of", broken)
             stopped = masm_command("calibrate", run_path, "--resume")
         assert stopped.exit_code == 75, stopped.output
         assert not pixel(run_path).failure.exists()

@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose
 
 import masm
-from masm.methods.registry import METHODS
 
 MEAN = np.array([0.4, 0.6])
 SD = np.array([0.05, 0.08])
@@ -351,7 +350,7 @@ def test_wrong_options_are_refused_before_any_run():
     def never(theta):
         raise AssertionError
 
-    for method in sorted(set(METHODS) - {"emulator", "published"}):
+    for method in sorted(ALL):
         with pytest.raises(masm.InputError, match="max_runs"):
             run(method, never, max_runs=3)
         with pytest.raises(masm.InputError, match="unknown option 'colour'"):
