@@ -43,7 +43,9 @@ app = typer.Typer(
 
 app.add_typer(region_app, name="region")
 app.add_typer(callmip_app, name="callmip")
-app.command()(compare)
+app.command(epilog="Example: masm compare demo --methods emulator,demc --budget 300")(
+    talking(has_json=False)(compare)
+)
 
 
 def _tell_version(asked: bool) -> None:

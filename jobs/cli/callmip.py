@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.guard import guarded
+from jobs.cli.options import talking
 from jobs.console import show
 from jobs.exit_codes import Exit
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 callmip_app = typer.Typer(
     no_args_is_help=True,
+    epilog="Example: masm callmip check rehearsal.nc",
     help="Check or rehearse files for CalLMIP: calibrated land models compared.",
 )
 
@@ -26,7 +28,8 @@ def callmip() -> None:
     """Check or rehearse files for CalLMIP: calibrated land models compared."""
 
 
-@callmip_app.command()
+@callmip_app.command(epilog="Example: masm callmip check rehearsal.nc")
+@talking(has_json=False)
 def check(
     path: Annotated[
         Path,
@@ -59,7 +62,8 @@ def check(
         raise typer.Exit(Exit.WRONG)
 
 
-@callmip_app.command()
+@callmip_app.command(epilog="Example: masm callmip export site")
+@talking()
 def export(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)

@@ -15,8 +15,8 @@ from jobs.run.run import open_run
 def all_verbs():
     group = typer.main.get_command(app)
     for name, verb in group.commands.items():
-        if name == "region":
-            yield from ((("region", n), one) for n, one in verb.commands.items())
+        if hasattr(verb, "commands"):
+            yield from (((name, n), one) for n, one in verb.commands.items())
         else:
             yield (name,), verb
 
