@@ -214,7 +214,8 @@ class Slurm(Section):
         for line in value:
             name, _, given = line.removeprefix("--").partition("=")
             known = line.startswith("--") and name in _SBATCH_OPTIONS
-            if not known or not re.fullmatch(r"[\w.,:%@+*/\[\]&|=-]*", given, re.ASCII):
+            plain = r"[\w.,:%@+*/\[\]&|= -]*"  # no newline, no quote inside
+            if not known or not re.fullmatch(f'{plain}|"{plain}"', given, re.ASCII):
                 raise ValueError(
                     "wanted: options of sbatch such as --qos=long, of these: "
                     + ", ".join(_SBATCH_OPTIONS)

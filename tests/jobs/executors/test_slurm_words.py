@@ -174,7 +174,8 @@ def test_the_command_line_exits_3_where_a_submission_broke_off(
     path = slurm('[ "$n" -lt 2 ] && echo 4001 || exit 1')
     plan = make_plan(range(4), Slurm(), 60.0, 2)
     monkeypatch.setattr(calibrate, "_slurm_plan", lambda run, left: plan)
-    monkeypatch.setattr(calibrate, "compile_model", lambda: None)
+    model = "jobs.process_models.ibis_dalec.IbisDalec.warm_up"
+    monkeypatch.setattr(model, lambda self: None)
     answer = masm_command("calibrate", run_path, "--executor", "slurm")
     assert answer.exit_code == 3, answer.output
     assert "1 of 2 arrays were submitted" in answer.output
