@@ -80,7 +80,8 @@ def system_fault(exc: BaseException) -> SystemFault | None:
         if isinstance(one, MemoryError):
             return SystemFault("too little memory")
         if isinstance(one, OSError):
-            number = one.errno or _number_in(str(one))
+            given = one.errno if isinstance(one.errno, int) else None  # xarray: text
+            number = given or _number_in(str(one))
             if number is not None and number not in _OF_THE_CALL:
                 where = f" ({one.filename})" if one.filename else ""
                 return SystemFault(os.strerror(number).lower() + where)

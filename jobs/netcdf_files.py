@@ -36,7 +36,7 @@ def read_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
     except (NotPlain, MemoryError):
         raise
     except Exception as exc:  # whatever a damaged file makes of the reader
-        if isinstance(exc, OSError) and (exc.errno is not None):
+        if isinstance(exc, OSError) and isinstance(exc.errno, int):
             raise
         raise NotPlain(f"{path.name}: {exc}") from exc
 

@@ -67,4 +67,4 @@ def is_of_the_system(exc: OSError) -> bool:
     >>> is_of_the_system(OSError("file signature not found"))
     False
     """
-    return exc.errno is not None and exc.errno not in _OF_THE_FILE
+    return isinstance(exc.errno, int) and exc.errno not in _OF_THE_FILE

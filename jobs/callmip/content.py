@@ -112,7 +112,7 @@ def read_content(path: Path) -> Content:
     except NotPlain as exc:
         raise Unreadable(str(exc)) from exc
     except OSError as exc:
-        if exc.errno is not None:
+        if isinstance(exc.errno, int):
             raise
         raise Unreadable(str(exc)) from exc
     except Exception as exc:  # whatever a damaged file makes of the reader

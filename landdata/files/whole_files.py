@@ -31,7 +31,7 @@ def is_of_the_system(exc: BaseException) -> bool:
     """
     return (
         isinstance(exc, OSError)
-        and exc.errno is not None
+        and isinstance(exc.errno, int)
         and exc.errno not in _OF_THE_FILE
     )
 
