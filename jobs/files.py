@@ -36,6 +36,9 @@ _OURS = re.compile(
 )
 """Names that ``replacing`` of any of our packages gives to what it writes aside."""
 
+_OUR_FOLDERS = re.compile(r"\.(map|stac)-[a-z0-9_]{8}")
+"""Folders in which an export writes what it then puts in place."""
+
 
 class OddFile(ValueError):
     """What stands at a file's name is no file, or none that can be meant: damage."""
@@ -208,8 +211,9 @@ def write_text(target: Path, text: str) -> None:
 def sweep(folder: Path, keep: Callable[[Path], bool] | None = None) -> None:
     """Take away what killed processes had begun to write aside.
 
-    Only files, by names that our packages give, in the folder itself: nothing is
-    followed and no folder is removed, whatever else lies there.
+    Only files, by names that our packages give, in the folder itself or in the folders
+    in which an export writes aside: nothing is followed, and a folder with anything
+    else in it stays.
 
     Parameters
     ----------
@@ -221,10 +225,22 @@ def sweep(folder: Path, keep: Callable[[Path], bool] | None = None) -> None:
     if not is_folder(folder):
         return
     for path in folder.glob(".*"):
+        if _OUR_FOLDERS.fullmatch(path.name) and is_folder(path):
+            _sweep_folder(path)
+            continue
         if not _OURS.fullmatch(path.name) or not is_file(path):
             continue
         if keep is None or not keep(path):
             path.unlink(missing_ok=True)
+
+
+def _sweep_folder(path: Path) -> None:
+    """Take away plain files in a folder of ours, and it, if nothing else is in it."""
+    for one in path.iterdir():
+        if stat.S_ISREG(os.lstat(one).st_mode):
+            one.unlink(missing_ok=True)
+    with suppress(OSError):  # something else lies in it: not ours to take
+        path.rmdir()
 
 
 def is_folder(path: Path) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from masm.results import scores
+from masm import scores
 
 OBSERVED = np.array([1.0, 2.0, 4.0, 7.0])
 series = arrays(float, 12, elements=st.floats(-50.0, 50.0))
