@@ -22,6 +22,7 @@
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -56,9 +57,10 @@ places = pd.DataFrame(
     }
 )
 places.to_csv(run / "places.csv", index=False)
-for pixel in places["id"]:
+for pixel, latitude in zip(places["id"], places["latitude"], strict=True):
     rng = np.random.default_rng([5, pixel])
-    weather = generate_weather(harvard_normals(), (2001, 2003), rng)
+    normals = replace(harvard_normals(), lat=latitude)
+    weather = generate_weather(normals, (2001, 2003), rng)
     weather.to_netcdf(run / "forcing" / f"{pixel}.nc", engine="h5netcdf")
 
 (run / "config.yaml").write_text("""\
