@@ -25,7 +25,7 @@ def test_names_with_paths_in_them_stay_inside(tmp_path, masm_command, monkeypatc
     before = {p for p in tmp_path.rglob("*") if run_path not in p.parents}
     for verb in ("check", "calibrate", "simulate", "evaluate", "collect", "report"):
         done = masm_command(verb, run_path)
-        assert done.exit_code == 0, done.output
+        assert done.exit_code in (0, 5), done.output  # 5: latitudes of another place
     after = {p for p in tmp_path.rglob("*") if run_path not in p.parents}
     assert after == before
     written = [p for p in run_path.rglob("*") if p.is_file()]
