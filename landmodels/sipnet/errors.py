@@ -1,45 +1,5 @@
-"""The one error that bad input raises, and the way it speaks."""
+"""The error of bad input is that of all process models."""
 
-from __future__ import annotations
+from landmodels.errors import InputError
 
-
-class InputError(ValueError):
-    """Input that cannot be used, said so that the user knows what to do next.
-
-    Parameters
-    ----------
-    where : str
-        What is wrong and where: file, variable, date or line.
-    found, wanted, hint : str, optional
-        What stands there, what ought to, and the likely mend.
-
-    Examples
-    --------
-    >>> print(InputError("forcing  vpd, step 3", found="-9999 Pa",
-    ...                  wanted="-100 to 20000 Pa"))
-    forcing  vpd, step 3
-      found   -9999 Pa
-      wanted  -100 to 20000 Pa
-    """
-
-    def __init__(
-        self,
-        where: str,
-        found: str | None = None,
-        wanted: str | None = None,
-        hint: str | None = None,
-    ):
-        self.where = where
-        self.found = found
-        self.wanted = wanted
-        self.hint = hint
-        lines = [where]
-        for label, text in (("found", found), ("wanted", wanted), ("hint", hint)):
-            if text is not None:
-                lines.append(f"  {label:<7} {text}")
-        super().__init__("\n".join(lines))
-
-    def __reduce__(self):
-        # Exceptions are rebuilt from their arguments when a worker process
-        # sends them back: the message alone would lose the fields.
-        return (type(self), (self.where, self.found, self.wanted, self.hint))
+__all__ = ["InputError"]
