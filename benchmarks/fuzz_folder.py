@@ -237,14 +237,16 @@ def times_are_kept(path: Path) -> bool:
 def watch(run: Path, told: Path) -> Callable[[], None]:
     """Give a function that installs the audit hook; breaches go to a file."""
     allowed = [run.resolve(), Path(tempfile.gettempdir(), "masm-output").resolve()]
-    cache = Path.home() / ".cache"
+    # Libraries make folders of their own in the user's home when they are missing.
+    cache, settings = Path.home() / ".cache", Path.home() / ".config"
+    made = [cache, settings, settings / "matplotlib"]
     handle = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 
     def is_allowed(path: Any) -> bool:
         if not isinstance(path, str | bytes | os.PathLike):
             return True  # a number of an open file
         real = os.path.realpath(os.fsdecode(path))
-        if real.startswith(("/dev/", "/proc/", f"{cache}/")):
+        if f"{real}/".startswith(("/dev/", "/proc/", f"{cache}/")):
             return True
         return any(real == str(one) or real.startswith(f"{one}/") for one in allowed)
 
@@ -266,6 +268,8 @@ def watch(run: Path, told: Path) -> Callable[[], None]:
             for path in paths:
                 if not isinstance(path, str | bytes | os.PathLike):
                     continue  # a number of an open file
+                if event == "os.mkdir" and Path(os.fsdecode(path)) in made:
+                    continue
                 if not is_allowed(os.path.dirname(os.fsdecode(path)) or "."):
                     tell(event, path)
         elif event in ("os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"):

@@ -54,7 +54,7 @@ run[["lai", "gpp"]]
 # %%
 rng = np.random.default_rng(2)
 observed = run[["lai", "gpp"]].sel(time=slice("2002", "2003")).copy(deep=True)
-for name, sd in {"lai": 1.0, "gpp": 2.0}.items():
+for name, sd in {"lai": 0.5, "gpp": 2.0}.items():
     observed[name] += sd * rng.standard_normal(observed[name].shape)
     observed[f"{name}_sd"] = observed[name].copy(data=np.full(observed.time.size, sd))
 

@@ -196,7 +196,8 @@ def test_a_task_that_runs_twice_at_once_does_no_harm(cluster, run_path, prepared
         masm_process("calibrate", run_path, "--tasks", tasks, "--task", number)
         for number in (0, 1, 1)
     ]
-    assert [process.wait() for process in again] == [0, 0, 0]
+    told = [process.communicate()[0] for process in again]
+    assert [process.returncode for process in again] == [0, 0, 0], told
     cluster.wait_until_empty()
     assert_done_once_with_the_same_numbers(run_path, prepared)
 

@@ -189,7 +189,7 @@ def test_the_compile_cache_is_the_users_alone(tmp_path, monkeypatch):
     "option",
     ["--export=ALL,LD_PRELOAD=/x.so", "--output=/home/v/.bashrc", "--wrap=x", "-o x",
      "--open-mode=truncate", "--chdir=/x", "--error=x", "--uid=0", "--array=0-9",
-     "--qos=a b", "--qos=$(x)", "--qos=a;b", "--qos=a\n#SBATCH --wrap=x", "qos=long",
+     "--qos=a\" b", "--qos=$(x)", "--qos=a;b", "--qos=a\n#SBATCH --wrap=x", "qos=long",
      "--get-user-env", "--prolog=x", "--bcast=x", "--job-name=x"],
 )  # fmt: skip
 def test_options_of_slurm_are_of_a_list(option):
