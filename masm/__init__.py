@@ -10,6 +10,11 @@ from typing import Any
 from masm.calibrate import calibrate
 from masm.compare import compare
 from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
+from masm.information.calibrated import (
+    CalibratedInformation,
+    Target,
+    calibrated_information,
+)
 from masm.methods.method import Method
 from masm.methods.registry import METHODS, method_of
 from masm.observations.dataset import (
@@ -28,6 +33,7 @@ from masm.problem.priors import (
     LogUniform,
     Prior,
     Priors,
+    TransformedNormal,
     TruncatedNormal,
     Uniform,
     below,
@@ -37,6 +43,7 @@ from masm.problem.samples import Samples
 from masm.results.comparison import Comparison
 from masm.results.result import Result, open_result
 from masm.results.scores import scores
+from masm.runners.derivatives import DifferentiableModel, with_derivatives
 from masm.runners.executable import Executable
 from masm.runners.process_map import ProcessMap
 from masm.sample_cost import sample_cost
@@ -48,10 +55,12 @@ __all__ = [
     "METHODS",
     "Beta",
     "Block",
+    "CalibratedInformation",
     "CalibrationFailed",
     "Comparison",
     "Constraint",
     "DamagedCheckpoint",
+    "DifferentiableModel",
     "Errors",
     "Executable",
     "GivenVariance",
@@ -71,10 +80,13 @@ __all__ = [
     "Selection",
     "SeriesVariance",
     "Stream",
+    "Target",
+    "TransformedNormal",
     "TruncatedNormal",
     "Uniform",
     "below",
     "calibrate",
+    "calibrated_information",
     "compare",
     "importance",
     "method_of",
@@ -85,6 +97,7 @@ __all__ = [
     "select",
     "streams_from_dataset",
     "total_effects",
+    "with_derivatives",
 ]
 
 

@@ -21,6 +21,7 @@ from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
+from jobs.cli.information import information  # noqa: E402
 from jobs.cli.init import Template  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
 from jobs.console import show  # noqa: E402
@@ -45,6 +46,9 @@ app.add_typer(region_app, name="region")
 app.add_typer(callmip_app, name="callmip")
 app.command(epilog="Example: masm compare demo --methods emulator,demc --budget 300")(
     talking(has_json=False)(compare)
+)
+app.command(epilog="Example: masm information demo --derivatives exact")(
+    talking(has_json=False)(information)
 )
 
 

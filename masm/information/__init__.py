@@ -1,5 +1,10 @@
 """Information content: what observations say about parameters and targets."""
 
+from masm.information.calibrated import (
+    CalibratedInformation,
+    Target,
+    calibrated_information,
+)
 from masm.information.content import (
     InformationContent,
     information_content,
@@ -9,7 +14,10 @@ from masm.information.content import (
 )
 
 __all__ = [
+    "CalibratedInformation",
     "InformationContent",
+    "Target",
+    "calibrated_information",
     "information_content",
     "posterior_covariance",
     "target_covariance",

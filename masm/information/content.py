@@ -90,6 +90,8 @@ class InformationContent:
         Uncertainty reduction of the controls (n,) by experiment.
     target_sd, target_reduction : dict
         Posterior sd and uncertainty reduction of the targets (target,).
+    target_prior_sd : ndarray (target,)
+        Standard deviation of the targets in the prior.
     signal : dict
         Degrees of freedom for signal by experiment, at most n.
     """
@@ -101,6 +103,7 @@ class InformationContent:
     target_sd: dict[str, Array]
     target_reduction: dict[str, Array]
     signal: dict[str, float]
+    target_prior_sd: Array
 
 
 def information_content(
@@ -168,7 +171,7 @@ def information_content(
     keep = {"all": np.ones(stream.size, dtype=bool)}
     keep |= {f"without {s}": stream != s for s in dict.fromkeys(stream.tolist())}
     content = InformationContent(
-        tuple(names), tuple(target_names), {}, {}, {}, {}, {}
+        tuple(names), tuple(target_names), {}, {}, {}, {}, {}, target_prior_sd
     )  # fmt: skip
     for name, rows in keep.items():
         a = posterior_covariance(m[rows], v[rows], prior_covariance)
