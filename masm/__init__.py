@@ -17,6 +17,7 @@ from masm.information.calibrated import (
 )
 from masm.methods.method import Method
 from masm.methods.registry import METHODS, method_of
+from masm.methods.variational.four_d_var import Minimum, four_d_var
 from masm.observations.dataset import (
     Errors,
     GivenVariance,
@@ -67,6 +68,7 @@ __all__ = [
     "InputError",
     "LogUniform",
     "Method",
+    "Minimum",
     "Outcome",
     "Prior",
     "Priors",
@@ -88,6 +90,7 @@ __all__ = [
     "calibrate",
     "calibrated_information",
     "compare",
+    "four_d_var",
     "importance",
     "method_of",
     "open_result",

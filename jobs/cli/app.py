@@ -24,6 +24,7 @@ from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
 from jobs.cli.information import information  # noqa: E402
 from jobs.cli.init import Template  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
+from jobs.cli.swath import swath  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
@@ -49,6 +50,9 @@ app.command(epilog="Example: masm compare demo --methods emulator,demc --budget 
 )
 app.command(epilog="Example: masm information demo --derivatives exact")(
     talking(has_json=False)(information)
+)
+app.command(epilog="Example: masm swath region --executor slurm")(
+    talking(has_json=False)(swath)
 )
 
 
@@ -134,8 +138,15 @@ def check(run: RunPath) -> None:
     with guarded(run, "check"):
         from jobs.cli.check import check as report
         from jobs.cli.check import verdict
+        from jobs.config.swath import is_swath
         from jobs.exit_codes import Exit
         from jobs.run.run import open_run
+
+        if is_swath(run):
+            from jobs.cli.swath import check_swath
+
+            show("\n".join(check_swath(run)))
+            return
 
         doubts: list[str] = []
         for line in report(open_run(run), doubts):

@@ -16,6 +16,7 @@ class Template(StrEnum):
     DEMO = "demo"
     SITE = "site"
     REGION = "region"
+    SWATH = "swath"
 
 
 def initialise(run: Path, template: Template) -> Path:

@@ -13,6 +13,8 @@ from jobs.cli.evaluate import evaluate_run, simulate_run
 from jobs.cli.guard import SAVED, told
 from jobs.cli.region import is_region, run_region
 from jobs.cli.screen import screen_run
+from jobs.cli.swath import run_swath
+from jobs.config.swath import is_swath
 from jobs.console import OutputLost, show
 from jobs.errors import ConfigError
 from jobs.exit_codes import Exit
@@ -33,6 +35,8 @@ def run_everything(path: Path, executor: str | None) -> Exit:
         Of the stages. A user's mistake counts as `Exit.WRONG` only where it was found
         before any work began; later it is `Exit.SOME_FAILED`.
     """
+    if is_swath(path):
+        return run_swath(path, executor)
     before = _traces(path)
     passed: list[Exit] = []
     try:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document, read_document
 from jobs.errors import ConfigError, Problem, did_you_mean
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 _WANTED = {
     "missing": "this key, with a value",
@@ -45,16 +47,37 @@ def read_config(path: Path) -> tuple[Config, Document]:
         With every mistake found, not only the first.
     """
     document = read_document(path)
+    if "swath" in document.plain():
+        raise ConfigError(
+            document.problem(
+                ["swath"],
+                found="a swath run, which has one window for all its cells",
+                wanted="a run of pixels, for this command",
+                hint="masm run, masm swath and masm check are for swath runs.",
+            )
+        )
+    return validated(document, Config).in_folder(path.parent), document
+
+
+def validated(document: Document, model: type[_Kind]) -> _Kind:
+    """Return a document as a section of a kind.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake found, not only the first.
+    """
     try:
-        config = Config.model_validate(document.plain())
-        return config.in_folder(path.parent), document
+        return model.model_validate(document.plain())
     except ValidationError as exc:
-        problems = [_problem(document, dict(error)) for error in exc.errors()]
+        problems = [_problem(document, dict(error), model) for error in exc.errors()]
         raise ConfigError(problems) from exc
 
 
-def _problem(document: Document, error: dict[str, Any]) -> Problem:
-    keys, fields = _follow(document.tree, error["loc"])
+def _problem(
+    document: Document, error: dict[str, Any], root: type[BaseModel]
+) -> Problem:
+    keys, fields = _follow(document.tree, error["loc"], root)
     kind, message = error["type"], str(error["msg"])
     hint = ""
     found = _show(error["input"])
@@ -80,12 +103,12 @@ def _problem(document: Document, error: dict[str, Any]) -> Problem:
 
 
 def _follow(
-    tree: Any, path: Sequence[str | int]
+    tree: Any, path: Sequence[str | int], root: type[BaseModel]
 ) -> tuple[list[str | int], tuple[str, ...]]:
     """Drop the tags that pydantic adds to a path; also return the fields it allows."""
     node: Any = tree
     keys: list[str | int] = []
-    model: Any = Config
+    model: Any = root
     for position, key in enumerate(path):
         last = position == len(path) - 1
         inside = (isinstance(node, dict) and key in node) or (

@@ -64,7 +64,7 @@ def draw_information(
     figure, axes = new_figure(1, 2, 1.2 + 0.24 * rows)
     image = None
     for axis, (table, key) in zip(axes.flat, fields, strict=True):
-        image = _field(axis, table.head(_MOST_ROWS), key) or image
+        image = draw_field(axis, table.head(_MOST_ROWS), key) or image
     if image is not None:
         figure.colorbar(image, ax=list(axes.flat), label="1 - posterior sd / prior sd")
     put_title(figure, title)
@@ -78,7 +78,8 @@ def draw_information(
     save_figure(figure, target, long)
 
 
-def _field(axis: Any, table: pd.DataFrame, key: str) -> Any:
+def draw_field(axis: Any, table: pd.DataFrame, key: str) -> Any:
+    """Draw one table of reductions; return the image, None where there is none."""
     experiments = list(table.columns[1:])
     axis.set_title(f"{key}s", fontsize=9)
     if not len(table):

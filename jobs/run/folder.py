@@ -18,6 +18,7 @@ _OURS = (
     "evaluation",
     "comparison",
     "information",
+    "swath",
     "figures",
     "simulations",
     "posteriors.zarr",

@@ -25,6 +25,10 @@ class RunStream:
 
     SAMPLE_OF_PIXELS = (0, 0, 4)
     MAP_DRAWS = (5,)
+    SWATH_CELLS = (0, 0, 6)
+    SWATH_PASSES = (0, 0, 7)
+    SWATH_TRUTH = (0, 0, 8)
+    SWATH_STARTS = (0, 0, 9)
 
 
 def pixel_generator(seed: int, pixel: int, key: PixelStream) -> np.random.Generator:

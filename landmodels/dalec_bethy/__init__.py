@@ -21,6 +21,7 @@ from landmodels.dalec_bethy.observations import (
     cell_observations,
     region_observations,
 )
+from landmodels.dalec_bethy.operators import default_operators
 from landmodels.dalec_bethy.parameters import (
     DEFAULT_TYPE,
     parameter_table,
@@ -52,6 +53,7 @@ __all__ = [
     "cell_observations",
     "cell_problem",
     "control_range",
+    "default_operators",
     "drivers_of",
     "make_drivers",
     "parameter_table",

@@ -489,7 +489,10 @@ class Problem:
             d_p[j] = slopes[j]
             for i, slot in enumerate(self._slots):
                 run = None
-                if np.any(slot.parameters == j):
+                moved = np.any(slot.parameters == j)
+                if not (moved or any(j in o for o in slot.operators.values())):
+                    continue
+                if moved:
                     run = self._tangent(slot, p, d_p)
                     share = slot.fraction / self._n_cells
                     targets[:, j] += share * _targets(run)

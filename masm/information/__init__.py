@@ -8,6 +8,7 @@ from masm.information.calibrated import (
 from masm.information.content import (
     InformationContent,
     information_content,
+    marginal_variances,
     posterior_covariance,
     target_covariance,
     uncertainty_reduction,
@@ -19,6 +20,7 @@ __all__ = [
     "Target",
     "calibrated_information",
     "information_content",
+    "marginal_variances",
     "posterior_covariance",
     "target_covariance",
     "uncertainty_reduction",
