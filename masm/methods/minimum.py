@@ -87,7 +87,7 @@ def minimise(
         minimum = _by_differences(problem, rng, n_starts, n_iterations)
     problem.max_runs = None
     try:
-        root = np.linalg.cholesky(problem.covariance(minimum.x))
+        root = np.asarray(np.linalg.cholesky(problem.covariance(minimum.x)))
     except (InputError, np.linalg.LinAlgError) as exc:
         raise CalibrationFailed(
             f"no posterior about the minimum: {exc}", reason="model_nan"

@@ -258,7 +258,11 @@ class TransformedNormal(Prior):
         x = self._latent(value)
         normal = np.exp(-0.5 * x**2) / math.sqrt(2.0 * math.pi) / (high - low)
         value = np.asarray(value, float)
-        slope = {"linear": 1.0, "log": value, "logit": value * (1.0 - value)}
+        slope: dict[str, Any] = {
+            "linear": 1.0,
+            "log": value,
+            "logit": value * (1.0 - value),
+        }
         return np.asarray(normal / (self.scale * slope[self.transform]))
 
     def problem(self) -> str | None:
