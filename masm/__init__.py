@@ -48,6 +48,8 @@ from masm.runners.derivatives import DifferentiableModel, with_derivatives
 from masm.runners.executable import Executable
 from masm.runners.process_map import ProcessMap
 from masm.sample_cost import sample_cost
+from masm.sensitivity.derivatives import derivative_effects, one_at_a_time
+from masm.sensitivity.fast import fourier_effects
 from masm.sensitivity.morris import screen
 from masm.sensitivity.selection import Selection, importance, select
 from masm.sensitivity.sobol import total_effects
@@ -90,9 +92,12 @@ __all__ = [
     "calibrate",
     "calibrated_information",
     "compare",
+    "derivative_effects",
     "four_d_var",
+    "fourier_effects",
     "importance",
     "method_of",
+    "one_at_a_time",
     "open_result",
     "sample_cost",
     "scores",

@@ -32,6 +32,8 @@ METHODS: dict[str, str] = {
     "cma_es": "masm.methods.optimisers.cma_es",
     "laplace": "masm.methods.laplace",
     "nuts": "masm.methods.mcmc.nuts",
+    "nsga2": "masm.methods.optimisers.nsga2",
+    "glue": "masm.methods.glue",
 }
 """Name, and the module that holds its ``METHOD``. A further method is one more line."""
 
