@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.guard import guarded
+from jobs.config.executor_names import ExecutorName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +33,7 @@ def information(
         list[str] | None, typer.Option("--pixel", metavar="ID", help="only these")
     ] = None,
     executor: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="serial, local or slurm"),
+        ExecutorName | None, typer.Option(help="in place of execution.executor")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="as JSON, for scripts")
@@ -45,7 +45,7 @@ def information(
     with guarded(run, "information", saved=_SAVED):
         from jobs.run.run import open_run
 
-        work = _checked(derivatives, executor)
+        work = _checked(derivatives)
         opened = open_run(run)
         if tasks is not None:
             from jobs.console import logged
@@ -58,24 +58,19 @@ def information(
         _inform(opened, work, pixel or [], executor, as_json=as_json)
 
 
-def _checked(derivatives: str, executor: str | None) -> str:
+def _checked(derivatives: str) -> str:
     from jobs.errors import ConfigError, Problem, did_you_mean
 
-    executors = ("serial", "local", "slurm")
-    for option, value, known in (
-        ("--derivatives", derivatives, _DERIVATIVES),
-        ("--executor", executor or "serial", executors),
-    ):
-        if value not in known:
-            raise ConfigError(
-                Problem(
-                    "",
-                    option,
-                    found=f'"{value}"',
-                    wanted=", ".join(known),
-                    hint=did_you_mean(value, known),
-                )
+    if derivatives not in _DERIVATIVES:
+        raise ConfigError(
+            Problem(
+                "",
+                "--derivatives",
+                found=f'"{derivatives}"',
+                wanted=", ".join(_DERIVATIVES),
+                hint=did_you_mean(derivatives, _DERIVATIVES),
             )
+        )
     return derivatives
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobs.cli.guard import guarded
+from jobs.config.executor_names import ExecutorName
 
 if TYPE_CHECKING:
     from jobs.config.swath import SwathConfig
@@ -23,7 +24,7 @@ def swath(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
     executor: Annotated[
-        str | None, typer.Option(metavar="NAME", help="serial, local or slurm")
+        ExecutorName | None, typer.Option(help="in place of execution.executor")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="as JSON, for scripts")
@@ -42,26 +43,27 @@ def swath(
 def run_swath(run: Path, executor: str | None, *, as_json: bool = False) -> Exit:
     """Do what is left of a swath run, and show what came of it."""
     from jobs.config.swath import read_swath
-    from jobs.errors import ConfigError, Problem
+    from jobs.console import logged
+    from jobs.executors.tasks import do_units
     from jobs.exit_codes import Exit
     from jobs.run.file_lock import alone
-    from jobs.stages.swath import experiments_left
+    from jobs.stages.swath import assimilate, experiments_left, swath_run
 
     config = read_swath(run)
     chosen = executor or config.execution.executor
-    if chosen not in ("serial", "local", "slurm"):
-        raise ConfigError(
-            Problem(
-                "", "--executor", found=f'"{chosen}"', wanted="serial, local, slurm"
-            )
+    with alone(run, "assimilating"), logged(run, "swath"):
+        whole = do_units(
+            swath_run(run, config),
+            assimilate,
+            experiments_left(run, config),
+            verb=["swath"],
+            unit="experiments",
+            # The workers of this machine run the cells of one experiment.
+            executor="serial" if chosen == "local" else chosen,
+            minutes=_GUESS_MINUTES * config.swath.grid.rows * config.swath.grid.columns,
         )
-    with alone(run, "assimilating"):
-        left = experiments_left(run, config)
-        if left and chosen == "slurm":
-            _submit(run, config, left)
-            return Exit.DONE
-        _assimilate(run, config, left)
-    _show(run, config, as_json=as_json)
+    if whole:
+        _show(run, config, as_json=as_json)
     return Exit.DONE
 
 
@@ -87,47 +89,14 @@ def check_swath(run: Path) -> list[str]:
     ]
 
 
-def _assimilate(run: Path, config: SwathConfig, left: list[int]) -> None:
-    from jobs.console import logged, progress
-    from jobs.stages.swath import assimilate
-    from landmodels import dalec_bethy
-
-    if not left:
-        return
-    with logged(run, "swath"), progress("swath", len(left), "experiments") as advance:
-        dalec_bethy.warm_up()
-        for number in left:
-            assimilate(run, number)
-            advance(1)
-
-
 def _task(run: Path, tasks: Path, number: int) -> None:
+    from jobs.config.swath import read_swath
     from jobs.console import logged
-    from jobs.executors import slurm
-    from jobs.executors.requeue import requeued_before_walltime
-    from jobs.stages.swath import assimilate
+    from jobs.executors.tasks import do_task
+    from jobs.stages.swath import assimilate, swath_run
 
-    with logged(run, f"swath-task-{number}"), requeued_before_walltime():
-        for one in slurm.read_task(tasks, number):
-            assimilate(run, one)
-
-
-def _submit(run: Path, config: SwathConfig, left: list[int]) -> None:
-    from jobs.console import show
-    from jobs.executors import slurm
-    from jobs.run.folder import RunFolder
-    from landmodels import dalec_bethy
-
-    settings = config.execution.slurm
-    grid = config.swath.grid
-    minutes = _GUESS_MINUTES * grid.rows * grid.columns
-    plan = slurm.make_plan(left, settings, minutes, slurm.max_array_size())
-    dalec_bethy.warm_up()
-    jobs = slurm.submit(RunFolder(run), config.name, plan, settings, ["swath"])
-    show(
-        f"submitted job {', '.join(jobs)}: {len(plan.tasks)} tasks for {len(left)} "
-        "experiments\nwhen they are through, give the same command again"
-    )
+    with logged(run, f"swath-task-{number}"):
+        do_task(swath_run(run, read_swath(run)), assimilate, tasks, number)
 
 
 def _show(run: Path, config: SwathConfig, *, as_json: bool) -> None:

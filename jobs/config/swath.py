@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from jobs.config.reader import validated
-from jobs.config.schema import Execution
+from jobs.config.schema import Execution, Model
 from jobs.config.section import Name, Period, Section
 from jobs.config.yaml_positions import read_document
 from jobs.errors import ConfigError
@@ -110,7 +110,7 @@ class Swath(Section):
     @field_validator("streams")
     @classmethod
     def _are_seen(cls, value: dict[str, SwathStream]) -> dict[str, SwathStream]:
-        from landmodels.dalec_bethy import OVERPASS_HOURS
+        from jobs.process_models.dalec_bethy_region import OVERPASS_HOURS
 
         for name in value:
             if name not in OVERPASS_HOURS:
@@ -125,6 +125,16 @@ class SwathConfig(Section):
     seed: int = Field(ge=0, lt=2**63, description="all chance comes from here")
     swath: Swath
     execution: Execution = Execution()
+
+    @property
+    def model(self) -> Model:
+        """The process model, which is compiled before tasks are handed out."""
+        return Model(name="dalec_bethy", spinup_cycles=0)
+
+    @property
+    def folder(self) -> Path:
+        """No file is named in it."""
+        return Path()
 
     @property
     def experiments(self) -> list[str]:

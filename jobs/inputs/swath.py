@@ -20,8 +20,13 @@ from jobs.run.seeds import RunStream, run_generator
 if TYPE_CHECKING:
     import xarray as xr
 
-    from landmodels.dalec_bethy import Cell, Grid, Observations, Overpass
-    from landmodels.dalec_bethy import Problem as Assimilation
+    from jobs.process_models.dalec_bethy_region import (
+        Cell,
+        Grid,
+        Observations,
+        Overpass,
+    )
+    from jobs.process_models.dalec_bethy_region import Problem as Assimilation
 
 SYNTHETIC = "synthetic weather, truth and observations"
 _KM_PER_DEGREE = 111.2
@@ -61,7 +66,7 @@ class SwathTwin:
 
         Its control vector is that of all streams, so that results can be compared.
         """
-        from landmodels.dalec_bethy import region_problem
+        from jobs.process_models.dalec_bethy_region import region_problem
 
         seen = self.observations
         if without is not None:
@@ -72,7 +77,7 @@ class SwathTwin:
 
     @property
     def _operators(self) -> Any:
-        from landmodels.dalec_bethy import default_operators
+        from jobs.process_models.dalec_bethy_region import default_operators
 
         known = default_operators()
         return {name: known[name] for name in self.observations.streams}
@@ -86,7 +91,10 @@ def make_twin(config: SwathConfig) -> SwathTwin:
     ConfigError
         If a vegetation type is unknown, or no footprint is covered by the grid.
     """
-    from landmodels.dalec_bethy import region_observations, vegetation_types
+    from jobs.process_models.dalec_bethy_region import (
+        region_observations,
+        vegetation_types,
+    )
 
     for kind in config.swath.grid.vegetation:
         if kind not in vegetation_types():
@@ -138,8 +146,8 @@ def make_twin(config: SwathConfig) -> SwathTwin:
 
 def _cells(config: SwathConfig) -> tuple[list[Cell], Grid]:
     """Cells with weather of their own, colder polewards, and shares of types."""
+    from jobs.process_models.dalec_bethy_region import Cell, Grid, drivers_of
     from landdata import generate_weather, harvard_normals
-    from landmodels.dalec_bethy import Cell, Grid, drivers_of
 
     here = config.swath.grid
     rows = (np.arange(here.rows) - 0.5 * (here.rows - 1)) * here.spacing
@@ -176,7 +184,7 @@ def _shifted(weather: xr.Dataset, shift: float, latitude: float) -> xr.Dataset:
 
 def _overpasses(config: SwathConfig, grid: Grid, n_days: int) -> list[Overpass]:
     """Overpasses without values, whose footprints lie about the grid."""
-    from landmodels.dalec_bethy import Overpass
+    from jobs.process_models.dalec_bethy_region import Overpass
 
     rng = run_generator(config.seed, RunStream.SWATH_PASSES)
     first = 365 * config.swath.grid.spinup_years
@@ -193,7 +201,7 @@ def _overpasses(config: SwathConfig, grid: Grid, n_days: int) -> list[Overpass]:
 
 def _footprint(shape: Any, grid: Grid, rng: np.random.Generator, here: Any) -> Any:
     """A footprint about a place by chance in the grid."""
-    from landmodels.dalec_bethy import CellSet, Ellipse, Polygon
+    from jobs.process_models.dalec_bethy_region import CellSet, Ellipse, Polygon
 
     cell = int(rng.integers(grid.longitude.size))
     if isinstance(shape, CellsShape):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,17 +19,32 @@ from jobs.config.swath import SwathConfig, read_swath
 from jobs.errors import ConfigError, Problem
 from jobs.files import is_file, make_folder, read_json, replacing, write_text
 from jobs.inputs.swath import SYNTHETIC, SwathTwin, make_twin
+from jobs.run.folder import RunFolder
 from jobs.run.seeds import RunStream, run_generator
 from jobs.spreadsheets import safe_texts
 
 if TYPE_CHECKING:
     import masm
-    from landmodels.dalec_bethy import Problem as Assimilation
+    from jobs.process_models.dalec_bethy_region import Problem as Assimilation
+    from jobs.run.run import Run
 
 
 def swath_folder(run: Path) -> Path:
     """Return where the results of a swath run stand."""
     return run / "swath"
+
+
+@dataclass(frozen=True)
+class _SwathRun:
+    """What executors ask of a run: its folder and its configuration."""
+
+    folder: RunFolder
+    config: SwathConfig
+
+
+def swath_run(run: Path, config: SwathConfig) -> Run:
+    """Return a swath run as executors take it; it has no pixels."""
+    return cast("Run", _SwathRun(RunFolder(run), config))
 
 
 def experiment_file(run: Path, number: int) -> Path:
