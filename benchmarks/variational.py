@@ -2,14 +2,15 @@
 
     python -m benchmarks.variational [--twins 5] [--places boreal savanna temperate]
         [--methods 4dvar laplace 4denvar nuts emulator] [--budget 2000]
-        [--towers FOLDER] [--csv FILE]
+        [--towers FOLDER] [--region 20] [--csv FILE]
 
 Twins: for each climate and each draw of the truth, the cost at the minimum against half
 the number of observations, and how many 90 % intervals of the normal posterior hold the
 truth. Methods: the same two-year problem of one tower-like cell, calibrated with each;
 runs, seconds, lowest cost, coverage of the truth and mean sd. Towers: four years
-assimilated, the last four withheld, Nash-Sutcliffe before and after. Exits 1 where a
-twin's cost is more than 5 % from half the observations, or a tower misses its goal.
+assimilated, the last four withheld, Nash-Sutcliffe before and after. Region: seconds
+and memory of a cost with its gradient. Exits 1 where a twin's cost is more than 5 % from
+half the observations, or a tower misses its goal.
 """
 
 from __future__ import annotations
@@ -148,6 +149,54 @@ def compare_methods(
     return pd.DataFrame(rows)
 
 
+def measure_region(side: int, n_gradients: int = 2) -> None:
+    """Print seconds and memory of a synthetic swath of ``side`` by ``side`` cells."""
+    import resource
+
+    from jobs.config.swath import SwathConfig
+    from jobs.inputs.swath import make_twin
+
+    def stream(hour: float, footprint: dict[str, Any], floor: float) -> dict[str, Any]:
+        return {
+            "every_days": 3, "utc": hour, "per_pass": max(1, side // 2),
+            "footprint": footprint, "fraction": 0.2, "floor": floor,
+        }  # fmt: skip
+
+    ellipse = {"kind": "ellipse", "semi_major_km": 22, "semi_minor_km": 15}
+    quadrilateral = {"kind": "quadrilateral", "length_km": 14, "width_km": 7}
+    grid = {
+        "latitude": 50, "longitude": 10, "rows": side, "columns": side,
+        "elevation": 300, "years": "2001-2002", "vegetation": ["EvCn", "EShr"],
+    }  # fmt: skip
+    streams = {
+        "sif": stream(12.5, quadrilateral, 0.02),
+        "lvod": stream(5.5, ellipse, 0.04),
+        "ssm": stream(5.5, ellipse, 0.03),
+        "fapar": stream(9.5, {"kind": "cells", "size": 2}, 0.05),
+    }
+    config = SwathConfig.model_validate(
+        {"name": "region", "seed": 1, "swath": {"grid": grid, "streams": streams}}
+    )
+    begin = time.process_time()
+    twin = make_twin(config)
+    made = time.process_time() - begin
+    problem = twin.problem()
+    begin, wall = time.process_time(), time.monotonic()
+    costs = [problem.cost(k * twin.truth)[0] for k in range(n_gradients)]
+    cpu = (time.process_time() - begin) / n_gradients
+    wall = (time.monotonic() - wall) / n_gradients
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+    print(
+        f"{side} x {side} cells of 2 types, 2 years: {problem.n} unknowns, "
+        f"{problem.observations.n} observations ({problem.observations.of.size} looks)"
+    )
+    print(
+        f"made in {made:.0f} s of CPU; cost with gradient {cpu:.1f} s of CPU, "
+        f"{wall:.1f} s on {twin.threads} threads; {memory:.0f} MB at most"
+    )
+    print(f"cost at the prior {costs[0]:.0f}, at the truth {costs[-1]:.0f}")
+
+
 def judge_towers(folder: Path, sites: Sequence[str]) -> bool:
     """Fit the towers; whether each reaches its goal for GPP and NEE."""
     good = True
@@ -169,6 +218,7 @@ def main() -> int:
     parser.add_argument("--methods", nargs="*", choices=known, default=known)
     parser.add_argument("--towers", type=Path)
     parser.add_argument("--sites", nargs="*", choices=list(TYPES), default=list(TYPES))
+    parser.add_argument("--region", type=int, metavar="SIDE", default=0)
     parser.add_argument("--csv", type=Path)
     arguments = parser.parse_args()
     good = True
@@ -184,6 +234,8 @@ def main() -> int:
             twins.to_csv(arguments.csv, index=False)
     if arguments.methods:
         print(compare_methods(arguments.methods).round(3).to_string(index=False))
+    if arguments.region:
+        measure_region(arguments.region)
     if arguments.towers:
         good &= judge_towers(arguments.towers, arguments.sites)
     return 0 if good else 1

@@ -20,7 +20,7 @@ PRIORS = {
     "c": masm.Uniform(-1.0, 1.0),
     "d": masm.TransformedNormal(-9.0, 9.0, center=0.5, scale=1.0),
     "e": masm.LogUniform(1.4, 1.6),
-    "unseen": masm.TruncatedNormal(-3.0, 3.0, mean=0.0, sd=1.0),
+    "unseen": masm.TransformedNormal(-3.0, 3.0, center=0.0, scale=1.0),
 }
 
 
@@ -145,7 +145,8 @@ def calibrate(model, method, **options):
 @pytest.mark.parametrize("method", ["4dvar", "laplace", "nuts"])
 def test_a_method_uses_the_exact_derivatives_and_reports_its_search(method):
     model = Smooth()
-    options = {"n_draws": 60, "n_warmup": 40} if method == "nuts" else {}
+    few = {"n_chains": 2, "n_draws": 40, "n_warmup": 30}
+    options = few if method == "nuts" else {"n_draws": 100}
     found = calibrate(model, method, **options)
     assert found.attrs["derivatives"] == "exact"
     assert found.attrs["n_gradients"] == model.n_adjoints > 10
@@ -157,7 +158,7 @@ def test_a_method_uses_the_exact_derivatives_and_reports_its_search(method):
 
 def test_both_kinds_of_derivatives_find_the_same_minimum():
     costs = [
-        calibrate(model, "laplace", derivatives=kind).attrs["minimum_cost"]
+        calibrate(model, "laplace", derivatives=kind, n_draws=60).attrs["minimum_cost"]
         for model, kind in ((Smooth(), "exact"), (values_only, "differences"))
     ]
     assert costs[0] == pytest.approx(costs[1], abs=0.01)
@@ -174,7 +175,7 @@ def test_exact_derivatives_of_a_model_without_them_are_refused():
 def test_what_has_died_out_makes_a_result_suspect():
     model = Smooth()
     model.dead = ["tile of EvCn, year 2"]
-    found = calibrate(model, "4dvar")
+    found = calibrate(model, "4dvar", n_starts=1, n_draws=60)
     assert (found.status, found.reason) == ("suspect", "collapsed")
     assert "EvCn" in found.attrs["collapsed"]
 
@@ -188,8 +189,18 @@ def test_a_stopped_search_goes_on_from_its_checkpoint(tmp_path):
 
     path = tmp_path / "checkpoint.nc"
     with pytest.raises(KeyboardInterrupt):
-        calibrate(Stops(), "4dvar", checkpoint=path)
-    again = calibrate(Smooth(), "4dvar", checkpoint=path)
-    whole = calibrate(Smooth(), "4dvar")
+        calibrate(Stops(), "4dvar", checkpoint=path, n_draws=60)
+    again = calibrate(Smooth(), "4dvar", checkpoint=path, n_draws=60)
+    whole = calibrate(Smooth(), "4dvar", n_draws=60)
     xr.testing.assert_identical(again.posterior, whole.posterior)
     assert again.n_model_runs == whole.n_model_runs
+
+
+@pytest.mark.parametrize("name", PRIORS)
+def test_the_density_of_a_prior_is_the_slope_of_its_distribution(name):
+    prior = masm.Priors(PRIORS)[name]
+    value = prior.quantile(np.array([0.1, 0.5, 0.9]))
+    step = 1e-6 * (prior.high - prior.low)
+    slope = (prior.cdf(value + step) - prior.cdf(value - step)) / (2.0 * step)
+    np.testing.assert_allclose(prior.density(value), slope, rtol=1e-5)
+    np.testing.assert_allclose(prior.cdf(value), [0.1, 0.5, 0.9], atol=1e-9)
