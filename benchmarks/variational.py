@@ -9,8 +9,8 @@ the number of observations, and how many 90 % intervals of the normal posterior 
 truth. Methods: the same two-year problem of one tower-like cell, calibrated with each;
 runs, seconds, lowest cost, coverage of the truth and mean sd. Towers: four years
 assimilated, the last four withheld, Nash-Sutcliffe before and after. Region: seconds
-and memory of a cost with its gradient. Exits 1 where a twin's cost is more than 5 % from
-half the observations, or a tower misses its goal.
+and memory of a cost with its gradient. Exits 1 where a twin's cost is more than 5 %
+from half the observations, or a tower misses its goal.
 """
 
 from __future__ import annotations
