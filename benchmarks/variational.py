@@ -31,7 +31,11 @@ from benchmarks.dalec_bethy_twins import CELLS, make_twin
 from jobs.process_models.base import Settings
 from jobs.process_models.registry import open_model
 from landdata import generate_weather, harvard_normals
-from masm.methods.variational import four_d_var, laplace_posterior
+from masm.methods.variational import (
+    four_d_var,
+    gauss_newton_covariance,
+    laplace_posterior,
+)
 
 _NINETY = 1.6449
 _GOALS = {"DE-Hai": (0.94, 0.89), "DE-Tha": (0.87, 0.73), "FR-Pue": (0.67, 0.42)}
@@ -58,9 +62,9 @@ def judge_twins(place: str, seeds: Sequence[int]) -> pd.DataFrame:
             collapsed=problem.collapsed,
         )  # fmt: skip
         seconds = time.process_time() - start
-        rows_of = problem.jacobian(found.x)
-        s = rows_of / np.sqrt(problem.observations.variance)[:, None]
-        covariance = np.linalg.inv(s.T @ s + np.eye(problem.n))
+        covariance = gauss_newton_covariance(
+            problem.jacobian(found.x), problem.observations.variance, np.ones(problem.n)
+        )
         sd = np.sqrt(np.diag(covariance))
         normal = laplace_posterior(
             problem.cost, found.x, covariance, n_draws=50,
