@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
@@ -15,7 +17,7 @@ from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.executors import slurm
 from jobs.exit_codes import Exit
 from jobs.files import is_file, is_folder, put_aside, read_json, stands
-from jobs.inputs.digests import changed_inputs
+from jobs.inputs.digests import changed_inputs, refuse_changed_inputs
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder
 from jobs.run.pixel import Pixel
@@ -34,6 +36,7 @@ from jobs.stages.calibrate_pixels import (
 
 _CHANGED = "inputs_changed"
 _WATCH_SECONDS = 5
+_MANY = 100  # pixels, looked at in some ten seconds
 _N_SHOWN = 3  # pixels with tables and figures, where there are many
 
 
@@ -62,7 +65,21 @@ def calibrate_run(
         if not resume:
             refuse_overwriting(run, pixels)
         start(run)
+        if resume:
+            refuse_changed_inputs(run, _finished(run, pixels))
         return _calibrate_or_submit(_with_workers(run, workers), pixels, executor)
+
+
+def _finished(
+    run: Run, pixels: Sequence[Pixel]
+) -> Iterator[tuple[Pixel, dict[str, Any]]]:
+    """Give pixels that have a result, with its summary; say how far it is, if many."""
+    told = progress("inputs of finished pixels", len(pixels), "pixels")
+    with told if len(pixels) > _MANY else nullcontext(lambda n: None) as advance:
+        for pixel in pixels:
+            if summary := read_summary(run.folder.pixel(pixel.id)):
+                yield pixel, summary
+            advance(1)
 
 
 def _check_workers(run: Run, executor: str | None, workers: int | None) -> None:
