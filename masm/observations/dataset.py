@@ -99,6 +99,7 @@ def streams_from_dataset(
             found=f"dimensions {', '.join(map(str, observations.dims)) or 'none'}",
             wanted="variables over time",
         )
+    observations = of_one_place(observations)
     variables = {str(name) for name in observations.data_vars}
     companions = {
         name + suffix
@@ -112,6 +113,8 @@ def streams_from_dataset(
         if name not in companions and variable.dims == ("time",)
     ]
     if not streams:
+        for name in observations.data_vars:
+            _refuse_many_places(observations, str(name), where)
         raise InputError(
             f"{where}observations hold no stream",
             found=f"variables {', '.join(sorted(variables)) or 'none'}",
@@ -126,6 +129,7 @@ def streams_from_dataset(
     result = {}
     for name in wanted:
         if name not in streams:
+            _refuse_many_places(observations, name, where)
             raise _unknown_stream(
                 name, streams, f"{where}it is not in the observations"
             )
@@ -142,6 +146,48 @@ def streams_from_dataset(
             choice=choice,
         )
     return result
+
+
+def of_one_place(data: xr.Dataset) -> xr.Dataset:
+    """Return a dataset without the axes of length one that stand beside ``time``.
+
+    Services cut a place out of a grid as 1 x 1 cells: (time, lat, lon) of one
+    latitude and one longitude, which stay as scalars.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> cell = xr.Dataset(
+    ...     {"gpp": (("time", "lat", "lon"), np.zeros((3, 1, 1)))},
+    ...     {"time": [0, 1, 2], "lat": [42.5], "lon": [-72.2]},
+    ... )
+    >>> of_one_place(cell)["gpp"].dims, float(of_one_place(cell)["lat"])
+    (('time',), 42.5)
+    """
+    single = {
+        name: 0 for name, size in data.sizes.items() if size == 1 and name != "time"
+    }
+    return data.isel(single) if single else data
+
+
+def _refuse_many_places(observations: xr.Dataset, name: str, where: str) -> None:
+    """Refuse a variable over time and further axes: nobody knows which place is meant.
+
+    Bounds of times (time, 2) are no observations.
+    """
+    if name not in observations.data_vars:
+        return
+    sizes = dict(observations[name].sizes)
+    is_bounds = len(sizes) == 2 and list(sizes.values())[-1] == 2
+    if "time" not in sizes or len(sizes) == 1 or is_bounds:
+        return
+    beside = " x ".join(f"{dim} {n}" for dim, n in sizes.items() if dim != "time")
+    raise InputError(
+        f"{where}{name}: values of more than one place",
+        found=f"{beside} beside time",
+        wanted="one place: (time), or axes of length one beside it",
+        hint='Choose one, such as ds.sel(lat=..., lon=..., method="nearest").',
+    )
 
 
 def _stream_of(
@@ -290,6 +336,10 @@ def as_streams(
         "observations are of a kind that is not known",
         found=type(observations).__name__,
         wanted="an xarray Dataset over time, or a mapping of name to masm.Stream",
+        hint="Of a pandas table with dates as its index: "
+        'table.rename_axis("time").to_xarray(), and units in each variable\'s attrs.'
+        if hasattr(observations, "to_xarray")
+        else "",
     )
 
 

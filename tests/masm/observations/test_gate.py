@@ -188,3 +188,27 @@ def test_the_limits_are_those_of_the_readers(name):
     assert (ours.units, ours.high) == (theirs.units, theirs.high)
     if name != "lai":  # products are never negative, estimates of noise are
         assert ours.low == theirs.low
+
+
+@pytest.mark.parametrize("dims", [("time", "lat", "lon"), ("site", "time")])
+def test_axes_of_length_one_beside_time_are_one_place(dims):
+    time = np.arange("2001-01-01", "2001-03-02", dtype="datetime64[D]")
+    values = 5.0 + np.sin(np.arange(time.size))
+    plain = xr.Dataset(
+        {"gpp": ("time", values, {"units": "g m-2 d-1"})}, {"time": time}
+    )
+    plain["gpp_sd"] = 0.1 * plain["gpp"].assign_attrs(units="g m-2 d-1")
+    cell = plain.expand_dims({one: [1.0] for one in dims if one != "time"})
+    got = streams_from_dataset(cell.transpose(*dims))["gpp"]
+    want = streams_from_dataset(plain)["gpp"]
+    np.testing.assert_array_equal(got.value, want.value)
+    np.testing.assert_array_equal(got.given, want.given)
+
+
+def test_values_of_several_places_are_refused_with_what_to_do():
+    time = np.arange("2001-01-01", "2001-03-02", dtype="datetime64[D]")
+    grid = xr.Dataset(
+        {"gpp": (("time", "lat", "lon"), np.ones((time.size, 2, 3)))}, {"time": time}
+    )
+    with pytest.raises(masm.InputError, match="lat 2 x lon 3 beside time"):
+        streams_from_dataset(grid)
