@@ -38,6 +38,7 @@ from masm.observations.windows import is_calendar
 from masm.types import Array
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 __all__ = [
@@ -306,7 +307,7 @@ def as_streams(
     windows: Any = "auto",
     errors: Any = None,
 ) -> dict[str, Stream]:
-    """Accept a Dataset over time, a `Stream`, or a mapping of name to `Stream`.
+    """Accept a Dataset over time, a pandas table, a `Stream`, or a mapping of them.
 
     Streams that were made by the caller keep their own windows and, unless
     ``variance`` or ``errors`` is given, their own variance rule and errors.
@@ -328,6 +329,8 @@ def as_streams(
             name: _with_options(_through_gate(stream), variance, errors)
             for name, stream in streams.items()
         }
+    if hasattr(observations, "to_xarray") and hasattr(observations, "index"):
+        observations = _of_table(observations)
     if hasattr(observations, "data_vars"):
         return streams_from_dataset(
             observations, variance=variance, windows=windows, errors=errors
@@ -335,12 +338,41 @@ def as_streams(
     raise InputError(
         "observations are of a kind that is not known",
         found=type(observations).__name__,
-        wanted="an xarray Dataset over time, or a mapping of name to masm.Stream",
-        hint="Of a pandas table with dates as its index: "
-        'table.rename_axis("time").to_xarray(), and units in each variable\'s attrs.'
-        if hasattr(observations, "to_xarray")
-        else "",
+        wanted="an xarray Dataset over time, a pandas table with dates as its index, "
+        "or a mapping of name to masm.Stream",
     )
+
+
+def _of_table(table: pd.DataFrame | pd.Series) -> xr.Dataset:
+    """Return a pandas table with dates as its index as a Dataset over time.
+
+    A table has no units: its streams are taken in the model's where their values fit
+    them (`masm.observations.gate.infer_units`), or ``table.attrs["units"]``, a mapping
+    of column to unit, says them.
+    """
+    import pandas as pd
+
+    if isinstance(table, pd.Series):
+        table = table.to_frame(name=table.name or "observations")
+    if not isinstance(table.index, pd.DatetimeIndex):
+        raise InputError(
+            "observations: a table without dates as its index",
+            found=f"{type(table.index).__name__} of {table.index.dtype} values",
+            wanted="a DatetimeIndex",
+            hint='table.set_index("date"), with dates of pandas.to_datetime.',
+        )
+    twice = table.columns[table.columns.duplicated()]
+    if twice.size:
+        raise InputError(
+            f"observations: a table with column {twice[0]!r} twice",
+            wanted="each column once",
+        )
+    data = table.rename_axis("time").rename(columns=str).to_xarray()
+    units = table.attrs.get("units", {})
+    for name in data.data_vars:
+        if isinstance(units, Mapping) and name in units:
+            data[name].attrs["units"] = str(units[name])
+    return data
 
 
 def _with_options(stream: Stream, variance: Any, errors: Any) -> Stream:
