@@ -41,6 +41,7 @@ from masm.runners.executable import Executable
 from masm.runners.process_map import ProcessMap
 from masm.sample_cost import sample_cost
 from masm.sensitivity.morris import screen
+from masm.sensitivity.regression import regression_effects
 from masm.sensitivity.selection import Selection, importance, select
 from masm.sensitivity.sobol import total_effects
 
@@ -79,6 +80,7 @@ __all__ = [
     "importance",
     "method_of",
     "open_result",
+    "regression_effects",
     "sample_cost",
     "scores",
     "screen",

@@ -150,7 +150,10 @@ def screen(
     tasks: Tasks = None,
     task: Task = 0,
 ) -> None:
-    """Find which parameters matter: Morris screening of a sample of pixels."""
+    """Find which parameters matter, on a sample of pixels.
+
+    By screening.method: morris, sobol or sums_of_squares.
+    """
     with guarded(run, "screen"):
         from jobs.cli.screen import screen_run, screen_task
 

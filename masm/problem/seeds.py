@@ -35,6 +35,7 @@ class ScreeningStream(IntEnum):
     TRAJECTORIES = 0
     RESAMPLING = 1
     SOBOL = 2
+    SUMS_OF_SQUARES = 3
 
 
 class PublishedStream(IntEnum):
