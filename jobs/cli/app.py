@@ -23,6 +23,7 @@ from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
 from jobs.cli.init import Template  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
+from jobs.cli.sample import sample  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
@@ -45,6 +46,9 @@ app.add_typer(region_app, name="region")
 app.add_typer(callmip_app, name="callmip")
 app.command(epilog="Example: masm compare demo --methods emulator,demc --budget 300")(
     talking(has_json=False)(compare)
+)
+app.command(epilog="Example: masm sample trial.zarr --n 500 --fixed towers.csv")(
+    talking()(sample)
 )
 
 
