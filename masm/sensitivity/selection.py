@@ -3,8 +3,8 @@
 Elementary effects (Morris): for each stream a parameter's importance is the sum of its
 ``mu_star`` over the chosen statistics, as a share of all parameters' sum. The fewest
 parameters that together hold the wanted share are taken, stream by stream, and joined.
-The four seasons are the usual statistics: an effect that moves carbon from spring to autumn leaves the
-annual mean alone and still matters.
+The four seasons are the usual statistics: an effect that moves carbon from spring to
+autumn leaves the annual mean alone and still matters.
 
 Shares of variance (Sobol totals, sums of squares): the mean of a parameter's share over
 the statistics is its importance, and parameters from a threshold on are taken.
