@@ -24,6 +24,7 @@ from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
 from jobs.cli.init import Template  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
 from jobs.cli.sample import sample  # noqa: E402
+from jobs.cli.sites import sites  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
@@ -50,6 +51,7 @@ app.command(epilog="Example: masm compare demo --methods emulator,demc --budget 
 app.command(epilog="Example: masm sample trial.zarr --n 500 --fixed towers.csv")(
     talking()(sample)
 )
+app.command(epilog="Example: masm sites towers")(talking()(sites))
 
 
 def _tell_version(asked: bool) -> None:

@@ -51,6 +51,7 @@ def sections(results: Results) -> list[Section]:
         screening(results),
         parameter_section(results),
         fit(results),
+        *joined_sites(results),
         trust(results),
         *regional(results),
     ]
@@ -206,6 +207,14 @@ def _selection_table(results: Results, path: Path) -> Table:
     )
     formats = {"rank": "d", "share": ".1%", "up to here": ".1%"}
     return table_of(shown, caption, [link(results.run, path)], formats)
+
+
+def joined_sites(results: Results) -> list[Section]:
+    """Show sites separate, pooled and hierarchical, where a run joins them."""
+    from jobs.report.joined import section_of_sites
+
+    run = results.run
+    return [] if run.config.sites == "separate" else [section_of_sites(run)]
 
 
 def parameter_section(results: Results) -> Section:

@@ -47,6 +47,11 @@ def stages_of(run: Run, status: Status) -> dict[str, str]:
         return {
             "screen": _screened(path, "not asked for"),
             "calibrate": calibrated,
+            **(
+                {"sites": _word((path / "sites" / "stamp.json").exists())}
+                if run.config.sites != "separate"
+                else {}
+            ),
             "simulate": _share(simulated, n_done),
             "evaluate": _share(scored, n_done),
             "report": report,

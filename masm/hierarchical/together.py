@@ -3,7 +3,7 @@
 Every site brings its problem and the model runs of its own calibration. The series
 emulator of the single-site calibration is fitted to them, and the group is sampled on
 the emulators. Runs are added where the *hierarchical* and the pooled posterior have
-their mass, which is not where a site's own has it, until emulator and model agree there.
+their mass, which is not where a site's own has it, until emulator and model agree.
 
 Parameters are standard normal under a site's own prior: ``z = Phi^-1(u)``, ``u`` the
 place in the unit cube of the priors. The group's prior keeps that variance, so that
@@ -248,7 +248,10 @@ def calibrate_together(
 
 
 def _group_prior(p: int, share: float) -> GroupPrior:
-    return matched_group_prior(np.zeros(p), np.eye(p), share_between=share)
+    # The fewest whole degrees of freedom with a finite mean: the data decide most.
+    return matched_group_prior(
+        np.zeros(p), np.eye(p), degrees=p + 2, share_between=share
+    )
 
 
 def _refuse_unlike(sites: Mapping[str, CalibratedSite]) -> Problem:
