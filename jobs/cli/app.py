@@ -21,7 +21,7 @@ from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
-from jobs.cli.init import Template  # noqa: E402
+from jobs.cli.init import Template, TemplateModel  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
 from jobs.cli.sample import sample  # noqa: E402
 from jobs.cli.sites import sites  # noqa: E402
@@ -113,7 +113,7 @@ class Parameters(StrEnum):
 REGION_ONLY = (Parameters.UPSCALED, Parameters.ENSEMBLE)
 
 
-@app.command(epilog="Example: masm init demo --template demo")
+@app.command(epilog="Example: masm init demo --template demo --model sipnet")
 @talking()
 def init(
     run: RunPath,
@@ -121,12 +121,16 @@ def init(
         Template,
         typer.Option(help="demo: a synthetic twin; site: one tower; region: a cube"),
     ] = Template.DEMO,
+    model: Annotated[
+        TemplateModel, typer.Option(help="the process model; sipnet: demo and site")
+    ] = TemplateModel.IBIS_DALEC,
 ) -> None:
     """Write a commented config.yaml to start from."""
     with guarded(run, "init"):
         from jobs.cli.init import initialise, next_steps
 
-        show(f"wrote {initialise(run, template)}\n{next_steps(run, template)}")
+        written = initialise(run, template, model)
+        show(f"wrote {written}\n{next_steps(run, template)}")
 
 
 @app.command(epilog="Example: masm check demo")

@@ -150,9 +150,9 @@ def calibrate_together(
     other_between: float = 0.2,
     n_check: int = 20,
     most_rounds: int = 6,
-    n_chains: int = 8,
-    n_draws: int = 500,
-    n_warm: int = 500,
+    n_chains: int = 24,
+    n_draws: int = 200,
+    n_warm: int = 300,
     on_round: Callable[[int], None] | None = None,
 ) -> Together:
     """Calibrate sites pooled and hierarchically, from the runs of their own.
