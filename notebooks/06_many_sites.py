@@ -46,9 +46,7 @@ def model(theta):
     )
 
 
-priors = masm.Priors(
-    {"uptake": masm.Uniform(0.0, 12.0), "q10": masm.Uniform(1.0, 4.0)}
-)
+priors = masm.Priors({"uptake": masm.Uniform(0.0, 12.0), "q10": masm.Uniform(1.0, 4.0)})
 
 # %% [markdown]
 # Five sites differ in `uptake` and share `q10` = 2. The last of them has ten days of
@@ -113,9 +111,7 @@ for j, (axis, parameter) in enumerate(zip(axes, priors.names, strict=True)):
     own_sd = np.array([alone[n].sd[parameter] for n in names[:5]])
     axis.errorbar(own, rows[:5] - 0.2, xerr=own_sd, fmt="o", label="separate")
     axis.errorbar(mean, rows, xerr=sd, fmt="s", label="hierarchical")
-    axis.axvspan(
-        *np.quantile(pooled[..., j], [0.16, 0.84]), alpha=0.3, label="pooled"
-    )
+    axis.axvspan(*np.quantile(pooled[..., j], [0.16, 0.84]), alpha=0.3, label="pooled")
     axis.plot(uptake if j == 0 else np.full(6, 2.0), rows + 0.2, "k|", label="truth")
     axis.set_xlabel(parameter)
 axes[0].set_yticks(rows, names)
