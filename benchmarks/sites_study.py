@@ -1,9 +1,9 @@
 """SIPNET at several towers: separate, pooled and hierarchical calibrations compared.
 
 ``python -m benchmarks.sites_study DATA [--sites NL-Loo RU-Fyo DE-Tha]`` with a folder
-of daily tower tables (``<site>_daily.csv.gz``) and ``sites.csv``. NEE of the second to
-the sixth year is calibrated, in 8-day means, and the efficiency of daily NEE in the last
-three years is printed for each way. ``--one-year SITE`` leaves that site one year of
+of daily tower tables (``<site>_daily.csv.gz``) and ``sites.csv``. NEE of years 2 to 6
+is calibrated, in 8-day means, and the efficiency of daily NEE in the last three years
+is printed for each way. ``--one-year SITE`` leaves that site one year of
 data, ``--leave-out SITE`` none: then it is predicted from the group. Wind is not in the
 tables, so ``rdConst`` is among the parameters.
 """
@@ -73,6 +73,7 @@ def read_tower(folder: Path, name: str) -> Tower:
     daily = read_fluxnet_daily(folder / f"{name}_daily.csv.gz")
     weather = daily[["tmin", "tmax", "prec", "shortwave", "vpd"]]
     weather = weather.rename({"shortwave": "srad"})
+    weather["vpd"] = (weather["vpd"] / 100.0).assign_attrs(units="hPa")
     forcing = sipnet.half_daily_drivers(weather, latitude=float(sites.loc[name, "lat"]))
     first = int(daily["time"].dt.year[0])
     return Tower(name, forcing, daily["nee"], first)

@@ -99,8 +99,8 @@ pooled = together.theta(together.pooled.theta[:, :, 0], priors)
 
 # %% [markdown]
 # The pooled vector is sure of itself and wrong at most sites. The hierarchical one is
-# as precise as a site's own where there are many data. At the site with ten days it takes
-# `q10` from the others. The site without data has the spread between sites.
+# as precise as a site's own where there are many data. At the site with ten days it
+# takes `q10` from the others. The site without data has the spread between sites.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True)

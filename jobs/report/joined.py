@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.figures.labels import span
 from jobs.report.parts import MAX_ROWS, Section, add_pictures, link, table_of
@@ -126,15 +126,15 @@ def _group(table: pd.DataFrame) -> pd.DataFrame:
 
 def _parameters(table: pd.DataFrame) -> pd.DataFrame:
     """One row for each site and parameter, the first of them where there are many."""
-    columns = {"site": table["name"], "parameter": table["parameter"]}
+    import pandas as pd
+
+    columns: dict[str, Any] = {"site": table["name"], "parameter": table["parameter"]}
     labels = dict(zip(_WAYS, _WAYS, strict=True)) | {"other": "other prior"}
     for way, label in labels.items():
         pairs = zip(table[f"{way}_mean"], table[f"{way}_sd"], strict=True)
         columns[label] = [
             "–" if mean != mean else f"{mean:.4g} ± {sd:.2g}" for mean, sd in pairs
         ]
-    import pandas as pd
-
     return pd.DataFrame(columns).head(4 * MAX_ROWS)
 
 

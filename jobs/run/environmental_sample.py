@@ -204,5 +204,5 @@ def _ecoregions(
             )
         )
     pairs = [found[int(one)] for one in candidates]
-    cover = np.array([pair[1] for pair in pairs]) if "land_cover" in header else None
-    return np.array([pair[0] for pair in pairs]), cover
+    covers = np.array([pair[1] for pair in pairs]) if "land_cover" in header else None
+    return np.array([pair[0] for pair in pairs]), covers

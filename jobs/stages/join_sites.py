@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WAYS = ("separate", "pooled", "hierarchical")
+SAMPLING = {"n_chains": 24, "n_draws": 200, "n_warm": 300}
+"""Size of the sampling of the joint posteriors."""
 _SAME_COST = 1e-6
 _LEVELS = (0.05, 0.95)
 
@@ -105,7 +107,10 @@ def join_sites(run: Run, on_runs: Callable[[int], None] | None = None) -> Joined
         sites[name] = _site(run, pixel, results[pixel.id], on_runs)
     try:
         found = calibrate_together(
-            sites, seed=[run.config.seed, *RunStream.SITES], on_round=on_runs
+            sites,
+            seed=[run.config.seed, *RunStream.SITES],
+            on_round=on_runs,
+            **SAMPLING,
         )
     except masm.InputError as exc:
         raise ConfigError(Problem("sites", str(exc))) from exc
@@ -336,10 +341,7 @@ def _score_table(
             _predict(run, pixel, forcing, part)
             continue
         observations = observations_of(run, pixel, forcing)
-        runs = {
-            way: simulate(run.config, forcing, part[f"{way}_mean"].to_dict())
-            for way in WAYS
-        }
+        runs = {way: simulate(run.config, forcing, _values(part, way)) for way in WAYS}
         periods = pixel_periods(run.config, forcing)
         for period in ("calibration", "validation"):
             years = getattr(periods, period)
@@ -368,6 +370,10 @@ def _score_table(
     return pd.DataFrame(rows)
 
 
+def _values(part: pd.DataFrame, way: str) -> dict[str, float]:
+    return {str(name): float(value) for name, value in part[f"{way}_mean"].items()}
+
+
 def _efficiency(simulated: np.ndarray, observed: np.ndarray) -> float:
     """Nash-Sutcliffe efficiency; NaN where the observations do not vary."""
     spread = float(np.sum((observed - observed.mean()) ** 2))
@@ -379,7 +385,7 @@ def _efficiency(simulated: np.ndarray, observed: np.ndarray) -> float:
 def _predict(run: Run, pixel: Pixel, forcing: Any, part: pd.DataFrame) -> None:
     """Keep the simulation of a site without observations, and say where it is from."""
     way = run.config.sites if run.config.sites != "separate" else "hierarchical"
-    values = {str(name): float(v) for name, v in part[f"{way}_mean"].items()}
+    values = _values(part, way)
     source = f"{run.config.name}, {pixel.name}: no observations, predicted from the "
     source += "group" if way == "hierarchical" else "pooled sites"
     simulated = simulate(run.config, forcing, values)

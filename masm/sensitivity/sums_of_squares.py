@@ -114,8 +114,8 @@ def half_widths(
         What it gave for them.
     """
     x, y, _, _ = _checked(parameters, outputs, found.names)
-    seen = np.isfinite(found.product).any(axis=0)
-    pairs = [(i, j) for i, j in _pairs(np.arange(x.shape[1])) if seen[i, j]]
+    seen = np.argwhere(np.isfinite(found.product).any(axis=0))
+    pairs = [(int(i), int(j)) for i, j in seen if i < j]
     group = np.arange(len(x)) % _N_GROUPS
     shares = []
     for k in range(_N_GROUPS):
