@@ -35,7 +35,9 @@ class ScreeningStream(IntEnum):
     TRAJECTORIES = 0
     RESAMPLING = 1
     SOBOL = 2
-    SUMS_OF_SQUARES = 3
+    FOURIER = 3
+    DERIVATIVES = 4
+    SUMS_OF_SQUARES = 5
 
 
 class PublishedStream(IntEnum):
