@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import qmc
 
 from masm.errors import CalibrationFailed, InputError
 from masm.problem.priors import as_priors
 from masm.problem.seeds import ScreeningStream, Seed, seed_sequence
 from masm.runners.series_runner import Model
-from masm.sensitivity.outputs import Reducer, make_reducer
+from masm.sensitivity.outputs import (
+    Reducer,
+    independent,
+    make_reducer,
+    run_design,
+)
 from masm.sensitivity.sums_of_squares import (
     PRODUCTS,
     half_widths,
@@ -84,7 +90,8 @@ def regression_effects(
     xarray.Dataset
         Over (stream, statistic, parameter): ``effect`` (total share less what chance
         alone gives), ``effect_conf`` (half width of its 95 % interval, by leaving out
-        a tenth of the draws at a time), ``main``, ``total`` and ``by_chance``;
+        a tenth of the draws at a time; wide, since the draws are evenly spread),
+        ``main``, ``total`` and ``by_chance``;
         ``product`` over two parameters; ``r2``, ``adjusted_r2`` and ``describes``
         over (stream, statistic). All of unit 1; NaN for an output that does not vary.
 
@@ -100,26 +107,17 @@ def regression_effects(
     Dokoohaki et al. (2021), gmd-2021-236, section 2.2.
     """
     priors = as_priors(priors)
-    if priors.constraints:
-        raise InputError(
-            "sums of squares of constrained parameters",
-            found="; ".join(rule.description for rule in priors.constraints),
-            wanted="priors without constraints",
-        )
+    independent(priors, "sums of squares")
     if products not in PRODUCTS:
         raise InputError("products", found=repr(products), wanted=" or ".join(PRODUCTS))
     n = default_draws(len(priors), products) if n_draws is None else n_draws
     refuse_few_draws(n, len(priors), products)
     reducer = make_reducer(model, streams, observations, samples_per_call, **options)
     rng = np.random.default_rng(seed_sequence(seed, ScreeningStream.SUMS_OF_SQUARES))
-    u = rng.random((n, len(priors)))
-    parts = []
-    for first in range(0, n, samples_per_call):
-        theta = priors.from_unit(u[first : first + samples_per_call])
-        parts.append(reducer(theta))
-        if on_runs is not None:
-            on_runs(len(theta))
-    outputs = np.concatenate(parts)
+    # Evenly spread points: columns of the regression are nearly orthogonal.
+    points = qmc.Sobol(len(priors), rng=rng).random_base2(int(np.ceil(np.log2(n))))
+    u = np.asarray(points[:n])
+    outputs = run_design(reducer, priors, u, samples_per_call, on_runs)
     whole = np.isfinite(outputs[..., 0]).all(axis=1)
     try:
         return _dataset(

@@ -32,10 +32,10 @@ def found(model=product, n=3000, **options):
 def test_shares_of_a_model_with_a_product_are_those_of_the_closed_form():
     effects = found()
     at = effects.sel(stream="nee", statistic="annual")
-    np.testing.assert_allclose(at["main"], [4 / 6, 1 / 6, 0.0], atol=0.03)
-    np.testing.assert_allclose(at["effect"], [5 / 6, 2 / 6, 0.0], atol=0.03)
+    np.testing.assert_allclose(at["main"], [4 / 6, 1 / 6, 0.0], atol=0.01)
+    np.testing.assert_allclose(at["effect"], [5 / 6, 2 / 6, 0.0], atol=0.01)
     share = at["product"].sel(parameter="a", parameter_2="b")
-    assert float(share) == pytest.approx(1 / 6, abs=0.03)
+    assert float(share) == pytest.approx(1 / 6, abs=0.01)
     assert described(effects).all()
 
 
@@ -48,8 +48,8 @@ def test_intervals_hold_the_closed_form():
         off.append(np.abs(effects["effect"].to_numpy()[:2] - [5 / 6, 2 / 6]))
         width.append(effects["effect_conf"].to_numpy()[:2])
     held = np.mean(np.array(off) < np.array(width))
-    assert 0.75 < held <= 1.0  # ten groups: intervals are rough
-    assert np.mean(width) < 0.1
+    assert held > 0.9  # wide, since evenly spread draws err less than random ones
+    assert np.mean(width) < 0.13
 
 
 def test_a_curved_model_is_flagged():
