@@ -43,6 +43,7 @@ from masm.sample_cost import sample_cost
 from masm.sensitivity.derivatives import derivative_effects, one_at_a_time
 from masm.sensitivity.fast import fourier_effects
 from masm.sensitivity.morris import screen
+from masm.sensitivity.regression import regression_effects
 from masm.sensitivity.selection import Selection, importance, select
 from masm.sensitivity.sobol import total_effects
 
@@ -84,6 +85,7 @@ __all__ = [
     "method_of",
     "one_at_a_time",
     "open_result",
+    "regression_effects",
     "sample_cost",
     "scores",
     "screen",

@@ -21,8 +21,10 @@ from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
-from jobs.cli.init import Template  # noqa: E402
+from jobs.cli.init import Template, TemplateModel  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
+from jobs.cli.sample import sample  # noqa: E402
+from jobs.cli.sites import sites  # noqa: E402
 from jobs.config.executor_names import ExecutorName  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
@@ -47,6 +49,10 @@ app.add_typer(callmip_app, name="callmip")
 app.command(epilog="Example: masm compare demo --methods emulator,demc --budget 300")(
     talking(has_json=False)(compare)
 )
+app.command(epilog="Example: masm sample trial.zarr --n 500 --fixed towers.csv")(
+    talking()(sample)
+)
+app.command(epilog="Example: masm sites towers")(talking()(sites))
 
 
 def _tell_version(asked: bool) -> None:
@@ -100,7 +106,7 @@ class Parameters(StrEnum):
 REGION_ONLY = (Parameters.UPSCALED, Parameters.ENSEMBLE)
 
 
-@app.command(epilog="Example: masm init demo --template demo")
+@app.command(epilog="Example: masm init demo --template demo --model sipnet")
 @talking()
 def init(
     run: RunPath,
@@ -108,12 +114,16 @@ def init(
         Template,
         typer.Option(help="demo: a synthetic twin; site: one tower; region: a cube"),
     ] = Template.DEMO,
+    model: Annotated[
+        TemplateModel, typer.Option(help="the process model; sipnet: demo and site")
+    ] = TemplateModel.IBIS_DALEC,
 ) -> None:
     """Write a commented config.yaml to start from."""
     with guarded(run, "init"):
         from jobs.cli.init import initialise, next_steps
 
-        show(f"wrote {initialise(run, template)}\n{next_steps(run, template)}")
+        written = initialise(run, template, model)
+        show(f"wrote {written}\n{next_steps(run, template)}")
 
 
 @app.command(epilog="Example: masm check demo")
@@ -143,7 +153,10 @@ def screen(
     tasks: Tasks = None,
     task: Task = 0,
 ) -> None:
-    """Find which parameters matter: Morris screening of a sample of pixels."""
+    """Find which parameters matter, on a sample of pixels.
+
+    By screening.method: morris, sobol or sums_of_squares.
+    """
     with guarded(run, "screen"):
         from jobs.cli.screen import screen_run, screen_task
 

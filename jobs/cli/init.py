@@ -18,14 +18,52 @@ class Template(StrEnum):
     REGION = "region"
 
 
-def initialise(run: Path, template: Template) -> Path:
+class TemplateModel(StrEnum):
+    """Process models that templates are written for."""
+
+    IBIS_DALEC = "ibis_dalec"
+    SIPNET = "sipnet"
+
+
+_WITH_A_MODEL: dict[TemplateModel, tuple[Template, ...]] = {
+    TemplateModel.IBIS_DALEC: tuple(Template),
+    TemplateModel.SIPNET: (Template.DEMO, Template.SITE),
+}
+
+
+def initialise(
+    run: Path, template: Template, model: TemplateModel = TemplateModel.IBIS_DALEC
+) -> Path:
     """Write ``config.yaml`` into a new or empty run folder.
+
+    Parameters
+    ----------
+    run : Path
+        The folder.
+    template : Template
+        What to start from.
+    model : TemplateModel
+        The process model that it runs.
 
     Raises
     ------
     ConfigError
-        If the folder already holds a configuration: nothing is overwritten.
+        If the folder already holds a configuration: nothing is overwritten. If there
+        is no such template of the model.
     """
+    if template not in _WITH_A_MODEL[model]:
+        raise ConfigError(
+            Problem(
+                "",
+                f"--template {template} --model {model}",
+                found="no such template",
+                wanted="--template " + " or ".join(_WITH_A_MODEL[model]),
+                hint="The synthetic region observes what ibis_dalec made: LAI and GPP "
+                "of deciduous forest."
+                if template is Template.REGION
+                else "",
+            )
+        )
     target = run / "config.yaml"
     if target.exists():
         raise ConfigError(
@@ -38,9 +76,10 @@ def initialise(run: Path, template: Template) -> Path:
         )
     if run.exists() and not run.is_dir():
         raise ConfigError(Problem(str(run), "not a folder", wanted="a new folder"))
-    text = (
-        files("jobs.config.templates").joinpath(f"{template}.yaml").read_text("utf-8")
-    )
+    stem = template.value
+    if model is not TemplateModel.IBIS_DALEC:
+        stem += f"_{model.value}"
+    text = files("jobs.config.templates").joinpath(f"{stem}.yaml").read_text("utf-8")
     write_text(target, text)
     return target
 

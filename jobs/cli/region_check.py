@@ -25,6 +25,8 @@ def check_region(run: Run) -> Iterator[str]:
         "them can be calibrated"
     )
     how = "from your list" if rule.places is not None else "at random"
+    if rule.choice == "environmental":
+        how = "by their environment"
     yield (
         f"sample: {sample.screening.size} pixels to screen, at random; "
         f"{sample.calibration.size} to calibrate, {how}"

@@ -13,6 +13,7 @@ from jobs.cli.evaluate import evaluate_run, simulate_run
 from jobs.cli.guard import SAVED, told
 from jobs.cli.region import is_region, run_region
 from jobs.cli.screen import screen_run
+from jobs.cli.sites import join_run
 from jobs.console import OutputLost, show
 from jobs.errors import ConfigError
 from jobs.exit_codes import Exit
@@ -57,6 +58,12 @@ def _stages(path: Path, executor: str | None, on_stage: Callable[[Exit], None]) 
     on_stage(code)
     if code == Exit.OVER_BUDGET:
         return code
+    if open_run(path).config.sites != "separate":
+        states = status_of(RunFolder(path), open_run(path).pixels).states
+        if states["waiting"] + states["running"]:
+            return _wait(path)
+        join_run(path)
+        on_stage(Exit.DONE)
     if not region:
         simulate_run(path, ["default", "calibrated"], [])
         evaluate_run(path, [])

@@ -14,6 +14,7 @@ from jobs.report.parts import Fact, Section, Table, add_pictures, link, table_of
 from jobs.report.regional_sections import regional
 from jobs.report.results import Results
 from jobs.run.provenance import read_record
+from jobs.stages.screen import effects_file, title_of
 from masm.problem.blocks import caution
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def sections(results: Results) -> list[Section]:
         screening(results),
         parameter_section(results),
         fit(results),
+        *joined_sites(results),
         trust(results),
         *regional(results),
     ]
@@ -136,17 +138,41 @@ def screening(results: Results) -> Section:
     run = results.run
     section = Section("Which parameters matter", "screening", "screen")
     folder = run.folder.path / "screening"
+    title, of_variance = title_of(run.config), run.config.screening.method != "morris"
     add_pictures(
         results.run,
         section,
         "screening.png",
-        "Box plots of each parameter's share of the Morris index, by stream",
-        "Morris screening (Figure 1 of the paper): share of the summed effects.",
+        "Box plots of each parameter's share, by stream",
+        f"{title[0].upper()}{title[1:]}: share of "
+        + ("the variance." if of_variance else "the summed effects."),
     )
     path = folder / "selection.csv"
     if path.exists():
         section.tables.append(_selection_table(results, path))
+    if run.config.screening.method == "sums_of_squares" and path.exists():
+        section.notes += _undescribed(effects_file(run))
     return section
+
+
+def _undescribed(path: Path) -> list[str]:
+    """Say which streams the regression of sums of squares does not describe."""
+    from jobs.netcdf_files import read_netcdf
+    from masm.sensitivity.regression import described
+
+    if not path.exists():
+        return []
+    effects = read_netcdf(path)
+    streams = effects["stream"].to_numpy()[~described(effects)]
+    return (
+        [
+            f"The regression does not describe {', '.join(map(str, streams))}: its "
+            "adjusted R2 is under 0.8, effects are curved or of higher order. Do not "
+            "use these shares; use Sobol indices."
+        ]
+        if len(streams)
+        else []
+    )
 
 
 def _selection_table(results: Results, path: Path) -> Table:
@@ -173,10 +199,22 @@ def _selection_table(results: Results, path: Path) -> Table:
     )
     caption = (
         f"The {_N_RANKED} most important parameters of each stream: share of its "
-        "summed effects (mean over pixels)."
+        + (
+            "summed effects (mean over pixels)."
+            if results.run.config.screening.method == "morris"
+            else "variance (mean over statistics and pixels)."
+        )
     )
     formats = {"rank": "d", "share": ".1%", "up to here": ".1%"}
     return table_of(shown, caption, [link(results.run, path)], formats)
+
+
+def joined_sites(results: Results) -> list[Section]:
+    """Show sites separate, pooled and hierarchical, where a run joins them."""
+    from jobs.report.joined import section_of_sites
+
+    run = results.run
+    return [] if run.config.sites == "separate" else [section_of_sites(run)]
 
 
 def parameter_section(results: Results) -> Section:

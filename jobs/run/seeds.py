@@ -25,6 +25,7 @@ class RunStream:
 
     SAMPLE_OF_PIXELS = (0, 0, 4)
     MAP_DRAWS = (5,)
+    SITES = (6,)
 
 
 def pixel_generator(seed: int, pixel: int, key: PixelStream) -> np.random.Generator:

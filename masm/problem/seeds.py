@@ -37,6 +37,7 @@ class ScreeningStream(IntEnum):
     SOBOL = 2
     FOURIER = 3
     DERIVATIVES = 4
+    SUMS_OF_SQUARES = 5
 
 
 class PublishedStream(IntEnum):
