@@ -322,11 +322,11 @@ def requeue_this_task() -> None:
         _call("scontrol", "requeue", f"{array}_{index}")
 
 
-def _refuse_twice(folder: RunFolder) -> None:
-    """Refuse while a job of this run is queued, known by its id or by its script."""
+def queued_jobs(folder: RunFolder) -> list[str]:
+    """Return jobs of this run that are queued, known by their id or their script."""
     root = folder.path / "slurm"
     if not any(root.glob("*/array_*.sh")):
-        return
+        return []
     known = [job for path in sorted(root.glob("*/jobs.json")) for job in _jobs_of(path)]
     clusters = sorted(
         name for path in root.glob("*/clusters.json") for name in _clusters_of(path)
@@ -336,11 +336,16 @@ def _refuse_twice(folder: RunFolder) -> None:
     scripts = f"{root.resolve()}{os.sep}"
     queued = {word for line in queue for word in line.split()[:2]}
     ours = [line.split()[1] for line in queue if scripts in line]
-    busy = list(dict.fromkeys([*(job for job in known if job in queued), *ours]))
+    return list(dict.fromkeys([*(job for job in known if job in queued), *ours]))
+
+
+def _refuse_twice(folder: RunFolder) -> None:
+    """Refuse while a job of this run is queued."""
+    busy = queued_jobs(folder)
     if busy:
         raise ConfigError(
             Problem(
-                str(root),
+                str(folder.path / "slurm"),
                 "tasks of this run are still in the queue",
                 found=f"job {', '.join(busy)}",
                 wanted="an empty queue for this run",

@@ -12,13 +12,16 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
-from jobs.config.process_model import model_of
+from jobs.config.process_model import NamesModel, model_of
+from jobs.config.schema import Execution
 from jobs.console import progress, show
 from jobs.errors import ConfigError, Problem
 from jobs.executors import slurm
 from jobs.executors.children import capped, end_with, safe_children
 from jobs.executors.requeue import requeued_before_walltime
+from jobs.run.folder import RunFolder
 from jobs.run.run import Run
 
 logger = logging.getLogger(__name__)
@@ -26,11 +29,30 @@ logger = logging.getLogger(__name__)
 Work = Callable[[Path, int], None]
 """``work(run_folder, number)``; of a module, so that worker processes can have it."""
 
+class _Config(NamesModel, Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def execution(self) -> Execution: ...
+
+
+class UnitRun(Protocol):
+    """What a run must have, that its work can fall into units."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where everything stands."""
+
+    @property
+    def config(self) -> _Config:
+        """Its name, its model and how it is executed."""
+
+
 _YEARS_PER_MINUTE = 15_000.0  # simulated years of one core in lanes: benchmarks.forward
 
 
 def do_units(
-    run: Run,
+    run: UnitRun,
     work: Work,
     left: Sequence[int],
     *,
@@ -84,7 +106,7 @@ def minutes_for(run: Run, n_runs: int, n_years: int) -> float:
     return n_runs * (n_years + model_of(run.config).spinup_cycles) / _YEARS_PER_MINUTE
 
 
-def do_task(run: Run, work: Work, tasks: Path, number: int) -> None:
+def do_task(run: UnitRun, work: Work, tasks: Path, number: int) -> None:
     """Do the units of one Slurm task here; go back into the queue in time."""
     with requeued_before_walltime():
         for one in slurm.read_task(tasks, number):
@@ -96,7 +118,7 @@ def _serial(path: Path, work: Work, left: Sequence[int]) -> Generator[int]:
         yield _one(path, work, number)
 
 
-def _local(run: Run, work: Work, left: Sequence[int]) -> Generator[int]:
+def _local(run: UnitRun, work: Work, left: Sequence[int]) -> Generator[int]:
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -138,7 +160,7 @@ def _one(path: Path, work: Work, number: int) -> int:
     return number
 
 
-def _submit(run: Run, left: Sequence[int], verb: Sequence[str], minutes: float) -> None:
+def _submit(run: UnitRun, left: Sequence[int], verb: Sequence[str], minutes: float) -> None:
     settings = run.config.execution.slurm
     plan = slurm.make_plan(left, settings, minutes, slurm.max_array_size())
     model_of(run.config).warm_up()

@@ -205,7 +205,12 @@ class Restartable(Protocol):
         What an analysis can set, in the order of a filter.
     state_entries : tuple of str
         Names of the entries of a whole state.
+    perturbed : tuple of str
+        Of temperature, precipitation, shortwave and vpd those that the model takes
+        from the weather, so that an error of them acts.
     """
+
+    perturbed: tuple[str, ...]
 
     @property
     def analysed(self) -> Mapping[str, AnalysedState]:

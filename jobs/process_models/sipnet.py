@@ -58,6 +58,7 @@ class Sipnet:
     outputs = _OUTPUTS
     saved = ("lai", "gpp", "ra", "rh", "er", "nee", "et")
     analysed = _ANALYSED
+    perturbed = ("temperature", "precipitation", "shortwave", "vpd")
 
     def __init__(self, settings: Settings):
         known = {"options": "a named set of switches"}

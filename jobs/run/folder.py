@@ -25,6 +25,7 @@ _OURS = (
     "maps",
     "slurm",
     "screening",
+    "reanalysis",
     "config.lock.yaml",
     "run.json",
     "pixels.csv",
