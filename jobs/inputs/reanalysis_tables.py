@@ -424,3 +424,28 @@ def read_draws(
         )
     table.done()
     return found
+
+
+def read_truth(
+    path: Path, *, sites: Sequence[str], states: Sequence[str], days: NDArray
+) -> Array:
+    """Read the known states of a synthetic twin, (n_days, n_sites, n_states).
+
+    What the table lacks is NaN.
+
+    Raises
+    ------
+    ConfigError
+        If a column lacks, or a value is no number.
+    """
+    table = _Table(path, ("site", "date", *states))
+    found = np.full((len(days), len(sites), len(states)), np.nan)
+    place = {name: k for k, name in enumerate(sites)}
+    when = {str(day): k for k, day in enumerate(days)}
+    for line, row in table:
+        if row["site"] in place and row["date"] in when:
+            for k, state in enumerate(states):
+                value = table.number(line, row, state, 0.0)
+                found[when[row["date"]], place[row["site"]], k] = value
+    table.done()
+    return found
