@@ -380,7 +380,8 @@ def reanalyse(
     wait: Annotated[
         bool,
         typer.Option(
-            "--wait", help="with slurm: wait for each cycle, analyse, go on with the next"
+            "--wait",
+            help="with slurm: wait for each cycle, analyse, go on with the next",
         ),
     ] = False,
     dry_run: Annotated[

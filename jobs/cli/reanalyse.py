@@ -86,3 +86,47 @@ def report_run(path: Path) -> None:
     run = open_reanalysis(path)
     run.folder.require_writable()
     show(f"wrote {write_reanalysis_report(run)}")
+
+
+def choose_radius_of(path: Path, text: str) -> None:
+    """Compare localisation radii on the forecasts that a run has made."""
+    from jobs.console import progress, table
+    from jobs.figures.reanalysis import draw_radii
+    from jobs.stages.reanalysis.radius import compare_radii
+
+    radii = _kilometres(text)
+    run = open_reanalysis(path)
+    run.folder.require_writable()
+    with logged(path, "reanalyse"), progress("radius", len(radii), "radii") as advance:
+        found, chosen = compare_radii(run, radii, advance)
+    figure = run.folder.figures / "reanalysis_radius.png"
+    title = f"{run.config.name}: residual correlation by localisation radius"
+    draw_radii(found, chosen, figure, title=title)
+    wide = found.pivot(index="radius_km", columns="state", values="criterion")
+    wide["mean"] = wide.mean(axis=1)
+    formats = dict.fromkeys(map(str, wide.columns), ".3f")
+    show(table(wide.reset_index(), "residual spatial correlation", formats))
+    show(
+        f"figure   {figure}\nleast with {chosen:g} km: set localisation.radius_km in a "
+        "new run. Members were not run again for each radius."
+    )
+
+
+def _kilometres(text: str) -> list[float]:
+    """Radii of a list with commas."""
+    from jobs.errors import ConfigError, Problem
+
+    try:
+        radii = [float(word) for word in text.split(",")]
+    except ValueError:
+        radii = []
+    if len(radii) < 2 or not all(0.0 <= radius < 1e5 for radius in radii):
+        raise ConfigError(
+            Problem(
+                "",
+                "--choose-radius",
+                found=f'"{text}"',
+                wanted="two or more distances in km, such as 0,250,500,900",
+            )
+        )
+    return sorted(set(radii))

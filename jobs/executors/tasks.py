@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 Work = Callable[[Path, int], None]
 """``work(run_folder, number)``; of a module, so that worker processes can have it."""
 
+
 class _Config(NamesModel, Protocol):
     @property
     def name(self) -> str: ...
@@ -160,7 +161,9 @@ def _one(path: Path, work: Work, number: int) -> int:
     return number
 
 
-def _submit(run: UnitRun, left: Sequence[int], verb: Sequence[str], minutes: float) -> None:
+def _submit(
+    run: UnitRun, left: Sequence[int], verb: Sequence[str], minutes: float
+) -> None:
     settings = run.config.execution.slurm
     plan = slurm.make_plan(left, settings, minutes, slurm.max_array_size())
     model_of(run.config).warm_up()

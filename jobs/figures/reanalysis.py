@@ -152,7 +152,7 @@ def draw_ranks(
     import pandas as pd
 
     shown = {name: values for name, values in ranks.items() if values.size}
-    n_bins = min(n_members + 1, 11)
+    n_bins = n_members + 1 if n_members < 21 else 10
     figure, axes = new_figure(1, max(1, len(shown)), 2.6)
     rows = []
     for axis, (state, values) in zip(axes[0], shown.items(), strict=False):
@@ -222,7 +222,8 @@ def draw_process(found: xr.Dataset, target: Path, *, title: str) -> None:
         for day, value, word in zip(time, sd, source, strict=True):
             face = PURPLE if word == "data" else "none"
             axis.plot([day], [value], "o", color=PURPLE, markerfacecolor=face)
-        axis.set_ylim(bottom=0.0)
+        top = float(np.nanmax(np.where(np.isfinite(sd), sd, np.nan), initial=1e-9))
+        axis.set_ylim(0.0, 1.15 * top)
         axis.set_title(label_of(state), fontsize=9)
         axis.tick_params(axis="x", rotation=45)
         rows += [

@@ -192,9 +192,7 @@ def read_sites(path: Path) -> Sites:
             column.append(table.number(line, row, key, *limits[key]))
     table.done()
     arrays = {key: np.array(column) for key, column in values.items()}
-    return Sites(
-        names, arrays.pop("longitude"), arrays.pop("latitude"), arrays
-    )
+    return Sites(names, arrays.pop("longitude"), arrays.pop("latitude"), arrays)
 
 
 def read_observations(

@@ -233,8 +233,11 @@ def _check_names(run: ReanalysisRun) -> None:
         where: list[str | int] = ["reanalysis", "parameters", "prior", name]
         if name not in parameters:
             problems.append(
-                run.problem(where, found="an unknown parameter", wanted="one of the "
-                            f"parameters of {run.config.model.name}")  # fmt: skip
+                run.problem(
+                    where,
+                    found="an unknown parameter",
+                    wanted=f"one of the parameters of {run.config.model.name}",
+                )  # fmt: skip
             )
         elif low < parameters[name].low or high > parameters[name].high:
             row = parameters[name]

@@ -90,7 +90,8 @@ def read_forecast(run: ReanalysisRun, number: int, n_sites: int) -> Forecast:
         If one is damaged; its path is the error's ``filename``-less message.
     """
     blocks = [
-        read_netcdf(run.forecast(number, block)) for block in range(n_blocks(run, n_sites))
+        read_netcdf(run.forecast(number, block))
+        for block in range(n_blocks(run, n_sites))
     ]
     values = [one["quantities"].sel(quantity=run.states).to_numpy() for one in blocks]
     return Forecast(blocks, np.concatenate(values).transpose(1, 0, 2))
@@ -174,8 +175,10 @@ def _write_outputs(
     whole = xr.Dataset(
         variables,
         coords={"site": sites, "time": time, "quantile": list(QUANTILES)},
-        attrs={"comment": "weighted by the analysis at the end of these days; "
-                          "_forecast: all members alike"},  # fmt: skip
+        attrs={
+            "comment": "weighted by the analysis at the end of these days; "
+            "_forecast: all members alike"
+        },  # fmt: skip
     )
     packing = {
         name: {"zlib": True, "complevel": 1, "dtype": "float32"} for name in variables
@@ -196,7 +199,7 @@ def _summary(values: Array, weight: Array) -> tuple[Array, Array, Array]:
 def _write_restarts(
     run: ReanalysisRun, dates: CycleDates, forecast: Forecast, found: Cycle
 ) -> Array:
-    """Write the states to go on from; returns the carbon added, (n_sites, n_members)."""
+    """Write the states to go on from; return the carbon added, (site, member)."""
     import xarray as xr
 
     members = read_netcdf(run.members)
@@ -241,9 +244,7 @@ def _dataset(
 
     ran, ended = forecast.members, found.members
     each, mean = ("member", "site", "state"), ("site", "state")
-    units = ", ".join(
-        f"{name} {run.model.analysed[name].unit}" for name in run.states
-    )
+    units = ", ".join(f"{name} {run.model.analysed[name].unit}" for name in run.states)
     of_states = {"comment": f"units by state: {units}"}
     return xr.Dataset(
         {

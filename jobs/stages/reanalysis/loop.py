@@ -123,8 +123,8 @@ def _waited(run: ReanalysisRun, left: Callable[[], list[int]]) -> bool:
         queued = slurm.queued_jobs(run.folder)
         if not queued and (lacking := left()):
             show(
-                f"{len(lacking)} forecast steps ended without a result: see the logs in "
-                f"{run.folder.path / 'slurm'}; the same command submits them again"
+                f"{len(lacking)} forecast steps ended without a result: see the logs "
+                f"in {run.folder.path / 'slurm'}; the same command submits them again"
             )
             return False
         time.sleep(_POLL_SECONDS)

@@ -126,9 +126,7 @@ def check_weather(run: ReanalysisRun, inputs: Inputs) -> None:
         raise ConfigError(problems[:_MOST])
 
 
-def prepare(
-    run: ReanalysisRun, inputs: Inputs, on_site: Callable[[int], None]
-) -> None:
+def prepare(run: ReanalysisRun, inputs: Inputs, on_site: Callable[[int], None]) -> None:
     """Write weather, members and observations as the steps read them."""
     problems: list[Problem] = []
     for k, site in enumerate(inputs.sites.names):

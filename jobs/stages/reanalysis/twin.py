@@ -71,7 +71,7 @@ def write_twin(run: ReanalysisRun, network: Network) -> None:
     """
     places = _places(run, network)
     truth = []
-    for k, (name, longitude, latitude) in enumerate(places):
+    for k, (name, _, latitude) in enumerate(places):
         weather = _weather(run, k, latitude)
         _write_weather(run, name, weather)
         truth.append(_true_states(run, network, k, weather))
@@ -103,9 +103,7 @@ def _weather(run: ReanalysisRun, site: int, latitude: float) -> xr.Dataset:
     import landdata
 
     years = run.section.years
-    rng = np.random.default_rng(
-        [run.config.seed, *RunStream.TWIN_WEATHER, site + 1]
-    )
+    rng = np.random.default_rng([run.config.seed, *RunStream.TWIN_WEATHER, site + 1])
     normals = replace(landdata.harvard_normals(), lat=latitude)
     found = landdata.generate_weather(normals, (years.first - 1, years.last), rng)
     light = landdata.shortwave_of(found, "generated weather")
