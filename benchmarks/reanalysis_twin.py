@@ -139,9 +139,10 @@ def _network(
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir()
+    per_task = -(-chosen.sites // max(1, chosen.workers))
     text = _CONFIG.format(
         seed=seed, first=2001, last=2000 + chosen.years, members=chosen.members,
-        filter=name, radius=chosen.radius, per_task=-(-chosen.sites // max(1, chosen.workers)),
+        filter=name, radius=chosen.radius, per_task=per_task,
         weather=_WEATHER if chosen.weather_error else "{}",
         executor="local" if chosen.workers > 1 else "serial", workers=chosen.workers,
     )  # fmt: skip

@@ -84,8 +84,8 @@ class MemberParameters(Section):
     )
     run: str | None = Field(
         default=None,
-        description="folder of a calibration run. A site with the name of a pixel takes "
-        "its posterior; the others take the draws of all pixels together",
+        description="folder of a calibration run. A site with the name of a pixel "
+        "takes its posterior; the others take the draws of all pixels together",
     )
     draws: str | None = Field(
         default=None,

@@ -257,8 +257,13 @@ def read_observations(
             )
             continue
         if row["site"] not in place:
-            table.wrong(line, "site", f'"{row["site"]}"', "a site of the table of sites",
-                        did_you_mean(row["site"], sites) if len(sites) < 50 else "")  # fmt: skip
+            table.wrong(
+                line,
+                "site",
+                f'"{row["site"]}"',
+                "a site of the table of sites",
+                did_you_mean(row["site"], sites) if len(sites) < 50 else "",
+            )
             continue
         when = _analysis_of(table, line, row["date"], days, within_days)
         one = table.number(line, row, "value", 0.0, analysed[row["state"]].highest)

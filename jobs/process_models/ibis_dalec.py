@@ -127,7 +127,7 @@ class IbisDalec:
     @property
     def state_entries(self) -> tuple[str, ...]:
         """Names of the entries of a whole state."""
-        from ibis_dalec.run.outputs import state_names
+        from ibis_dalec import state_names
 
         return tuple(state_names())
 
@@ -194,9 +194,7 @@ class IbisDalec:
         elif pools:
             one = {name: float(values[lanes[0]]) for name, values in pools.items()}
             names = {"wood": "cw", "soil_carbon": "csom"}
-            start["initial_pools"] = {
-                names[k]: v for k, v in one.items() if k in names
-            }
+            start["initial_pools"] = {names[k]: v for k, v in one.items() if k in names}
             if "soil_carbon" in one:
                 start["initial_pools"]["clit"] = 0.0
             if "lai" in one:

@@ -150,26 +150,13 @@ class Sipnet:
 
     def check_members(self, parameters: Mapping[str, Array], where: str) -> None:
         """Refuse values out of range, and allocation shares above one."""
-        from landmodels.sipnet.options import choose_options
-        from landmodels.sipnet.parameters import check_names, complete, inconsistent
+        from landmodels.sipnet import InputError, check_parameters
 
-        check_names(parameters)
-        n = max((np.size(value) for value in parameters.values()), default=1)
-        values = complete(parameters, n)
-        bad, broken = inconsistent(values, choose_options(self._options))
-        if broken is not None:
-            raise ConfigError(
-                Problem(
-                    where,
-                    f"parameters {', '.join(broken.names)} of member {broken.lane}",
-                    found=", ".join(
-                        f"{name} {values[name][broken.lane]:g}" for name in broken.names
-                    )
-                    + f" ({int(bad.sum())} members)",
-                    wanted=broken.wanted,
-                    hint="Draw them so that it holds, or narrow the priors.",
-                )
-            )
+        try:
+            check_parameters(parameters, self._options)
+        except InputError as exc:
+            # A lane is a member.
+            raise ConfigError(Problem(where, str(exc))) from exc
 
     def run_members(
         self,

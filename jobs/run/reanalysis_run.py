@@ -136,7 +136,8 @@ class ReanalysisRun:
     def cycles(self) -> list[CycleDates]:
         """The calendar, from the first day of the first year to the last's last."""
         years, day = self.section.years, self.section.analysis_day
-        found, first = [], np.datetime64(f"{years.first}-01-01")
+        found: list[CycleDates] = []
+        first = np.datetime64(f"{years.first}-01-01")
         for year in range(years.first, years.last + 1):
             last = np.datetime64(f"{year}-{day}")
             found.append(CycleDates(len(found), first, last, True))
@@ -237,7 +238,7 @@ def _check_names(run: ReanalysisRun) -> None:
                     where,
                     found="an unknown parameter",
                     wanted=f"one of the parameters of {run.config.model.name}",
-                )  # fmt: skip
+                )
             )
         elif low < parameters[name].low or high > parameters[name].high:
             row = parameters[name]

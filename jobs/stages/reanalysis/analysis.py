@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +158,7 @@ def _write_outputs(
 
     known = model_of(run.config).outputs
     time = forecast.blocks[0]["time"]
-    variables = {}
+    variables: dict[str, Any] = {}
     for name in run.section.outputs:
         values = np.concatenate([one[name].to_numpy() for one in forecast.blocks])
         parts = [_summary(values[k], found.weight[k]) for k in range(len(values))]
@@ -178,7 +178,7 @@ def _write_outputs(
         attrs={
             "comment": "weighted by the analysis at the end of these days; "
             "_forecast: all members alike"
-        },  # fmt: skip
+        },
     )
     packing = {
         name: {"zlib": True, "complevel": 1, "dtype": "float32"} for name in variables

@@ -158,8 +158,8 @@ def perturbed(
     years = weather["time"].dt.year.to_numpy()
     z = np.empty((len(_VARIABLES), years.size))
     for year in np.unique(years):
-        key = [seed, *RunStream.MEMBER_DRIVERS, int(year), member + 1]
-        z[:, years == year] = np.random.default_rng(key).standard_normal(4)[:, None]
+        stream = [seed, *RunStream.MEMBER_DRIVERS, int(year), member + 1]
+        z[:, years == year] = np.random.default_rng(stream).standard_normal(4)[:, None]
     changed = {}
     for name in ("tmin", "tmax"):
         changed[name] = weather[name] + sizes["temperature"] * z[0]
@@ -203,7 +203,9 @@ def read_weather(
         weather = landdata.read_site(
             path,
             lat=latitude,
-            **{key: float(values[site]) for key, values in sites.ground.items()},
+            elevation=float(sites.ground["elevation"][site]),
+            sand=float(sites.ground["sand"][site]),
+            clay=float(sites.ground["clay"][site]),
         )
     else:
         measured = landdata.read_fluxnet_daily(path)

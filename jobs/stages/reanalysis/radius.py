@@ -87,9 +87,8 @@ def compare_radii(
         on_radius(1)
     rows = []
     for k in usable:
-        choice = choose_radius(
-            radii, lambda radius, k=k: residuals[radius][..., k], distance
-        )
+        of_state = {radius: values[..., k] for radius, values in residuals.items()}
+        choice = choose_radius(radii, of_state.__getitem__, distance)
         rows += [
             {"state": run.states[k], "radius_km": r, "criterion": c}
             for r, c in zip(choice.radii, choice.criterion, strict=True)

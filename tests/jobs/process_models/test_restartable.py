@@ -54,8 +54,9 @@ def test_the_models_that_restart_are_those():
 
 def test_two_parts_are_the_whole_to_the_last_bit(case):
     model, drivers, parameters, pools = case
-    one, two = part(drivers, "2001-01-01", "2001-05-31"), part(
-        drivers, "2001-06-01", "2001-08-31"
+    one, two = (
+        part(drivers, "2001-01-01", "2001-05-31"),
+        part(drivers, "2001-06-01", "2001-08-31"),
     )
     both = part(drivers, "2001-01-01", "2001-08-31")
     first = model.run_members([one] * 3, parameters, ["nee"], pools=pools)
@@ -111,7 +112,7 @@ def test_parameters_that_cannot_be_run_are_refused_by_member(case):
         model.check_members({name: np.array([60.0, -5.0, 60.0])}, "site x")
     if model.name == "sipnet":
         shares = {"leafAllocation": np.array([0.1, 0.9]), "woodAllocation": 0.3}
-        with pytest.raises(ConfigError, match="of member 1"):
+        with pytest.raises(ConfigError, match="lane 1"):
             model.check_members(
                 {k: np.broadcast_to(v, (2,)) for k, v in shares.items()}, "site x"
             )

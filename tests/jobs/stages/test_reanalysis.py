@@ -295,13 +295,17 @@ BAD = {
 }
 
 
+def check_everything(folder: Path) -> None:
+    run = open_reanalysis(folder)
+    check_weather(run, read_inputs(run))
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_clear_error_before_anything_runs(network, case):
     spoil, message = BAD[case]
     spoil(network)
     with pytest.raises(ValueError, match=message) as caught:
-        run = open_reanalysis(network)
-        check_weather(run, read_inputs(run))
+        check_everything(network)
     assert len(str(caught.value)) < 3000
     assert re.search(r"found|wanted", str(caught.value))
     assert not (network / "reanalysis").exists()
