@@ -115,12 +115,12 @@ for k, year in enumerate(years):
     carried = found.carried
     for site in range(2):
         values = np.concatenate([found.members[:, site], truth[[site]]])
-        new = sipnet.update_state(ran[site][0], dict(zip(states, values.T)))
+        new = sipnet.update_state(ran[site][0], dict(zip(states, values.T, strict=True)))
         state[site], free[site] = new["final_state"], free_ran[site][0]
         added.append(float(new["carbon_added"].sum("pool")[:-1].mean()))
     for name, value in (
         ("truth", truth), ("seen", seen), ("forecast", ends[:-1].mean(axis=0)),
-        ("free", free_ran and np.stack([r[1][:-1].mean(0) for r in free_ran])),
+        ("free", np.stack([one[1][:-1].mean(axis=0) for one in free_ran])),
         ("analysis", found.mean), ("sd", found.sd),
     ):  # fmt: skip
         kept[name].append(value)
@@ -161,7 +161,8 @@ plt.show()
 
 # %%
 sd = np.sqrt(np.diag(found.process_mean))
-print("sd of Q:", dict(zip(states, np.round(sd, 2))), "from", found.process_from)
+for name, value, source in zip(states, sd, found.process_from, strict=True):
+    print(f"sd of the process error of {name}: {value:.3g}, from {source}")
 print("effective members of the last year:", np.round(found.effective, 1))
 for site in range(2):
     nee = ran[site][2].to_numpy()[:-1]
