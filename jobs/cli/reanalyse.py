@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.console import logged, show
+from jobs.errors import ConfigError, Problem
 from jobs.executors.tasks import do_task
 from jobs.run.file_lock import alone
 from jobs.run.reanalysis_run import ReanalysisRun, open_reanalysis
@@ -29,6 +30,10 @@ def reanalyse_run(
         for line in describe(run, read_inputs(run)):
             show(line)
         return Exit.DONE
+    if wait and (executor or run.config.execution.executor) != "slurm":
+        raise ConfigError(
+            Problem("", "--wait", "without a queue of Slurm", "--executor slurm")
+        )
     run.folder.require_writable()
     with alone(path, "reanalysing"), logged(path, "reanalyse"):
         done = reanalyse(run, executor, wait=wait)
@@ -114,8 +119,6 @@ def choose_radius_of(path: Path, text: str) -> None:
 
 def _kilometres(text: str) -> list[float]:
     """Radii of a list with commas."""
-    from jobs.errors import ConfigError, Problem
-
     try:
         radii = [float(word) for word in text.split(",")]
     except ValueError:

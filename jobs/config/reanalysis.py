@@ -21,7 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from jobs.config.schema import Execution, Model
+from jobs.config.execution import Execution
+from jobs.config.schema import Model
 from jobs.config.section import Name, Period, Section
 
 
