@@ -115,7 +115,8 @@ for k, year in enumerate(years):
     carried = found.carried
     for site in range(2):
         values = np.concatenate([found.members[:, site], truth[[site]]])
-        new = sipnet.update_state(ran[site][0], dict(zip(states, values.T, strict=True)))
+        analysed = dict(zip(states, values.T, strict=True))
+        new = sipnet.update_state(ran[site][0], analysed)
         state[site], free[site] = new["final_state"], free_ran[site][0]
         added.append(float(new["carbon_added"].sum("pool")[:-1].mean()))
     for name, value in (
