@@ -339,13 +339,21 @@ def test_draws_of_a_table_are_the_members_parameters(network):
         read_inputs(open_reanalysis(network))
 
 
-def test_the_command_line_runs_a_network_and_tells_what_is_left(network, masm_command):
+def test_the_command_line_runs_a_network_in_workers_to_the_same_numbers(
+    network, done, masm_command
+):
     assert is_reanalysis(network)
     told = masm_command("check", network)
     assert told.exit_code == 0, told.output
     assert "left: 6 of 6 forecast steps, 3 of 3 analyses" in told.output
-    told = masm_command("reanalyse", network)
+    told = masm_command("reanalyse", network, "--executor", "local")
     assert told.exit_code == 0, told.output
+    run = open_reanalysis(network)
+    for mine, other in zip(cycles_of(run), cycles_of(done), strict=True):
+        assert mine.equals(other)
+    told = masm_command("reanalyse", network, "--wait")
+    assert told.exit_code == 2
+    assert "--executor slurm" in told.output
     page = (network / "report.html").read_text()
     for words in ("Spread and error", "synthetic", "Never observed: soil_carbon"):
         assert words in page
