@@ -230,6 +230,16 @@ class Reanalysis(Section):
         description="of a synthetic twin: a table site, date and states that is known",
     )
 
+    @model_validator(mode="after")
+    def _localised(self) -> Reanalysis:
+        given = "localisation" in self.model_fields_set
+        if given and self.filter.name in ("etkf", "particle"):
+            raise ValueError(
+                f"wanted: no localisation with filter {self.filter.name}, which has "
+                "none; letkf is the local form of etkf"
+            )
+        return self
+
 
 class ReanalysisConfig(Section):
     """A whole reanalysis."""

@@ -41,7 +41,8 @@ def options_of(run: ReanalysisRun, *, radius: float | None = None) -> CycleOptio
     chosen, states = run.section.filter, run.states
     given = run.section.localisation.radius_km
     if radius is None:
-        radius = np.inf if given is None else given
+        everywhere = given is None or chosen.name == "etkf"
+        radius = np.inf if everywhere else float(given or 0.0)
     least = [
         chosen.minimum_sd.get(name, 0.1 * chosen.process_error[name]) for name in states
     ]

@@ -55,25 +55,27 @@ def draw_parameters(run: ReanalysisRun, sites: Sites) -> dict[str, Array]:
             known=list(model_of(run.config).parameters),
         )
     else:
-        found = _of_calibration(run, run.in_folder(str(chosen.run)), sites, rng)
+        found = _of_calibration(run, sites, rng)
     for k, site in enumerate(sites.names):
         one = {name: values[k] for name, values in found.items()}
         run.model.check_members(one, f"site {site}")
     return found
 
 
-def _of_calibration(
-    run: ReanalysisRun, folder: Path, sites: Sites, rng: np.random.Generator
-) -> dict[str, Array]:
-    """Draws of the posteriors of a calibration run, by the names of its pixels.
+def posteriors_of(run: ReanalysisRun) -> dict[str, Path]:
+    """Return the posteriors of the calibration run, by the names of its pixels.
 
-    One number per member picks the draw at every site, so that members keep together
-    what they share. Sites without a pixel take draws of all pixels together.
+    Raises
+    ------
+    ConfigError
+        If it is a run of another model, or has no finished pixel.
     """
-    import masm
     from jobs.run.run import open_run
 
+    if run.section.parameters.run is None:
+        return {}
     where = ["reanalysis", "parameters", "run"]
+    folder = run.in_folder(run.section.parameters.run)
     other = open_run(folder)
     if other.config.model.name != run.config.model.name:
         raise ConfigError(
@@ -83,15 +85,12 @@ def _of_calibration(
                 wanted=f"a calibration of {run.config.model.name}",
             )
         )
-    posteriors: dict[str, dict[str, Array]] = {}
-    for pixel in other.pixels:
-        path = other.folder.pixel(pixel.id).posterior
-        if path.is_file():
-            draws = masm.open_result(path).groups["posterior"]
-            posteriors[pixel.name] = {
-                str(name): draws[name].to_numpy().ravel() for name in draws.data_vars
-            }
-    if not posteriors:
+    found = {
+        pixel.name: other.folder.pixel(pixel.id).posterior
+        for pixel in other.pixels
+        if other.folder.pixel(pixel.id).posterior.is_file()
+    }
+    if not found:
         raise ConfigError(
             run.problem(
                 list(where),
@@ -100,6 +99,25 @@ def _of_calibration(
                 hint=f"masm calibrate {folder}",
             )
         )
+    return found
+
+
+def _of_calibration(
+    run: ReanalysisRun, sites: Sites, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Draws of the posteriors of a calibration run, by the names of its pixels.
+
+    One number per member picks the draw at every site, so that members keep together
+    what they share. Sites without a pixel take draws of all pixels together.
+    """
+    import masm
+
+    posteriors: dict[str, dict[str, Array]] = {}
+    for pixel, path in posteriors_of(run).items():
+        draws = masm.open_result(path).groups["posterior"]
+        posteriors[pixel] = {
+            str(name): draws[name].to_numpy().ravel() for name in draws.data_vars
+        }
     known = model_of(run.config).parameters
     names = [name for name in next(iter(posteriors.values())) if name in known]
     pooled = {

@@ -19,7 +19,12 @@ from jobs.inputs.reanalysis_tables import (
     read_sites,
 )
 from jobs.run.reanalysis_run import ReanalysisRun
-from jobs.stages.reanalysis.members import draw_parameters, draw_pools, read_weather
+from jobs.stages.reanalysis.members import (
+    draw_parameters,
+    draw_pools,
+    posteriors_of,
+    read_weather,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -80,6 +85,8 @@ def read_inputs(run: ReanalysisRun) -> Inputs:
     if section.parameters.draws is not None:
         path = run.in_folder(section.parameters.draws)
         files["reanalysis.parameters.draws"] = path
+    for pixel, path in posteriors_of(run).items():
+        files[f"reanalysis.parameters.run {pixel}"] = path
     files |= {
         f"reanalysis.drivers {site} {member}": path
         for site in sites.names

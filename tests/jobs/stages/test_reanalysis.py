@@ -15,6 +15,7 @@ import pytest
 from jobs.errors import ConfigError
 from jobs.netcdf_files import read_netcdf
 from jobs.run.reanalysis_run import is_reanalysis, open_reanalysis
+from jobs.run.run import open_run, start
 from jobs.stages.reanalysis import read_inputs, reanalyse, steps_left
 from jobs.stages.reanalysis.prepare import check_weather
 from jobs.stages.reanalysis.twin import Network, write_twin
@@ -276,6 +277,15 @@ BAD = {
         lambda net: edit(net, "name: letkf", "name: letkf\n    draws: 10"),
         "draws only with filter tobit_wishart",
     ),
+    "a radius that a filter has no use for": (
+        lambda net: edit(
+            net,
+            "name: letkf",
+            "name: etkf",
+        )
+        or edit(net, "  truth:", "  localisation: {radius_km: 500}\n  truth:"),
+        "letkf is the local form of etkf",
+    ),
     "no site twice": (
         lambda net: edit(net, "site001,", "site000,", "sites.csv"),
         "each site once",
@@ -337,6 +347,112 @@ def test_draws_of_a_table_are_the_members_parameters(network):
     (network / "draws.csv").write_text("\n".join(rows[:-1]) + "\n")
     with pytest.raises(ConfigError, match="member 3 of site site001"):
         read_inputs(open_reanalysis(network))
+
+
+CALIBRATION = """\
+name: a calibration of SIPNET
+seed: 1
+pixels:
+  source: generated
+  name: {pixel}
+  latitude: 42.5
+  longitude: -72.2
+  elevation: 340
+  sand: 66
+  clay: 6
+  years: 2001-2003
+periods: {{spinup: 2001, calibration: 2002, validation: 2003}}
+model: {{name: {model}}}
+streams:
+  gpp: {{variance: given}}
+twin:
+  truth: {{{parameter}: {value}}}
+  noise: {{gpp: {{fraction: 0.05, floor: 0.2}}}}
+calibration:
+  blocks: [{{streams: [gpp], parameters: [{parameter}]}}]
+"""
+
+
+def calibration(folder: Path, *, model="sipnet", parameter="aMax", value=18.0) -> Path:
+    folder.mkdir()
+    words = {"model": model, "parameter": parameter, "value": value}
+    text = CALIBRATION.format(pixel="site001", **words)
+    (folder / "config.yaml").write_text(text)
+    return folder
+
+
+def test_members_take_the_draws_of_a_calibration_run(network, tmp_path):
+    """A site that is a pixel takes its posterior; here all draws are that pixel's."""
+    import xarray as xr
+
+    other = calibration(tmp_path / "calibrated")
+    start(open_run(other))
+    draws = np.linspace(15.0, 20.0, 40).reshape(4, 10)
+    tree = xr.DataTree.from_dict(
+        {"posterior": xr.Dataset({"aMax": (("chain", "draw"), draws)})}
+    )
+    posterior = open_run(other).folder.pixel(0).posterior
+    posterior.parent.mkdir(parents=True)
+    edit(
+        network,
+        "{prior: {aMax: [14.0, 22.0], baseSoilResp: [0.02, 0.045]}}",
+        "{run: ../calibrated}",
+    )
+    with pytest.raises(ConfigError, match=r"no posterior.nc"):
+        read_inputs(open_reanalysis(network))
+    tree.to_netcdf(posterior, engine="h5netcdf")
+    inputs = read_inputs(open_reanalysis(network))
+    found = inputs.parameters["aMax"]
+    assert found.shape == (2, 4)
+    assert set(found.ravel()) <= set(draws.ravel())
+    assert np.array_equal(found[0], found[1])
+    assert posterior.resolve() in [one.resolve() for one in inputs.files.values()]
+
+
+def test_a_calibration_of_another_model_is_refused(network, tmp_path):
+    calibration(
+        tmp_path / "calibrated", model="ibis_dalec", parameter="vmax", value=5e-5
+    )
+    edit(
+        network,
+        "{prior: {aMax: [14.0, 22.0], baseSoilResp: [0.02, 0.045]}}",
+        "{run: ../calibrated}",
+    )
+    with pytest.raises(ConfigError, match="a calibration of ibis_dalec"):
+        read_inputs(open_reanalysis(network))
+
+
+def test_each_member_has_its_own_weather_file(network):
+    edit(network, "{perturbation: {temperature: 0.5, precipitation: 0.1}}",
+         '{files: "drivers/{site}_{member}.csv"}')  # fmt: skip
+    for site in ("site000", "site001"):
+        text = (network / "drivers" / f"{site}.csv").read_text().splitlines()
+        for member in range(4):
+            rows = [row.split(",") for row in text]
+            for row in rows[1:]:
+                row[1], row[2] = (f"{float(v) - member:.2f}" for v in row[1:3])
+            lines = [",".join(row) for row in rows]
+            path = network / "drivers" / f"{site}_{member:03d}.csv"
+            path.write_text("\n".join(lines) + "\n")
+    run = open_reanalysis(network)
+    inputs = read_inputs(run)
+    from jobs.stages.reanalysis.forecast import forecast_unit
+    from jobs.stages.reanalysis.prepare import prepare
+
+    prepare(run, inputs, lambda n: None)
+    weather = read_netcdf(run.weather("site001"))
+    colder = weather["tmin"].isel(source=0) - weather["tmin"].isel(source=3)
+    np.testing.assert_allclose(colder, 3.0)
+    forecast_unit(network, 0)
+    (network / "drivers" / "site001_003.csv").unlink()
+    with pytest.raises(ConfigError, match="no weather of site site001"):
+        check_weather(run, read_inputs(run))
+
+
+def test_verbs_of_a_calibration_say_what_the_folder_is(network, masm_command):
+    told = masm_command("calibrate", network)
+    assert told.exit_code == 2
+    assert "the run is a reanalysis" in told.output
 
 
 def test_the_command_line_runs_a_network_in_workers_to_the_same_numbers(
