@@ -112,7 +112,10 @@ def init(
     run: RunPath,
     template: Annotated[
         Template,
-        typer.Option(help="demo: a synthetic twin; site: one tower; region: a cube"),
+        typer.Option(
+            help="demo: a synthetic twin; site: one tower; region: a cube; "
+            "reanalysis: a synthetic network of sites"
+        ),
     ] = Template.DEMO,
     model: Annotated[
         TemplateModel, typer.Option(help="the process model; sipnet: demo and site")
@@ -134,9 +137,16 @@ def check(run: RunPath) -> None:
         from jobs.cli.check import check as report
         from jobs.cli.check import verdict
         from jobs.exit_codes import Exit
+        from jobs.run.reanalysis_run import is_reanalysis
         from jobs.run.run import open_run
 
         doubts: list[str] = []
+        if is_reanalysis(run):
+            from jobs.cli.reanalyse import check_run
+
+            for line in check_run(run):
+                show(line)
+            return
         for line in report(open_run(run), doubts):
             show(line)
         for line in verdict(doubts):
@@ -370,11 +380,63 @@ def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
     with guarded(run, "report"):
         from jobs.report import write_report
+        from jobs.run.reanalysis_run import is_reanalysis
         from jobs.run.run import open_run
 
+        if is_reanalysis(run):
+            from jobs.cli.reanalyse import report_run
+
+            report_run(run)
+            return
         opened = open_run(run)
         opened.folder.require_writable()
         show(f"wrote {write_report(opened)}")
+
+
+@app.command(epilog="Example: masm init net --template reanalysis; masm reanalyse net")
+@talking()
+def reanalyse(
+    run: RunPath,
+    executor: Executors = None,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait",
+            help="with slurm: wait for each cycle, analyse, go on with the next",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what is left, and do nothing")
+    ] = False,
+    choose_radius: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KM", help="compare localisation radii, with commas between"
+        ),
+    ] = None,
+    tasks: Tasks = None,
+    task: Task = 0,
+) -> None:
+    """Run members forward and correct them by observations, year by year.
+
+    Each step leaves a netCDF file; a run that was stopped goes on from what is done, to
+    the same numbers.
+    """
+    with guarded(run, "reanalyse"):
+        if tasks is not None:
+            from jobs.cli.reanalyse import reanalyse_task
+
+            reanalyse_task(run, tasks, task)
+            return
+        if choose_radius is not None:
+            from jobs.cli.reanalyse import choose_radius_of
+
+            choose_radius_of(run, choose_radius)
+            return
+        from jobs.cli.reanalyse import reanalyse_run
+
+        code = reanalyse_run(run, executor, wait=wait, dry_run=dry_run)
+    raise typer.Exit(code)
 
 
 @app.command("warm-up", epilog="Example: masm warm-up")

@@ -16,6 +16,7 @@ class Template(StrEnum):
     DEMO = "demo"
     SITE = "site"
     REGION = "region"
+    REANALYSIS = "reanalysis"
 
 
 class TemplateModel(StrEnum):
@@ -81,12 +82,19 @@ def initialise(
         stem += f"_{model.value}"
     text = files("jobs.config.templates").joinpath(f"{stem}.yaml").read_text("utf-8")
     write_text(target, text)
+    if template is Template.REANALYSIS:
+        from jobs.run.reanalysis_run import open_reanalysis
+        from jobs.stages.reanalysis.twin import Network, write_twin
+
+        write_twin(open_reanalysis(run), Network())
     return target
 
 
 def next_steps(run: Path, template: Template) -> str:
     """Return the commands to go on with, one on each line."""
     steps = [f"next: masm check {run}"]
+    if template is Template.REANALYSIS:
+        steps.append(f"then: masm reanalyse {run}")
     if template is Template.REGION:
         steps = [f"next: masm region synthetic {run / 'region.zarr'}", *steps]
     return "\n".join(steps)

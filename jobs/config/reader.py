@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -36,6 +36,20 @@ _WANTED = {
 }
 
 
+class Whole(Protocol):
+    """The form of a whole file."""
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:
+        """Make it of plain values."""
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return it as read from a file in a folder."""
+
+
+_W = TypeVar("_W", bound=Whole)
+
+
 def read_config(path: Path) -> tuple[Config, Document]:
     """Read and validate a configuration file.
 
@@ -44,17 +58,22 @@ def read_config(path: Path) -> tuple[Config, Document]:
     ConfigError
         With every mistake found, not only the first.
     """
+    return read_as(Config, path)
+
+
+def read_as(schema: type[_W], path: Path) -> tuple[_W, Document]:
+    """Read and validate a file of a given form; raises as `read_config`."""
     document = read_document(path)
     try:
-        config = Config.model_validate(document.plain())
+        config = schema.model_validate(document.plain())
         return config.in_folder(path.parent), document
     except ValidationError as exc:
-        problems = [_problem(document, dict(error)) for error in exc.errors()]
+        problems = [_problem(document, dict(error), schema) for error in exc.errors()]
         raise ConfigError(problems) from exc
 
 
-def _problem(document: Document, error: dict[str, Any]) -> Problem:
-    keys, fields = _follow(document.tree, error["loc"])
+def _problem(document: Document, error: dict[str, Any], schema: Any) -> Problem:
+    keys, fields = _follow(document.tree, error["loc"], schema)
     kind, message = error["type"], str(error["msg"])
     hint = ""
     found = _show(error["input"])
@@ -80,12 +99,12 @@ def _problem(document: Document, error: dict[str, Any]) -> Problem:
 
 
 def _follow(
-    tree: Any, path: Sequence[str | int]
+    tree: Any, path: Sequence[str | int], schema: Any
 ) -> tuple[list[str | int], tuple[str, ...]]:
     """Drop the tags that pydantic adds to a path; also return the fields it allows."""
     node: Any = tree
     keys: list[str | int] = []
-    model: Any = Config
+    model: Any = schema
     for position, key in enumerate(path):
         last = position == len(path) - 1
         inside = (isinstance(node, dict) and key in node) or (

@@ -26,6 +26,7 @@ _OURS = (
     "slurm",
     "screening",
     "sites",
+    "reanalysis",
     "config.lock.yaml",
     "run.json",
     "pixels.csv",
