@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from jobs.config.schema import Config
+from jobs.config.soil_carbon import KIND, SoilCarbonConfig
 from jobs.config.yaml_positions import Document, read_document
 from jobs.errors import ConfigError, Problem, did_you_mean
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _WANTED = {
     "missing": "this key, with a value",
@@ -45,16 +48,48 @@ def read_config(path: Path) -> tuple[Config, Document]:
         With every mistake found, not only the first.
     """
     document = read_document(path)
+    if kind_of_run(document) == KIND:
+        raise ConfigError(
+            document.problem(
+                ["kind"],
+                found=f'"{KIND}"',
+                wanted="a run of pixels",
+                hint="Of a soil-carbon run there are: masm check, masm run, masm "
+                "status, masm report.",
+            )
+        )
+    return _validated(Config, document).in_folder(path.parent), document
+
+
+def read_soil_carbon(path: Path) -> tuple[SoilCarbonConfig, Document]:
+    """Read and validate the configuration of a soil-carbon run.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake found, not only the first.
+    """
+    document = read_document(path)
+    return _validated(SoilCarbonConfig, document).in_folder(path.parent), document
+
+
+def kind_of_run(document: Document) -> str:
+    """Return the key ``kind`` of a configuration; empty for a run of pixels."""
+    return str(document.tree["kind"]) if document.holds(["kind"]) else ""
+
+
+def _validated(model: type[_Model], document: Document) -> _Model:
     try:
-        config = Config.model_validate(document.plain())
-        return config.in_folder(path.parent), document
+        return model.model_validate(document.plain())
     except ValidationError as exc:
-        problems = [_problem(document, dict(error)) for error in exc.errors()]
+        problems = [_problem(document, model, dict(error)) for error in exc.errors()]
         raise ConfigError(problems) from exc
 
 
-def _problem(document: Document, error: dict[str, Any]) -> Problem:
-    keys, fields = _follow(document.tree, error["loc"])
+def _problem(
+    document: Document, model: type[BaseModel], error: dict[str, Any]
+) -> Problem:
+    keys, fields = _follow(document.tree, error["loc"], model)
     kind, message = error["type"], str(error["msg"])
     hint = ""
     found = _show(error["input"])
@@ -80,12 +115,11 @@ def _problem(document: Document, error: dict[str, Any]) -> Problem:
 
 
 def _follow(
-    tree: Any, path: Sequence[str | int]
+    tree: Any, path: Sequence[str | int], model: Any
 ) -> tuple[list[str | int], tuple[str, ...]]:
     """Drop the tags that pydantic adds to a path; also return the fields it allows."""
     node: Any = tree
     keys: list[str | int] = []
-    model: Any = Config
     for position, key in enumerate(path):
         last = position == len(path) - 1
         inside = (isinstance(node, dict) and key in node) or (
