@@ -113,7 +113,10 @@ def init(
     run: RunPath,
     template: Annotated[
         Template,
-        typer.Option(help="demo: a synthetic twin; site: one tower; region: a cube"),
+        typer.Option(
+            help="demo: a synthetic twin; site: one tower; region: a cube; plateau: "
+            "soil carbon of a synthetic grassland"
+        ),
     ] = Template.DEMO,
 ) -> None:
     """Write a commented config.yaml to start from."""
@@ -130,10 +133,15 @@ def check(run: RunPath) -> None:
     with guarded(run, "check"):
         from jobs.cli.check import check as report
         from jobs.cli.check import verdict
+        from jobs.cli.soil_carbon import describe, is_soil_carbon
         from jobs.exit_codes import Exit
         from jobs.run.run import open_run
 
         doubts: list[str] = []
+        if is_soil_carbon(run):
+            for line in describe(run):
+                show(line)
+            return
         for line in report(open_run(run), doubts):
             show(line)
         for line in verdict(doubts):
@@ -294,8 +302,13 @@ def status(
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
     with guarded(run, "status"):
+        from jobs.cli.soil_carbon import is_soil_carbon, status_soil_carbon
         from jobs.cli.status import show_status
 
+        if is_soil_carbon(run):
+            for line in status_soil_carbon(run):
+                show(line)
+            return
         show_status(run, watch=watch, as_json=as_json)
 
 
@@ -348,9 +361,13 @@ def collect(run: RunPath) -> None:
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
     with guarded(run, "report"):
+        from jobs.cli.soil_carbon import is_soil_carbon, report_soil_carbon
         from jobs.report import write_report
         from jobs.run.run import open_run
 
+        if is_soil_carbon(run):
+            show(f"wrote {report_soil_carbon(run)}")
+            return
         opened = open_run(run)
         opened.folder.require_writable()
         show(f"wrote {write_report(opened)}")

@@ -16,6 +16,11 @@ class Template(StrEnum):
     DEMO = "demo"
     SITE = "site"
     REGION = "region"
+    PLATEAU = "plateau"
+
+
+_PLATEAU_FILES = ("soil_samples.csv", "flux_months.csv")
+"""Synthetic observations beside the configuration of the plateau."""
 
 
 def initialise(run: Path, template: Template) -> Path:
@@ -38,9 +43,12 @@ def initialise(run: Path, template: Template) -> Path:
         )
     if run.exists() and not run.is_dir():
         raise ConfigError(Problem(str(run), "not a folder", wanted="a new folder"))
-    text = (
-        files("jobs.config.templates").joinpath(f"{template}.yaml").read_text("utf-8")
-    )
+    templates = files("jobs.config.templates")
+    if template is Template.PLATEAU:
+        for name in _PLATEAU_FILES:
+            text = templates.joinpath("plateau", name).read_text("utf-8")
+            write_text(run / name, text)
+    text = templates.joinpath(f"{template}.yaml").read_text("utf-8")
     write_text(target, text)
     return target
 

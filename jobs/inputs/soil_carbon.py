@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -201,7 +201,7 @@ def _check_domain(config: SoilCarbonConfig, forcing: xr.Dataset) -> None:
 
 
 def _check_values(config: SoilCarbonConfig, forcing: xr.Dataset) -> None:
-    """Try the fixed values and each end of the priors against the model's own checks."""
+    """Try fixed values and the ends of the priors against the model's own checks."""
     kinds = forcing["ecosystem"].to_numpy().astype(str)
     for ecosystem in config.model.ecosystems:
         part = forcing.isel(cell=np.flatnonzero(kinds == ecosystem))
@@ -292,13 +292,17 @@ def _stocks(config: SoilCarbonConfig, forcing: xr.Dataset) -> dict[str, np.ndarr
 
 def _direct(table, path, numbers, depth: float) -> pd.DataFrame:
     _numbers(table, path, "soc_kg_m2", _STOCKS)
-    other = np.flatnonzero(
-        (numbers["top_cm"] != 0.0) | (numbers["bottom_cm"] != depth)
-    )
+    other = np.flatnonzero((numbers["top_cm"] != 0.0) | (numbers["bottom_cm"] != depth))
     if other.size:
-        raise _wrong(table, path, "bottom_cm", int(other[0]), f"0 to {depth:g} cm",
-                     "Stocks of other depths need their horizons: give "
-                     f"{', '.join(_HORIZON)}, and splines bring them to the depth.")  # fmt: skip
+        raise _wrong(
+            table,
+            path,
+            "bottom_cm",
+            int(other[0]),
+            f"0 to {depth:g} cm",
+            "Stocks of other depths need their horizons: give "
+            f"{', '.join(_HORIZON)}, and splines bring them to the depth.",
+        )
     return table
 
 
@@ -440,8 +444,14 @@ def _numbers(
     if bad.any():
         kind = "a whole number" if whole else "a number"
         hints = {"rock_fragments_percent": "Percent of the volume."}
-        raise _wrong(table, path, name, int(np.argmax(bad)),
-                     f"{kind}, {limits[0]:g} to {limits[1]:g}", hints.get(name, ""))  # fmt: skip
+        raise _wrong(
+            table,
+            path,
+            name,
+            int(np.argmax(bad)),
+            f"{kind}, {limits[0]:g} to {limits[1]:g}",
+            hints.get(name, ""),
+        )
     return values
 
 
@@ -488,4 +498,3 @@ def _mapped(config: SoilCarbonConfig, forcing: xr.Dataset) -> np.ndarray:
                     "a part of the domain")
         )  # fmt: skip
     return np.flatnonzero(inside)
-

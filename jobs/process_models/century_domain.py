@@ -97,7 +97,9 @@ def open_domain(source: str, file: Path | None) -> xr.Dataset:
                 "cell",
             )  # fmt: skip
     if found["lat"].dims != ("cell",):
-        raise InputError(f"{where}  lat", found="one latitude", wanted="one of each cell")
+        raise InputError(
+            f"{where}  lat", found="one latitude", wanted="one of each cell"
+        )
     lon = found["lon"].to_numpy().astype(float)
     if not np.all((lon >= -180.0) & (lon <= 180.0)):
         raise InputError(f"{where}  lon", found=f"{lon.min():g} to {lon.max():g}",

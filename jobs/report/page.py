@@ -101,7 +101,7 @@ def render(results: Results, embedded: Embedded) -> str:
         "payload": map_payload(results, embedded),
         "style": text("report.css"),
         "script": text("report.js"),
-        "version": _version(),
+        "version": version_of_masm(),
         "citations": CITATIONS,
     }
     return template.render(context)
@@ -137,7 +137,8 @@ def _write_tables(results: Results) -> None:
                 safe_texts(table).to_csv(aside, index=False, float_format="%.6g")
 
 
-def _version() -> str:
+def version_of_masm() -> str:
+    """Return the version of the software, for the page."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

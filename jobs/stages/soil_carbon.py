@@ -8,7 +8,7 @@ domain is predicted in chunks of cells.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,8 @@ _CHUNK = 50
 _UNITS = {"soc": "kg m-2", "nep": "g m-2 month-1"}
 _FIRST_DAY = "2000-01-01"
 _DRAWS_KEY, _CELLS_KEY = 102, 103
+_ERROR_DRAWS = 40
+"""Posterior draws whose errors are computed."""
 
 
 @dataclass(frozen=True)
@@ -186,10 +188,12 @@ def calibrate(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
     return target
 
 
-def chosen_observations(
-    run: SoilCarbonRun, ecosystem: str, strategy: str
-) -> Observed:
+def chosen_observations(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Observed:
     """Return what a calibration sees: fitted values of its streams, in some cells."""
+    return _in_cells(run, ecosystem, run.config.strategies[strategy])
+
+
+def _in_cells(run: SoilCarbonRun, ecosystem: str, streams: Sequence[str]) -> Observed:
     config, every = run.config, run.inputs.observed
     rng = np.random.default_rng([config.seed, _CELLS_KEY])
     chosen = np.zeros(every.value.size, bool)
@@ -198,7 +202,7 @@ def chosen_observations(
         if config.calibration.cells is not None:
             cells = rng.permutation(np.unique(every.targets.cell[here]))
             here &= np.isin(every.targets.cell, cells[: config.calibration.cells])
-        if name in config.strategies[strategy]:
+        if name in streams:
             chosen |= here
     return every.take(chosen)
 
@@ -283,14 +287,18 @@ def posterior_draws(
 ) -> dict[str, np.ndarray]:
     """Return draws of the parameters, (draw,) each; one point of an optimiser."""
     found = open_posterior(run, ecosystem, strategy)
-    draws = {name: found.posterior[name].to_numpy().ravel() for name in found.parameters}
+    draws = {
+        name: found.posterior[name].to_numpy().ravel() for name in found.parameters
+    }
     size = len(next(iter(draws.values())))
     rng = np.random.default_rng([run.config.seed, _DRAWS_KEY])
     at = rng.choice(size, n, replace=size < n)
     return {name: values[at] for name, values in draws.items()}
 
 
-def posterior_mean(run: SoilCarbonRun, ecosystem: str, strategy: str) -> dict[str, float]:
+def posterior_mean(
+    run: SoilCarbonRun, ecosystem: str, strategy: str
+) -> dict[str, float]:
     """Return the mean of each parameter, as the paper's calibrated values are."""
     found = open_posterior(run, ecosystem, strategy)
     return {str(name): float(value) for name, value in found.mean.items()}
@@ -351,9 +359,9 @@ def open_prediction(run: SoilCarbonRun) -> xr.Dataset:
     import xarray as xr
 
     parts = [read_netcdf(run.prediction(k)) for k in range(len(run.chunks))]
-    return xr.concat(parts, "cell", data_vars="minimal", combine_attrs="override").sortby(
-        "cell"
-    )
+    return xr.concat(
+        parts, "cell", data_vars="minimal", combine_attrs="override"
+    ).sortby("cell")
 
 
 def score(run: SoilCarbonRun) -> pd.DataFrame:
@@ -544,38 +552,72 @@ def calibration_rows(run: SoilCarbonRun) -> pd.DataFrame:
     return table
 
 
-def error_correlations(run: SoilCarbonRun) -> pd.DataFrame:
-    """Write and return rank correlations of parameters with errors.
+def errors_left(run: SoilCarbonRun) -> list[tuple[str, str]]:
+    """Return ecosystem and strategy of posteriors whose errors are not computed."""
+    return [pair for pair in run.pairs if not is_file(_errors_file(run, *pair))]
 
-    Over every model run of a calibration that did not fail, between a parameter's
-    value and the misfit (-2 log L) to the strategy's streams.
+
+def posterior_errors(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
+    """Write the errors of posterior draws at the fitted stocks and fluxes.
+
+    Both streams are scored whatever the strategy calibrated on, in the cells that the
+    run calibrates on. Root mean square errors: stocks in kg m-2, fluxes in g m-2
+    month-1.
+    """
+    import pandas as pd
+
+    draws = posterior_draws(run, ecosystem, strategy, _ERROR_DRAWS)
+    seen = _in_cells(run, ecosystem, ("soc", "nep"))
+    values = century_domain.observed_values(
+        run.inputs.forcing, seen.targets, draws, settings_of(run.config)
+    )
+    table = pd.DataFrame(draws)
+    for name, inside in (("soc", seen.is_stock), ("nep", ~seen.is_stock)):
+        misfit = values[:, inside] - seen.value[inside]
+        mean = (misfit**2).mean(axis=1) if inside.any() else np.full(len(draws), np.nan)
+        table[f"rmse_{name}"] = np.sqrt(mean)
+    path = _errors_file(run, ecosystem, strategy)
+    _write_csv(table, path)
+    return path
+
+
+def error_correlations(run: SoilCarbonRun) -> pd.DataFrame:
+    """Write and return Pearson correlations of parameters with errors, over draws.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ecosystem, strategy, parameter, id, correlation, runs.
+        Columns ecosystem, strategy, parameter, id, stream, correlation, draws.
+
+    References
+    ----------
+    Zhao et al. (2022), Fig. 5, with the accepted runs as posterior draws.
     """
     import pandas as pd
 
     rows = []
     for ecosystem, strategy in run.pairs:
-        found = open_posterior(run, ecosystem, strategy)
-        runs = found.groups["runs"]
-        cost = pd.Series(runs["cost"].to_numpy())
-        known = np.isfinite(cost.to_numpy())
-        for name in found.parameters:
-            values = pd.Series(runs[name].to_numpy())
-            rows.append(
-                {
-                    "ecosystem": ecosystem, "strategy": strategy,
-                    "parameter": century_domain.published_name(name), "id": name,
-                    "correlation": values[known].rank().corr(cost[known].rank()),
-                    "runs": int(known.sum()),
-                }
-            )  # fmt: skip
-    table = pd.DataFrame(rows)
-    _write_csv(table, run.folder / "correlations.csv")
-    return table
+        table = pd.read_csv(_errors_file(run, ecosystem, strategy))
+        for name in priors_of(run.config, ecosystem):
+            for stream in ("soc", "nep"):
+                error = table[f"rmse_{stream}"]
+                moves = table[name].std() > 0.0 and error.std() > 0.0
+                rows.append(
+                    {
+                        "ecosystem": ecosystem, "strategy": strategy,
+                        "parameter": century_domain.published_name(name), "id": name,
+                        "stream": stream, "draws": int(error.notna().sum()),
+                        "correlation": table[name].corr(error)
+                        if moves else float("nan"),
+                    }
+                )  # fmt: skip
+    found = pd.DataFrame(rows)
+    _write_csv(found, run.folder / "correlations.csv")
+    return found
+
+
+def _errors_file(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
+    return run.folder / f"errors_{ecosystem}_{strategy}.csv"
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:

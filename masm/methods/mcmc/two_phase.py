@@ -51,7 +51,7 @@ def sample(
     n_chains: int = 3,
     test_share: float = 0.4,
     step_divisor: float = 5.0,
-    scale: float = 0.0,
+    scale: float = 1.0,
     lowest_acceptance: float = 0.15,
     highest_acceptance: float = 0.5,
 ) -> Outcome:
@@ -71,8 +71,9 @@ def sample(
     step_divisor : float
         A step of the test run is uniform, at most half the prior's range over this.
     scale : float
-        Factor of the covariance in the formal proposal; 0 stands for 2.38^2 over the
-        number of parameters (Gelman et al. 1997). Zhao et al. print 1.
+        Multiple of 2.38^2 over the number of parameters (Gelman et al. 1997), with
+        which the covariance of the test run becomes that of the formal proposal. Zhao
+        et al. print the covariance itself: the number of parameters over 2.38^2.
     lowest_acceptance, highest_acceptance : float
         A formal chain whose share of accepted proposals lies outside is rejected.
 
@@ -93,8 +94,8 @@ def sample(
     check_counts(n_chains=(n_chains, 2), max_runs=(max_runs, _LEAST_RUNS * n_chains))
     if not 0.05 <= test_share <= 0.95:
         raise InputError("option test_share", found=test_share, wanted="0.05 to 0.95")
-    if not scale >= 0.0:
-        raise InputError("option scale", found=scale, wanted="0 or more")
+    if not 0.0 < scale < np.inf:
+        raise InputError("option scale", found=scale, wanted="a number above 0")
     rng = np.random.default_rng(seed)
     evaluations = Evaluations(cost_only(problem), max_runs)
     points = _starts(evaluations, problem, n_chains + 1, rng)
@@ -106,7 +107,7 @@ def sample(
         lambda u: 0.5 * evaluations.cost(u), np.zeros(d), np.ones(d), rng,
         start=points[0], starts=points[1:], test_runs=n_test,
         formal_runs=(left - n_test) // n_chains, chains=n_chains,
-        step_divisor=step_divisor, scale=scale or None,
+        step_divisor=step_divisor, scale=scale * 2.38**2 / d,
         window=(lowest_acceptance, highest_acceptance),
     )  # fmt: skip
     return _outcome(found, evaluations)
