@@ -31,8 +31,8 @@ _STATED = {
 _CITATIONS = (
     ("Zhao, R., Zhang, W., Duan, Z., Chen, S., Shi, Z. (2022)",
      "An improved estimate of soil carbon pool and carbon fluxes in the "
-     "Qinghai-Tibetan grasslands using data assimilation with an ecosystem biogeochemical model: the "
-     "study design"),
+     "Qinghai-Tibetan grasslands using data assimilation with an ecosystem "
+     "biogeochemical model: the study design"),
     ("Parton, W. J. et al. (1987, 1993)", "CENTURY, the process model"),
     ("Taylor, K. E. (2001)", "the diagram of standard deviation and correlation"),
 )  # fmt: skip

@@ -531,25 +531,30 @@ def calibration_rows(run: SoilCarbonRun) -> pd.DataFrame:
     """Write and return what each calibration cost and came to."""
     import pandas as pd
 
-    rows = []
-    for ecosystem, strategy in run.pairs:
-        found = open_posterior(run, ecosystem, strategy)
-        seen = chosen_observations(run, ecosystem, strategy)
-        rows.append(
-            {
-                "ecosystem": ecosystem, "strategy": strategy,
-                "method": run.config.calibration.method,
-                "observations": seen.value.size,
-                "cells": np.unique(seen.targets.cell).size,
-                "model_runs": found.n_model_runs, "failed_runs": found.n_failed_runs,
-                "status": found.status, "reason": found.reason,
-                "acceptance": str(found.attrs.get("acceptance_of_chains",
-                                  found.attrs.get("acceptance", ""))),
-            }
-        )  # fmt: skip
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame([calibration_row(run, *pair) for pair in run.pairs])
     _write_csv(table, run.folder / "calibrations.csv")
     return table
+
+
+def calibration_row(
+    run: SoilCarbonRun, ecosystem: str, strategy: str
+) -> dict[str, Any]:
+    """Return the row of one calibration in ``calibrations.csv``."""
+    found = open_posterior(run, ecosystem, strategy)
+    seen = chosen_observations(run, ecosystem, strategy)
+    rates = found.attrs.get("acceptance_of_chains", found.attrs.get("acceptance", ""))
+    return {
+        "ecosystem": ecosystem,
+        "strategy": strategy,
+        "method": run.config.calibration.method,
+        "observations": seen.value.size,
+        "cells": np.unique(seen.targets.cell).size,
+        "model_runs": found.n_model_runs,
+        "failed_runs": found.n_failed_runs,
+        "status": found.status,
+        "reason": found.reason,
+        "acceptance": str(rates),
+    }
 
 
 def errors_left(run: SoilCarbonRun) -> list[tuple[str, str]]:
