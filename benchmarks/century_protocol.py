@@ -53,8 +53,8 @@ def configure(folder: Path, method: str, arguments: argparse.Namespace) -> None:
     changes = {
         "seed: 20220101": f"seed: {arguments.seed}",
         "method: emulator": f"method: {method}",
-        "max_runs: 120": f"max_runs: {runs}",
-        "cells: 10 ": cells,
+        "max_runs: 150": f"max_runs: {runs}",
+        "cells: 20 ": cells,
         "split: random": f"split: {arguments.split}",
         "of: mean": f"of: {arguments.soil_error}",
     }

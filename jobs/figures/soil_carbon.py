@@ -59,7 +59,7 @@ def draw_maps(
     title : str
         Says where the data come from.
     """
-    figure, axes = new_figure(1, 3, 4.4, width=13)
+    figure, axes = new_figure(1, 3, 3.5, width=13)
     mean, default = fields["mean"], fields["default"]
     width, change = fields["p95"] - fields["p05"], mean - default
     largest = _largest(change)
@@ -94,7 +94,7 @@ def draw_taylor(scores: pd.DataFrame, target: Path, *, title: str) -> None:
         As for `draw_maps`.
     """
     streams = list(dict.fromkeys(scores["stream"]))
-    figure, axes = new_figure(1, len(streams), 4.6, width=5.6 * len(streams))
+    figure, axes = new_figure(1, len(streams), 4.6, width=6.6 * len(streams))
     for axis, stream in zip(axes.flat, streams, strict=True):
         part = scores[(scores["stream"] == stream) & scores["correlation"].notna()]
         _taylor_frame(axis, max(1.3, 1.15 * float(part["sd_ratio"].max() or 1.0)))
@@ -112,7 +112,7 @@ def draw_taylor(scores: pd.DataFrame, target: Path, *, title: str) -> None:
                         fillstyle="full" if r >= 0.0 else "none",
                     )  # fmt: skip
         axis.set_title(_STREAMS.get(stream, stream), fontsize=10)
-        axis.legend(fontsize=7, loc="upper right", framealpha=0.9)
+        axis.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     put_title(figure, title)
     save_figure(figure, target, scores)
 
@@ -140,7 +140,7 @@ def _taylor_frame(axis: Axes, radius: float) -> None:
               label="observations")  # fmt: skip
     axis.set(xlim=(0, 1.12 * radius), ylim=(0, 1.12 * radius), aspect="equal")
     axis.set_xlabel("standard deviation over that of the observations", fontsize=8)
-    axis.text(0.8 * radius, 0.86 * radius, "correlation", rotation=-45, fontsize=8)
+    axis.text(0.77 * radius, 0.77 * radius, "correlation", rotation=-45, fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(labelsize=7)
 

@@ -14,7 +14,9 @@ from upscale.export.field_maps import write_field_map
 if TYPE_CHECKING:
     import pandas as pd
 
-BANDS = ("mean", "p05", "p95", "default", "difference")
+BANDS = ("mean", "p05", "p95", "default", "difference", "solved")
+_ENOUGH = 0.9
+"""Share of draws with a steady state that a mean and an interval take."""
 QUANTITIES = {"soc": "kg m-2", "nep": "g m-2 year-1"}
 
 
@@ -27,8 +29,9 @@ def fields(run: SoilCarbonRun) -> tuple[pd.DataFrame, dict[str, dict[str, np.nda
         ``latitude`` and ``longitude``, degrees.
     found : dict
         ``soc`` [kg m-2] and ``nep`` [g m-2 yr-1] to mean, p05 and p95 of the draws,
-        default, and difference (mean less default), (cell,) each. A cell is NaN where
-        any draw has no steady state, for its interval would be too narrow.
+        default, difference (mean less default) and solved, the share of draws with a
+        steady state, (cell,) each. Where fewer than 90 % have one, the mean and the
+        interval are NaN: they would be those of some draws only.
     """
     import pandas as pd
 
@@ -43,12 +46,20 @@ def fields(run: SoilCarbonRun) -> tuple[pd.DataFrame, dict[str, dict[str, np.nda
     found = {}
     for name in QUANTITIES:
         values = prediction[name].to_numpy()
-        draws = values[1:]
-        low, high = np.quantile(draws, [0.05, 0.95], axis=0)
-        mean = draws.mean(axis=0)
-        found[name] = {"mean": mean, "p05": low, "p95": high, "default": values[0],
-                       "difference": mean - values[0]}  # fmt: skip
+        found[name] = {**_summary(values[1:]), "default": values[0]}
+        found[name]["difference"] = found[name]["mean"] - values[0]
     return places, found
+
+
+def _summary(draws: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean and interval of draws (draw, cell), where enough of them have a value."""
+    solved = np.isfinite(draws).mean(axis=0)
+    enough = solved >= _ENOUGH
+    low, mean, high = (np.full(draws.shape[1], np.nan) for _ in range(3))
+    known = draws[:, enough]
+    low[enough], high[enough] = np.nanquantile(known, [0.05, 0.95], axis=0)
+    mean[enough] = np.nanmean(known, axis=0)
+    return {"mean": mean, "p05": low, "p95": high, "solved": solved}
 
 
 def write_geotiffs(run: SoilCarbonRun) -> Iterator[Path]:
