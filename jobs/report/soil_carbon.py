@@ -172,7 +172,7 @@ def _maps(run: SoilCarbonRun) -> Section:
         _add_picture(
             run, part, f"map_{name}", f"Maps of {what}: mean, interval, difference",
             f"Of {what}: mean of the draws, width of the 5 to 95 % interval, and mean "
-            "less the default. White within the domain: too few draws have a steady state.",
+            "less the default. White: too few draws have a steady state.",
         )  # fmt: skip
     return part
 
