@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from landmodels import century
-from landmodels.century.synthetic.plateau import plateau_forcing, plateau_truth
+from landmodels.century import plateau_forcing, plateau_truth
 
 truth = plateau_truth
 

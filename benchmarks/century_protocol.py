@@ -32,7 +32,7 @@ from jobs.cli.soil_carbon import open_soil_carbon
 from jobs.inputs.soil_carbon import priors_of, settings_of
 from jobs.process_models.century_domain import observed_values, warm_up
 from jobs.stages import soil_carbon as stages
-from landmodels.century.synthetic.plateau import plateau_truth
+from landmodels.century import plateau_truth
 
 #: R2 and MAE of SOC (kg m-2), then of NEP (g C m-2 month-1), as Zhao et al. print them.
 PAPER = {

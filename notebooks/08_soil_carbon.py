@@ -24,7 +24,7 @@ import xarray as xr
 
 import masm
 from landmodels import century
-from landmodels.century.synthetic.plateau import plateau_forcing, plateau_truth
+from landmodels.century import plateau_forcing, plateau_truth
 from landmodels.stock_streams import period_mean, relative_error
 
 rng = np.random.default_rng(8)

@@ -83,9 +83,8 @@ def open_domain(source: str, file: Path | None) -> xr.Dataset:
     from landmodels.errors import InputError
 
     if source == "plateau":
-        from landmodels.century.synthetic.plateau import plateau_forcing
-
-        return century.validate_forcing(plateau_forcing(), where="synthetic plateau")
+        made = century.plateau_forcing()
+        return century.validate_forcing(made, where="synthetic plateau")
     found = century.read_weather(Path(str(file)))
     where = str(file)
     for name in ("lon", "ecosystem"):
@@ -152,10 +151,9 @@ def check_parameters(
         Naming the parameter: PPDF(2) at or below PPDF(1), PPRPTS(3) at or below the
         water-capacity term, or a value outside its bounds.
     """
-    from landmodels.century.run.equilibrium import annual_precipitation
-    from landmodels.century.run.task import make_task
+    from landmodels import century
 
-    make_task(forcing, annual_precipitation(forcing), dict(given), 46, ecosystem, False)
+    century.check_parameters(forcing, dict(given), ecosystem=ecosystem)
 
 
 def observed_values(

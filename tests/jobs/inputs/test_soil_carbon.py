@@ -7,7 +7,7 @@ import xarray as xr
 from jobs.cli.init import Template, initialise
 from jobs.cli.soil_carbon import describe, open_soil_carbon
 from jobs.errors import ConfigError
-from landmodels.century.synthetic.plateau import plateau_forcing
+from landmodels.century import plateau_forcing
 from landmodels.errors import InputError
 
 
