@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _SCORES = {"n": ".0f", "r2": ".2f", "mae": ".3g", "bias": ".3g", "correlation": ".2f"}
 _TOTALS = {"default": ".4g", "mean": ".4g", "p05": ".4g", "p95": ".4g",
-           "share_of_area": ".3f"}  # fmt: skip
+           "share_of_area": ".3f", "share_periodic": ".2f"}  # fmt: skip
 
 
 def is_soil_carbon(path: Path) -> bool:
@@ -109,22 +110,24 @@ def run_soil_carbon(path: Path) -> Exit:
 
 
 def _work(run: SoilCarbonRun) -> None:
+    from jobs.executors.units import do_each
     from jobs.stages import soil_carbon as stages
 
-    left = stages.calibrations_left(run)
-    with progress("calibrate", len(left), "calibrations") as advance:
-        for pair in left:
-            stages.calibrate(run, *pair)
-            advance(1)
-    wanted = stages.errors_left(run)
-    with progress("errors of draws", len(wanted), "posteriors") as advance:
-        for pair in wanted:
-            stages.posterior_errors(run, *pair)
-            advance(1)
-    chunks = stages.chunks_left(run)
-    with progress("predict", len(chunks), "chunks") as advance:
-        for _ in stages.predict(run, chunks):
-            advance(1)
+    def do(
+        verb: str, unit: str, work: Callable[..., object], left: list[tuple[Any, ...]]
+    ) -> None:
+        with (
+            progress(verb, len(left), unit) as advance,
+            closing(do_each(work, run, left, run.config.workers)) as done,
+        ):
+            for _ in done:
+                advance(1)
+
+    do("calibrate", "calibrations", stages.calibrate, [*stages.calibrations_left(run)])
+    do("errors of draws", "posteriors", stages.posterior_errors,
+       [*stages.errors_left(run)])  # fmt: skip
+    do("predict", "chunks", stages.predict_chunk,
+       [(k,) for k in stages.chunks_left(run)])  # fmt: skip
 
 
 def _tables(run: SoilCarbonRun) -> None:
@@ -141,7 +144,14 @@ def _tables(run: SoilCarbonRun) -> None:
     columns = ["parameters", "ecosystem", "stream", *_SCORES, "unit"]
     show(table(scores[columns], "withheld observations", _SCORES))
     columns = ["ecosystem", "quantity", *_TOTALS, "unit"]
-    show(table(stages.totals(run)[columns], "totals", _TOTALS))
+    found = stages.totals(run)
+    show(table(found[columns], "totals", _TOTALS))
+    share = float(found["share_of_area"].min())
+    if share < 1.0:
+        show(
+            f"totals leave out cells without a steady state in some draw: at least "
+            f"{share:.1%} of the area is summed"
+        )
 
 
 def _show_outputs(run: SoilCarbonRun) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 STOCK = -1
 """Stands in the place of a month where an observation is a stock."""
 
+KINDS = ("none", "mean", "periodic", "run")
+"""How a state at the start was found; "run" is a spin-up of 4,000 years."""
 _KG_PER_G = 1e-3
 SOC_DEFINITION = (
     "active, slow and passive soil carbon (litter left out), the model's 0-20 cm times "
@@ -212,7 +214,7 @@ def predicted_means(
     parameters: Mapping[str, Sequence[float]],
     settings: Settings,
     nep_years: tuple[int, int],
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean stock and mean annual NEP of cells with each parameter vector.
 
     Returns
@@ -221,12 +223,15 @@ def predicted_means(
         kg m-2, mean of ``settings.soc_years``.
     nep : ndarray (sample, cell)
         g m-2 yr-1, mean of ``nep_years``.
+    kind : ndarray of int8 (sample, cell)
+        Index in `KINDS` of how the steady state was found; ``run`` without one.
     """
     import xarray as xr
 
     part = forcing.isel(cell=list(cells))
     n = len(next(iter(parameters.values())))
     soc, nep = (np.full((n, len(cells)), np.nan) for _ in range(2))
+    kind = np.full((n, len(cells)), KINDS.index("run"), "int8")
     years = xr.DataArray(part["time"].dt.year)
     inside = ((years >= nep_years[0]) & (years <= nep_years[1])).values
     for k in range(n):
@@ -235,7 +240,10 @@ def predicted_means(
         soc[k] = _mean_stock(found, settings)
         months = found["nep"].transpose("cell", "time").values[:, inside]
         nep[k] = months.mean(axis=1) * 12.0
-    return soc, nep
+        if "spinup_kind" in found:
+            words = np.atleast_1d(found["spinup_kind"].values)
+            kind[k] = [KINDS.index(str(word)) for word in words]
+    return soc, nep, kind
 
 
 def month_index(forcing: xr.Dataset, year: Any, month: Any) -> np.ndarray:

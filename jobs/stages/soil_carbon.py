@@ -8,9 +8,8 @@ domain is predicted in chunks of cells.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +160,7 @@ def calibrate(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
 
     Raises
     ------
-    masm.CalibrationFailed
+    ConfigError
         If the model runs nowhere.
     """
     import masm
@@ -171,18 +170,29 @@ def calibrate(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
     target = run.posterior(ecosystem, strategy)
     checkpoint = target.with_name(f"checkpoint_{ecosystem}_{strategy}.nc")
     model = Model(run.inputs.forcing, chosen.targets, settings_of(config))
-    result = masm.calibrate(
-        model,
-        observations=_as_series(chosen),
-        priors=_priors(config, ecosystem),
-        seed=[config.seed, *ecosystem.encode(), *strategy.encode()],
-        method=config.calibration.method,
-        windows=None,
-        variance="given",
-        checkpoint=checkpoint,
-        n_predictive=8,
-        **config.calibration.options,
-    )
+    try:
+        result = masm.calibrate(
+            model,
+            observations=_as_series(chosen),
+            priors=_priors(config, ecosystem),
+            seed=[config.seed, *ecosystem.encode(), *strategy.encode()],
+            method=config.calibration.method,
+            windows=None,
+            variance="given",
+            checkpoint=checkpoint,
+            n_predictive=8,
+            **config.calibration.options,
+        )
+    except masm.CalibrationFailed as exc:
+        raise ConfigError(
+            Problem(
+                f"{ecosystem} {strategy}",
+                "the calibration came to nothing",
+                str(exc),
+                "parameters with which every cell has a steady state",
+                "Narrow model.bounds, or leave out cold cells.",
+            )
+        ) from exc
     result.to_netcdf(target)
     checkpoint.unlink(missing_ok=True)
     return target
@@ -322,7 +332,7 @@ def predict_chunk(run: SoilCarbonRun, chunk: int) -> int:
     defaults = defaults_of(config, ecosystem)
     given = {n: np.concatenate([[defaults[n]], v]) for n, v in draws.items()}
     years = (config.prediction.nep_period.first, config.prediction.nep_period.last)
-    soc, nep = century_domain.predicted_means(
+    soc, nep, kind = century_domain.predicted_means(
         run.inputs.forcing, cells, given, settings_of(config), years
     )
     data = xr.Dataset(
@@ -332,6 +342,10 @@ def predict_chunk(run: SoilCarbonRun, chunk: int) -> int:
             "nep": (("set", "cell"), nep, {
                 "units": "g m-2 year-1", "long_name": "net ecosystem production, "
                 "carbon, uptake positive"}),
+            "spinup_kind": (("set", "cell"), kind, {
+                "flag_values": np.arange(len(century_domain.KINDS), dtype="int8"),
+                "flag_meanings": " ".join(century_domain.KINDS),
+                "long_name": "how the state at the start was found"}),
         },
         coords={"cell": cells},
         attrs={**run.statement, "sets": "0: defaults; then posterior draws of "
@@ -340,18 +354,6 @@ def predict_chunk(run: SoilCarbonRun, chunk: int) -> int:
     with replacing(run.prediction(chunk)) as aside:
         data.to_netcdf(aside, engine="h5netcdf")
     return chunk
-
-
-def predict(run: SoilCarbonRun, left: list[int]) -> Iterator[int]:
-    """Predict chunks here or in worker processes; yield each that is done."""
-    work = partial(predict_chunk, run)
-    workers = min(run.config.workers, len(left))
-    if workers <= 1:
-        yield from map(work, left)
-        return
-    import masm
-
-    yield from masm.ProcessMap(workers)(work, left)
 
 
 def open_prediction(run: SoilCarbonRun) -> xr.Dataset:
@@ -452,8 +454,9 @@ def totals(run: SoilCarbonRun) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Stocks in Pg, fluxes in Tg yr-1, for each ecosystem and all: the default, the
-        mean of the draws and their 5 and 95 % points, and the share of the area that
-        has a value in every set.
+        mean of the draws and their 5 and 95 % points; the share of the area that has
+        a value in every set, which is what is summed; and the share of steady states
+        that repeat after one pass.
     """
     import pandas as pd
 
@@ -463,6 +466,10 @@ def totals(run: SoilCarbonRun) -> pd.DataFrame:
     cells = found["cell"].to_numpy()
     lat = run.inputs.forcing["lat"].to_numpy()[cells]
     kinds = run.inputs.forcing["ecosystem"].to_numpy().astype(str)[cells]
+    kind, periodic = (
+        found["spinup_kind"].to_numpy(),
+        century_domain.KINDS.index("periodic"),
+    )
     area = np.asarray(cell_area(lat, run.config.domain.step), float)
     rows = []
     for ecosystem in ("all", *run.config.model.ecosystems):
@@ -483,6 +490,7 @@ def totals(run: SoilCarbonRun) -> pd.DataFrame:
                     "p95": np.quantile(sums[1:], 0.95),
                     "area_km2": area[known].sum() * 1e-6,
                     "share_of_area": area[known].sum() / area[here].sum(),
+                    "share_periodic": (kind[:, here] == periodic).mean(),
                     "draws": len(sums) - 1, **_short_statement(run),
                 }
             )  # fmt: skip
@@ -579,7 +587,9 @@ def posterior_errors(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
     table = pd.DataFrame(draws)
     for name, inside in (("soc", seen.is_stock), ("nep", ~seen.is_stock)):
         misfit = values[:, inside] - seen.value[inside]
-        mean = (misfit**2).mean(axis=1) if inside.any() else np.full(len(draws), np.nan)
+        mean = (
+            (misfit**2).mean(axis=1) if inside.any() else np.full(len(values), np.nan)
+        )
         table[f"rmse_{name}"] = np.sqrt(mean)
     path = _errors_file(run, ecosystem, strategy)
     _write_csv(table, path)

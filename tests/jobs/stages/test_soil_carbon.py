@@ -1,6 +1,7 @@
 """A small soil-carbon run from end to end, and the laws that it must keep."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from jobs.cli.init import Template, initialise
 from jobs.cli.run_all import run_everything
 from jobs.cli.soil_carbon import open_soil_carbon, report_soil_carbon
 from jobs.errors import ConfigError
+from jobs.executors.units import do_each
 from jobs.exit_codes import Exit
 from jobs.stages import soil_carbon as stages
 from jobs.stages.soil_carbon_maps import fields
@@ -164,8 +166,21 @@ def test_a_lost_chunk_is_made_again_to_the_same_numbers(done):
     before = stages.open_prediction(run)
     run.prediction(0).unlink()
     assert stages.chunks_left(run) == [0]
-    list(stages.predict(run, [0]))
+    list(do_each(stages.predict_chunk, run, [(0,)], 1))
     assert before.identical(stages.open_prediction(run))
+
+
+def test_workers_and_chunks_change_no_number(done):
+    run = open_soil_carbon(done)
+    before = stages.open_prediction(run)
+    run.prediction(0).unlink()
+    list(do_each(stages.predict_chunk, run, [(0,), (0,)], 2))
+    assert before.identical(stages.open_prediction(run))
+    one = replace(run, inputs=replace(run.inputs, mapped=run.inputs.mapped[1:2]))
+    stages.predict_chunk(one, 0)
+    alone = stages.open_prediction(one)
+    stages.predict_chunk(run, 0)
+    assert alone.identical(before.isel(cell=slice(1, 2)))
 
 
 def test_two_phase_takes_the_same_problem(tmp_path):
