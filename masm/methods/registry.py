@@ -31,6 +31,8 @@ METHODS: dict[str, str] = {
     "genetic": "masm.methods.optimisers.genetic",
     "cma_es": "masm.methods.optimisers.cma_es",
     "two_phase": "masm.methods.mcmc.two_phase",
+    "nsga2": "masm.methods.optimisers.nsga2",
+    "glue": "masm.methods.glue",
 }
 """Name, and the module that holds its ``METHOD``. A further method is one more line."""
 

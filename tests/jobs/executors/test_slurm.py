@@ -20,8 +20,9 @@ from few_pixels import assert_same_draws, make_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.config.schema import Slurm
-from jobs.executors.slurm import make_plan, script
+from jobs.config.execution import Slurm
+from jobs.executors.plan import make_plan
+from jobs.executors.slurm import script
 from jobs.run.folder import RunFolder
 
 EXECUTION = """\
