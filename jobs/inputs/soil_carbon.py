@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jobs.config.soil_carbon import ErrorRule, SoilCarbonConfig
+from jobs.config.soil_carbon import ErrorRule, Flux, SoilCarbonConfig
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import read_text
 from jobs.process_models import century_domain
@@ -218,7 +218,7 @@ def _check_values(config: SoilCarbonConfig, forcing: xr.Dataset) -> None:
 def _observed(config: SoilCarbonConfig, forcing: xr.Dataset) -> Observed:
     parts = [_stocks(config, forcing)]
     if config.observations.nep is not None:
-        parts.append(_fluxes(config, forcing))
+        parts.append(_fluxes(config, config.observations.nep, forcing))
     joined = {
         name: np.concatenate([part[name] for part in parts])
         for name in ("cell", "month", "value", "sd", "place")
@@ -336,9 +336,9 @@ def _of_profiles(table, path, numbers, depth: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _fluxes(config: SoilCarbonConfig, forcing: xr.Dataset) -> dict[str, np.ndarray]:
-    rule = config.observations.nep
-    assert rule is not None  # noqa: S101  the caller has looked
+def _fluxes(
+    config: SoilCarbonConfig, rule: Flux, forcing: xr.Dataset
+) -> dict[str, np.ndarray]:
     path = config.folder / rule.file
     table = _read(path, (*_PLACE, "year", "month", "nep_g_m2_month"))
     year = _numbers(table, path, "year", (1800.0, 2300.0), whole=True)
