@@ -131,9 +131,9 @@ def _taylor_frame(axis: Axes, radius: float) -> None:
         x, y = radius * r, radius * np.sqrt(1.0 - r**2)
         axis.plot([0, x], [0, y], color="0.85", lw=0.6, zorder=0)
         axis.text(1.02 * x, 1.02 * y, f"{r:g}", fontsize=7, ha="left", va="bottom")
-    for size in (0.5, 1.0):
+    for error in (0.5, 1.0):
         around = np.linspace(0, np.pi, 90)
-        x, y = 1.0 + size * np.cos(around), size * np.sin(around)
+        x, y = 1.0 + error * np.cos(around), error * np.sin(around)
         inside = (x >= 0) & (x**2 + y**2 <= radius**2)
         axis.plot(np.where(inside, x, np.nan), y, color=GREEN, lw=0.7, ls=":")
     axis.plot([1.0], [0.0], "*", color=VERMILION, markersize=13, clip_on=False,

@@ -106,7 +106,7 @@ def priors_of(
     wanted = config.model.parameters
     names = list(table) if wanted == ["all"] else [n for n in table if n in wanted]
     return {
-        name: tuple(config.model.bounds.get(name, (table[name].low, table[name].high)))
+        name: config.model.bounds.get(name, (table[name].low, table[name].high))
         for name in names
     }
 

@@ -239,7 +239,8 @@ def predicted_means(
         found = _simulate(part, one, settings)
         soc[k] = _mean_stock(found, settings)
         months = found["nep"].transpose("cell", "time").values[:, inside]
-        nep[k] = months.mean(axis=1) * 12.0
+        # Rows side by side: numpy then adds each alike, however many there are.
+        nep[k] = np.ascontiguousarray(months).mean(axis=1) * 12.0
         if "spinup_kind" in found:
             words = np.atleast_1d(found["spinup_kind"].values)
             kind[k] = [KINDS.index(str(word)) for word in words]
