@@ -87,8 +87,8 @@ def open_domain(source: str, file: Path | None) -> xr.Dataset:
     if source == "plateau":
         made = century.plateau_forcing()
         return century.validate_forcing(made, where="synthetic plateau")
-    found = century.read_weather(Path(str(file)))
     where = str(file)
+    found = _with_longitude(century.read_weather(where), where)
     for name in ("lon", "ecosystem"):
         values = found[name] if name in found.variables else None
         if values is None or values.dims != ("cell",):
@@ -113,6 +113,18 @@ def open_domain(source: str, file: Path | None) -> xr.Dataset:
     return found.assign_coords(cell=np.arange(found.sizes["cell"])).assign_attrs(
         synthetic=synthetic
     )
+
+
+def _with_longitude(found: xr.Dataset, where: str) -> xr.Dataset:
+    """Take the longitude from the file where it is a variable and no coordinate."""
+    import xarray as xr
+
+    if "lon" in found.coords or not where.endswith((".nc", ".nc4", ".cdf")):
+        return found
+    with xr.open_dataset(where) as opened:
+        if "lon" in opened and opened["lon"].dims == ("cell",):
+            return found.assign_coords(lon=("cell", opened["lon"].to_numpy()))
+    return found
 
 
 def calibrated_parameters(ecosystem: str) -> dict[str, Parameter]:
