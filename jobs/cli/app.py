@@ -114,7 +114,8 @@ def init(
         Template,
         typer.Option(
             help="demo: a synthetic twin; site: one tower; region: a cube; "
-            "reanalysis: a synthetic network of sites"
+            "reanalysis: a synthetic network of sites; plateau: soil carbon of a "
+            "synthetic grassland"
         ),
     ] = Template.DEMO,
     model: Annotated[
@@ -136,6 +137,7 @@ def check(run: RunPath) -> None:
     with guarded(run, "check"):
         from jobs.cli.check import check as report
         from jobs.cli.check import verdict
+        from jobs.cli.soil_carbon import describe, is_soil_carbon
         from jobs.exit_codes import Exit
         from jobs.run.reanalysis_run import is_reanalysis
         from jobs.run.run import open_run
@@ -145,6 +147,10 @@ def check(run: RunPath) -> None:
             from jobs.cli.reanalyse import check_run
 
             for line in check_run(run):
+                show(line)
+            return
+        if is_soil_carbon(run):
+            for line in describe(run):
                 show(line)
             return
         for line in report(open_run(run), doubts):
@@ -325,8 +331,13 @@ def status(
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
     with guarded(run, "status"):
+        from jobs.cli.soil_carbon import is_soil_carbon, status_soil_carbon
         from jobs.cli.status import show_status
 
+        if is_soil_carbon(run):
+            for line in status_soil_carbon(run):
+                show(line)
+            return
         show_status(run, watch=watch, as_json=as_json)
 
 
@@ -379,6 +390,7 @@ def collect(run: RunPath) -> None:
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
     with guarded(run, "report"):
+        from jobs.cli.soil_carbon import is_soil_carbon, report_soil_carbon
         from jobs.report import write_report
         from jobs.run.reanalysis_run import is_reanalysis
         from jobs.run.run import open_run
@@ -387,6 +399,9 @@ def report(run: RunPath) -> None:
             from jobs.cli.reanalyse import report_run
 
             report_run(run)
+            return
+        if is_soil_carbon(run):
+            show(f"wrote {report_soil_carbon(run)}")
             return
         opened = open_run(run)
         opened.folder.require_writable()

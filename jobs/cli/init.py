@@ -17,6 +17,11 @@ class Template(StrEnum):
     SITE = "site"
     REGION = "region"
     REANALYSIS = "reanalysis"
+    PLATEAU = "plateau"
+
+
+_PLATEAU_FILES = ("soil_samples.csv", "flux_months.csv")
+"""Synthetic observations beside the configuration of the plateau."""
 
 
 class TemplateModel(StrEnum):
@@ -80,7 +85,12 @@ def initialise(
     stem = template.value
     if model is not TemplateModel.IBIS_DALEC:
         stem += f"_{model.value}"
-    text = files("jobs.config.templates").joinpath(f"{stem}.yaml").read_text("utf-8")
+    templates = files("jobs.config.templates")
+    if template is Template.PLATEAU:
+        for name in _PLATEAU_FILES:
+            text = templates.joinpath("plateau", name).read_text("utf-8")
+            write_text(run / name, text)
+    text = templates.joinpath(f"{stem}.yaml").read_text("utf-8")
     write_text(target, text)
     if template is Template.REANALYSIS:
         from jobs.run.reanalysis_run import open_reanalysis

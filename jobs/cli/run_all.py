@@ -14,6 +14,7 @@ from jobs.cli.guard import SAVED, told
 from jobs.cli.region import is_region, run_region
 from jobs.cli.screen import screen_run
 from jobs.cli.sites import join_run
+from jobs.cli.soil_carbon import is_soil_carbon, run_soil_carbon
 from jobs.console import OutputLost, show
 from jobs.errors import ConfigError
 from jobs.exit_codes import Exit
@@ -34,6 +35,8 @@ def run_everything(path: Path, executor: str | None) -> Exit:
         Of the stages. A user's mistake counts as `Exit.WRONG` only where it was found
         before any work began; later it is `Exit.SOME_FAILED`.
     """
+    if is_soil_carbon(path):
+        return run_soil_carbon(path)
     before = _traces(path)
     passed: list[Exit] = []
     try:
