@@ -21,10 +21,12 @@ from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
+from jobs.cli.information import information  # noqa: E402
 from jobs.cli.init import Template, TemplateModel  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
 from jobs.cli.sample import sample  # noqa: E402
 from jobs.cli.sites import sites  # noqa: E402
+from jobs.cli.swath import swath  # noqa: E402
 from jobs.config.executor_names import ExecutorName  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
@@ -53,6 +55,12 @@ app.command(epilog="Example: masm sample trial.zarr --n 500 --fixed towers.csv")
     talking()(sample)
 )
 app.command(epilog="Example: masm sites towers")(talking()(sites))
+app.command(epilog="Example: masm information demo --derivatives exact")(
+    talking(has_json=False)(information)
+)
+app.command(epilog="Example: masm swath region --executor slurm")(
+    talking(has_json=False)(swath)
+)
 
 
 def _tell_version(asked: bool) -> None:
@@ -137,22 +145,16 @@ def check(run: RunPath) -> None:
     with guarded(run, "check"):
         from jobs.cli.check import check as report
         from jobs.cli.check import verdict
-        from jobs.cli.soil_carbon import describe, is_soil_carbon
+        from jobs.cli.run_kinds import commands_of
         from jobs.exit_codes import Exit
-        from jobs.run.reanalysis_run import is_reanalysis
         from jobs.run.run import open_run
 
+        commands = commands_of(run)
+        if commands is not None:
+            for line in commands.check(run):
+                show(line)
+            return
         doubts: list[str] = []
-        if is_reanalysis(run):
-            from jobs.cli.reanalyse import check_run
-
-            for line in check_run(run):
-                show(line)
-            return
-        if is_soil_carbon(run):
-            for line in describe(run):
-                show(line)
-            return
         for line in report(open_run(run), doubts):
             show(line)
         for line in verdict(doubts):
@@ -331,11 +333,12 @@ def status(
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
     with guarded(run, "status"):
-        from jobs.cli.soil_carbon import is_soil_carbon, status_soil_carbon
+        from jobs.cli.run_kinds import commands_of
         from jobs.cli.status import show_status
 
-        if is_soil_carbon(run):
-            for line in status_soil_carbon(run):
+        commands = commands_of(run)
+        if commands is not None and commands.status is not None:
+            for line in commands.status(run):
                 show(line)
             return
         show_status(run, watch=watch, as_json=as_json)
@@ -390,18 +393,13 @@ def collect(run: RunPath) -> None:
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
     with guarded(run, "report"):
-        from jobs.cli.soil_carbon import is_soil_carbon, report_soil_carbon
+        from jobs.cli.run_kinds import commands_of
         from jobs.report import write_report
-        from jobs.run.reanalysis_run import is_reanalysis
         from jobs.run.run import open_run
 
-        if is_reanalysis(run):
-            from jobs.cli.reanalyse import report_run
-
-            report_run(run)
-            return
-        if is_soil_carbon(run):
-            show(f"wrote {report_soil_carbon(run)}")
+        commands = commands_of(run)
+        if commands is not None and commands.report is not None:
+            commands.report(run)
             return
         opened = open_run(run)
         opened.folder.require_writable()

@@ -18,6 +18,7 @@ class Template(StrEnum):
     REGION = "region"
     REANALYSIS = "reanalysis"
     PLATEAU = "plateau"
+    SWATH = "swath"
 
 
 _PLATEAU_FILES = ("soil_samples.csv", "flux_months.csv")

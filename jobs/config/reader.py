@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from jobs.config.run_kinds import KINDS, RunKind
 from jobs.config.schema import Config
-from jobs.config.soil_carbon import KIND
 from jobs.config.yaml_positions import Document, read_document
 from jobs.errors import ConfigError, Problem, did_you_mean
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 _WANTED = {
     "missing": "this key, with a value",
@@ -60,14 +62,14 @@ def read_config(path: Path) -> tuple[Config, Document]:
         With every mistake found, not only the first.
     """
     document = read_document(path)
-    if kind_of_run(document) == KIND:
+    kind = kind_of_run(document)
+    if kind is not None:
         raise ConfigError(
             document.problem(
-                ["kind"],
-                found=f'"{KIND}"',
-                wanted="a run of pixels",
-                hint="Of a soil-carbon run there are: masm check, masm run, masm "
-                "status, masm report.",
+                [kind.key],
+                found=kind.name,
+                wanted="a run of pixels, for this command",
+                hint=f"For such a run there are: {', '.join(kind.commands)}.",
             )
         )
     return _validated(Config, document, path), document
@@ -85,9 +87,12 @@ def read_as(schema: type[_W], path: Path) -> tuple[_W, Document]:
     return _validated(schema, document, path), document
 
 
-def kind_of_run(document: Document) -> str:
-    """Return the key ``kind`` of a configuration; empty for a run of pixels."""
-    return str(document.tree["kind"]) if document.holds(["kind"]) else ""
+def kind_of_run(document: Document) -> RunKind | None:
+    """Return what kind of run a configuration is of; None for a run of pixels."""
+    for kind in KINDS:
+        if document.holds([kind.key]):
+            return kind
+    return None
 
 
 def _validated(schema: type[_W], document: Document, path: Path) -> _W:

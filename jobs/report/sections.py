@@ -28,6 +28,7 @@ MEANINGS = {
     "surrogate_not_fitted": "the surrogate is wrong where the posterior is",
     "mode_lost": "a run fits, and no draws of the posterior lie around it",
     "not_converged": "chains on the surrogate disagree",
+    "collapsed": "the canopy dies out at the minimum; see minimum in the summary",
     "no_posterior": "the method chosen gives a best point or what is not ruled out",
     "timed_out": "took longer than execution.pixel_minutes",
     "out_of_memory": "the machine had too little memory",
@@ -53,6 +54,7 @@ def sections(results: Results) -> list[Section]:
         fit(results),
         *joined_sites(results),
         trust(results),
+        *information(results),
         *regional(results),
     ]
 
@@ -406,6 +408,43 @@ def trust(results: Results) -> Section:
     ):
         add_pictures(results.run, section, pattern, alt, caption)
     return section
+
+
+def information(results: Results) -> list[Section]:
+    """What each stream is worth; no section where nobody has asked."""
+    import pandas as pd
+
+    from jobs.figures.information import reduction_table
+
+    run = results.run
+    section = Section("What each stream is worth", "information", "information")
+    for key in ("target", "parameter"):
+        path = run.folder.information / f"{key}s.csv"
+        if not path.exists():
+            continue
+        try:
+            rows = reduction_table(pd.read_csv(path), key)
+        except (ValueError, KeyError):  # not as it was written
+            continue
+        names = [str(column) for column in rows.columns[1:]]
+        section.tables.append(
+            table_of(
+                rows,
+                f"Uncertainty reduction of each {key} with all streams and without "
+                "each: 1 - posterior sd / prior sd, linearised at the posterior mean; "
+                "medians over pixels.",
+                [link(run, path)],
+                dict.fromkeys(names, ".2f"),
+            )
+        )
+    add_pictures(
+        run,
+        section,
+        "information.png",
+        "Fields of uncertainty reductions of parameters and targets by experiment",
+        "Uncertainty reduction with all streams, and with each left out in turn.",
+    )
+    return [] if section.empty else [section]
 
 
 def _ranges(low: pd.Series, high: pd.Series) -> list[str]:

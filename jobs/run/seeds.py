@@ -33,6 +33,10 @@ class RunStream:
     TWIN_WEATHER = (0, 0, 0, 5)
     TWIN_TRUTH = (0, 0, 0, 6)
     TWIN_NOISE = (0, 0, 0, 7)
+    SWATH_CELLS = (0, 0, 6)
+    SWATH_PASSES = (0, 0, 7)
+    SWATH_TRUTH = (0, 0, 8)
+    SWATH_STARTS = (0, 0, 9)
 
 
 def pixel_generator(seed: int, pixel: int, key: PixelStream) -> np.random.Generator:

@@ -95,13 +95,32 @@ class GaussianLikelihood:
         ndarray, (sample, n_obs)
             Its squares sum to `cost`. Rows with NaN stay NaN.
         """
-        white = np.array((series - self.value) / np.sqrt(self.variance))
+        return self.whiten_slopes(np.asarray(series, float) - self.value)
+
+    def whiten_slopes(self, slopes: Array) -> Array:
+        """Differences of series in units of their errors: the linear part of `whiten`.
+
+        Parameters
+        ----------
+        slopes : ndarray, (..., n_obs)
+        """
+        white = np.array(slopes / np.sqrt(self.variance))
         for name, factor in self._factors.items():
             at = self.slices[name]
             white[..., at] = linalg.solve_triangular(
                 factor, white[..., at].T, lower=True, check_finite=False
             ).T
         return white
+
+    def whiten_back(self, weights: Array) -> Array:
+        """Apply the transpose of `whiten_slopes` to weights, (n_obs,)."""
+        back = np.array(weights, dtype=float)
+        for name, factor in self._factors.items():
+            at = self.slices[name]
+            back[at] = linalg.solve_triangular(
+                factor, back[at], lower=True, trans="T", check_finite=False
+            )
+        return np.asarray(back / np.sqrt(self.variance))
 
     def draw_errors(self, rng: np.random.Generator) -> Array:
         """Observation errors as this likelihood has them, (n_obs,).
