@@ -113,7 +113,10 @@ def init(
     run: RunPath,
     template: Annotated[
         Template,
-        typer.Option(help="demo: a synthetic twin; site: one tower; region: a cube"),
+        typer.Option(
+            help="demo: a synthetic twin; site: one tower; region: a cube; "
+            "region-small: a synthetic region, to maps in about ten minutes"
+        ),
     ] = Template.DEMO,
 ) -> None:
     """Write a commented config.yaml to start from."""
@@ -129,13 +132,15 @@ def check(run: RunPath) -> None:
     """Validate the configuration, open every input, report gaps; compute nothing."""
     with guarded(run, "check"):
         from jobs.cli.check import check as report
-        from jobs.cli.check import verdict
+        from jobs.cli.check import price, verdict
         from jobs.exit_codes import Exit
         from jobs.run.run import open_run
 
-        doubts: list[str] = []
-        for line in report(open_run(run), doubts):
+        opened, doubts = open_run(run), list[str]()
+        for line in report(opened, doubts):
             show(line)
+        for part in price(opened):
+            show(part)
         for line in verdict(doubts):
             show(line)
     if doubts:

@@ -16,6 +16,14 @@ class Template(StrEnum):
     DEMO = "demo"
     SITE = "site"
     REGION = "region"
+    REGION_SMALL = "region-small"
+
+
+_SIZES = {
+    Template.REGION: (),
+    Template.REGION_SMALL: ("--rows 8", "--columns 10", "--years 2001-2003"),
+}
+"""Options of the synthetic region that a template is for."""
 
 
 def initialise(run: Path, template: Template) -> Path:
@@ -48,6 +56,7 @@ def initialise(run: Path, template: Template) -> Path:
 def next_steps(run: Path, template: Template) -> str:
     """Return the commands to go on with, one on each line."""
     steps = [f"next: masm check {run}"]
-    if template is Template.REGION:
-        steps = [f"next: masm region synthetic {run / 'region.zarr'}", *steps]
+    if template in _SIZES:
+        words = " ".join([str(run / "region.zarr"), *_SIZES[template]])
+        steps = [f"next: masm region synthetic {words}", *steps]
     return "\n".join(steps)

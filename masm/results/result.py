@@ -196,12 +196,14 @@ class Result:
         >>> az.plot_ppc(result.to_arviz())                  # doctest: +SKIP
         >>> az.loo(result.to_arviz(), var_name="gpp", reff=1)   # doctest: +SKIP
         """
-        import arviz
         import xarray as xr
 
+        from masm.samplers.diagnostics import arviz
+
+        az = arviz()
         groups = {k: self.groups[k] for k in ARVIZ_GROUPS if k in self.groups}
-        if hasattr(arviz, "InferenceData"):
-            return arviz.InferenceData(**groups)
+        if az.__version__.startswith("0."):
+            return az.InferenceData(**groups)
         return xr.DataTree.from_dict({f"/{k}": group for k, group in groups.items()})
 
     def plot_posterior(

@@ -38,6 +38,8 @@ _LEAST_DRAWS = 4
 # From so many chains on they are compared in groups, of which there are so many.
 _MANY_CHAINS, _N_GROUPS = 40, 4
 
+_TAILS = (0.05, 0.95)  # ArviZ's own, which ArviZ 1 wants to be told
+
 # A posterior is at a bound when the outermost 5 % of its prior holds this fraction.
 _EDGE = 0.05
 _EDGE_FRACTION = 0.15
@@ -121,7 +123,9 @@ def convergence(draws: Array) -> dict[str, Array]:
             [float(az.rhat(_grouped(c), method="rank")) for c in columns]
         ),
         "ess_bulk": np.array([float(az.ess(c, method="bulk")) for c in columns]),
-        "ess_tail": np.array([float(az.ess(c, method="tail")) for c in columns]),
+        "ess_tail": np.array(
+            [float(az.ess(c, method="tail", prob=_TAILS)) for c in columns]
+        ),
         "r_hat_gr": np.array([gelman_rubin(c) for c in columns]),
     }
 
