@@ -129,7 +129,7 @@ dry = data.copy(deep=True)
 dry["gpp"][200:240] *= 0.3
 wrong = masm.calibrate(model, dry, priors, seed=4, variance="given")
 seen = wrong.groups["observed_data"]
-runs = wrong.groups["posterior_predictive"]["gpp_model"].values[0]
+runs = wrong.groups["predictive_runs"]["gpp"].values[0]
 variance = wrong.groups["constant_data"]["gpp_variance"].values
 half = 1.645 * np.sqrt(runs.var(axis=0) + variance)
 middle = runs.mean(axis=0)

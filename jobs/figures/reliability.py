@@ -177,7 +177,7 @@ def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) 
     Parameters
     ----------
     tree : mapping of str to xarray.Dataset
-        Groups ``observed_data``, ``constant_data`` and ``posterior_predictive`` of a
+        Groups ``observed_data``, ``constant_data`` and ``predictive_runs`` of a
         posterior file.
     target : Path
         The PNG; its table is the CSV beside it.
@@ -186,16 +186,19 @@ def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) 
     """
     import pandas as pd
 
-    observed, predicted = tree["observed_data"], tree["posterior_predictive"]
-    streams = [str(name) for name in predicted.data_vars if name in observed]
+    observed = tree["observed_data"]
     # Files of earlier versions have the variances beside the observations, and the
-    # model runs under the name of their stream.
+    # model runs as the posterior predictive.
+    predicted = tree.get("predictive_runs", tree.get("posterior_predictive"))
+    if predicted is None:
+        raise KeyError("predictive_runs")
+    streams = [str(name) for name in predicted.data_vars]
     variances = tree.get("constant_data", observed)
     figure, axes = new_figure(len(streams), 1, height=2.5)
     rows = []
     for axis, name in zip(axes[:, 0], streams, strict=True):
         part = predictive_ranges(
-            predicted[f"{name}_model" if f"{name}_model" in predicted else name]
+            predicted[name]
             .to_numpy()
             .reshape(-1, predicted.sizes[f"{name}_time"])
             .astype(float),

@@ -121,6 +121,7 @@ def _draw_checks(results: Results, pixel: Pixel) -> None:
         "runs",
         "observed_data",
         "constant_data",
+        "predictive_runs",
         "posterior_predictive",
     ):
         try:

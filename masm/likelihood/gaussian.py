@@ -103,6 +103,17 @@ class GaussianLikelihood:
             ).T
         return white
 
+    def unwhiten(self, white: Array) -> Array:
+        """Return the series that have these whitened residuals, (sample, n_obs).
+
+        The inverse of `whiten`.
+        """
+        residuals = np.array(white, float)
+        for name, factor in self._factors.items():
+            at = self.slices[name]
+            residuals[..., at] = residuals[..., at] @ factor.T
+        return np.asarray(self.value + residuals * np.sqrt(self.variance))
+
     def draw_errors(
         self, rng: np.random.Generator, factors: Mapping[str, float] | None = None
     ) -> Array:

@@ -75,11 +75,12 @@ def assemble(
             groups["error_scale"] = scale_dataset(likelihood, factors)
         groups["observed_data"] = observed_data(likelihood)
         groups["constant_data"] = constant_data(likelihood, factors)
-        if predictive is not None and predictive.series is not None:
-            rng = np.random.default_rng(seed_sequence(seed, Stream.REPLICATED))
-            series = predictive.series[predictive.ok]
-            if len(series):
-                groups |= posterior_groups(likelihood, series, rng)
+        rng = np.random.default_rng(seed_sequence(seed, Stream.REPLICATED))
+        runs = None if predictive is None else predictive.series
+        if predictive is not None and runs is not None and predictive.ok.any():
+            runs = runs[predictive.ok]
+            emulated = parts[0][1].emulated if len(parts) == 1 else None
+            groups |= posterior_groups(likelihood, runs, emulated, rng)
         first = _first_runs(parts)
         if first is not None:
             groups["prior_predictive"] = prior_predictive(likelihood, first)

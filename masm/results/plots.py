@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from masm.errors import InputError
-from masm.results.predictive import MODEL
 from masm.types import Array
 
 if TYPE_CHECKING:
@@ -245,15 +244,16 @@ def model_runs(result: Result, name: str) -> Array:
     InputError
         If the result has none.
     """
-    predicted = result.groups.get("posterior_predictive")
-    if predicted is None or name not in predicted:
+    # Files of earlier versions have them as the posterior predictive.
+    groups = result.groups
+    runs = groups.get("predictive_runs", groups.get("posterior_predictive"))
+    if runs is None or name not in runs:
         raise InputError(
             "result",
             found=f"no model runs of {name} at posterior draws",
             wanted="a result of observed series, with n_predictive above 0",
         )
-    # Files of earlier versions have them under the name of the stream.
-    found = predicted[f"{name}{MODEL}" if f"{name}{MODEL}" in predicted else name]
+    found = runs[name]
     return np.asarray(found.to_numpy(), float).reshape(-1, found.shape[-1])
 
 

@@ -4,6 +4,7 @@ Names, dimensions and meaning are those that ArviZ expects, so that its predicti
 checks and its cross-validation work on a result's file: replicated observations in
 ``posterior_predictive``, the log density of each observation in ``log_likelihood``,
 observations alone in ``observed_data`` and their error variances in ``constant_data``.
+The model runs at posterior draws themselves are our own group ``predictive_runs``.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from masm.types import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-MODEL = "_model"
-"""What the name of a stream's model output ends in, beside replicated observations."""
+LEAST_RUNS = 32
+"""Model runs at posterior draws from which on the emulator is not asked."""
 
 
 def observed_data(likelihood: GaussianLikelihood) -> xr.Dataset:
@@ -59,43 +60,52 @@ def prior_predictive(likelihood: GaussianLikelihood, series: Array) -> xr.Datase
 
 
 def posterior_groups(
-    likelihood: GaussianLikelihood, series: Array, rng: np.random.Generator
+    likelihood: GaussianLikelihood,
+    runs: Array,
+    emulated: Array | None,
+    rng: np.random.Generator,
 ) -> dict[str, xr.Dataset]:
-    """Return ``posterior_predictive`` and ``log_likelihood`` of model runs.
+    """Return what observations are compared with at draws of the posterior.
 
     Parameters
     ----------
     likelihood : GaussianLikelihood
         Of all streams.
-    series : ndarray (run, n_obs)
+    runs : ndarray (run, n_obs)
         Model runs at draws of the posterior.
+    emulated : ndarray (draw, n_obs) or None
+        The emulator's series at draws of the posterior, taken where the model runs
+        are too few for statistics: fewer than ``LEAST_RUNS``.
     rng : numpy.random.Generator
         Of the observation errors that are added, and of unknown factors on them.
 
     Returns
     -------
     dict of str to xarray.Dataset
-        Over (chain, draw, time of the stream), one chain, one draw for each run.
-        ``posterior_predictive`` has replicated observations under a stream's name and
-        the model output under ``NAME_model``; ``log_likelihood`` the log density of
-        each observation. Of correlated errors it is that given the earlier ones.
+        ``posterior_predictive``: replicated observations, with errors.
+        ``log_likelihood``: log density of each observation; of correlated errors,
+        given the earlier ones. Both over (chain, draw, time of the stream), one chain;
+        their attribute ``source`` says "model runs" or "emulator".
+        ``predictive_runs``: the model runs themselves, without errors.
     """
+    use_emulated = emulated is not None and len(runs) < LEAST_RUNS
+    series = emulated if emulated is not None and use_emulated else runs
+    source = {"source": "emulator" if use_emulated else "model runs"}
     factors = _factors(likelihood, series, rng)
-    replicated = series + np.stack(
-        [likelihood.draw_errors(rng, scale) for scale in factors]
-    )
-    predicted = _of_draws(likelihood, replicated).merge(
-        _of_draws(likelihood, series, suffix=MODEL)
-    )
+    errors = np.stack([likelihood.draw_errors(rng, scale) for scale in factors])
     density = likelihood.log_densities(series, factors)
     return {
-        "posterior_predictive": predicted.assign_attrs(
-            note="observations replicated at posterior draws, with observation error; "
-            f"NAME{MODEL} is the model run alone"
+        "posterior_predictive": _of_draws(likelihood, series + errors).assign_attrs(
+            note="observations replicated at posterior draws, with observation error",
+            **source,
         ),
         "log_likelihood": _of_draws(likelihood, density, units="1").assign_attrs(
-            note="of each observation at model runs at posterior draws; with "
-            "correlated errors, given the earlier observations"
+            note="log density of each observation at posterior draws; with correlated "
+            "errors, given the earlier observations",
+            **source,
+        ),
+        "predictive_runs": _of_draws(likelihood, runs).assign_attrs(
+            note="model runs at posterior draws, without observation error"
         ),
     }
 
@@ -133,16 +143,13 @@ def _of_streams(
 
 
 def _of_draws(
-    likelihood: GaussianLikelihood,
-    rows: Array,
-    suffix: str = "",
-    units: str | None = None,
+    likelihood: GaussianLikelihood, rows: Array, units: str | None = None
 ) -> xr.Dataset:
     """Lay rows (run, n_obs) out by stream; single precision is enough to look at."""
     import xarray as xr
 
     variables = {
-        s.name + suffix: (
+        s.name: (
             ("chain", "draw", f"{s.name}_time"),
             rows[None, :, likelihood.slices[s.name]].astype(np.float32),
             {"units": s.units if units is None else units},

@@ -2,9 +2,10 @@
 
 A `Result` is a handful of labelled datasets with the names ArviZ knows (posterior,
 prior, sample_stats, posterior_predictive, prior_predictive, log_likelihood,
-observed_data, constant_data) and some of its own: runs, every model run made; fit, the
-scores of default and calibrated parameters; and error_scale, factors on the errors of
-streams where they are unknown. On disk each is a group of one netCDF-4 file.
+observed_data, constant_data) and some of its own: runs, every model run made;
+predictive_runs, those at posterior draws; fit, the scores of default and calibrated
+parameters; and error_scale, factors on the errors of streams where they are unknown.
+On disk each is a group of one netCDF-4 file.
 """
 
 from __future__ import annotations

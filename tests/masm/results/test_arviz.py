@@ -58,26 +58,40 @@ def test_arviz_opens_checks_and_scores_a_file(stored):
     }
 
 
-def test_replicates_are_model_runs_with_errors_of_the_stated_size(stored):
+def test_there_are_draws_enough_and_they_are_those_of_the_posterior(stored):
     result, _ = stored
-    predicted, known = (
-        result.groups[name] for name in ("posterior_predictive", "constant_data")
-    )
+    known = result.groups["constant_data"]
     for name in ("gpp", "lai"):
-        sd = np.sqrt(known[f"{name}_variance"].to_numpy())
-        error = (predicted[name] - predicted[f"{name}_model"]).to_numpy() / sd
-        assert abs(error.mean()) < 5 / np.sqrt(error.size)
-        assert error.std() == pytest.approx(1.0, abs=5 / np.sqrt(2 * error.size))
-        assert predicted[name].attrs["units"] == predicted[f"{name}_model"].units
+        replicated = result.groups["posterior_predictive"][name]
+        assert replicated.sizes["draw"] >= 100
+        # Replicates spread about the model runs by the stated errors.
+        middle = result.groups["predictive_runs"][name].mean(("chain", "draw"))
+        z = (replicated - middle).to_numpy() / np.sqrt(known[f"{name}_variance"].values)
+        assert abs(z.mean()) < 0.1
+        assert z.std() == pytest.approx(1.0, abs=0.1)
+        assert replicated.attrs["units"] == result.groups["observed_data"][name].units
+    assert result.groups["posterior_predictive"].attrs["source"] == "emulator"
 
 
-def test_log_likelihood_is_the_normal_density_of_each_observation(stored):
+def test_log_likelihoods_are_those_that_the_calibration_saw(stored):
     result, _ = stored
     groups = result.groups
+    total = sum(groups["log_likelihood"][n].sum(f"{n}_time") for n in ("gpp", "lai"))
+    seen = groups["sample_stats"]["lp"].to_numpy()
+    assert float(total.mean()) == pytest.approx(seen.mean(), abs=1.0)
+    assert float(total.std()) == pytest.approx(seen.std(), rel=0.5)
+
+
+def test_without_an_emulator_they_are_normal_densities_of_model_runs(twin_streams):
+    groups = masm.calibrate(
+        twin_streams.model, twin_streams.targets, twin_streams.priors, seed=3,
+        variance="given", method="importance", max_runs=700, n_predictive=40,
+    ).groups  # fmt: skip
+    assert groups["log_likelihood"].attrs["source"] == "model runs"
     for name in ("gpp", "lai"):
         expected = stats.norm.logpdf(
             groups["observed_data"][name].to_numpy(),
-            groups["posterior_predictive"][f"{name}_model"].to_numpy(),
+            groups["predictive_runs"][name].to_numpy(),
             np.sqrt(groups["constant_data"][f"{name}_variance"].to_numpy()),
         )
         assert_allclose(groups["log_likelihood"][name], expected, rtol=1e-4, atol=1e-4)
@@ -91,6 +105,7 @@ def test_densities_of_correlated_errors_sum_to_the_whole(twin, errors):
     likelihood = GaussianLikelihood((streams["gpp"].aggregate(),))
     rng = np.random.default_rng(0)
     series = likelihood.value + rng.normal(0, 1, (3, likelihood.n_obs))
+    assert_allclose(likelihood.unwhiten(likelihood.whiten(series)), series)
     whole = likelihood.log_densities(series).sum(axis=1)
     assert_allclose(whole, -0.5 * (likelihood.cost(series) + likelihood.normaliser))
 
