@@ -53,6 +53,40 @@ def arviz() -> Any:
     return package
 
 
+def smoothed_weights(log_weight: Array) -> tuple[Array, float]:
+    """Pareto-smoothed log weights of importance sampling, and the Pareto shape k.
+
+    Parameters
+    ----------
+    log_weight : ndarray, (draw,)
+        Of density over proposal, up to a constant.
+
+    Returns
+    -------
+    (draw,), float
+        Normalised log weights, and k: above 0.7 they cannot be trusted.
+
+    References
+    ----------
+    Vehtari, A., Simpson, D., Gelman, A., Yao, Y. and Gabry, J. (2024). Pareto smoothed
+    importance sampling. Journal of Machine Learning Research 25.
+
+    Examples
+    --------
+    >>> weights, k = smoothed_weights(np.log(np.arange(1.0, 101.0)))
+    >>> bool(weights[99] > weights[0]), bool(k < 0.7)
+    (True, True)
+    """
+    az = arviz()
+    if hasattr(az, "psislw"):
+        smoothed, k = az.psislw(log_weight)
+    else:  # ArviZ 1 takes log likelihoods, whose negatives are the log weights
+        from arviz_stats.base import array_stats
+
+        smoothed, k = array_stats.psislw(-np.asarray(log_weight))
+    return np.asarray(smoothed, float), float(k)
+
+
 def gelman_rubin(draws: ArrayLike) -> float:
     """Gelman-Rubin factor of one parameter, eq. 9 of Ma et al. (2022).
 
