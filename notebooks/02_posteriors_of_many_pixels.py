@@ -113,7 +113,7 @@ diagnosis = store[["r_hat", "ess_bulk", "at_bound"]].to_dataframe()
 diagnosis
 
 # %% [markdown]
-# ### What was learnt
+# ### Uncertainty reduction
 #
 # One minus the posterior's standard deviation over the prior's: 0 says that the
 # observations taught nothing.

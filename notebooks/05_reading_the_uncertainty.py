@@ -13,7 +13,7 @@
 # %% [markdown]
 # # How to read the uncertainty
 #
-# What a posterior says depends on what was believed of the observations. Four
+# A posterior depends on the errors that were assumed of the observations. Four
 # questions, with a model of two parameters that runs in no time: what sets the width?
 # Do intervals hold the truth as often as they say? What does a posterior at an edge
 # mean? What if the model is wrong? All observations are **synthetic**.

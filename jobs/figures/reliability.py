@@ -1,4 +1,4 @@
-"""Figures that say whether a posterior may be believed.
+"""Figures that say how reliable a posterior is.
 
 Chains (trace and rank plots), the surrogate's error as the model runs came in, the
 model at draws of the posterior beside what was observed, and, where truths are known,
@@ -192,7 +192,7 @@ def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) 
     predicted = tree.get("predictive_runs", tree.get("posterior_predictive"))
     if predicted is None:
         raise KeyError("predictive_runs")
-    streams = [str(name) for name in predicted.data_vars]
+    streams = [str(name) for name in predicted.data_vars if name in observed]
     variances = tree.get("constant_data", observed)
     figure, axes = new_figure(len(streams), 1, height=2.5)
     rows = []

@@ -15,6 +15,7 @@ from jobs.report.results import Results
 
 WIDTH = 760
 """Of the map, in its own units."""
+_LEAST_BOX = 1.0  # degrees: a small region fills the map, one site has a coast near it
 
 
 def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
@@ -28,7 +29,9 @@ def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
         Details of some pixels, and where those of the others are.
     """
     table = results.pixels
-    box = box_around(table["longitude"].to_numpy(), table["latitude"].to_numpy())
+    box = box_around(
+        table["longitude"].to_numpy(), table["latitude"].to_numpy(), at_least=_LEAST_BOX
+    )
     west, south, east, north = box
     scale = WIDTH / (east - west)
     stretch = 1 / np.cos(np.deg2rad((south + north) / 2))

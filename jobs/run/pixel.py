@@ -13,7 +13,7 @@ class Pixel:
     Attributes
     ----------
     id : int
-        Number of the pixel in this run; with the run's seed it fixes all chance.
+        Number of the pixel in this run; with the run's seed it fixes all random numbers.
     name : str
         What tables and figures call it.
     latitude, longitude : float
