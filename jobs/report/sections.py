@@ -218,8 +218,8 @@ def parameter_section(results: Results) -> Section:
         "smallest ESS": ".0f",
     }
     caption = (
-        "Medians over finished pixels; edges are the fraction of pixels whose posterior "
-        "crowds there."
+        "Medians over finished pixels; edges are the fraction of pixels whose "
+        "posterior crowds there."
         if many
         else "Posterior of the pixel."
     )
