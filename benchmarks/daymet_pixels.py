@@ -42,8 +42,7 @@ from jobs.process_models.registry import DEFAULT_MODEL, open_model
 from jobs.run.pixel_state import FINISHED, state_of
 from jobs.run.pixel_summary import read_summary
 from jobs.run.run import Run, open_run, start
-from jobs.stages.calibrate_pixel import calibrate_here
-from jobs.stages.calibrate_pixels import calibrate_pixels
+from jobs.stages.calibrate_pixels import calibrate_pixels, calibration_work
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 TABLE = DATA / "products" / "daymet_phenocam_deciduous_daily.csv.gz"
@@ -165,7 +164,9 @@ def calibrate(path: Path, workers: int, stop_after: int | None) -> None:
         open_model(DEFAULT_MODEL, Settings()).warm_up()
         calibrate_pixels(run, chosen, "serial")
     else:
-        list(run_local(path, [pixel.id for pixel in chosen], calibrate_here, workers))
+        list(
+            run_local(path, calibration_work(), [pixel.id for pixel in chosen], workers)
+        )
     passed = time.perf_counter() - begin
     print(f"{len(chosen)} pixels in {passed:.0f} s; {len(left) - len(chosen)} left")
 
@@ -224,9 +225,9 @@ def efficiency(path: Path, n_pixels: int, rounds: int = 1) -> None:
             run = _copy(path, fresh)
             ids = [pixel.id for pixel in run.pixels]
             # Workers are kept from one call to the next: the first one starts them.
-            list(run_local(fresh, ids[-workers:], calibrate_here, workers))
+            list(run_local(fresh, calibration_work(), ids[-workers:], workers))
             begin, spent = time.perf_counter(), _core_seconds()
-            list(run_local(fresh, ids[:n_pixels], calibrate_here, workers))
+            list(run_local(fresh, calibration_work(), ids[:n_pixels], workers))
             seconds[workers].append(time.perf_counter() - begin)
             busy[workers].append(_core_seconds() - spent)
             print(

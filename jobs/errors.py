@@ -59,6 +59,10 @@ class ConfigError(ValueError):
         return type(self), (self.problems,)
 
 
+class Submitted(Exception):
+    """All tasks are in a queue now; nothing is wrong, and nothing is done yet here."""
+
+
 class PartlySubmitted(RuntimeError):
     """Some work is in a queue and some could not be put there.
 

@@ -40,6 +40,8 @@ from masm.results.scores import scores
 from masm.runners.executable import Executable
 from masm.runners.process_map import ProcessMap
 from masm.sample_cost import sample_cost
+from masm.sensitivity.derivatives import derivative_effects, one_at_a_time
+from masm.sensitivity.fast import fourier_effects
 from masm.sensitivity.morris import screen
 from masm.sensitivity.selection import Selection, importance, select
 from masm.sensitivity.sobol import total_effects
@@ -76,8 +78,11 @@ __all__ = [
     "below",
     "calibrate",
     "compare",
+    "derivative_effects",
+    "fourier_effects",
     "importance",
     "method_of",
+    "one_at_a_time",
     "open_result",
     "open_run",
     "sample_cost",

@@ -23,6 +23,7 @@ from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
 from jobs.cli.init import Template  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
+from jobs.config.executor_names import ExecutorName  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
@@ -82,16 +83,8 @@ Tasks = Annotated[Path | None, typer.Option(hidden=True)]
 Task = Annotated[int, typer.Option(hidden=True)]
 
 
-class Executor(StrEnum):
-    """Where pixels are calibrated."""
-
-    SERIAL = "serial"
-    LOCAL = "local"
-    SLURM = "slurm"
-
-
 Executors = Annotated[
-    Executor | None, typer.Option(help="in place of execution.executor")
+    ExecutorName | None, typer.Option(help="in place of execution.executor")
 ]
 
 
@@ -172,7 +165,7 @@ def screen(
 def calibrate(
     run: RunPath,
     executor: Annotated[
-        Executor | None, typer.Option(help="in place of execution.executor")
+        ExecutorName | None, typer.Option(help="in place of execution.executor")
     ] = None,
     pixel: PixelIds = None,
     resume: Annotated[
@@ -183,7 +176,13 @@ def calibrate(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="in place of execution.workers, of executor local"),
+        typer.Option(min=1, help="in place of execution.workers"),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="of Dask, in place of execution.dask.scheduler"
+        ),
     ] = None,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
@@ -198,9 +197,18 @@ def calibrate(
         from jobs.cli.calibrate import calibrate_run, describe_run
 
         if dry_run:
-            describe_run(run, executor, pixel or [], workers=workers)
+            describe_run(
+                run, executor, pixel or [], workers=workers, scheduler=scheduler
+            )
             return
-        code = calibrate_run(run, executor, pixel or [], resume=resume, workers=workers)
+        code = calibrate_run(
+            run,
+            executor,
+            pixel or [],
+            resume=resume,
+            workers=workers,
+            scheduler=scheduler,
+        )
     raise typer.Exit(code)
 
 
@@ -313,7 +321,7 @@ def retry(
     ] = None,
     pixel: PixelIds = None,
     executor: Annotated[
-        Executor | None, typer.Option(help="in place of execution.executor")
+        ExecutorName | None, typer.Option(help="in place of execution.executor")
     ] = None,
 ) -> None:
     """Calibrate failed pixels again."""
@@ -384,7 +392,7 @@ def warm_up() -> None:
 def run_all(
     run: RunPath,
     executor: Annotated[
-        Executor | None, typer.Option(help="in place of execution.executor")
+        ExecutorName | None, typer.Option(help="in place of execution.executor")
     ] = None,
 ) -> None:
     """Every stage in order, then the report, going on from what is done already.

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from jobs.config.execution import Dask
+from jobs.config.executor_names import QUEUES
 from jobs.config.methods import expected_runs
-from jobs.config.process_model import model_of
 from jobs.console import logged, progress, show
-from jobs.errors import ConfigError, Problem, did_you_mean
-from jobs.executors import slurm
+from jobs.errors import ConfigError, Problem, Submitted, did_you_mean
+from jobs.executors.plan import read_task
+from jobs.executors.registry import executor_of
 from jobs.exit_codes import Exit
 from jobs.files import is_file, is_folder, put_aside, read_json, stands
 from jobs.inputs.digests import changed_inputs
@@ -28,6 +31,7 @@ from jobs.stages.calibrate_pixel import calibrate_pixel
 from jobs.stages.calibrate_pixels import (
     Tally,
     calibrate_pixels,
+    calibration_work,
     pixels_left,
     refuse_overwriting,
 )
@@ -44,14 +48,16 @@ def calibrate_run(
     *,
     resume: bool,
     workers: int | None = None,
+    scheduler: str | None = None,
 ) -> Exit:
     """Calibrate what is left of a run, and show what came of it.
 
-    ``workers``, if given, stands in place of ``execution.workers``; like the executor
-    it is of this call alone and not written down.
+    ``workers`` and ``scheduler``, if given, stand in place of ``execution.workers``
+    and ``execution.dask.scheduler``; like the executor they are of this call alone and
+    not written down.
     """
     run = open_run(path)
-    _check_workers(run, executor, workers)
+    run = _with_options(run, executor, workers, scheduler)
     pixels = choose(run.pixels, ids)
     if run.source.checks_at_start:
         from jobs.cli.check import check
@@ -62,30 +68,55 @@ def calibrate_run(
         if not resume:
             refuse_overwriting(run, pixels)
         start(run)
-        return _calibrate_or_submit(_with_workers(run, workers), pixels, executor)
+        return _calibrate_or_submit(run, pixels, executor)
 
 
-def _check_workers(run: Run, executor: str | None, workers: int | None) -> None:
-    """Refuse a number of workers where there are none."""
+def _with_options(
+    run: Run, executor: str | None, workers: int | None, scheduler: str | None = None
+) -> Run:
+    """Return a run with other workers, refusing what the executor does not have."""
     executor = executor or run.config.execution.executor
-    if workers is not None and executor != "local":
+    for option, given, needs in (
+        (f"--workers {workers}", workers, ("local", "dask")),
+        (f"--scheduler {scheduler}", scheduler, ("dask",)),
+    ):
+        if given is not None and executor not in needs:
+            raise ConfigError(
+                Problem(
+                    "",
+                    option,
+                    found=f"executor {executor}, to which this means nothing",
+                    wanted=f"executor {' or '.join(needs)}",
+                    hint=f"Add --executor {needs[0]}.",
+                )
+            )
+    execution = run.config.execution
+    update: dict[str, Any] = {}
+    if workers is not None:
+        update["workers"] = workers
+    if scheduler is not None:
+        update["dask"] = _dask(scheduler)
+    if not update:
+        return run
+    config = run.config.model_copy(
+        update={"execution": execution.model_copy(update=update)}
+    )
+    return replace(run, config=config)
+
+
+def _dask(scheduler: str) -> Dask:
+    try:
+        return Dask(scheduler=scheduler)
+    except ValueError:
         raise ConfigError(
             Problem(
                 "",
-                f"--workers {workers}",
-                found=f"executor {executor}, which has no workers",
-                wanted="executor local",
-                hint="Add --executor local.",
+                "--scheduler",
+                found=scheduler,
+                wanted="an address such as tcp://10.0.0.5:8786",
+                hint="`dask scheduler` prints it.",
             )
-        )
-
-
-def _with_workers(run: Run, workers: int | None) -> Run:
-    if workers is None:
-        return run
-    execution = run.config.execution.model_copy(update={"workers": workers})
-    config = run.config.model_copy(update={"execution": execution})
-    return replace(run, config=config)
+        ) from None
 
 
 def retry_run(
@@ -159,9 +190,9 @@ def replay_pixel(path: Path, which: int | str) -> Exit:
 
 
 def calibrate_task(path: Path, tasks: Path, number: int) -> Exit:
-    """Calibrate the pixels of one Slurm task, in this process."""
+    """Calibrate the pixels of one job of a queue, in this process."""
     run = open_run(path)
-    pixels = choose(run.pixels, slurm.read_task(tasks, number))
+    pixels = choose(run.pixels, read_task(tasks, number))
     allowed = run.config.execution.max_failed_fraction * len(run.pixels)
     failed = status_of(run.folder, run.pixels).states["failed"]
     if failed > allowed:
@@ -180,70 +211,40 @@ def describe_run(
     ids: Sequence[int | str],
     *,
     workers: int | None = None,
+    scheduler: str | None = None,
 ) -> None:
     """Show what ``calibrate`` would do."""
     run = open_run(path)
-    _check_workers(run, executor, workers)
+    run = _with_options(run, executor, workers, scheduler)
     left, tally = pixels_left(run, choose(run.pixels, ids))
     runs = expected_runs(run.config)
     cost = "" if runs is None else f", about {runs * len(left)} model runs"
     show(f"{len(left)} of {tally.n_asked} pixels to calibrate{cost}")
-    if (executor or run.config.execution.executor) == "slurm" and left:
-        settings = run.config.execution.slurm
-        plan = _slurm_plan(run, left)
-        offset, n = plan.arrays[0]
-        folder = path / "slurm" / "NEXT"
-        _show_plan(plan)
-        show(slurm.script(path, run.config.name, folder, offset, n, settings))
-
-
-def _slurm_plan(run: Run, left: Sequence[Pixel]) -> slurm.Plan:
-    return slurm.make_plan(
-        [pixel.id for pixel in left],
-        run.config.execution.slurm,
-        status_of(run.folder, run.pixels).median_minutes,
-        slurm.max_array_size(),
-    )
-
-
-def _show_plan(plan: slurm.Plan) -> None:
-    show(
-        f"{len(plan.tasks)} tasks of at most {len(plan.tasks[0])} pixels in "
-        f"{len(plan.arrays)} arrays, about {plan.core_hours:.1f} core hours at "
-        f"{plan.minutes_per_pixel:.1f} min a pixel"
-    )
-
-
-def _submit(run: Run, pixels: Sequence[Pixel]) -> Exit:
-    left, tally = pixels_left(run, pixels)
-    if not left:
-        _show_tally(run, pixels, tally)
-        return tally.exit
-    plan = _slurm_plan(run, left)
-    _show_plan(plan)
-    model_of(run.config).warm_up()
-    jobs = slurm.submit(run.folder, run.config.name, plan, run.config.execution.slurm)
-    show(
-        f"submitted job {', '.join(jobs)}\n"
-        f"follow with: masm status {run.folder.path} --watch"
-    )
-    return Exit.DONE
+    name = executor or run.config.execution.executor
+    if left:
+        pace = status_of(run.folder, run.pixels).median_minutes
+        work, numbers = calibration_work(pace), [pixel.id for pixel in left]
+        show(executor_of(name).describe(run, work, numbers))
 
 
 def _calibrate_or_submit(
     run: Run, pixels: Sequence[Pixel], executor: str | None
 ) -> Exit:
     executor = executor or run.config.execution.executor
-    if executor == "slurm":
-        return _submit(run, pixels)
     with logged(run.folder.path, "calibrate"):
-        tally = _calibrate(run, pixels, executor)
+        try:
+            tally = _calibrate(run, pixels, executor)
+        except Submitted as submitted:
+            show(f"{submitted}\nfollow with: masm status {run.folder.path} --watch")
+            return Exit.DONE
     _show_tally(run, pixels, tally)
     return tally.exit
 
 
 def _calibrate(run: Run, pixels: Sequence[Pixel], executor: str) -> Tally:
     left, _ = pixels_left(run, pixels)
+    if executor in QUEUES:
+        return calibrate_pixels(run, pixels, executor)
     if executor == "serial" and len(left) == 1:
         expected = expected_runs(run.config)
         with progress(left[0].name, expected, "model runs") as on_runs:

@@ -7,7 +7,6 @@ of them with their values, so a finished run says what it was.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,10 +17,10 @@ from pydantic import (
     PositiveInt,
     PrivateAttr,
     Tag,
-    field_validator,
     model_validator,
 )
 
+from jobs.config.execution import Execution
 from jobs.config.pixels import Place
 from jobs.config.region import Screening, Upscaling
 from jobs.config.section import Name, Period, Section
@@ -146,102 +145,6 @@ class Model(Section):
     options: dict[str, Any] = Field(
         default_factory=dict, description="of the process model"
     )
-
-
-_SBATCH_OPTIONS = (
-    "begin",
-    "cluster-constraint",
-    "clusters",
-    "comment",
-    "constraint",
-    "contiguous",
-    "cores-per-socket",
-    "cpu-freq",
-    "deadline",
-    "exclude",
-    "exclusive",
-    "gpus",
-    "gres",
-    "hint",
-    "licenses",
-    "mail-type",
-    "mail-user",
-    "mincpus",
-    "nice",
-    "nodelist",
-    "nodes",
-    "prefer",
-    "priority",
-    "qos",
-    "reservation",
-    "sockets-per-node",
-    "switches",
-    "threads-per-core",
-    "tmp",
-    "wckey",
-)
-"""What may be asked of Slurm beside what masm asks: where and when a task runs, and
-nothing of what it runs, in which environment, and to which files it writes."""
-
-
-class Slurm(Section):
-    """What to ask of Slurm for each task of an array."""
-
-    partition: str | None = Field(
-        default=None, pattern=r"^[\w.,+-]+$", description="--partition"
-    )
-    account: str | None = Field(
-        default=None, pattern=r"^[\w.+-]+$", description="--account"
-    )
-    walltime_minutes: PositiveInt = Field(default=90, description="--time")
-    memory_mb: PositiveInt = Field(default=2000, description="--mem")
-    task_minutes: PositiveFloat = Field(
-        default=45, description="work to give a task, by the pace of finished pixels"
-    )
-    pixel_minutes_guess: PositiveFloat = Field(
-        default=10, description="a pixel's minutes, until some are finished"
-    )
-    warn_seconds: PositiveInt = Field(
-        default=120, description="signal this long before walltime: save and requeue"
-    )
-    extra: list[str] = Field(
-        default_factory=list, description="further options, such as --qos=long"
-    )
-
-    @field_validator("extra")
-    @classmethod
-    def _are_options(cls, value: list[str]) -> list[str]:
-        for line in value:
-            name, _, given = line.removeprefix("--").partition("=")
-            known = line.startswith("--") and name in _SBATCH_OPTIONS
-            plain = r"[\w.,:%@+*/\[\]&|= -]*"  # no newline, no quote inside
-            if not known or not re.fullmatch(f'{plain}|"{plain}"', given, re.ASCII):
-                raise ValueError(
-                    "wanted: options of sbatch such as --qos=long, of these: "
-                    + ", ".join(_SBATCH_OPTIONS)
-                )
-        return value
-
-
-class Execution(Section):
-    """Where and how fast; may change between one start and the next."""
-
-    executor: Literal["serial", "local", "slurm"] = Field(default="serial")
-    workers: PositiveInt = Field(
-        default=2, description="processes of the local executor"
-    )
-    pixel_minutes: PositiveFloat | None = Field(
-        default=None, description="a pixel that takes longer fails: timed_out"
-    )
-    run_seconds: PositiveFloat | None = Field(
-        default=None,
-        description="a model run that takes longer is ended and counts as failed; runs "
-        "are then made in a process of their own",
-    )
-    max_failed_fraction: float = Field(
-        default=0.05, ge=0, le=1, description="failed pixels that stop the run"
-    )
-    slurm: Slurm = Slurm()
 
 
 class Calibration(Section):

@@ -21,10 +21,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jobs.config.schema import Slurm
-from jobs.errors import ConfigError, PartlySubmitted, Problem
+from jobs.config.execution import Slurm
+from jobs.config.process_model import model_of
+from jobs.console import show
+from jobs.errors import ConfigError, PartlySubmitted, Problem, Submitted
+from jobs.executors.base import Finished, Work
+from jobs.executors.plan import Plan, described, make_plan
 from jobs.files import read_json, write_text
 from jobs.run.folder import RunFolder
+from jobs.run.run import Run
 
 _DEFAULT_MAX_ARRAY = 1001
 # "4001", "4001;cluster", or the words of a site's own sbatch that knows no --parsable.
@@ -34,60 +39,43 @@ _JOB_ID = re.compile(
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What would be submitted.
+class SlurmArrays:
+    """Job arrays of Slurm."""
 
-    Attributes
-    ----------
-    tasks : tuple of tuple of int
-        Pixel ids of each task.
-    minutes_per_pixel : float
-        The pace the plan is made for.
-    arrays : tuple of (int, int)
-        Offset and number of tasks of each array.
-    """
+    def run(self, run: Run, work: Work, numbers: Sequence[int]) -> Finished:
+        """Submit the tasks; see `jobs.executors.base.Executor`.
 
-    tasks: tuple[tuple[int, ...], ...]
-    minutes_per_pixel: float
-    arrays: tuple[tuple[int, int], ...]
+        Raises
+        ------
+        Submitted
+            Always, unless there is nothing to do or Slurm refuses.
+        """
+        if not numbers:
+            return
+        settings = run.config.execution.slurm
+        plan = make_plan(numbers, settings, work.minutes, max_array_size())
+        show(described(plan, work.unit))
+        model_of(run.config).warm_up()
+        jobs = submit(run.folder, run.config.name, plan, settings, work.words)
+        raise Submitted(f"submitted job {', '.join(jobs)}")
+        yield
 
-    @property
-    def n_pixels(self) -> int:
-        """Pixels in all tasks together."""
-        return sum(map(len, self.tasks))
-
-    @property
-    def core_hours(self) -> float:
-        """Core hours at the pace of the plan."""
-        return self.n_pixels * self.minutes_per_pixel / 60
-
-
-def make_plan(
-    ids: Sequence[int], settings: Slurm, median_minutes: float | None, max_array: int
-) -> Plan:
-    """Divide pixels into tasks, and tasks into arrays.
-
-    Parameters
-    ----------
-    ids : sequence of int
-        Pixels to do.
-    settings : Slurm
-        From the configuration.
-    median_minutes : float or None
-        Of the pixels finished so far.
-    max_array : int
-        Slurm's ``MaxArraySize``; indices stay below it.
-    """
-    pace = median_minutes or settings.pixel_minutes_guess
-    # What does not fit before the warning would be stopped and requeued.
-    room = settings.walltime_minutes - settings.warn_seconds / 60
-    size = max(1, int(min(settings.task_minutes, room) / pace))
-    tasks = tuple(tuple(ids[k : k + size]) for k in range(0, len(ids), size))
-    arrays = tuple(
-        (offset, min(max_array, len(tasks) - offset))
-        for offset in range(0, len(tasks), max_array)
-    )
-    return Plan(tasks, pace, arrays)
+    def describe(self, run: Run, work: Work, numbers: Sequence[int]) -> str:
+        """Return the plan and the first script; Slurm need not be here."""
+        settings = run.config.execution.slurm
+        if shutil.which("scontrol"):
+            size, known = max_array_size(), ""
+        else:
+            size, known = (
+                _DEFAULT_MAX_ARRAY,
+                (f"\nno Slurm here: MaxArraySize is taken as {_DEFAULT_MAX_ARRAY}"),
+            )
+        plan = make_plan(numbers, settings, work.minutes, size)
+        offset, n = plan.arrays[0]
+        path = run.folder.path
+        folder = path / "slurm" / "NEXT"
+        text = script(path, run.config.name, folder, offset, n, settings, work.words)
+        return f"{described(plan, work.unit)}{known}\n{text}"
 
 
 def script(
@@ -118,11 +106,11 @@ def script(
     """
     options = [
         f"--job-name=masm-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:40]}",
-        f"--array=0-{n - 1}",
+        f"--array=0-{n - 1}" + (f"%{s.throttle}" if s.throttle else ""),
         "--ntasks=1",
         "--cpus-per-task=1",
         f"--time={s.walltime_minutes}",
-        f"--mem={s.memory_mb}",
+        f"--mem{'-per-cpu' if s.memory_per_cpu else ''}={s.memory_mb}",
         f"--signal=B:USR1@{s.warn_seconds}",
         "--requeue",
         "--open-mode=append",
@@ -142,6 +130,7 @@ def script(
             "#!/bin/bash",
             *(f"#SBATCH {option}" for option in options),
             "trap '' USR1",
+            *s.setup,
             "export OMP_NUM_THREADS=1",
             "export PYTHONSAFEPATH=1",
             f"exec {shlex.quote(sys.executable)} -P -m jobs {shlex.join(verb)} "
@@ -286,23 +275,6 @@ def _partly(
             + (f" Or stop them first: scancel {' '.join(jobs)}" if jobs else ""),
         )
     )
-
-
-def read_task(path: Path, number: int) -> list[int]:
-    """Return the pixels of a task.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such task.
-    """
-    try:
-        tasks = read_json(path)
-        return [int(pixel_id) for pixel_id in tasks[number]]
-    except (OSError, ValueError, IndexError, KeyError, TypeError) as exc:
-        raise ConfigError(
-            Problem(str(path), f"no task {number}", str(exc), "a submission of a run")
-        ) from exc
 
 
 def max_array_size() -> int:

@@ -7,17 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from jobs.config.process_model import model_of
+from jobs.config.executor_names import QUEUES
 from jobs.errors import ConfigError, Problem
-from jobs.executors.base import Finished
-from jobs.executors.workers import run_local, run_serial
+from jobs.executors.base import Work
+from jobs.executors.registry import executor_of
 from jobs.exit_codes import Exit
-from jobs.files import stands
+from jobs.files import make_folder, stands
+from jobs.run.folder import RunFolder
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_state import FINISHED, PixelState, state_of
+from jobs.run.pixel_state import FINISHED, PixelState, state_of, write_failure
 from jobs.run.run import Run
+from jobs.run.status import status_of
 from jobs.stages.calibrate_pixel import calibrate_here
 
 logger = logging.getLogger(__name__)
@@ -130,19 +133,29 @@ def calibrate_pixels(
     pixels : sequence of Pixel
         The pixels asked for; those with a result are passed over.
     executor : str
-        ``serial`` or ``local``.
+        A name of ``jobs.config.executor_names``.
     on_pixel, on_runs : callable, optional
         Told of each finished pixel, and of model runs (serial only).
     max_failed : float, optional
         Failed pixels allowed; by default the run's share of those asked for.
+
+    Raises
+    ------
+    Submitted
+        If the pixels are in a queue now.
     """
     left, tally = pixels_left(run, pixels)
+    # The pace of finished pixels is read from their files: for a queue alone.
+    queued = executor in QUEUES
+    pace = status_of(run.folder, run.pixels).median_minutes if queued else None
+    work = calibration_work(pace, on_runs=on_runs)
     allowed = run.config.execution.max_failed_fraction * tally.n_asked
     if max_failed is not None:
         allowed = max_failed
     ids = [pixel.id for pixel in left]
-    with closing(_start(run.folder.path, ids, executor, run, on_runs)) as finished:
-        for pixel_id, state in finished:
+    with closing(executor_of(executor).run(run, work, ids)) as finished:
+        for pixel_id in finished:
+            state = state_of(run.folder.pixel(pixel_id))
             tally.states[pixel_id] = state
             logger.info(
                 "pixel %d %s %s (%d of %d)",
@@ -160,15 +173,38 @@ def calibrate_pixels(
     return tally
 
 
-def _start(
-    path: Path,
-    ids: list[int],
-    executor: str,
-    run: Run,
-    on_runs: Callable[[int], None] | None,
-) -> Finished:
-    if executor == "local":
-        if ids:
-            model_of(run.config).warm_up()
-        return run_local(path, ids, calibrate_here, run.config.execution.workers)
-    return run_serial(path, ids, calibrate_here, on_runs)
+def calibration_work(
+    minutes: float | None = None, *, on_runs: Callable[[int], None] | None = None
+) -> Work:
+    """Return the calibration of pixels as the work of an executor.
+
+    Parameters
+    ----------
+    minutes : float, optional
+        That a pixel takes, where it is known.
+    on_runs : callable, optional
+        Told of model runs; of use in this process only.
+    """
+    return Work(
+        ("calibrate",),
+        "pixels",
+        calibrate_here if on_runs is None else partial(calibrate_here, on_runs=on_runs),
+        minutes,
+        is_finished,
+        fail_for_want_of_memory,
+    )
+
+
+def is_finished(path: Path, pixel_id: int) -> bool:
+    """Tell whether a pixel has a result or a failure."""
+    state = state_of(RunFolder(path).pixel(pixel_id))
+    return state.state not in ("waiting", "running")
+
+
+def fail_for_want_of_memory(path: Path, pixel_id: int) -> None:
+    """Write that a pixel killed its worker twice."""
+    folder = RunFolder(path).pixel(pixel_id)
+    make_folder(folder.path)  # the worker may not have come so far
+    folder.claim.unlink(missing_ok=True)
+    message = "the pixel's worker was killed twice, the second time alone"
+    write_failure(folder.failure, "out_of_memory", message)

@@ -30,6 +30,8 @@ METHODS: dict[str, str] = {
     "dream": "masm.methods.mcmc.dream",
     "genetic": "masm.methods.optimisers.genetic",
     "cma_es": "masm.methods.optimisers.cma_es",
+    "nsga2": "masm.methods.optimisers.nsga2",
+    "glue": "masm.methods.glue",
 }
 """Name, and the module that holds its ``METHOD``. A further method is one more line."""
 

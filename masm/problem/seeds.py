@@ -36,6 +36,8 @@ class ScreeningStream(IntEnum):
     TRAJECTORIES = 0
     RESAMPLING = 1
     SOBOL = 2
+    FOURIER = 3
+    DERIVATIVES = 4
 
 
 class PublishedStream(IntEnum):

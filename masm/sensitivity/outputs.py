@@ -7,9 +7,9 @@ of runs over decades need little memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,14 @@ from masm.likelihood.gaussian import GaussianLikelihood
 from masm.observations.dataset import as_streams
 from masm.observations.stream import ObservedSeries
 from masm.observations.windows import is_calendar
+from masm.problem.priors import Priors
 from masm.problem.samples import Samples
 from masm.runners.series_runner import Model, ModelRunner
 from masm.runners.series_runner import _Call as Call
 from masm.types import Array
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 """December to February, and so on: three months each, all years together."""
@@ -162,3 +166,71 @@ def make_reducer(
         )
     observed = {name: series for name, series in observed.items() if name in wanted}
     return Reducer(model, wanted, observed, samples_per_call)
+
+
+def independent(priors: Priors, what: str) -> None:
+    """Refuse constrained priors: a split of variance needs independent parameters.
+
+    Raises
+    ------
+    InputError
+        Naming the constraints.
+    """
+    if priors.constraints:
+        raise InputError(
+            f"{what} of constrained parameters",
+            found="; ".join(rule.description for rule in priors.constraints),
+            wanted="priors without constraints",
+        )
+
+
+def run_design(
+    reducer: Reducer,
+    priors: Priors,
+    u: Array,
+    samples_per_call: int,
+    on_runs: Callable[[int], None] | None,
+) -> Array:
+    """Run the points of a design, (sample, stream, statistic), telling how far it is.
+
+    Parameters
+    ----------
+    reducer : Reducer
+    priors : Priors
+    u : (sample, parameter)
+        Points of the unit cube.
+    samples_per_call : int
+    on_runs : callable, optional
+    """
+    parts = []
+    for first in range(0, len(u), samples_per_call):
+        theta = priors.from_unit(u[first : first + samples_per_call])
+        parts.append(reducer(theta))
+        if on_runs is not None:
+            on_runs(len(theta))
+    return np.concatenate(parts)
+
+
+def dataset_of(
+    found: Mapping[str, Array],
+    labels: Mapping[str, str],
+    names: Sequence[str],
+    reducer: Reducer,
+    method: str,
+) -> xr.Dataset:
+    """Return indices over (stream, statistic, parameter) as a Dataset."""
+    import xarray as xr
+
+    dims = ("stream", "statistic", "parameter")
+    return xr.Dataset(
+        {
+            name: (dims, found[name], {"units": "1", "long_name": label})
+            for name, label in labels.items()
+        },
+        {
+            "stream": list(reducer.streams),
+            "statistic": list(reducer.statistics),
+            "parameter": list(names),
+        },
+        {"method": method},
+    )

@@ -18,7 +18,7 @@ from masm.problem.priors import as_priors
 from masm.problem.seeds import ScreeningStream, Seed, seed_sequence
 from masm.runners.series_runner import Model
 from masm.sensitivity.morris import _salib_problem
-from masm.sensitivity.outputs import make_reducer
+from masm.sensitivity.outputs import independent, make_reducer, run_design
 from masm.types import Array
 
 if TYPE_CHECKING:
@@ -65,26 +65,15 @@ def total_effects(
     from SALib.sample import sobol as design
 
     priors = as_priors(priors)
-    if priors.constraints:
-        raise InputError(
-            "Sobol indices of constrained parameters",
-            found="; ".join(rule.description for rule in priors.constraints),
-            wanted="priors without constraints",
-        )
+    independent(priors, "Sobol indices")
     if n_base < 2 or n_base & (n_base - 1):
         raise InputError("n_base", found=n_base, wanted="a power of two, such as 128")
     reducer = make_reducer(model, streams, observations, samples_per_call, **options)
     problem = _salib_problem(priors)
     rng = np.random.default_rng(seed_sequence(seed, ScreeningStream.SOBOL))
     u = design.sample(problem, n_base, calc_second_order=False, seed=rng)
-    parts = []
-    for first in range(0, len(u), samples_per_call):
-        theta = priors.from_unit(u[first : first + samples_per_call])
-        parts.append(reducer(theta))
-        if on_runs is not None:
-            on_runs(len(theta))
     shape = (n_base, len(priors) + 2, len(reducer.streams), -1)
-    outputs = np.concatenate(parts).reshape(shape)
+    outputs = run_design(reducer, priors, u, samples_per_call, on_runs).reshape(shape)
     whole = np.isfinite(outputs[..., 0]).all(axis=(1, 2))
     if whole.sum() < 8:
         raise CalibrationFailed(

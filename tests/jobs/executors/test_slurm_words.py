@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.config.schema import Slurm
+from jobs.config.execution import Slurm
 from jobs.errors import ConfigError, PartlySubmitted
-from jobs.executors.slurm import job_id, make_plan, script, submit
+from jobs.executors.plan import make_plan
+from jobs.executors.slurm import job_id, script, submit
 from jobs.run.folder import RunFolder
 
 SBATCH = """\

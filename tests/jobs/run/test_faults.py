@@ -27,11 +27,12 @@ from made_up import N_PIXELS, finish, in_a_child, make_up
 import masm
 from jobs.errors import ConfigError, Problem
 from jobs.executors import workers as executors
+from jobs.executors.base import Work
 from jobs.run.file_lock import alone
 from jobs.run.folder import RunFolder
-from jobs.run.pixel_state import PixelState, state_of
+from jobs.run.pixel_state import state_of
 from jobs.run.run import open_run
-from jobs.stages.calibrate_pixels import pixels_left
+from jobs.stages.calibrate_pixels import calibration_work, pixels_left
 from jobs.stages.collect import collect
 
 KILLED = -signal.SIGKILL
@@ -163,20 +164,21 @@ def pool_of(*calls):
     """What each pool of workers does, in the place of real ones."""
     left = list(calls)
 
-    def pool(path, ids, calibrate, n_workers):
-        yield from left.pop(0)(path, ids)
+    def pool(path, work, ids, n_workers, marks):
+        yield from left.pop(0)(path, ids, marks)
 
     return pool
 
 
-def all_killed(path, ids):
+def all_killed(path, ids, marks):
     raise TerminatedWorkerError
     yield
 
 
-def all_done(path, ids):
+def all_done(path, ids, marks):
     for pixel_id in ids:
-        yield pixel_id, PixelState("done")
+        finish(RunFolder(path).pixel(pixel_id), np.random.default_rng(7))
+        yield pixel_id
 
 
 @pytest.fixture
@@ -186,15 +188,16 @@ def with_pools(monkeypatch, made_up):
 
     def run(ids, *calls):
         monkeypatch.setattr(executors, "_pool", pool_of(*calls))
-        found = dict(executors.run_local(made_up, ids, None, 2))
-        return {pixel_id: state.state for pixel_id, state in found.items()}
+        found = executors.run_local(made_up, calibration_work(), ids, 2)
+        folder = RunFolder(made_up)
+        return {number: state_of(folder.pixel(number)).state for number in found}
 
     return run
 
 
 def test_workers_killed_before_they_begin_blame_no_pixel(with_pools):
-    found = with_pools([0, 1], all_killed, all_killed, all_done)
-    assert found == {0: "done", 1: "done"}
+    found = with_pools([6, 7], all_killed, all_killed, all_done)
+    assert found == {6: "done", 7: "done"}
 
 
 def test_workers_that_never_begin_end_the_run_with_advice(with_pools):
@@ -203,32 +206,53 @@ def test_workers_that_never_begin_end_the_run_with_advice(with_pools):
     assert "--resume" in str(caught.value)
 
 
-def test_a_pixel_is_not_blamed_for_a_run_that_was_killed_before(with_pools, made_up):
-    claim(RunFolder(made_up).pixel(8), dead_process())
+def test_only_the_pixels_that_had_begun_are_done_alone(with_pools, made_up):
+    claim(RunFolder(made_up).pixel(8), dead_process())  # of a run killed before
     asked = []
 
-    def killed_at_7(path, ids):
-        claim(RunFolder(path).pixel(7), dead_process())
-        yield from all_killed(path, ids)
+    def killed_at_7(path, ids, marks):
+        (marks / "7").touch()
+        yield from all_killed(path, ids, marks)
 
-    def done(path, ids):
+    def done(path, ids, marks):
         asked.append(tuple(ids))
-        yield from all_done(path, ids)
+        yield from all_done(path, ids, marks)
 
     with_pools([7, 8, 9], killed_at_7, done, done)
     assert asked == [(8, 9), (7,)]
 
 
+def test_a_pixel_that_kills_its_worker_twice_failed_for_memory(with_pools, made_up):
+    def killed_at_7(path, ids, marks):
+        (marks / "7").touch()
+        yield from all_killed(path, ids, marks)
+
+    assert with_pools([7], killed_at_7, killed_at_7) == {7: "failed"}
+    assert state_of(RunFolder(made_up).pixel(7)).reason == "out_of_memory"
+
+
+def test_a_task_without_a_name_for_its_loss_ends_the_stage(monkeypatch, tmp_path):
+    def killed(path, ids, marks):
+        (marks / "3").touch()
+        yield from all_killed(path, ids, marks)
+
+    monkeypatch.setattr(executors, "_bury_workers", lambda: None)
+    monkeypatch.setattr(executors, "_pool", pool_of(killed, killed))
+    work = Work(("screen",), "pixels", print)
+    with pytest.raises(ConfigError, match="killed twice at pixels number 3"):
+        list(executors.run_local(tmp_path, work, [3], 2))
+
+
 def test_a_result_that_was_written_before_the_worker_died_counts(with_pools, made_up):
     folder = RunFolder(made_up).pixel(7)
 
-    def killed_at_once(path, ids):
-        claim(folder, dead_process())
-        yield from all_killed(path, ids)
+    def killed_at_once(path, ids, marks):
+        (marks / "7").touch()
+        yield from all_killed(path, ids, marks)
 
-    def killed_when_done(path, ids):
+    def killed_when_done(path, ids, marks):
         finish(folder, np.random.default_rng(7))
-        yield from killed_at_once(path, ids)
+        yield from killed_at_once(path, ids, marks)
 
     assert with_pools([7], killed_at_once, killed_when_done) == {7: "done"}
     assert not folder.failure.exists()

@@ -148,7 +148,7 @@ def test_nothing_can_be_added_to_a_batch_script(masm_command, run_path, edit, ke
 
 
 def test_the_name_of_a_run_stays_on_its_line(tmp_path):
-    from jobs.config.schema import Slurm
+    from jobs.config.execution import Slurm
 
     name = "evil\n#SBATCH --wrap=x\nrm -rf ~; $(mkdir x) `mkdir y`"
     text = script(tmp_path / "a run; mkdir z", name, tmp_path, 0, 1, Slurm())

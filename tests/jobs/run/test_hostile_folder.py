@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from made_up import make_up
 
-from jobs.config.schema import Slurm
+from jobs.config.execution import Slurm
 from jobs.executors.children import capped
 from jobs.files import sweep
 from jobs.run.folder import RunFolder
@@ -413,8 +413,8 @@ def test_a_second_interrupt_exits_75(made_up, tmp_path):
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from jobs.cli.app import main; import jobs.cli.status as status\n"
         "def slow(*a, **k):\n"
-        "    print('at it', file=sys.stderr, flush=True)\n"
-        "    try: time.sleep(60)\n"
+        "    try:\n"
+        "        print('at it', file=sys.stderr, flush=True); time.sleep(60)\n"
         "    finally:\n"
         "        print('clearing up', file=sys.stderr, flush=True); time.sleep(60)\n"
         "status.show_status = slow\n"

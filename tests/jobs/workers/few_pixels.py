@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,9 @@ def make_run(path: Path, execution: str) -> Path:
     return path
 
 
-def assert_same_draws(one: Path, other: Path) -> None:
+def assert_same_draws(one: Path, other: Path, ids: Iterable[int] = IDS) -> None:
     """Hold the posteriors of two runs against each other, to the last bit."""
-    for i in IDS:
+    for i in ids:
         got = masm.open_result(RunFolder(one).pixel(i).posterior)
         want = masm.open_result(RunFolder(other).pixel(i).posterior)
         xr.testing.assert_identical(got.posterior, want.posterior)

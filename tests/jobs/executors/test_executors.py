@@ -1,0 +1,188 @@
+"""Every executor does every task once and comes to the numbers of a serial run.
+
+The process model is the linear one. The queues of PBS, LSF and SGE are small programs
+that run the jobs of an array at once, one after another.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from few_pixels import assert_same_draws, make_run
+
+from jobs.config.execution import Submit
+from jobs.config.executor_names import ExecutorName
+from jobs.errors import ConfigError
+from jobs.executors.registry import executor_of
+from jobs.executors.submit import script
+
+WORKERS = str(Path(__file__).parents[1] / "workers")
+FORMS = {
+    "pbs": (r"#PBS -J (\d+)-(\d+)", "PBS_ARRAY_INDEX", "{}[].server"),
+    "lsf": (r'#BSUB -J "\S+\[(\d+)-(\d+)\]"', "LSB_JOBINDEX",
+            "Job <{}> is submitted to default queue <normal>."),
+    "sge": (r"#\$ -t (\d+)-(\d+)", "SGE_TASK_ID", "{}.1-4:1"),
+}  # fmt: skip
+QUEUE = """#!{python}
+import os, pathlib, re, subprocess, sys
+here = pathlib.Path({here!r})
+text = open(sys.argv[-1]).read() if len(sys.argv) > 1 else sys.stdin.read()
+job = 70 + len(list(here.glob("script-*")))
+(here / f"script-{{job}}").write_text(text)
+found = re.search({form!r}, text)
+first, last = map(int, found.groups()) if found else (None, None)
+for index in [None] if found is None else range(first, last + 1):
+    more = {{}} if index is None else {{{variable!r}: str(index)}}
+    done = subprocess.run(
+        ["bash", str(here / f"script-{{job}}")],
+        env=os.environ | more, capture_output=True, text=True,
+    )
+    (here / f"log-{{job}}-{{index}}").write_text(done.stdout + done.stderr)
+print("Welcome to the cluster")
+print({answer!r}.format(job))
+"""
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory):
+    base = tmp_path_factory.mktemp("serial")
+    path = make_run(base / "run", "execution: {workers: 2}\n")
+    done = shutil.copytree(path, base / "done")
+    told, code = masm("calibrate", done, "--executor", "serial")
+    assert code == 0, told
+    return path, done
+
+
+@pytest.fixture
+def run_path(serial, tmp_path):
+    return shutil.copytree(serial[0], tmp_path / "run")
+
+
+def masm(*words, **environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs", *map(str, words)],
+        env={
+            **os.environ,
+            "PYTHONPATH": WORKERS,
+            "OMP_NUM_THREADS": "1",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout + done.stderr, done.returncode
+
+
+def add(path, **execution):
+    config = yaml.safe_load((path / "config.yaml").read_text())
+    config["execution"] |= execution
+    (path / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def test_every_name_has_an_executor():
+    assert {type(executor_of(name)).__name__ for name in ExecutorName} == {
+        "Serial", "Local", "SlurmArrays", "Submit", "Dask"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["slurm", "submit", "dask"])
+def test_a_dry_run_needs_no_scheduler(run_path, name):
+    told, code = masm(
+        "calibrate", run_path, "--executor", name, "--dry-run", PATH="/nowhere"
+    )
+    assert code == 0, told
+    assert "4 pixels to calibrate" in told
+    assert not (run_path / "run.json").exists()
+
+
+@pytest.mark.parametrize("scheduler", FORMS)
+def test_other_queues_give_the_numbers_of_a_serial_run(
+    run_path, serial, tmp_path, scheduler
+):
+    form, variable, answer = FORMS[scheduler]
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    text = QUEUE.format(
+        python=sys.executable, here=str(tmp_path), form=form, variable=variable,
+        answer=answer,
+    )  # fmt: skip
+    for name in ("bsub", "qsub"):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    for name in ("bjobs", "qstat"):
+        (programs / name).write_text('#!/bin/sh\ncat "$(dirname $0)/listed"\n')
+        (programs / name).chmod(0o755)
+    (programs / "listed").write_text("")
+    queue = {"scheduler": scheduler, "pixel_minutes_guess": 40}
+    add(run_path, executor="submit", submit=queue)
+    path = f"{programs}:{os.environ['PATH']}"
+    words = ("calibrate", run_path, "--pixel", 1, "--pixel", 3)
+    told, code = masm(*words, PATH=path)
+    assert code == 0, told
+    assert "2 tasks of at most 1 pixels in 1 arrays" in told
+    assert "submitted job 70\n" in told
+    assert_same_draws(run_path, serial[1], [1, 3])
+    (programs / "listed").write_text("70.server  masm  R\n")
+    told, code = masm("calibrate", run_path, "--resume", PATH=path)
+    assert (code, "still in the queue" in told) == (2, True), told
+
+
+def test_dask_gives_the_numbers_of_a_serial_run_though_a_worker_is_killed(
+    run_path, serial
+):
+    told, code = masm(
+        "calibrate", run_path, "--executor", "dask",
+        TEST_MISHAP=f"killed_once,42,{run_path}",
+    )  # fmt: skip
+    assert code == 0, told
+    assert (run_path / "was_killed").exists()
+    assert_same_draws(run_path, serial[1])
+
+
+def test_a_scheduler_that_does_not_answer_is_an_error_of_one_sentence(run_path):
+    told, code = masm(
+        "calibrate", run_path, "--executor", "dask", "--scheduler", "tcp://127.0.0.1:9"
+    )
+    assert (code, "no scheduler of Dask answers" in told) == (2, True), told
+    told, code = masm(
+        "calibrate", run_path, "--executor", "dask", "--scheduler", "localhost"
+    )
+    assert (code, "tcp://10.0.0.5:8786" in told) == (2, True), told
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["qsub x", "#PBS -v LD_PRELOAD=/x", "#PBS -q a\nrm x", "#PBS -o /home/.bashrc",
+     "#$ -S /x", "#PBS -q $(x)", "#BSUB -E /x"],
+)  # fmt: skip
+def test_header_lines_are_of_a_list(header):
+    with pytest.raises(ValueError, match="options of the queue"):
+        Submit(header=[header])
+
+
+@pytest.mark.parametrize(
+    "line", ["rm -r x", "module load a; rm x", "source x", "a=$(x)"]
+)
+def test_lines_before_the_command_are_of_a_list(line):
+    with pytest.raises(ValueError, match="module load NAME"):
+        Submit(setup=[line])
+
+
+def test_a_script_has_what_the_configuration_says():
+    settings = Submit(
+        header=["#PBS -q short"], setup=["module load python/3.11"], memory_mb=500
+    )
+    text = script(Path("/data/my run"), "East", Path("/d/s"), (9, 4), settings, ("x",))
+    lines = text.splitlines()
+    assert "#PBS -l select=1:ncpus=1:mem=500mb" in lines
+    assert lines.index("#PBS -q short") < lines.index("module load python/3.11")
+    assert "'/data/my run'" in text
+    assert "--task $((9 + ${PBS_ARRAY_INDEX:-0}))" in text
+    with pytest.raises(ConfigError, match="cannot stand in a script"):
+        script(Path("/d"), "East", Path("/d/a b"), (0, 1), settings, ("x",))
