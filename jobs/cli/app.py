@@ -369,6 +369,33 @@ def report(run: RunPath) -> None:
         show(f"wrote {write_report(opened)}")
 
 
+@app.command(epilog="Example: masm schema --output masm.schema.json")
+@talking(has_json=False)
+def schema(
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write it to a file")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of config.yaml, for completion and checks in an editor.
+
+    An editor with a YAML language server takes it from the first line of config.yaml:
+    # yaml-language-server: $schema=masm.schema.json
+    """
+    with guarded(Path(), "schema", again="masm schema"):
+        import json
+
+        from jobs.config.json_schema import config_schema
+        from jobs.console import print_out
+        from jobs.files import write_text
+
+        text = json.dumps(config_schema(), indent=2)
+        if output is None:
+            print_out(text)
+        else:
+            write_text(output, text + "\n")
+            show(f"wrote {output}")
+
+
 @app.command("warm-up", epilog="Example: masm warm-up")
 @talking()
 def warm_up() -> None:

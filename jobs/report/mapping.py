@@ -10,6 +10,7 @@ import numpy as np
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of, units_of
 from jobs.figures.coastlines import Box, box_around, lines_in
+from jobs.figures.labels import shown_unit
 from jobs.report.details import Embedded, short
 from jobs.report.results import Results
 
@@ -88,7 +89,7 @@ def _parameters(results: Results) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": name,
-                "unit": known[name].unit,
+                "unit": shown_unit(known[name].unit),
                 "low": low,
                 "high": high,
                 "default": known[name].default,
