@@ -43,4 +43,4 @@ def write_thumbnail(path: Path, colours: NDArray[np.uint8]) -> None:
     times = max(1, -(-_LEAST_SIDE // max(colours.shape[:2])))
     enlarged = colours.repeat(times, axis=0).repeat(times, axis=1)
     with replacing(path) as aside:
-        imsave(aside, enlarged, format="png", metadata={"Software": None})
+        imsave(aside, enlarged, format="png", metadata={"Software": "masm"})
