@@ -35,9 +35,9 @@ DIVERGING = "PuOr_r"
 """Colour map of a difference; centre it on zero."""
 STREAM_LABELS = {
     "lai": "LAI",
-    "gpp": "GPP (g C m-2 d-1)",
-    "er": "Ecosystem respiration (g C m-2 d-1)",
-    "nee": "NEE (g C m-2 d-1)",
+    "gpp": "GPP (g m-2 d-1)",
+    "er": "Ecosystem respiration (g m-2 d-1)",
+    "nee": "NEE (g m-2 d-1)",
 }
 
 

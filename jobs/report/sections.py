@@ -317,7 +317,8 @@ def fit(results: Results) -> Section:
         table_of(
             frame,
             f"{over} of window means, default → calibrated. RMSE and AE (mean of model "
-            "minus observed) have the stream's unit. DISO is 0 for a perfect fit.",
+            "minus observed) have the stream's unit; fluxes are mass of "
+            "carbon. DISO is 0 for a perfect fit.",
             source,
             formats,
         )
