@@ -370,7 +370,7 @@ def report(run: RunPath) -> None:
 
 
 @app.command(epilog="Example: masm schema --output masm.schema.json")
-@talking(has_json=False)
+@talking()
 def schema(
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write it to a file")
@@ -385,12 +385,11 @@ def schema(
         import json
 
         from jobs.config.json_schema import config_schema
-        from jobs.console import print_out
         from jobs.files import write_text
 
         text = json.dumps(config_schema(), indent=2)
         if output is None:
-            print_out(text)
+            show(text)
         else:
             write_text(output, text + "\n")
             show(f"wrote {output}")
