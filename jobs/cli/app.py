@@ -122,8 +122,9 @@ def init(
         Template,
         typer.Option(
             help="demo: a synthetic twin; site: one tower; region: a cube; "
+            "region-small: a synthetic region, to maps in about ten minutes; "
             "reanalysis: a synthetic network of sites; plateau: soil carbon of a "
-            "synthetic grassland"
+            "synthetic grassland; swath: a synthetic region seen by satellites"
         ),
     ] = Template.DEMO,
     model: Annotated[
@@ -144,7 +145,7 @@ def check(run: RunPath) -> None:
     """Validate the configuration, open every input, report gaps; compute nothing."""
     with guarded(run, "check"):
         from jobs.cli.check import check as report
-        from jobs.cli.check import verdict
+        from jobs.cli.check import price, verdict
         from jobs.cli.run_kinds import commands_of
         from jobs.exit_codes import Exit
         from jobs.run.run import open_run
@@ -154,9 +155,11 @@ def check(run: RunPath) -> None:
             for line in commands.check(run):
                 show(line)
             return
-        doubts: list[str] = []
-        for line in report(open_run(run), doubts):
+        opened, doubts = open_run(run), list[str]()
+        for line in report(opened, doubts):
             show(line)
+        for part in price(opened):
+            show(part)
         for line in verdict(doubts):
             show(line)
     if doubts:
@@ -450,6 +453,32 @@ def reanalyse(
 
         code = reanalyse_run(run, executor, wait=wait, dry_run=dry_run)
     raise typer.Exit(code)
+
+
+@app.command(epilog="Example: masm schema --output masm.schema.json")
+@talking()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write it to a file")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of config.yaml, for completion and checks in an editor.
+
+    An editor with a YAML language server takes it from the first line of config.yaml:
+    # yaml-language-server: $schema=masm.schema.json
+    """
+    with guarded(Path(), "schema", again="masm schema"):
+        import json
+
+        from jobs.config.json_schema import config_schema
+        from jobs.files import write_text
+
+        text = json.dumps(config_schema(), indent=2)
+        if output is None:
+            show(text)
+        else:
+            write_text(output, text + "\n")
+            show(f"wrote {output}")
 
 
 @app.command("warm-up", epilog="Example: masm warm-up")

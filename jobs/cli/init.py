@@ -19,6 +19,14 @@ class Template(StrEnum):
     REANALYSIS = "reanalysis"
     PLATEAU = "plateau"
     SWATH = "swath"
+    REGION_SMALL = "region-small"
+
+
+_SIZES = {
+    Template.REGION: (),
+    Template.REGION_SMALL: ("--rows 8", "--columns 10", "--years 2001-2003"),
+}
+"""Options of the synthetic region that a template is for."""
 
 
 _PLATEAU_FILES = ("soil_samples.csv", "flux_months.csv")
@@ -106,6 +114,7 @@ def next_steps(run: Path, template: Template) -> str:
     steps = [f"next: masm check {run}"]
     if template is Template.REANALYSIS:
         steps.append(f"then: masm reanalyse {run}")
-    if template is Template.REGION:
-        steps = [f"next: masm region synthetic {run / 'region.zarr'}", *steps]
+    if template in _SIZES:
+        words = " ".join([str(run / "region.zarr"), *_SIZES[template]])
+        steps = [f"next: masm region synthetic {words}", *steps]
     return "\n".join(steps)

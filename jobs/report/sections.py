@@ -240,7 +240,7 @@ def parameter_section(results: Results) -> Section:
             "default": rows["default"],
             "posterior mean": rows["mean"],
             "5 to 95 %": _ranges(rows["q05"], rows["q95"]),
-            "learnt": rows["learnt"],
+            "uncertainty reduction": rows["learnt"],
             "at edge of prior": [
                 _edge(low, high, many)
                 for low, high in zip(
@@ -252,14 +252,21 @@ def parameter_section(results: Results) -> Section:
         }
     )
     formats = dict.fromkeys(("default", "posterior mean"), ".3g")
-    formats |= {"learnt": ".0%", "worst R-hat": ".3f", "smallest ESS": ".0f"}
+    formats |= {
+        "uncertainty reduction": ".0%",
+        "worst R-hat": ".3f",
+        "smallest ESS": ".0f",
+    }
     caption = (
-        "Medians over finished pixels; edges are the share of pixels whose posterior "
-        "piles up there."
+        "Medians over finished pixels; edges are the fraction of pixels whose "
+        "posterior crowds there."
         if many
         else "Posterior of the pixel."
     )
-    caption += " Learnt: 1 - sd / prior sd; 0 means the observations taught nothing."
+    caption += (
+        " Uncertainty reduction: 1 - sd / prior sd; 0 means that the observations did "
+        "not constrain the parameter."
+    )
     section.tables.append(table_of(frame, caption, source, formats))
     chosen = run.config.calibration
     if chosen.proposals is None:
@@ -350,7 +357,8 @@ def fit(results: Results) -> Section:
         table_of(
             frame,
             f"{over} of window means, default → calibrated. RMSE and AE (mean of model "
-            "minus observed) have the stream's unit. DISO is 0 for a perfect fit.",
+            "minus observed) have the stream's unit; fluxes are mass of "
+            "carbon. DISO is 0 for a perfect fit.",
             source,
             formats,
         )
@@ -382,13 +390,13 @@ def fit(results: Results) -> Section:
 
 
 def trust(results: Results) -> Section:
-    """Figures that say whether posteriors may be believed."""
-    section = Section("May it be believed?", "trust", "calibrate")
+    """Figures that say how reliable the posteriors are."""
+    section = Section("How reliable is it?", "trust", "calibrate")
     for pattern, alt, caption in (
         (
             "chains_*.png",
             "Traces of four chains, and heat map of rank shares of all chains",
-            "Chains: an even field says that they agree.",
+            "Chains: the chains agree if all ranks are equally frequent.",
         ),
         (
             "surrogate_*.png",
