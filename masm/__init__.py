@@ -51,6 +51,7 @@ from masm.sample_cost import sample_cost
 from masm.sensitivity.derivatives import derivative_effects, one_at_a_time
 from masm.sensitivity.fast import fourier_effects
 from masm.sensitivity.morris import screen
+from masm.sensitivity.regression import regression_effects
 from masm.sensitivity.selection import Selection, importance, select
 from masm.sensitivity.sobol import total_effects
 
@@ -99,6 +100,8 @@ __all__ = [
     "method_of",
     "one_at_a_time",
     "open_result",
+    "open_run",
+    "regression_effects",
     "sample_cost",
     "scores",
     "screen",
@@ -111,6 +114,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load the parts that compile code, or that few need, when they are asked for."""
+    import importlib
     import sys
 
     if name == "filters":
@@ -122,6 +126,9 @@ def __getattr__(name: str) -> Any:
 
         if name != "hierarchical":
             return getattr(masm.hierarchical, name)
+    elif name == "open_run":
+        # The application's, which this package does not import: docs/design.md.
+        return getattr(importlib.import_module("jobs.notebook"), name)
     elif name == "sums_of_squares":
         from masm.sensitivity.sums_of_squares import sums_of_squares
 

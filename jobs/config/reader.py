@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from jobs.config.run_kinds import KINDS, RunKind
 from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document, read_document
 from jobs.errors import ConfigError, Problem, did_you_mean
@@ -38,6 +39,20 @@ _WANTED = {
 }
 
 
+class Whole(Protocol):
+    """The form of a whole file."""
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:
+        """Make it of plain values."""
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return it as read from a file in a folder."""
+
+
+_W = TypeVar("_W", bound=Whole)
+
+
 def read_config(path: Path) -> tuple[Config, Document]:
     """Read and validate a configuration file.
 
@@ -47,37 +62,49 @@ def read_config(path: Path) -> tuple[Config, Document]:
         With every mistake found, not only the first.
     """
     document = read_document(path)
-    if "swath" in document.plain():
+    kind = kind_of_run(document)
+    if kind is not None:
         raise ConfigError(
             document.problem(
-                ["swath"],
-                found="a swath run, which has one window for all its cells",
+                [kind.key],
+                found=kind.name,
                 wanted="a run of pixels, for this command",
-                hint="masm run, masm swath and masm check are for swath runs.",
+                hint=f"For such a run there are: {', '.join(kind.commands)}.",
             )
         )
-    return validated(document, Config).in_folder(path.parent), document
+    return _validated(Config, document, path), document
 
 
-def validated(document: Document, model: type[_Kind]) -> _Kind:
-    """Return a document as a section of a kind.
+def read_as(schema: type[_W], path: Path) -> tuple[_W, Document]:
+    """Read and validate a file of a given form.
 
     Raises
     ------
     ConfigError
         With every mistake found, not only the first.
     """
+    document = read_document(path)
+    return _validated(schema, document, path), document
+
+
+def kind_of_run(document: Document) -> RunKind | None:
+    """Return what kind of run a configuration is of; None for a run of pixels."""
+    for kind in KINDS:
+        if document.holds([kind.key]):
+            return kind
+    return None
+
+
+def _validated(schema: type[_W], document: Document, path: Path) -> _W:
     try:
-        return model.model_validate(document.plain())
+        return schema.model_validate(document.plain()).in_folder(path.parent)
     except ValidationError as exc:
-        problems = [_problem(document, dict(error), model) for error in exc.errors()]
+        problems = [_problem(document, dict(error), schema) for error in exc.errors()]
         raise ConfigError(problems) from exc
 
 
-def _problem(
-    document: Document, error: dict[str, Any], root: type[BaseModel]
-) -> Problem:
-    keys, fields = _follow(document.tree, error["loc"], root)
+def _problem(document: Document, error: dict[str, Any], schema: Any) -> Problem:
+    keys, fields = _follow(document.tree, error["loc"], schema)
     kind, message = error["type"], str(error["msg"])
     hint = ""
     found = _show(error["input"])
@@ -103,12 +130,11 @@ def _problem(
 
 
 def _follow(
-    tree: Any, path: Sequence[str | int], root: type[BaseModel]
+    tree: Any, path: Sequence[str | int], model: Any
 ) -> tuple[list[str | int], tuple[str, ...]]:
     """Drop the tags that pydantic adds to a path; also return the fields it allows."""
     node: Any = tree
     keys: list[str | int] = []
-    model: Any = root
     for position, key in enumerate(path):
         last = position == len(path) - 1
         inside = (isinstance(node, dict) and key in node) or (

@@ -11,11 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from jobs.config.reader import validated
+from jobs.config.reader import read_as
 from jobs.config.schema import Execution, Model
 from jobs.config.section import Name, Period, Section
-from jobs.config.yaml_positions import read_document
-from jobs.errors import ConfigError
 
 Hour = Annotated[float, Field(ge=0, lt=24)]
 
@@ -126,6 +124,10 @@ class SwathConfig(Section):
     swath: Swath
     execution: Execution = Execution()
 
+    def in_folder(self, folder: Path) -> SwathConfig:
+        """Return it as it is: a swath run names no files."""
+        return self
+
     @property
     def model(self) -> Model:
         """The process model, which is compiled before tasks are handed out."""
@@ -144,15 +146,6 @@ class SwathConfig(Section):
         return ["all", *(f"without {name}" for name in more)]
 
 
-def is_swath(run: Path) -> bool:
-    """Tell whether a run folder holds a swath run."""
-    path = run / "config.yaml"
-    try:
-        return path.is_file() and "swath" in read_document(path).plain()
-    except ConfigError:
-        return False
-
-
 def read_swath(run: Path) -> SwathConfig:
     """Read the configuration of a swath run.
 
@@ -161,4 +154,4 @@ def read_swath(run: Path) -> SwathConfig:
     ConfigError
         With every mistake found.
     """
-    return validated(read_document(run / "config.yaml"), SwathConfig)
+    return read_as(SwathConfig, run / "config.yaml")[0]

@@ -25,7 +25,7 @@ SYNTHETIC = "synthetic twin: model output at known parameters, with noise"
 def truth_of(config: Config, pixel: Pixel) -> dict[str, float]:
     """Return the true parameters of a pixel's twin; empty without a twin.
 
-    Random ones lie in the middle 80 % of each prior, by the pixel's own chance.
+    Random ones lie in the middle 80 % of each prior, by the pixel's own random numbers.
     """
     if config.twin is None:
         return {}

@@ -27,6 +27,8 @@ _OURS = (
     "maps",
     "slurm",
     "screening",
+    "sites",
+    "reanalysis",
     "config.lock.yaml",
     "run.json",
     "pixels.csv",

@@ -103,6 +103,8 @@ def state_of(folder: PixelFolder) -> PixelState:
     """
     if damage := _damage_of_folder(folder.path):
         return PixelState("waiting", damage=damage)
+    if not stands(folder.path):
+        return PixelState("waiting")  # nothing begun: most of a million pixels
     damage = ""
     if is_file(folder.posterior):
         try:

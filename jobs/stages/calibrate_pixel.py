@@ -138,7 +138,9 @@ def calibrate_pixel(
             logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
             write_failure(folder.failure, reason, str(exc), traceback.format_exc())
             ledger.write("failed", pixel=pixel.id, reason=reason)
-            return PixelState("failed", reason)
+            # As it is read back: without observations there is nothing to do.
+            skipped = reason == "no_observations" and run.config.sites != "separate"
+            return PixelState("skipped" if skipped else "failed", reason)
         minutes = (time.monotonic() - started) / 60
         summary = summarise(result, minutes)
         thinned = thin(result, run.config.calibration.keep_draws)

@@ -30,6 +30,7 @@ METHODS: dict[str, str] = {
     "dream": "masm.methods.mcmc.dream",
     "genetic": "masm.methods.optimisers.genetic",
     "cma_es": "masm.methods.optimisers.cma_es",
+    "two_phase": "masm.methods.mcmc.two_phase",
     "laplace": "masm.methods.laplace",
     "nuts": "masm.methods.mcmc.nuts",
     "nsga2": "masm.methods.optimisers.nsga2",
