@@ -16,6 +16,21 @@ class Template(StrEnum):
     DEMO = "demo"
     SITE = "site"
     REGION = "region"
+    REANALYSIS = "reanalysis"
+    PLATEAU = "plateau"
+    SWATH = "swath"
+    REGION_SMALL = "region-small"
+
+
+_SIZES = {
+    Template.REGION: (),
+    Template.REGION_SMALL: ("--rows 8", "--columns 10", "--years 2001-2003"),
+}
+"""Options of the synthetic region that a template is for."""
+
+
+_PLATEAU_FILES = ("soil_samples.csv", "flux_months.csv")
+"""Synthetic observations beside the configuration of the plateau."""
 
 
 class TemplateModel(StrEnum):
@@ -79,14 +94,27 @@ def initialise(
     stem = template.value
     if model is not TemplateModel.IBIS_DALEC:
         stem += f"_{model.value}"
-    text = files("jobs.config.templates").joinpath(f"{stem}.yaml").read_text("utf-8")
+    templates = files("jobs.config.templates")
+    if template is Template.PLATEAU:
+        for name in _PLATEAU_FILES:
+            text = templates.joinpath("plateau", name).read_text("utf-8")
+            write_text(run / name, text)
+    text = templates.joinpath(f"{stem}.yaml").read_text("utf-8")
     write_text(target, text)
+    if template is Template.REANALYSIS:
+        from jobs.run.reanalysis_run import open_reanalysis
+        from jobs.stages.reanalysis.twin import Network, write_twin
+
+        write_twin(open_reanalysis(run), Network())
     return target
 
 
 def next_steps(run: Path, template: Template) -> str:
     """Return the commands to go on with, one on each line."""
     steps = [f"next: masm check {run}"]
-    if template is Template.REGION:
-        steps = [f"next: masm region synthetic {run / 'region.zarr'}", *steps]
+    if template is Template.REANALYSIS:
+        steps.append(f"then: masm reanalyse {run}")
+    if template in _SIZES:
+        words = " ".join([str(run / "region.zarr"), *_SIZES[template]])
+        steps = [f"next: masm region synthetic {words}", *steps]
     return "\n".join(steps)

@@ -193,13 +193,20 @@ def _method(config: Config, document: Document) -> Iterator[Problem]:
             found=f"blocks, with method {chosen.method}",
             wanted="a method whose chains take blocks (emulator), or no proposals",
         )
-    options = method_defaults(chosen.method)
-    for name, value in chosen.options.items():
+    yield from option_problems(chosen.method, chosen.options, document)
+
+
+def option_problems(
+    method: str, given: Mapping[str, object], document: Document
+) -> Iterator[Problem]:
+    """Yield what is wrong with the options of a known method."""
+    options = method_defaults(method)
+    for name, value in given.items():
         if name not in options:
             yield document.problem(
                 ("calibration", "options", name),
                 found=f'an unknown option "{name}"',
-                wanted=f"an option of method {chosen.method}",
+                wanted=f"an option of method {method}",
                 hint=did_you_mean(name, options),
             )
         elif wanted := wanted_kind(options[name], value):

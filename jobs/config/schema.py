@@ -72,7 +72,7 @@ class RelativeVariance(Section):
 
 
 class Stream(Section):
-    """One observed series and how much it is believed."""
+    """One observed series and its error variance."""
 
     variance: Annotated[
         Annotated[Literal["series", "given", "sampled"], Tag("word")]
@@ -173,7 +173,7 @@ class Config(Section):
     """A whole run."""
 
     name: Name = Field(description="title of tables and figures")
-    seed: int = Field(ge=0, lt=2**63, description="all chance comes from here")
+    seed: int = Field(ge=0, lt=2**63, description="every random number comes from here")
     pixels: Place
     periods: Periods
     model: Model = Model()

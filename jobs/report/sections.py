@@ -28,6 +28,7 @@ MEANINGS = {
     "surrogate_not_fitted": "the surrogate is wrong where the posterior is",
     "mode_lost": "a run fits, and no draws of the posterior lie around it",
     "not_converged": "chains on the surrogate disagree",
+    "collapsed": "the canopy dies out at the minimum; see minimum in the summary",
     "no_posterior": "the method chosen gives a best point or what is not ruled out",
     "timed_out": "took longer than execution.pixel_minutes",
     "out_of_memory": "the machine had too little memory",
@@ -53,6 +54,7 @@ def sections(results: Results) -> list[Section]:
         fit(results),
         *joined_sites(results),
         trust(results),
+        *information(results),
         *regional(results),
     ]
 
@@ -238,7 +240,7 @@ def parameter_section(results: Results) -> Section:
             "default": rows["default"],
             "posterior mean": rows["mean"],
             "5 to 95 %": _ranges(rows["q05"], rows["q95"]),
-            "learnt": rows["learnt"],
+            "uncertainty reduction": rows["learnt"],
             "at edge of prior": [
                 _edge(low, high, many)
                 for low, high in zip(
@@ -250,14 +252,21 @@ def parameter_section(results: Results) -> Section:
         }
     )
     formats = dict.fromkeys(("default", "posterior mean"), ".3g")
-    formats |= {"learnt": ".0%", "worst R-hat": ".3f", "smallest ESS": ".0f"}
+    formats |= {
+        "uncertainty reduction": ".0%",
+        "worst R-hat": ".3f",
+        "smallest ESS": ".0f",
+    }
     caption = (
-        "Medians over finished pixels; edges are the share of pixels whose posterior "
-        "piles up there."
+        "Medians over finished pixels; edges are the fraction of pixels whose "
+        "posterior crowds there."
         if many
         else "Posterior of the pixel."
     )
-    caption += " Learnt: 1 - sd / prior sd; 0 means the observations taught nothing."
+    caption += (
+        " Uncertainty reduction: 1 - sd / prior sd; 0 means that the observations did "
+        "not constrain the parameter."
+    )
     section.tables.append(table_of(frame, caption, source, formats))
     chosen = run.config.calibration
     if chosen.proposals is None:
@@ -348,7 +357,8 @@ def fit(results: Results) -> Section:
         table_of(
             frame,
             f"{over} of window means, default → calibrated. RMSE and AE (mean of model "
-            "minus observed) have the stream's unit. DISO is 0 for a perfect fit.",
+            "minus observed) have the stream's unit; fluxes are mass of "
+            "carbon. DISO is 0 for a perfect fit.",
             source,
             formats,
         )
@@ -380,13 +390,13 @@ def fit(results: Results) -> Section:
 
 
 def trust(results: Results) -> Section:
-    """Figures that say whether posteriors may be believed."""
-    section = Section("May it be believed?", "trust", "calibrate")
+    """Figures that say how reliable the posteriors are."""
+    section = Section("How reliable is it?", "trust", "calibrate")
     for pattern, alt, caption in (
         (
             "chains_*.png",
             "Traces of four chains, and heat map of rank shares of all chains",
-            "Chains: an even field says that they agree.",
+            "Chains: the chains agree if all ranks are equally frequent.",
         ),
         (
             "surrogate_*.png",
@@ -406,6 +416,43 @@ def trust(results: Results) -> Section:
     ):
         add_pictures(results.run, section, pattern, alt, caption)
     return section
+
+
+def information(results: Results) -> list[Section]:
+    """What each stream is worth; no section where nobody has asked."""
+    import pandas as pd
+
+    from jobs.figures.information import reduction_table
+
+    run = results.run
+    section = Section("What each stream is worth", "information", "information")
+    for key in ("target", "parameter"):
+        path = run.folder.information / f"{key}s.csv"
+        if not path.exists():
+            continue
+        try:
+            rows = reduction_table(pd.read_csv(path), key)
+        except (ValueError, KeyError):  # not as it was written
+            continue
+        names = [str(column) for column in rows.columns[1:]]
+        section.tables.append(
+            table_of(
+                rows,
+                f"Uncertainty reduction of each {key} with all streams and without "
+                "each: 1 - posterior sd / prior sd, linearised at the posterior mean; "
+                "medians over pixels.",
+                [link(run, path)],
+                dict.fromkeys(names, ".2f"),
+            )
+        )
+    add_pictures(
+        run,
+        section,
+        "information.png",
+        "Fields of uncertainty reductions of parameters and targets by experiment",
+        "Uncertainty reduction with all streams, and with each left out in turn.",
+    )
+    return [] if section.empty else [section]
 
 
 def _ranges(low: pd.Series, high: pd.Series) -> list[str]:

@@ -85,7 +85,7 @@ def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row for each stream and 8-day window: ``stream``, ``period``, ``time``
-        (first day), ``observed``, ``observed_sd`` (as the calibration believed it),
+        (first day), ``observed``, ``observed_sd`` (as the calibration took it),
         ``default``, ``calibrated``; values in the stream's unit.
     """
     import pandas as pd

@@ -36,14 +36,17 @@ def stages_of(run: Run, status: Status) -> dict[str, str]:
     calibrated = _share(status.n_pixels - n_left, status.n_pixels)
     report = _word(run.folder.report.exists())
     if not run.source.is_region:
-        scored = sum(run.folder.scores(pixel.id).exists() for pixel in run.pixels)
-        simulated = sum(
-            all(
-                run.folder.simulation(pixel.id, name).exists()
-                for name in ("default", "calibrated")
+        scored = simulated = 0
+        if run.folder.evaluation.is_dir():
+            scored = sum(run.folder.scores(pixel.id).exists() for pixel in run.pixels)
+        if (path / "simulations").is_dir():
+            simulated = sum(
+                all(
+                    run.folder.simulation(pixel.id, name).exists()
+                    for name in ("default", "calibrated")
+                )
+                for pixel in run.pixels
             )
-            for pixel in run.pixels
-        )
         return {
             "screen": _screened(path, "not asked for"),
             "calibrate": calibrated,
