@@ -93,6 +93,8 @@ def main() -> None:
     parser.add_argument("--one-year", default="")
     parser.add_argument("--leave-out", default="")
     parser.add_argument("--max-runs", type=int, default=250)
+    parser.add_argument("--rounds", type=int, default=6, help="of joint model runs")
+    parser.add_argument("--draws", type=int, default=200, help="of each of 24 chains")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     priors = masm.Priors({name: masm.Uniform(*pair) for name, pair in RANGES.items()})
@@ -120,7 +122,10 @@ def main() -> None:
             flush=True,
         )
     print(f"calibrated: {time.process_time() - started:.0f} s of CPU", flush=True)
-    found = calibrate_together(sites, seed=[arguments.seed, 1000])
+    found = calibrate_together(
+        sites, seed=[arguments.seed, 1000], most_rounds=arguments.rounds,
+        n_draws=arguments.draws, n_warm=2 * arguments.draws,
+    )  # fmt: skip
     pooled = found.theta(found.pooled.theta[:, :, 0], priors).mean((0, 1))
     every = found.theta(found.hierarchical.theta, priors).mean((0, 1))
     print(f"{'daily NEE, last 3 years':<26}separate  pooled  hierarchical")

@@ -47,6 +47,7 @@ POOLED = "pooled"
 _MOST_RUNS = 400  # that an emulator is fitted to; of these the best three quarters
 _AGREEMENT = 0.5  # sd of emulated less true log-likelihood over posterior draws
 _R_HAT = 1.05
+_LEAST_DRAWS = 30  # of each chain, in rounds before the last
 _EDGE = 1e-9  # of the unit cube, beyond which the normal transform is cut
 
 
@@ -170,7 +171,8 @@ def calibrate_together(
         Model runs of a site in a round: half at draws of the hierarchical posterior,
         half at draws of the pooled one.
     most_rounds : int
-        Rounds of such runs, until every verdict is right.
+        Rounds of such runs, until every verdict is right; the posteriors are then
+        sampled in full and checked once more.
     n_chains, n_draws, n_warm : int
         As for `sample_hierarchy`.
     on_round : callable, optional
@@ -200,14 +202,22 @@ def calibrate_together(
         "n_warm": n_warm,
     }
     rng = np.random.default_rng(seed_sequence(seed, 0))
-    for r in range(most_rounds):
+    # Where the posteriors lie is seen from fewer draws than they are reported by.
+    short = {
+        **options,
+        "n_draws": max(_LEAST_DRAWS, n_draws // 4),
+        "n_warm": max(_LEAST_DRAWS, n_warm // 2),
+    }
+    for r in range(most_rounds + 1):
+        last = r == most_rounds or (r > 0 and all(s.is_right for s in work.values()))
+        size = options if last else short
         every: dict[str, LogLikelihood | None] = {
             name: work[name].density() if name in work else None for name in sites
         }
         together = sample_hierarchy(
-            every, prior, seed=seed_sequence(seed, 2, r), **options
+            every, prior, seed=seed_sequence(seed, 2, r), **size
         )
-        pooled = _pooled(every, prior, seed_sequence(seed, 3, r), options)
+        pooled = _pooled(every, prior, seed_sequence(seed, 3, r), size)
         n_before = sum(site.runs.n for site in work.values())
         for k, name in enumerate(sites):
             if name in work:
@@ -216,11 +226,10 @@ def calibrate_together(
                 )
         if on_round is not None:
             on_round(sum(site.runs.n for site in work.values()) - n_before)
-        if all(site.is_right for site in work.values()):
+        if last:
             break
-        if r + 1 < most_rounds:
-            for site in work.values():
-                site.refit()
+        for site in work.values():
+            site.refit()
     second = sample_hierarchy(every, other, seed=seed_sequence(seed, 4), **options)
     unseen = [name for name in sites if name not in work]
     note = (
