@@ -9,6 +9,7 @@ from jobs.run.run import Run
 from jobs.run.status import Status
 from jobs.stages.region_parameters import REGIONAL
 from jobs.stages.region_store import open_group
+from jobs.stages.screen import TITLES as METHODS
 
 _DONE, _PART, _LEFT = "done", "in part", "not yet"
 
@@ -49,6 +50,11 @@ def stages_of(run: Run, status: Status) -> dict[str, str]:
         return {
             "screen": _screened(path, "not asked for"),
             "calibrate": calibrated,
+            **(
+                {"sites": _word((path / "sites" / "stamp.json").exists())}
+                if run.config.sites != "separate"
+                else {}
+            ),
             "simulate": _share(simulated, n_done),
             "evaluate": _share(scored, n_done),
             "report": report,
@@ -75,7 +81,7 @@ def _is_whole(run: Run, parameter_set: str) -> bool:
 
 def _screened(path: Path, otherwise: str) -> str:
     folder = path / "screening"
-    if (folder / "morris.nc").exists():
+    if any((folder / f"{name}.nc").exists() for name in METHODS):
         return _DONE
     return _PART if folder.is_dir() and any(folder.iterdir()) else otherwise
 
