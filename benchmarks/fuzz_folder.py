@@ -290,7 +290,9 @@ def watch(run: Path, told: Path) -> Callable[[], None]:
     return lambda: sys.addaudithook(hook)
 
 
-def play(place: Path, n_cases: int, seed: int = 0) -> list[tuple[str, Any, list[str]]]:
+def play(
+    place: Path, n_cases: int, seed: int = 0, seconds: float = SECONDS
+) -> list[tuple[str, Any, list[str]]]:
     """Play cases; return what was done, the exit code, and what went wrong."""
     base, run, decoy = place / "base", place / "run", place / "decoy"
     make_up(base)
@@ -307,7 +309,7 @@ def play(place: Path, n_cases: int, seed: int = 0) -> list[tuple[str, Any, list[
         words = [command[0], str(run), *command[1:]]
         breaches = place / "breaches"
         code = run_command(
-            words, place / "told", {}, seconds=SECONDS, before=watch(run, breaches)
+            words, place / "told", {}, seconds=seconds, before=watch(run, breaches)
         )
         wrong = breaches.read_text().splitlines()
         wrong += touched(decoy, secrets, by_time=by_time)
@@ -324,11 +326,14 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cases", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="more on a busy machine"
+    )
     parser.add_argument("--csv", type=Path)
     given = parser.parse_args(words)
     given.folder.mkdir(parents=True, exist_ok=True)
     linear_model()
-    found = play(given.folder.resolve(), given.cases, given.seed)
+    found = play(given.folder.resolve(), given.cases, given.seed, given.seconds)
     if given.csv:
         with given.csv.open("w", newline="") as opened:
             csv.writer(opened).writerows(
