@@ -54,7 +54,10 @@ def period_mean(stock: xr.DataArray, first: str, last: str) -> xr.DataArray:
             f"{months[0]} to {months[-1]}",
             wanted="a run that covers the period",
         )
-    mean = stock.isel(time=np.flatnonzero(inside)).mean("time")
+    part = stock.isel(time=np.flatnonzero(inside)).transpose(..., "time")
+    # Rows side by side in memory: numpy then adds each alike, however many there are.
+    part = part.copy(data=np.ascontiguousarray(part.values))
+    mean = part.mean("time")
     return mean.assign_attrs({**stock.attrs, "period": f"{first} to {last}"})
 
 

@@ -21,8 +21,12 @@ from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
-from jobs.cli.init import Template  # noqa: E402
+from jobs.cli.information import information  # noqa: E402
+from jobs.cli.init import Template, TemplateModel  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
+from jobs.cli.sample import sample  # noqa: E402
+from jobs.cli.sites import sites  # noqa: E402
+from jobs.cli.swath import swath  # noqa: E402
 from jobs.config.executor_names import ExecutorName  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
@@ -46,6 +50,16 @@ app.add_typer(region_app, name="region")
 app.add_typer(callmip_app, name="callmip")
 app.command(epilog="Example: masm compare demo --methods emulator,demc --budget 300")(
     talking(has_json=False)(compare)
+)
+app.command(epilog="Example: masm sample trial.zarr --n 500 --fixed towers.csv")(
+    talking()(sample)
+)
+app.command(epilog="Example: masm sites towers")(talking()(sites))
+app.command(epilog="Example: masm information demo --derivatives exact")(
+    talking(has_json=False)(information)
+)
+app.command(epilog="Example: masm swath region --executor slurm")(
+    talking(has_json=False)(swath)
 )
 
 
@@ -100,7 +114,7 @@ class Parameters(StrEnum):
 REGION_ONLY = (Parameters.UPSCALED, Parameters.ENSEMBLE)
 
 
-@app.command(epilog="Example: masm init demo --template demo")
+@app.command(epilog="Example: masm init demo --template demo --model sipnet")
 @talking()
 def init(
     run: RunPath,
@@ -108,15 +122,21 @@ def init(
         Template,
         typer.Option(
             help="demo: a synthetic twin; site: one tower; region: a cube; "
-            "reanalysis: a synthetic network of sites"
+            "region-small: a synthetic region, to maps in about ten minutes; "
+            "reanalysis: a synthetic network of sites; plateau: soil carbon of a "
+            "synthetic grassland; swath: a synthetic region seen by satellites"
         ),
     ] = Template.DEMO,
+    model: Annotated[
+        TemplateModel, typer.Option(help="the process model; sipnet: demo and site")
+    ] = TemplateModel.IBIS_DALEC,
 ) -> None:
     """Write a commented config.yaml to start from."""
     with guarded(run, "init"):
         from jobs.cli.init import initialise, next_steps
 
-        show(f"wrote {initialise(run, template)}\n{next_steps(run, template)}")
+        written = initialise(run, template, model)
+        show(f"wrote {written}\n{next_steps(run, template)}")
 
 
 @app.command(epilog="Example: masm check demo")
@@ -125,20 +145,21 @@ def check(run: RunPath) -> None:
     """Validate the configuration, open every input, report gaps; compute nothing."""
     with guarded(run, "check"):
         from jobs.cli.check import check as report
-        from jobs.cli.check import verdict
+        from jobs.cli.check import price, verdict
+        from jobs.cli.run_kinds import commands_of
         from jobs.exit_codes import Exit
-        from jobs.run.reanalysis_run import is_reanalysis
         from jobs.run.run import open_run
 
-        doubts: list[str] = []
-        if is_reanalysis(run):
-            from jobs.cli.reanalyse import check_run
-
-            for line in check_run(run):
+        commands = commands_of(run)
+        if commands is not None:
+            for line in commands.check(run):
                 show(line)
             return
-        for line in report(open_run(run), doubts):
+        opened, doubts = open_run(run), list[str]()
+        for line in report(opened, doubts):
             show(line)
+        for part in price(opened):
+            show(part)
         for line in verdict(doubts):
             show(line)
     if doubts:
@@ -153,7 +174,10 @@ def screen(
     tasks: Tasks = None,
     task: Task = 0,
 ) -> None:
-    """Find which parameters matter: Morris screening of a sample of pixels."""
+    """Find which parameters matter, on a sample of pixels.
+
+    By screening.method: morris, sobol or sums_of_squares.
+    """
     with guarded(run, "screen"):
         from jobs.cli.screen import screen_run, screen_task
 
@@ -312,8 +336,14 @@ def status(
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
     with guarded(run, "status"):
+        from jobs.cli.run_kinds import commands_of
         from jobs.cli.status import show_status
 
+        commands = commands_of(run)
+        if commands is not None and commands.status is not None:
+            for line in commands.status(run):
+                show(line)
+            return
         show_status(run, watch=watch, as_json=as_json)
 
 
@@ -366,14 +396,13 @@ def collect(run: RunPath) -> None:
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
     with guarded(run, "report"):
+        from jobs.cli.run_kinds import commands_of
         from jobs.report import write_report
-        from jobs.run.reanalysis_run import is_reanalysis
         from jobs.run.run import open_run
 
-        if is_reanalysis(run):
-            from jobs.cli.reanalyse import report_run
-
-            report_run(run)
+        commands = commands_of(run)
+        if commands is not None and commands.report is not None:
+            commands.report(run)
             return
         opened = open_run(run)
         opened.folder.require_writable()
@@ -424,6 +453,32 @@ def reanalyse(
 
         code = reanalyse_run(run, executor, wait=wait, dry_run=dry_run)
     raise typer.Exit(code)
+
+
+@app.command(epilog="Example: masm schema --output masm.schema.json")
+@talking()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write it to a file")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of config.yaml, for completion and checks in an editor.
+
+    An editor with a YAML language server takes it from the first line of config.yaml:
+    # yaml-language-server: $schema=masm.schema.json
+    """
+    with guarded(Path(), "schema", again="masm schema"):
+        import json
+
+        from jobs.config.json_schema import config_schema
+        from jobs.files import write_text
+
+        text = json.dumps(config_schema(), indent=2)
+        if output is None:
+            show(text)
+        else:
+            write_text(output, text + "\n")
+            show(f"wrote {output}")
 
 
 @app.command("warm-up", epilog="Example: masm warm-up")

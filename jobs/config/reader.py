@@ -12,9 +12,12 @@ from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from jobs.config.run_kinds import KINDS, RunKind
 from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document, read_document
 from jobs.errors import ConfigError, Problem, did_you_mean
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 _WANTED = {
     "missing": "this key, with a value",
@@ -58,15 +61,43 @@ def read_config(path: Path) -> tuple[Config, Document]:
     ConfigError
         With every mistake found, not only the first.
     """
-    return read_as(Config, path)
+    document = read_document(path)
+    kind = kind_of_run(document)
+    if kind is not None:
+        raise ConfigError(
+            document.problem(
+                [kind.key],
+                found=kind.name,
+                wanted="a run of pixels, for this command",
+                hint=f"For such a run there are: {', '.join(kind.commands)}.",
+            )
+        )
+    return _validated(Config, document, path), document
 
 
 def read_as(schema: type[_W], path: Path) -> tuple[_W, Document]:
-    """Read and validate a file of a given form; raises as `read_config`."""
+    """Read and validate a file of a given form.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake found, not only the first.
+    """
     document = read_document(path)
+    return _validated(schema, document, path), document
+
+
+def kind_of_run(document: Document) -> RunKind | None:
+    """Return what kind of run a configuration is of; None for a run of pixels."""
+    for kind in KINDS:
+        if document.holds([kind.key]):
+            return kind
+    return None
+
+
+def _validated(schema: type[_W], document: Document, path: Path) -> _W:
     try:
-        config = schema.model_validate(document.plain())
-        return config.in_folder(path.parent), document
+        return schema.model_validate(document.plain()).in_folder(path.parent)
     except ValidationError as exc:
         problems = [_problem(document, dict(error), schema) for error in exc.errors()]
         raise ConfigError(problems) from exc
@@ -99,12 +130,11 @@ def _problem(document: Document, error: dict[str, Any], schema: Any) -> Problem:
 
 
 def _follow(
-    tree: Any, path: Sequence[str | int], schema: Any
+    tree: Any, path: Sequence[str | int], model: Any
 ) -> tuple[list[str | int], tuple[str, ...]]:
     """Drop the tags that pydantic adds to a path; also return the fields it allows."""
     node: Any = tree
     keys: list[str | int] = []
-    model: Any = schema
     for position, key in enumerate(path):
         last = position == len(path) - 1
         inside = (isinstance(node, dict) and key in node) or (

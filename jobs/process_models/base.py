@@ -21,6 +21,24 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class NormalPrior:
+    """A prior that is normal after a transform.
+
+    Attributes
+    ----------
+    transform : {"linear", "log", "logit"}
+    center : float
+        Its median, in the parameter's unit.
+    scale : float
+        Standard deviation of the transformed parameter.
+    """
+
+    transform: str
+    center: float
+    scale: float
+
+
+@dataclass(frozen=True)
 class Parameter:
     """A row of a model's parameter table.
 
@@ -30,6 +48,8 @@ class Parameter:
         In the parameter's unit.
     unit, description : str
         For labels; the unit of a plain number is "1".
+    prior : NormalPrior, optional
+        Cut at ``low`` and ``high``; without one, all between them is equally likely.
     """
 
     default: float
@@ -37,6 +57,7 @@ class Parameter:
     high: float
     unit: str
     description: str
+    prior: NormalPrior | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +137,12 @@ class ProcessModel(Protocol):
     def calibration_model(
         self, drivers: xr.Dataset, outputs: Sequence[str], years: slice
     ) -> Callable[[Any], xr.Dataset]:
-        """Return a picklable model: parameter sets to outputs over (sample, time)."""
+        """Return a picklable model: parameter sets to outputs over (sample, time).
+
+        A model that also is a `masm.runners.derivatives.DifferentiableModel` is
+        calibrated with its exact derivatives. One with ``collapsed(theta)`` is asked
+        what has died out.
+        """
 
     def simulate(
         self, drivers: xr.Dataset, parameters: Mapping[str, float]

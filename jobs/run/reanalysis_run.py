@@ -12,9 +12,8 @@ import numpy as np
 from jobs.config.process_model import model_of
 from jobs.config.reader import read_as
 from jobs.config.reanalysis import Reanalysis, ReanalysisConfig
-from jobs.config.yaml_positions import Document, read_document
+from jobs.config.yaml_positions import Document
 from jobs.errors import ConfigError, Problem
-from jobs.files import is_file
 from jobs.process_models.base import Restartable
 from jobs.process_models.registry import MODELS
 from jobs.run.file_lock import alone
@@ -154,17 +153,6 @@ class ReanalysisRun:
     def problem(self, keys: list[str | int], **words: str) -> Problem:
         """Return a problem with a value of the configuration."""
         return self.document.problem(keys, **words)
-
-
-def is_reanalysis(path: Path) -> bool:
-    """Tell whether a run folder is that of a reanalysis; never fails."""
-    config = path / "config.yaml"
-    if not is_file(config) and not config.is_symlink():
-        return False
-    try:
-        return read_document(config).holds(["reanalysis"])
-    except ConfigError:
-        return False  # the verb itself will say what is wrong with it
 
 
 def open_reanalysis(path: Path) -> ReanalysisRun:

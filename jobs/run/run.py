@@ -10,13 +10,11 @@ from jobs.config.lock import apply_lock, check_inputs, keys_set, refuse_lost, wr
 from jobs.config.reader import read_config
 from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document
-from jobs.errors import ConfigError, Problem
 from jobs.run.file_lock import alone
 from jobs.run.folder import RunFolder
 from jobs.run.pixel import Pixel
 from jobs.run.pixels import read_pixels, write_pixels
 from jobs.run.provenance import checksums, read_record, record
-from jobs.run.reanalysis_run import is_reanalysis
 from jobs.run.sources import PixelSource, source_of
 from jobs.run.start_files import bind, check_start_files, is_bound
 
@@ -87,16 +85,6 @@ def open_run(path: Path) -> Run:
     from jobs.config.methods import with_defaults
 
     folder = RunFolder(path)
-    if is_reanalysis(path):
-        raise ConfigError(
-            Problem(
-                str(folder.config),
-                "the run is a reanalysis",
-                found="the key reanalysis",
-                wanted="a calibration",
-                hint=f"masm reanalyse {path}; masm check and masm report know it too.",
-            )
-        )
     config, document = read_config(folder.config)
     folder.refuse_links()
     if not check_start_files(folder):

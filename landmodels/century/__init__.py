@@ -8,17 +8,22 @@ equations follow the public descriptions of CENTURY 4.5 and 4.6 (Parton et al. 1
 
 from landmodels.century.drivers import validate_forcing
 from landmodels.century.parameters import parameter_table, parameters_by_class
+from landmodels.century.run.checks import check_parameters
 from landmodels.century.run.equilibrium import equilibrium
 from landmodels.century.run.simulate import simulate, simulate_batch, warm_up
 from landmodels.century.spinup_weather import spinup_weather
+from landmodels.century.synthetic.plateau import plateau_forcing, plateau_truth
 from landmodels.century.weather_files import read_weather
 from landmodels.errors import InputError
 
 __all__ = [
     "InputError",
+    "check_parameters",
     "equilibrium",
     "parameter_table",
     "parameters_by_class",
+    "plateau_forcing",
+    "plateau_truth",
     "read_weather",
     "simulate",
     "simulate_batch",

@@ -99,6 +99,7 @@ def two_phase(
     rng: np.random.Generator,
     *,
     start: Any = None,
+    starts: Any = None,
     test_runs: int = 20_000,
     formal_runs: int = 10_000,
     chains: int = 3,
@@ -120,6 +121,9 @@ def two_phase(
     rng : numpy.random.Generator
     start : array (parameter,), optional
         Start of the test run; the middle of the bounds by default.
+    starts : array (chains, parameter), optional
+        Starts of the formal chains, at which the model runs; draws from the prior by
+        default.
     test_runs : int
         Proposals of the test run, each parameter moved by a uniform random number of
         at most half the range over ``step_divisor`` (eq. 6 of Zhao et al.).
@@ -180,10 +184,11 @@ def two_phase(
     def gaussian_step(n: int) -> np.ndarray:
         return rng.standard_normal((n, low.size)) @ factor.T
 
-    starts = _dispersed_starts(counted, low, high, chains, rng)
-    samples, costs, rates = _metropolis(
-        counted, starts, formal_runs, gaussian_step, rng
-    )
+    if starts is None:
+        begin = _dispersed_starts(counted, low, high, chains, rng)
+    else:
+        begin = _given_starts(starts, low, high, chains)
+    samples, costs, rates = _metropolis(counted, begin, formal_runs, gaussian_step, rng)
     burn_in = formal_runs // 2
     samples, costs = samples[:, burn_in:], costs[:, burn_in:]
     kept = (rates >= window[0]) & (rates <= window[1])
@@ -244,6 +249,18 @@ def _square_root(covariance: np.ndarray) -> np.ndarray:
     """Symmetric square root; a parameter that did not move gets no step."""
     values, vectors = np.linalg.eigh(covariance)
     return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def _given_starts(starts, low, high, chains) -> np.ndarray:
+    begin = np.asarray(starts, float)
+    shaped = begin.shape == (chains, low.size)
+    if not shaped or not np.all((begin >= low) & (begin <= high)):
+        raise InputError(
+            "starts",
+            found=f"an array of shape {begin.shape}",
+            wanted=f"{chains} starts of {low.size} values within the bounds",
+        )
+    return begin
 
 
 def _dispersed_starts(cost, low, high, chains, rng) -> np.ndarray:

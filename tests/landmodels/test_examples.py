@@ -9,6 +9,7 @@ MODULES = (
     "landmodels.century.parameters", "landmodels.century.run.simulate",
     "landmodels.century.run.equilibrium", "landmodels.century.drivers",
     "landmodels.century.spinup_weather", "landmodels.century.weather_files",
+    "landmodels.century.run.checks", "landmodels.century.synthetic.plateau",
     "landmodels.errors", "landmodels.soil_profiles", "landmodels.spinup",
     "landmodels.stock_streams",
 )  # fmt: skip

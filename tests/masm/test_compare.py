@@ -225,7 +225,7 @@ def test_with_runs_enough_a_method_has_as_many_chains_as_by_default(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["metropolis", "demc", "dream", "affine", "smc", "importance"]
+    "name", ["metropolis", "demc", "dream", "affine", "smc", "importance", "two_phase"]
 )
 def test_with_few_runs_a_method_takes_fewer_chains_and_is_no_refusal(name):
     flat = {"a": (-4, 4), "b": (-4, 4)}

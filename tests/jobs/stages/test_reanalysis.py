@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.config.run_kinds import REANALYSIS
 from jobs.errors import ConfigError
 from jobs.netcdf_files import read_netcdf
-from jobs.run.reanalysis_run import is_reanalysis, open_reanalysis
+from jobs.run.reanalysis_run import open_reanalysis
 from jobs.run.run import open_run, start
+from jobs.run.run_kind import kind_of
 from jobs.stages.reanalysis import read_inputs, reanalyse, steps_left
 from jobs.stages.reanalysis.prepare import check_weather
 from jobs.stages.reanalysis.twin import Network, write_twin
@@ -471,7 +473,7 @@ def test_verbs_of_a_calibration_say_what_the_folder_is(network, masm_command):
 def test_the_command_line_runs_a_network_in_workers_to_the_same_numbers(
     network, done, masm_command
 ):
-    assert is_reanalysis(network)
+    assert kind_of(network) is REANALYSIS
     told = masm_command("check", network)
     assert told.exit_code == 0, told.output
     assert "left: 6 of 6 forecast steps, 3 of 3 analyses" in told.output

@@ -21,6 +21,7 @@ SAMPLERS = {
     "metropolis": {"max_runs": 40_000, "n_chains": 10},
     "demc": {"max_runs": 20_000, "n_chains": 20},
     "importance": {"max_runs": 4000, "batch_size": 200},
+    "two_phase": {"max_runs": 24_000},
 }
 OPTIMISERS = {
     "nelder_mead": {"max_runs": 800, "n_starts": 4},
@@ -283,6 +284,7 @@ def budgets():
         "metropolis": {"max_runs": 4000, "n_chains": 8},
         "demc": {"max_runs": 4000, "n_chains": 20},
         "importance": {"max_runs": 1500, "batch_size": 150},
+        "two_phase": {"max_runs": 8000, "step_divisor": 40.0},
         "nelder_mead": {"max_runs": 300, "n_starts": 4},
         "lbfgsb": {"max_runs": 300, "n_starts": 4},
         "differential_evolution": {"max_runs": 400, "population": 5},

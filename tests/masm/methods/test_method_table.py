@@ -22,6 +22,7 @@ QUICK = {
     "affine": {"max_runs": 12_000},
     "dream": {"max_runs": 12_000},
     "smc": {"max_runs": 20_000, "n_particles": 400},
+    "two_phase": {"max_runs": 30_000},
     "importance": {"max_runs": 4_000},
     "esmda": {"n_members": 1_000},
     "4denvar": {"n_members": 800},
@@ -94,13 +95,14 @@ def test_an_optimum_is_the_best_fit_and_claims_no_posterior(method):
 
 @pytest.mark.parametrize(
     "method", ["4dvar", "4denvar", "esmda", "kalman_inversion", "smc", "affine",
-               "dream", "genetic", "cma_es"]
+               "dream", "genetic", "cma_es", "two_phase"]
 )  # fmt: skip
 def test_failed_runs_are_survived(method):
     options = {
         "affine": {"max_runs": 4_000},
         "dream": {"max_runs": 6_000},
         "smc": {"max_runs": 10_000, "n_particles": 200},
+        "two_phase": {"max_runs": 6_000},
     }.get(method, {})
     result = calibrate(method, sometimes_failing, **options)
     mean, sd, _ = exact()

@@ -1,0 +1,191 @@
+"""``masm check``, ``run``, ``status`` and ``report`` of a soil-carbon run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jobs.console import logged, progress, show, table
+from jobs.exit_codes import Exit
+from jobs.run.file_lock import alone
+from jobs.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    from jobs.stages.soil_carbon import SoilCarbonRun
+
+_SCORES = {"n": ".0f", "r2": ".2f", "mae": ".3g", "bias": ".3g", "correlation": ".2f"}
+_TOTALS = {"default": ".4g", "mean": ".4g", "p05": ".4g", "p95": ".4g",
+           "share_of_area": ".3f", "share_periodic": ".2f"}  # fmt: skip
+
+
+def open_soil_carbon(path: Path) -> SoilCarbonRun:
+    """Read the configuration and every input; nothing is simulated or written."""
+    from jobs.config.checks import option_problems
+    from jobs.config.methods import method_names
+    from jobs.config.reader import read_as
+    from jobs.config.soil_carbon import SoilCarbonConfig
+    from jobs.errors import ConfigError, did_you_mean
+    from jobs.inputs.soil_carbon import read_inputs
+    from jobs.stages.soil_carbon import SoilCarbonRun
+
+    folder = RunFolder(path)
+    folder.refuse_links()
+    config, document = read_as(SoilCarbonConfig, folder.config)
+    chosen = config.calibration
+    if chosen.method not in method_names():
+        raise ConfigError(
+            document.problem(
+                ("calibration", "method"), found=f'"{chosen.method}"',
+                wanted=", ".join(method_names()),
+                hint=did_you_mean(chosen.method, method_names()),
+            )
+        )  # fmt: skip
+    if problems := list(option_problems(chosen.method, chosen.options, document)):
+        raise ConfigError(problems)
+    return SoilCarbonRun(path, config, read_inputs(config))
+
+
+def describe(path: Path) -> Iterator[str]:
+    """Open every input and say what the run would do; for ``masm check``."""
+    from jobs.stages.soil_carbon import chosen_observations
+
+    run = open_soil_carbon(path)
+    observed = run.inputs.observed
+    yield f"{run.config.name}: soil carbon, {run.statement['model']}"
+    for key, value in run.statement.items():
+        yield f"  {key.replace('_', ' '):<15} {value}"
+    kinds = run.inputs.forcing["ecosystem"].to_numpy().astype(str)
+    for ecosystem in run.config.model.ecosystems:
+        here = observed.ecosystem == ecosystem
+        stocks, fluxes = (int((here & k).sum()) for k in
+                          (observed.is_stock, ~observed.is_stock))  # fmt: skip
+        yield (
+            f"{ecosystem}: {int((kinds == ecosystem).sum())} cells, {stocks} stocks, "
+            f"{fluxes} months of NEP; {observed.fitted[here].mean():.0%} inform"
+        )
+    for ecosystem, strategy in run.pairs:
+        seen = chosen_observations(run, ecosystem, strategy)
+        n_cells = np.unique(seen.targets.cell).size
+        yield (f"calibrate {ecosystem} {strategy}: {seen.value.size} values in "
+               f"{n_cells} cells, method {run.config.calibration.method}")  # fmt: skip
+    n_sets = run.config.prediction.draws + 1
+    yield f"predict {run.inputs.mapped.size} cells with {n_sets} parameter sets"
+
+
+def show_report(path: Path) -> None:
+    """Write the report and say where."""
+    show(f"wrote {report_soil_carbon(path)}")
+
+
+def run_soil_carbon(path: Path, executor: str | None = None) -> Exit:
+    """Do what is left of a run, then tables, maps, figures and the report.
+
+    Returns
+    -------
+    Exit
+        `Exit.SOME_FAILED` where a calibration is openly suspect.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from jobs.process_models.century_domain import warm_up
+    from jobs.stages.soil_carbon import start
+
+    run = open_soil_carbon(path)
+    folder = RunFolder(path)
+    folder.require_writable()
+    with alone(path, "calibrating"), logged(path, "run"), threadpool_limits(limits=1):
+        start(run)
+        warm_up()
+        _work(run)
+        _tables(run)
+        _show_outputs(run)
+    return Exit.DONE
+
+
+def _work(run: SoilCarbonRun) -> None:
+    from jobs.executors.units import do_each
+    from jobs.stages import soil_carbon as stages
+
+    def do(
+        verb: str, unit: str, work: Callable[..., object], left: list[tuple[Any, ...]]
+    ) -> None:
+        with (
+            progress(verb, len(left), unit) as advance,
+            closing(do_each(work, run, left, run.config.workers)) as done,
+        ):
+            for _ in done:
+                advance(1)
+
+    do("calibrate", "calibrations", stages.calibrate, [*stages.calibrations_left(run)])
+    do("errors of draws", "posteriors", stages.posterior_errors,
+       [*stages.errors_left(run)])  # fmt: skip
+    do("predict", "chunks", stages.predict_chunk,
+       [(k,) for k in stages.chunks_left(run)])  # fmt: skip
+
+
+def _tables(run: SoilCarbonRun) -> None:
+    from jobs.stages import soil_carbon as stages
+
+    found = stages.calibration_rows(run)
+    show(table(found, "calibrations", {}))
+    for row in found[found["status"] != "done"].itertuples():
+        show(f"{row.ecosystem} {row.strategy} is {row.status}: {row.reason}. Do not "
+             "trust its intervals; give its method more runs.")  # fmt: skip
+    stages.parameter_rows(run)
+    stages.error_correlations(run)
+    scores = stages.score(run)
+    columns = ["parameters", "ecosystem", "stream", *_SCORES, "unit"]
+    show(table(scores[columns], "withheld observations", _SCORES))
+    columns = ["ecosystem", "quantity", *_TOTALS, "unit"]
+    found = stages.totals(run)
+    show(table(found[columns], "totals", _TOTALS))
+    share = float(found["share_of_area"].min())
+    if share < 1.0:
+        show(
+            f"totals leave out cells without a steady state in some draw: at least "
+            f"{share:.1%} of the area is summed"
+        )
+
+
+def _show_outputs(run: SoilCarbonRun) -> None:
+    from jobs.report.soil_carbon import draw_figures, write_soil_carbon_report
+    from jobs.stages.soil_carbon_maps import write_geotiffs
+
+    for path in write_geotiffs(run):
+        show(f"map      {path}")
+    draw_figures(run)
+    show(f"report   {write_soil_carbon_report(run)}")
+    if run.inputs.synthetic:
+        show("All of this is synthetic: it says nothing about a real place.")
+
+
+def report_soil_carbon(path: Path) -> Path:
+    """Write the report again, of a run that is through."""
+    from jobs.errors import ConfigError, Problem
+    from jobs.report.soil_carbon import draw_figures, write_soil_carbon_report
+    from jobs.stages.soil_carbon import calibrations_left, chunks_left, errors_left
+
+    run = open_soil_carbon(path)
+    if calibrations_left(run) or chunks_left(run) or errors_left(run):
+        raise ConfigError(
+            Problem(str(path), "the run is not through", wanted="a finished run",
+                    hint=f"masm run {path}")
+        )  # fmt: skip
+    draw_figures(run)
+    return write_soil_carbon_report(run)
+
+
+def status_soil_carbon(path: Path) -> Iterator[str]:
+    """Say what is done, one line each; for ``masm status``."""
+    from jobs.stages.soil_carbon import calibrations_left, chunks_left
+
+    run = open_soil_carbon(path)
+    left = calibrations_left(run)
+    for pair in run.pairs:
+        yield f"calibrate {' '.join(pair)}: {'waiting' if pair in left else 'done'}"
+    n, n_left = len(run.chunks), len(chunks_left(run))
+    yield f"predict: {n - n_left} of {n} chunks done"

@@ -1,0 +1,314 @@
+"""Adapter of monthly CENTURY on a domain of many cells, for stocks and fluxes together.
+
+One parameter vector runs in every cell that has an observation, and the result is the
+value of each observation: the mean of a stock over a period, or the NEP of a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jobs.process_models.base import Parameter
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+STOCK = -1
+"""Stands in the place of a month where an observation is a stock."""
+
+KINDS = ("none", "mean", "periodic", "run")
+"""How a state at the start was found; "run" is a spin-up of 4,000 years."""
+_KG_PER_G = 1e-3
+SOC_DEFINITION = (
+    "active, slow and passive soil carbon (litter left out), the model's 0-20 cm times "
+    "the depth factor"
+)
+CALENDAR = "growth April to October, shoots die in October (frst 4, senm 10, last 10)"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the model is run in every cell.
+
+    Attributes
+    ----------
+    spinup : {"equilibrium", "run"}
+    co2_effect : bool
+    depth_factor : float
+    fixed : mapping
+        Parameters that differ from the class's default and are not calibrated.
+    soc_years : (int, int)
+        First and last year of the mean stock.
+    """
+
+    spinup: str
+    co2_effect: bool
+    depth_factor: float
+    fixed: Mapping[str, float]
+    soc_years: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What observations are of: a cell, and a month of the forcing or `STOCK`.
+
+    Attributes
+    ----------
+    cell, month : ndarray of int (observation,)
+    """
+
+    cell: np.ndarray
+    month: np.ndarray
+
+
+def open_domain(source: str, file: Path | None) -> xr.Dataset:
+    """Open the weather and site of a domain, whole and checked.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `landmodels.century.validate_forcing`, with ``ecosystem`` and the
+        coordinates ``cell`` and ``lon``; the attribute ``synthetic`` says "yes" or
+        "no".
+
+    Raises
+    ------
+    landmodels.errors.InputError
+        At the first thing that cannot be used.
+    """
+    from landmodels import century
+    from landmodels.errors import InputError
+
+    if source == "plateau":
+        made = century.plateau_forcing()
+        return century.validate_forcing(made, where="synthetic plateau")
+    where = str(file)
+    found = _with_longitude(century.read_weather(where), where)
+    for name in ("lon", "ecosystem"):
+        values = found[name] if name in found.variables else None
+        if values is None or values.dims != ("cell",):
+            raise InputError(
+                f"{where}  {name}", found=f"no {name} over cell",
+                wanted="lon [degrees_east] and ecosystem (meadow or steppe) of each "
+                "cell",
+            )  # fmt: skip
+    if found["lat"].dims != ("cell",):
+        raise InputError(
+            f"{where}  lat", found="one latitude", wanted="one of each cell"
+        )
+    lon = found["lon"].to_numpy().astype(float)
+    if not np.all((lon >= -180.0) & (lon <= 180.0)):
+        raise InputError(f"{where}  lon", found=f"{lon.min():g} to {lon.max():g}",
+                         wanted="-180 to 180 degrees_east")  # fmt: skip
+    classes = {str(c) for c in np.unique(found["ecosystem"].to_numpy().astype(str))}
+    if not classes <= {"meadow", "steppe"}:
+        raise InputError(f"{where}  ecosystem", found=", ".join(sorted(classes)),
+                         wanted="meadow or steppe in each cell")  # fmt: skip
+    synthetic = str(found.attrs.get("synthetic", "no"))
+    return found.assign_coords(cell=np.arange(found.sizes["cell"])).assign_attrs(
+        synthetic=synthetic
+    )
+
+
+def _with_longitude(found: xr.Dataset, where: str) -> xr.Dataset:
+    """Take the longitude from the file where it is a variable and no coordinate."""
+    import xarray as xr
+
+    if "lon" in found.coords or not where.endswith((".nc", ".nc4", ".cdf")):
+        return found
+    with xr.open_dataset(where) as opened:
+        if "lon" in opened and opened["lon"].dims == ("cell",):
+            return found.assign_coords(lon=("cell", opened["lon"].to_numpy()))
+    return found
+
+
+def calibrated_parameters(ecosystem: str) -> dict[str, Parameter]:
+    """The 24 parameters of Zhao et al. (2022), with the default of a class."""
+    return {
+        name: parameter
+        for name, parameter in every_parameter(ecosystem).items()
+        if _table().loc[name, "calibrated"] == "yes"
+    }
+
+
+def every_parameter(ecosystem: str) -> dict[str, Parameter]:
+    """Every parameter of the table, with the default of a class."""
+    column = "default" if ecosystem == "meadow" else "default_steppe"
+    return {
+        str(name): Parameter(
+            float(row[column]), float(row["min"]), float(row["max"]),
+            "1" if row["unit"] in ("", "-") else str(row["unit"]),
+            str(row["description"]),
+        )
+        for name, row in _table().iterrows()
+    }  # fmt: skip
+
+
+def published_name(name: str) -> str:
+    """Return the name of a parameter as CENTURY and the paper write it."""
+    return str(_table().loc[name, "name"])
+
+
+def check_parameters(
+    forcing: xr.Dataset, ecosystem: str, given: Mapping[str, float]
+) -> None:
+    """Refuse parameter values that the model cannot run with; nothing runs.
+
+    Raises
+    ------
+    landmodels.errors.InputError
+        Naming the parameter: PPDF(2) at or below PPDF(1), PPRPTS(3) at or below the
+        water-capacity term, or a value outside its bounds.
+    """
+    from landmodels import century
+
+    century.check_parameters(forcing, dict(given), ecosystem=ecosystem)
+
+
+def observed_values(
+    forcing: xr.Dataset,
+    targets: Targets,
+    parameters: Mapping[str, Any],
+    settings: Settings,
+) -> np.ndarray:
+    """Model values of observations.
+
+    Parameters
+    ----------
+    forcing : xarray.Dataset
+        The whole domain.
+    targets : Targets
+    parameters : mapping
+        Id to values (sample,).
+    settings : Settings
+
+    Returns
+    -------
+    ndarray (sample, observation)
+        Stocks in kg m-2, fluxes in g m-2 month-1; NaN for a sample that is outside
+        the model, and in cells without a steady state.
+    """
+    from landmodels.errors import InputError
+
+    cells = np.unique(targets.cell)
+    part = forcing.isel(cell=cells)
+    place = np.searchsorted(cells, targets.cell)
+    given = {name: np.atleast_1d(np.asarray(v, float)) for name, v in
+             parameters.items()}  # fmt: skip
+    n = max((len(v) for v in given.values()), default=1)
+    values = np.full((n, targets.cell.size), np.nan)
+    for k in range(n):
+        one = {name: v[k % len(v)] for name, v in given.items()}
+        try:
+            values[k] = _one(part, targets.month, place, one, settings)
+        except InputError:
+            continue  # this one contradicts itself: outside the model
+    return values
+
+
+def _one(part, month, place, one, settings) -> np.ndarray:
+    found = _simulate(part, one, settings)
+    values = found["nep"].transpose("cell", "time").values[place, np.maximum(month, 0)]
+    stock = month == STOCK
+    if stock.any():
+        values = np.where(stock, _mean_stock(found, settings)[place], values)
+    return values
+
+
+def predicted_means(
+    forcing: xr.Dataset,
+    cells: Sequence[int],
+    parameters: Mapping[str, Sequence[float]],
+    settings: Settings,
+    nep_years: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean stock and mean annual NEP of cells with each parameter vector.
+
+    Returns
+    -------
+    soc : ndarray (sample, cell)
+        kg m-2, mean of ``settings.soc_years``.
+    nep : ndarray (sample, cell)
+        g m-2 yr-1, mean of ``nep_years``.
+    kind : ndarray of int8 (sample, cell)
+        Index in `KINDS` of how the steady state was found; ``run`` without one.
+    """
+    import xarray as xr
+
+    part = forcing.isel(cell=list(cells))
+    n = len(next(iter(parameters.values())))
+    soc, nep = (np.full((n, len(cells)), np.nan) for _ in range(2))
+    kind = np.full((n, len(cells)), KINDS.index("run"), "int8")
+    years = xr.DataArray(part["time"].dt.year)
+    inside = ((years >= nep_years[0]) & (years <= nep_years[1])).values
+    for k in range(n):
+        one = {name: float(values[k]) for name, values in parameters.items()}
+        found = _simulate(part, one, settings)
+        soc[k] = _mean_stock(found, settings)
+        months = found["nep"].transpose("cell", "time").values[:, inside]
+        # Rows side by side: numpy then adds each alike, however many there are.
+        nep[k] = np.ascontiguousarray(months).mean(axis=1) * 12.0
+        if "spinup_kind" in found:
+            words = np.atleast_1d(found["spinup_kind"].values)
+            kind[k] = [KINDS.index(str(word)) for word in words]
+    return soc, nep, kind
+
+
+def month_index(forcing: xr.Dataset, year: Any, month: Any) -> np.ndarray:
+    """Place of calendar months in the forcing, or -9 for those outside of it."""
+    first = forcing["time"].values[0].astype("datetime64[M]").astype(int)
+    at = (np.asarray(year) - 1970) * 12 + np.asarray(month) - 1 - first
+    return np.where((at >= 0) & (at < forcing.sizes["time"]), at, -9)
+
+
+def _simulate(part: xr.Dataset, one: Mapping[str, float], settings: Settings) -> Any:
+    from landmodels import century
+
+    return century.simulate_batch(
+        part,
+        {**settings.fixed, **one},
+        spinup=settings.spinup,
+        co2_effect=settings.co2_effect,
+        depth_factor=settings.depth_factor,
+        outputs=["nep", "soc"],
+    )
+
+
+def _mean_stock(found: Any, settings: Settings) -> np.ndarray:
+    from landmodels.stock_streams import period_mean
+
+    first, last = settings.soc_years
+    mean = period_mean(found["soc"], str(first), str(last))
+    return np.asarray(mean.values, float) * _KG_PER_G
+
+
+def relative_error(values: np.ndarray, fraction: float, floor: float) -> np.ndarray:
+    """Standard deviations by the error rule; see `landmodels.stock_streams`."""
+    from landmodels.stock_streams import relative_error as rule
+
+    return np.asarray(rule(values, share=fraction, floor=floor), float)
+
+
+def profile_density(profile: Mapping[str, Any], depth: float) -> float:
+    """Carbon density (kg m-2) of horizons; see `landmodels.soil_profiles`."""
+    from landmodels.soil_profiles import profile_carbon_density
+
+    return profile_carbon_density(profile, depth=depth)
+
+
+def warm_up() -> None:
+    """Compile the model into its cache."""
+    from landmodels import century
+
+    century.warm_up()
+
+
+def _table() -> Any:
+    from landmodels.century import parameter_table
+
+    return parameter_table()

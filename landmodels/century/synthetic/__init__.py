@@ -1,0 +1,1 @@
+"""A made-up domain to try the model on."""
