@@ -467,7 +467,7 @@ def test_each_member_has_its_own_weather_file(network):
 def test_verbs_of_a_calibration_say_what_the_folder_is(network, masm_command):
     told = masm_command("calibrate", network)
     assert told.exit_code == 2
-    assert "the run is a reanalysis" in told.output
+    assert "masm reanalyse" in told.output
 
 
 def test_the_command_line_runs_a_network_in_workers_to_the_same_numbers(
