@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from jobs.config.process_model import model_of
 from jobs.config.reanalysis import Perturbation
@@ -43,9 +44,10 @@ def draw_parameters(run: ReanalysisRun, sites: Sites) -> dict[str, Array]:
     shape = (len(sites.names), section.members)
     chosen = section.parameters
     if chosen.prior is not None:
+        scores = uncorrelated(rng.standard_normal((section.members, len(chosen.prior))))
         found = {}
-        for name, (low, high) in chosen.prior.items():
-            values = low + (high - low) * rng.random(section.members)
+        for k, (name, (low, high)) in enumerate(chosen.prior.items()):
+            values = low + (high - low) * special.ndtr(scores[:, k])
             found[name] = np.broadcast_to(values, shape).copy()
     elif chosen.draws is not None:
         found = read_draws(
@@ -135,15 +137,68 @@ def _of_calibration(
 
 
 def draw_pools(
-    run: ReanalysisRun, pools: Mapping[str, tuple[Array, Array]]
+    run: ReanalysisRun,
+    pools: Mapping[str, tuple[Array, Array]],
+    parameters: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """Draw initial pools, (n_sites, n_members) each: lognormal of mean and sd."""
-    found = {}
-    for k, (name, (mean, sd)) in enumerate(pools.items()):
-        rng = np.random.default_rng([run.config.seed, *RunStream.MEMBER_POOLS, k + 1])
-        z = rng.standard_normal((mean.size, run.section.members))
-        found[name] = lognormal(mean[:, None], sd[:, None], z)
-    return found
+    """Draw initial pools, (n_sites, n_members) each: lognormal of mean and sd.
+
+    At every site they are uncorrelated with each other and with the parameters.
+    """
+    if not pools:
+        return {}
+    n_sites = next(iter(pools.values()))[0].size
+    z = np.empty((len(pools), n_sites, run.section.members))
+    for site in range(n_sites):
+        key = [run.config.seed, *RunStream.MEMBER_POOLS, site + 1]
+        drawn = np.random.default_rng(key).standard_normal(
+            (run.section.members, len(pools))
+        )
+        given = np.array([values[site] for values in parameters.values()]).T
+        z[:, site] = uncorrelated(drawn, given if parameters else None).T
+    return {
+        name: lognormal(mean[:, None], sd[:, None], z[k])
+        for k, (name, (mean, sd)) in enumerate(pools.items())
+    }
+
+
+def uncorrelated(z: Array, given: Array | None = None) -> Array:
+    """Move normal scores a little, so that chance leaves no correlation in them.
+
+    Members keep their parameters for all years, so a correlation by chance, about 0.2
+    with 20 members, would act at every analysis and at all sites alike. Second-order
+    exact sampling (Pham 2001, Monthly Weather Review 129, 1194-1207).
+
+    Parameters
+    ----------
+    z : (n_members, n_columns)
+    given : (n_members, n_given), optional
+        What they shall not be correlated with either.
+
+    Returns
+    -------
+    ndarray, (n_members, n_columns)
+        Mean 0, sd 1, no correlation; as they were where there are too few members.
+
+    Examples
+    --------
+    >>> z = uncorrelated(np.random.default_rng(0).standard_normal((9, 2)))
+    >>> bool(abs(np.corrcoef(z.T)[0, 1]) < 1e-12)
+    True
+    """
+    n, k = z.shape
+    centred = z - z.mean(axis=0)
+    rank = 0
+    if given is not None:
+        basis, size, _ = np.linalg.svd(given - given.mean(axis=0), full_matrices=False)
+        basis = basis[:, size > 1e-9 * max(float(size.max(initial=0.0)), 1e-300)]
+        rank = basis.shape[1]
+        if n - 1 > k + rank:
+            centred = centred - basis @ (basis.T @ centred)
+    if n - 1 <= k + rank or not k:
+        return z
+    left, _, right = np.linalg.svd(centred, full_matrices=False)
+    return np.asarray(left @ right * np.sqrt(n - 1.0))
 
 
 def lognormal(mean: Any, sd: Any, z: Array) -> Array:

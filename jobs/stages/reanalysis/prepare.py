@@ -92,13 +92,9 @@ def read_inputs(run: ReanalysisRun) -> Inputs:
         for site in sites.names
         for member, path in enumerate(weather_files(run, site))
     }
-    return Inputs(
-        sites,
-        observations,
-        draw_parameters(run, sites),
-        draw_pools(run, pools),
-        files,
-    )
+    parameters = draw_parameters(run, sites)
+    drawn = draw_pools(run, pools, parameters)
+    return Inputs(sites, observations, parameters, drawn, files)
 
 
 def weather_files(run: ReanalysisRun, site: str) -> list[Path]:

@@ -333,6 +333,19 @@ def test_rows_of_low_quality_are_left_out_and_counted(network):
     assert (found.n_used, found.n_low_quality) == (len(rows) - 3, 1)
 
 
+def test_chance_leaves_no_correlation_between_what_members_have(network):
+    edit(network, "members: 4", "members: 12")
+    inputs = read_inputs(open_reanalysis(network))
+    for site in range(2):
+        rows = [np.log(values[site]) for values in inputs.pools.values()]
+        rows += [values[site] for values in inputs.parameters.values()]
+        found = np.abs(np.corrcoef(rows) - np.eye(5))
+        assert found[:3].max() < 1e-9  # pools: exactly
+        assert found.max() < 0.15  # uniform parameters: nearly
+    for mean, values in zip((8000.0, 3.5, 12000.0), inputs.pools.values(), strict=True):
+        np.testing.assert_allclose(values.mean(axis=1), mean, rtol=0.03)
+
+
 def test_draws_of_a_table_are_the_members_parameters(network):
     rows = ["member,site,aMax"]
     rows += [f"{m},site{s:03d},{15 + m + 0.1 * s}" for m in range(4) for s in range(2)]
@@ -454,7 +467,7 @@ def test_each_member_has_its_own_weather_file(network):
 def test_verbs_of_a_calibration_say_what_the_folder_is(network, masm_command):
     told = masm_command("calibrate", network)
     assert told.exit_code == 2
-    assert "the run is a reanalysis" in told.output
+    assert "masm reanalyse" in told.output
 
 
 def test_the_command_line_runs_a_network_in_workers_to_the_same_numbers(
