@@ -59,8 +59,8 @@ def efficiency(simulated: np.ndarray, observed: np.ndarray) -> float:
     return float(1.0 - misfit / np.sum((observed[good] - observed[good].mean()) ** 2))
 
 
-def judge(folder: Path, site: str) -> None:
-    """Fit one tower and print the scores."""
+def judge(folder: Path, site: str) -> dict[str, float]:
+    """Fit one tower, print the withheld scores, and return them after the fit."""
     drivers, table = read_site(folder, site)
     year = (table["date"].dt.year - table["date"].dt.year.min()).to_numpy()
     days = np.flatnonzero((year >= 1) & (year <= 4))[::4]
@@ -95,11 +95,14 @@ def judge(folder: Path, site: str) -> None:
         held_back.observe(x).reshape(len(names), -1)
         for x in (np.zeros(problem.n), found.x)
     )
+    scores = {}
     for i, name in enumerate(names):
         observed = table[name].to_numpy(float)[last]
         first, second = efficiency(before[i], observed), efficiency(after[i], observed)
         word = "worse" if second < first else ""
         print(f"  {name:<4} withheld {first:6.2f} -> {second:6.2f}  {word}")
+        scores[name] = second
+    return scores
 
 
 def main() -> int:

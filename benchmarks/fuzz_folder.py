@@ -234,6 +234,16 @@ def times_are_kept(path: Path) -> bool:
     return kept
 
 
+def _folder_of(path: Any, within: Any = -1) -> Any:
+    """Return the folder of a name, which may be of a folder held open (a number)."""
+    if not isinstance(path, str | bytes | os.PathLike):
+        return path
+    folder = os.path.dirname(os.fsdecode(path))
+    if os.path.isabs(folder) or type(within) is not int or within < 0:
+        return folder or "."
+    return os.path.join(os.readlink(f"/proc/self/fd/{within}"), folder)
+
+
 def watch(run: Path, told: Path) -> Callable[[], None]:
     """Give a function that installs the audit hook; breaches go to a file."""
     allowed = [run.resolve(), Path(tempfile.gettempdir(), "masm-output").resolve()]
@@ -260,6 +270,8 @@ def watch(run: Path, told: Path) -> Callable[[], None]:
             writes = writes or bool(
                 isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
             )
+            if isinstance(flags, int) and flags & os.O_NOFOLLOW:
+                path = _folder_of(path)  # of a link, such a call opens nothing
             if writes and not is_allowed(path):
                 tell("write", path)
         elif event in ("os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod",
@@ -270,7 +282,7 @@ def watch(run: Path, told: Path) -> Callable[[], None]:
                     continue  # a number of an open file
                 if event == "os.mkdir" and Path(os.fsdecode(path)) in made:
                     continue
-                if not is_allowed(os.path.dirname(os.fsdecode(path)) or "."):
+                if not is_allowed(_folder_of(path, words[-1])):
                     tell(event, path)
         elif event in ("os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"):
             tell(event, words[0])

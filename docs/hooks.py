@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import csv
 import html
+import json
 import re
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]  # while this file is loa
 from packages import draw_packages  # noqa: E402
 
 from jobs.cli.app import app  # noqa: E402
+from jobs.config.json_schema import config_schema, reference_rows  # noqa: E402
 
 PACKAGES = ("masm", "ibis_dalec", "landmodels", "upscale", "landdata", "jobs")
 _MATH = re.compile(
@@ -35,6 +37,9 @@ def on_files(files: Any, config: Any) -> Any:
     made = {
         "images/packages.svg": draw_packages(ROOT, PACKAGES),
         "reference.md": reference_index(),
+        "configuration.md": configuration_reference(),
+        "command_line.md": command_reference(),
+        "masm.schema.json": json.dumps(config_schema(), indent=2),
         **reference_pages(),
     }
     for path, content in made.items():
@@ -127,6 +132,94 @@ def verb_table() -> str:
         first = (command.help or "").strip().splitlines()[0]
         lines.append(f"| `masm {name}` | {first} |")
     return "\n".join(lines)
+
+
+def configuration_reference() -> str:
+    """Return the page of every key of ``config.yaml``, from its schema."""
+    lines = [
+        "# Configuration reference\n",
+        "Every key of `config.yaml`, made from the code. `masm init` writes a",
+        "commented file to start from. `config.lock.yaml` in a run folder has every",
+        "key with its value.\n",
+        "Editors complete and check the file with the "
+        "[JSON Schema](masm.schema.json), which `masm schema --output",
+        "masm.schema.json` writes too. Put this in the first line of `config.yaml`:\n",
+        "```yaml",
+        "# yaml-language-server: $schema=masm.schema.json",
+        "```\n",
+        "Keys under `name`, `execution`, `screening` and `upscaling` may change during",
+        "a run. All others are fixed by its first start.",
+    ]
+    section = None
+    for where, name, kind, default, meaning in sorted(
+        reference_rows(), key=lambda row: row[0]
+    ):
+        if where != section:
+            section = where
+            lines += [
+                f"\n## {f'`{where}`' if where else 'Top level'}\n",
+                "| key | value | default | meaning |",
+                "|---|---|---|---|",
+            ]
+        cells = [f"`{name}`", kind, default, meaning]
+        lines.append("| " + " | ".join(_cell(text) for text in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def command_reference() -> str:
+    """Return the page of every command with its arguments, options and example."""
+    import typer
+
+    lines = [
+        "# Command-line reference\n",
+        "Every command, made from the code. Each prints its help with `--help`.\n",
+    ]
+    lines += _commands(typer.main.get_command(app), "masm")
+    return "\n".join(lines) + "\n"
+
+
+def _commands(group: Any, prefix: str) -> list[str]:
+    lines = []
+    for name, command in group.commands.items():
+        words = f"{prefix} {name}"
+        if hasattr(command, "commands"):
+            lines += [f"\n## `{words}`\n", _plain(command.help or "")]
+            lines += _commands(command, words)
+            continue
+        lines += [f"\n## `{words}`\n", _plain(command.help or "")]
+        rows = [row for one in command.params if (row := _parameter(one))]
+        if rows:
+            lines += ["", "| argument or option | meaning |", "|---|---|", *rows]
+        if command.epilog:
+            example = command.epilog.removeprefix("Example: ")
+            lines += ["", "```sh", *example.split("; "), "```"]
+    return lines
+
+
+def _parameter(one: Any) -> str:
+    """Return a row of an argument or option; empty for what is hidden."""
+    if getattr(one, "hidden", False):
+        return ""
+    names = ", ".join(f"`{name}`" for name in one.opts if name.startswith("-"))
+    shown = names or f"`{one.metavar or one.name.upper()}`"
+    if names and not getattr(one, "is_flag", False) and one.metavar:
+        shown += f" `{one.metavar}`"
+    choices = getattr(getattr(one, "type", None), "choices", None)
+    meaning = one.help or ""
+    if choices:
+        meaning += f" ({', '.join(map(str, choices))})"
+    return f"| {shown} | {_cell(meaning)} |"
+
+
+def _plain(text: str) -> str:
+    return html.escape(text.strip(), quote=False)
+
+
+def _cell(text: str) -> str:
+    """Return a text as a table's cell; what looks like markup stays text."""
+    if text.startswith("`"):
+        return text.replace("|", "\\|")
+    return html.escape(text, quote=False).replace("|", "\\|").replace("{", "&#123;")
 
 
 def _paper_symbol(name: str) -> str:

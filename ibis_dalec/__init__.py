@@ -13,6 +13,7 @@ from ibis_dalec.errors import InputError  # noqa: E402
 from ibis_dalec.forcing import validate_forcing  # noqa: E402
 from ibis_dalec.parameters import parameter_table  # noqa: E402
 from ibis_dalec.run.lane_blocks import warm_up  # noqa: E402
+from ibis_dalec.run.outputs import state_names  # noqa: E402
 from ibis_dalec.simulate import (  # noqa: E402
     iterate_pixels,
     simulate,
@@ -27,6 +28,7 @@ __all__ = [
     "simulate",
     "simulate_batch",
     "simulate_pixels",
+    "state_names",
     "validate_forcing",
     "warm_up",
 ]

@@ -360,8 +360,9 @@ def table(frame: pd.DataFrame, title: str, formats: dict[str, str]) -> TextTable
     for row in frame.itertuples(index=False):
         cells = []
         for name, value in zip(columns, row, strict=True):
+            unknown = isinstance(value, float) and math.isnan(value)
             text = format(value, formats[name]) if name in formats else str(value)
-            cells.append("" if text.strip() == "nan" else printable(text))
+            cells.append("" if unknown else printable(text))
         rows.append(tuple(cells))
         values = map(_plain, row)
         records.append(dict(zip(columns, values, strict=True)))

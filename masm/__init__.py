@@ -10,8 +10,14 @@ from typing import Any
 from masm.calibrate import calibrate
 from masm.compare import compare
 from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
+from masm.information.calibrated import (
+    CalibratedInformation,
+    Target,
+    calibrated_information,
+)
 from masm.methods.method import Method
 from masm.methods.registry import METHODS, method_of
+from masm.methods.variational.four_d_var import Minimum, four_d_var
 from masm.observations.dataset import (
     Errors,
     GivenVariance,
@@ -28,6 +34,7 @@ from masm.problem.priors import (
     LogUniform,
     Prior,
     Priors,
+    TransformedNormal,
     TruncatedNormal,
     Uniform,
     below,
@@ -37,12 +44,14 @@ from masm.problem.samples import Samples
 from masm.results.comparison import Comparison
 from masm.results.result import Result, open_result
 from masm.results.scores import scores
+from masm.runners.derivatives import DifferentiableModel, with_derivatives
 from masm.runners.executable import Executable
 from masm.runners.process_map import ProcessMap
 from masm.sample_cost import sample_cost
 from masm.sensitivity.derivatives import derivative_effects, one_at_a_time
 from masm.sensitivity.fast import fourier_effects
 from masm.sensitivity.morris import screen
+from masm.sensitivity.regression import regression_effects
 from masm.sensitivity.selection import Selection, importance, select
 from masm.sensitivity.sobol import total_effects
 
@@ -50,16 +59,19 @@ __all__ = [
     "METHODS",
     "Beta",
     "Block",
+    "CalibratedInformation",
     "CalibrationFailed",
     "Comparison",
     "Constraint",
     "DamagedCheckpoint",
+    "DifferentiableModel",
     "Errors",
     "Executable",
     "GivenVariance",
     "InputError",
     "LogUniform",
     "Method",
+    "Minimum",
     "Outcome",
     "Prior",
     "Priors",
@@ -73,28 +85,36 @@ __all__ = [
     "Selection",
     "SeriesVariance",
     "Stream",
+    "Target",
+    "TransformedNormal",
     "TruncatedNormal",
     "Uniform",
     "below",
     "calibrate",
+    "calibrated_information",
     "compare",
     "derivative_effects",
+    "four_d_var",
     "fourier_effects",
     "importance",
     "method_of",
     "one_at_a_time",
     "open_result",
+    "open_run",
+    "regression_effects",
     "sample_cost",
     "scores",
     "screen",
     "select",
     "streams_from_dataset",
     "total_effects",
+    "with_derivatives",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Load the parts that compile code, or that few need, when they are asked for."""
+    import importlib
     import sys
 
     if name == "filters":
@@ -106,6 +126,9 @@ def __getattr__(name: str) -> Any:
 
         if name != "hierarchical":
             return getattr(masm.hierarchical, name)
+    elif name == "open_run":
+        # The application's, which this package does not import: docs/design.md.
+        return getattr(importlib.import_module("jobs.notebook"), name)
     elif name == "sums_of_squares":
         from masm.sensitivity.sums_of_squares import sums_of_squares
 

@@ -69,7 +69,7 @@ def calibrate(
         Dataset over (sample, time) with a variable for each stream, or a mapping of
         such arrays. A model that takes one parameter set and returns series over
         (time) will do as well. A run that raises or returns NaN is survived.
-    observations : xarray.Dataset, Stream, or mapping of name to Stream
+    observations : xarray.Dataset, pandas table, Stream, or mapping of name to Stream
         For a Dataset over ``time`` see
         `masm.observations.dataset.streams_from_dataset`.
     priors : mapping or Priors

@@ -113,7 +113,7 @@ diagnosis = store[["r_hat", "ess_bulk", "at_bound"]].to_dataframe()
 diagnosis
 
 # %% [markdown]
-# ### What was learnt
+# ### Uncertainty reduction
 #
 # One minus the posterior's standard deviation over the prior's: 0 says that the
 # observations taught nothing.
@@ -133,8 +133,9 @@ learnt.to_dataframe("learnt")["learnt"].unstack("parameter").round(2)
 # %% [markdown]
 # ## One pixel in ArviZ
 #
-# `posterior.nc` has ArviZ's groups: posterior, prior, sample_stats, observed_data and
-# posterior_predictive, and one of our own with every model run.
+# `posterior.nc` has ArviZ's groups: posterior, prior, sample_stats, observed_data,
+# constant_data, posterior_predictive and log_likelihood, and one of our own with every
+# model run.
 
 # %%
 folder = run / "pixels" / "000"

@@ -51,7 +51,7 @@ def model(theta):
 
 # %% [markdown]
 # Observations of the model's own making, at a peak of 9 and a shape of 1.3, with noise
-# (so **synthetic**). `gpp_sd` says how much they are believed.
+# (so **synthetic**). `gpp_sd` is the standard deviation of their errors.
 
 # %%
 rng = np.random.default_rng(1)

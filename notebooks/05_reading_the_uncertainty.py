@@ -13,7 +13,7 @@
 # %% [markdown]
 # # How to read the uncertainty
 #
-# What a posterior says depends on what was believed of the observations. Four
+# A posterior depends on the errors that were assumed of the observations. Four
 # questions, with a model of two parameters that runs in no time: what sets the width?
 # Do intervals hold the truth as often as they say? What does a posterior at an edge
 # mean? What if the model is wrong? All observations are **synthetic**.
@@ -129,8 +129,9 @@ dry = data.copy(deep=True)
 dry["gpp"][200:240] *= 0.3
 wrong = masm.calibrate(model, dry, priors, seed=4, variance="given")
 seen = wrong.groups["observed_data"]
-runs = wrong.groups["posterior_predictive"]["gpp"].values.reshape(-1, seen["gpp"].size)
-half = 1.645 * np.sqrt(runs.var(axis=0) + seen["gpp_variance"].values)
+runs = wrong.groups["predictive_runs"]["gpp"].values[0]
+variance = wrong.groups["constant_data"]["gpp_variance"].values
+half = 1.645 * np.sqrt(runs.var(axis=0) + variance)
 middle = runs.mean(axis=0)
 inside = np.abs(seen["gpp"].values - middle) <= half
 print(f"{inside.mean():.0%} of the observations lie in their 90 % band")

@@ -83,6 +83,15 @@ def export_run(run: Run, folder: Path) -> Iterator[Path]:
     ConfigError
         If a pixel is no tower of CalLMIP's or is not calibrated; before any work.
     """
+    if run.config.sites != "separate":
+        raise ConfigError(
+            Problem(
+                "config.yaml",
+                "sites",
+                found=run.config.sites,
+                wanted="separate: what is exported are the draws of each tower alone",
+            )
+        )
     pairs = towers(run)
     for pixel, _ in pairs:
         posterior_means(run, pixel)  # says what is missing, before anything runs

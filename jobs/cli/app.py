@@ -21,8 +21,12 @@ from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
-from jobs.cli.init import Template  # noqa: E402
+from jobs.cli.information import information  # noqa: E402
+from jobs.cli.init import Template, TemplateModel  # noqa: E402
 from jobs.cli.options import talking  # noqa: E402
+from jobs.cli.sample import sample  # noqa: E402
+from jobs.cli.sites import sites  # noqa: E402
+from jobs.cli.swath import swath  # noqa: E402
 from jobs.config.executor_names import ExecutorName  # noqa: E402
 from jobs.console import show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
@@ -46,6 +50,16 @@ app.add_typer(region_app, name="region")
 app.add_typer(callmip_app, name="callmip")
 app.command(epilog="Example: masm compare demo --methods emulator,demc --budget 300")(
     talking(has_json=False)(compare)
+)
+app.command(epilog="Example: masm sample trial.zarr --n 500 --fixed towers.csv")(
+    talking()(sample)
+)
+app.command(epilog="Example: masm sites towers")(talking()(sites))
+app.command(epilog="Example: masm information demo --derivatives exact")(
+    talking(has_json=False)(information)
+)
+app.command(epilog="Example: masm swath region --executor slurm")(
+    talking(has_json=False)(swath)
 )
 
 
@@ -100,23 +114,29 @@ class Parameters(StrEnum):
 REGION_ONLY = (Parameters.UPSCALED, Parameters.ENSEMBLE)
 
 
-@app.command(epilog="Example: masm init demo --template demo")
+@app.command(epilog="Example: masm init demo --template demo --model sipnet")
 @talking()
 def init(
     run: RunPath,
     template: Annotated[
         Template,
         typer.Option(
-            help="demo: a synthetic twin; site: one tower; region: a cube; plateau: "
-            "soil carbon of a synthetic grassland"
+            help="demo: a synthetic twin; site: one tower; region: a cube; "
+            "region-small: a synthetic region, to maps in about ten minutes; "
+            "reanalysis: a synthetic network of sites; plateau: soil carbon of a "
+            "synthetic grassland; swath: a synthetic region seen by satellites"
         ),
     ] = Template.DEMO,
+    model: Annotated[
+        TemplateModel, typer.Option(help="the process model; sipnet: demo and site")
+    ] = TemplateModel.IBIS_DALEC,
 ) -> None:
     """Write a commented config.yaml to start from."""
     with guarded(run, "init"):
         from jobs.cli.init import initialise, next_steps
 
-        show(f"wrote {initialise(run, template)}\n{next_steps(run, template)}")
+        written = initialise(run, template, model)
+        show(f"wrote {written}\n{next_steps(run, template)}")
 
 
 @app.command(epilog="Example: masm check demo")
@@ -125,18 +145,21 @@ def check(run: RunPath) -> None:
     """Validate the configuration, open every input, report gaps; compute nothing."""
     with guarded(run, "check"):
         from jobs.cli.check import check as report
-        from jobs.cli.check import verdict
-        from jobs.cli.soil_carbon import describe, is_soil_carbon
+        from jobs.cli.check import price, verdict
+        from jobs.cli.run_kinds import commands_of
         from jobs.exit_codes import Exit
         from jobs.run.run import open_run
 
-        doubts: list[str] = []
-        if is_soil_carbon(run):
-            for line in describe(run):
+        commands = commands_of(run)
+        if commands is not None:
+            for line in commands.check(run):
                 show(line)
             return
-        for line in report(open_run(run), doubts):
+        opened, doubts = open_run(run), list[str]()
+        for line in report(opened, doubts):
             show(line)
+        for part in price(opened):
+            show(part)
         for line in verdict(doubts):
             show(line)
     if doubts:
@@ -151,7 +174,10 @@ def screen(
     tasks: Tasks = None,
     task: Task = 0,
 ) -> None:
-    """Find which parameters matter: Morris screening of a sample of pixels."""
+    """Find which parameters matter, on a sample of pixels.
+
+    By screening.method: morris, sobol or sums_of_squares.
+    """
     with guarded(run, "screen"):
         from jobs.cli.screen import screen_run, screen_task
 
@@ -310,11 +336,12 @@ def status(
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
     with guarded(run, "status"):
-        from jobs.cli.soil_carbon import is_soil_carbon, status_soil_carbon
+        from jobs.cli.run_kinds import commands_of
         from jobs.cli.status import show_status
 
-        if is_soil_carbon(run):
-            for line in status_soil_carbon(run):
+        commands = commands_of(run)
+        if commands is not None and commands.status is not None:
+            for line in commands.status(run):
                 show(line)
             return
         show_status(run, watch=watch, as_json=as_json)
@@ -369,16 +396,89 @@ def collect(run: RunPath) -> None:
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
     with guarded(run, "report"):
-        from jobs.cli.soil_carbon import is_soil_carbon, report_soil_carbon
+        from jobs.cli.run_kinds import commands_of
         from jobs.report import write_report
         from jobs.run.run import open_run
 
-        if is_soil_carbon(run):
-            show(f"wrote {report_soil_carbon(run)}")
+        commands = commands_of(run)
+        if commands is not None and commands.report is not None:
+            commands.report(run)
             return
         opened = open_run(run)
         opened.folder.require_writable()
         show(f"wrote {write_report(opened)}")
+
+
+@app.command(epilog="Example: masm init net --template reanalysis; masm reanalyse net")
+@talking()
+def reanalyse(
+    run: RunPath,
+    executor: Executors = None,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait",
+            help="with slurm: wait for each cycle, analyse, go on with the next",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what is left, and do nothing")
+    ] = False,
+    choose_radius: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KM", help="compare localisation radii, with commas between"
+        ),
+    ] = None,
+    tasks: Tasks = None,
+    task: Task = 0,
+) -> None:
+    """Run members forward and correct them by observations, year by year.
+
+    Each step leaves a netCDF file; a run that was stopped goes on from what is done, to
+    the same numbers.
+    """
+    with guarded(run, "reanalyse"):
+        if tasks is not None:
+            from jobs.cli.reanalyse import reanalyse_task
+
+            reanalyse_task(run, tasks, task)
+            return
+        if choose_radius is not None:
+            from jobs.cli.reanalyse import choose_radius_of
+
+            choose_radius_of(run, choose_radius)
+            return
+        from jobs.cli.reanalyse import reanalyse_run
+
+        code = reanalyse_run(run, executor, wait=wait, dry_run=dry_run)
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: masm schema --output masm.schema.json")
+@talking()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write it to a file")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of config.yaml, for completion and checks in an editor.
+
+    An editor with a YAML language server takes it from the first line of config.yaml:
+    # yaml-language-server: $schema=masm.schema.json
+    """
+    with guarded(Path(), "schema", again="masm schema"):
+        import json
+
+        from jobs.config.json_schema import config_schema
+        from jobs.files import write_text
+
+        text = json.dumps(config_schema(), indent=2)
+        if output is None:
+            show(text)
+        else:
+            write_text(output, text + "\n")
+            show(f"wrote {output}")
 
 
 @app.command("warm-up", epilog="Example: masm warm-up")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from jobs.executors.plan import read_task
 from jobs.executors.registry import executor_of
 from jobs.exit_codes import Exit
 from jobs.files import is_file, is_folder, put_aside, read_json, stands
-from jobs.inputs.digests import changed_inputs
+from jobs.inputs.digests import changed_inputs, refuse_changed_inputs
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder
 from jobs.run.pixel import Pixel
@@ -38,6 +39,7 @@ from jobs.stages.calibrate_pixels import (
 
 _CHANGED = "inputs_changed"
 _WATCH_SECONDS = 5
+_MANY = 100  # pixels, looked at in some ten seconds
 _N_SHOWN = 3  # pixels with tables and figures, where there are many
 
 
@@ -68,7 +70,21 @@ def calibrate_run(
         if not resume:
             refuse_overwriting(run, pixels)
         start(run)
+        if resume:
+            refuse_changed_inputs(run, _finished(run, pixels))
         return _calibrate_or_submit(run, pixels, executor)
+
+
+def _finished(
+    run: Run, pixels: Sequence[Pixel]
+) -> Iterator[tuple[Pixel, dict[str, Any]]]:
+    """Give pixels that have a result, with its summary; say how far it is, if many."""
+    told = progress("inputs of finished pixels", len(pixels), "pixels")
+    with told if len(pixels) > _MANY else nullcontext(lambda n: None) as advance:
+        for pixel in pixels:
+            if summary := read_summary(run.folder.pixel(pixel.id)):
+                yield pixel, summary
+            advance(1)
 
 
 def _with_options(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from jobs.config.methods import expected_runs
 from jobs.config.priors import calibrated_parameters
 from jobs.config.process_model import model_of, units_of
+from jobs.console import table
 from jobs.errors import ConfigError, Problem
 from jobs.inputs.judgement import (
     LOOKED_AT,
@@ -22,6 +23,8 @@ from jobs.run.pixel import Pixel
 from jobs.run.provenance import checksums
 from jobs.run.run import Run
 from jobs.run.status import status_of
+from jobs.stages.price import minutes_of, stage_costs
+from jobs.text_tables import TextTable
 
 _BYTES_PER_DRAW = 8
 _N_TOLD = 20  # refusals and doubts that are told in full
@@ -49,10 +52,7 @@ def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
     if run.source.is_region:
         from jobs.cli.region_check import check_region
 
-        for line in check_region(run):
-            if "UNUSUAL" in line:
-                doubts.append(line.strip())
-            yield line
+        yield from check_region(run, doubts)
     else:
         checksums(run.inputs)
         refused: list[Problem] = []
@@ -73,24 +73,54 @@ def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
             f"cost: about {runs} model runs of {cycled} years (spin-up included) a "
             f"pixel, {runs * len(run.pixels)} in all"
         )
-    yield _time(run)
     n_columns = len(calibrated_parameters(config)) + 1  # and the log density
     draws = _N_CHAINS * config.calibration.keep_draws * n_columns * _BYTES_PER_DRAW
     size = (draws + _BYTES_BESIDE) * len(run.pixels) / 1e6
     yield f"disk: about {size:.3g} MB of posteriors, half as much again when collected"
 
 
-def _time(run: Run) -> str:
-    started = run.folder.lock.exists()
-    median = status_of(run.folder, run.pixels).median_minutes if started else None
-    pace = median or run.config.execution.slurm.pixel_minutes_guess
+def price(run: Run) -> Iterator[str | TextTable]:
+    """Yield what each stage of the run costs, as a table, and the time of all."""
+    import pandas as pd
+
+    costs = stage_costs(run)
+    shown = pd.DataFrame(
+        {
+            "stage": [cost.stage for cost in costs],
+            "pixels": [cost.pixels for cost in costs],
+            "model runs": [cost.model_runs for cost in costs],
+            "years a run": [cost.years for cost in costs],
+            "model years": [cost.model_years for cost in costs],
+        }
+    )
+    numbers = dict.fromkeys(shown.columns[1:], ",d")
+    yield table(shown, "cost of each stage, spin-up included", numbers)
+    minutes, measured = minutes_of(run, costs)
     source = (
-        "the median of those finished"
-        if median
+        "the pace of finished pixels"
+        if measured
         else "a guess, execution.slurm.pixel_minutes_guess; calibrate a few to measure"
     )
-    hours = pace * len(run.pixels) / 60.0
-    return f"time: about {hours:.2g} core-hours at {pace:.2g} min a pixel ({source})"
+    pace = run.config.execution.slurm.pixel_minutes_guess
+    if measured:
+        pace = status_of(run.folder, run.pixels).median_minutes or pace
+    yield (
+        f"time: at most about {hours(minutes)} of one core, at {pace:.2g} min to "
+        f"calibrate a pixel ({source})"
+    )
+
+
+def hours(minutes: float) -> str:
+    """Return a length of time as a person says it.
+
+    Examples
+    --------
+    >>> hours(0.4), hours(12.3), hours(600)
+    ('0.4 minutes', '12 minutes', '10 core-hours')
+    """
+    if minutes < 90:
+        return f"{minutes:.2g} minutes"
+    return f"{minutes / 60:,.3g} core-hours"
 
 
 def verdict(doubts: Sequence[str]) -> Iterator[str]:

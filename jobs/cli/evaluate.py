@@ -16,9 +16,10 @@ from jobs.figures.pixel import draw_fit, draw_posterior
 from jobs.inputs.pixel_data import known_truth, synthetic_parts
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_state import FINISHED, state_of
-from jobs.run.pixel_summary import posterior_means, read_summary
+from jobs.run.pixel_summary import read_summary
 from jobs.run.pixels import choose, figure_names
 from jobs.run.run import Run, open_run, start
+from jobs.run.site_results import calibrated_means
 from jobs.stages.evaluate import evaluate_pixel, median_scores, simulate_pixel
 
 
@@ -27,7 +28,7 @@ def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int | str]) -> N
     run = open_run(path)
     pixels = _with_posterior(run, choose(run.pixels, ids), sets)
     if "calibrated" in sets:
-        posterior_means(run, pixels[0])  # says what is missing, before anything runs
+        calibrated_means(run, pixels[0])  # says what is missing, before anything runs
     start(run)
     damaged = _Damaged(len(pixels))
     with progress("simulate", len(pixels), "pixels") as on_pixels:

@@ -12,8 +12,9 @@ from jobs.cli.calibrate import calibrate_run
 from jobs.cli.evaluate import evaluate_run, simulate_run
 from jobs.cli.guard import SAVED, told
 from jobs.cli.region import is_region, run_region
+from jobs.cli.run_kinds import commands_of
 from jobs.cli.screen import screen_run
-from jobs.cli.soil_carbon import is_soil_carbon, run_soil_carbon
+from jobs.cli.sites import join_run
 from jobs.console import OutputLost, show
 from jobs.errors import ConfigError
 from jobs.exit_codes import Exit
@@ -34,8 +35,9 @@ def run_everything(path: Path, executor: str | None) -> Exit:
         Of the stages. A user's mistake counts as `Exit.WRONG` only where it was found
         before any work began; later it is `Exit.SOME_FAILED`.
     """
-    if is_soil_carbon(path):
-        return run_soil_carbon(path)
+    commands = commands_of(path)
+    if commands is not None:
+        return commands.run(path, executor)
     before = _traces(path)
     passed: list[Exit] = []
     try:
@@ -60,6 +62,12 @@ def _stages(path: Path, executor: str | None, on_stage: Callable[[Exit], None]) 
     on_stage(code)
     if code == Exit.OVER_BUDGET:
         return code
+    if open_run(path).config.sites != "separate":
+        states = status_of(RunFolder(path), open_run(path).pixels).states
+        if states["waiting"] + states["running"]:
+            return _wait(path)
+        join_run(path)
+        on_stage(Exit.DONE)
     if not region:
         simulate_run(path, ["default", "calibrated"], [])
         evaluate_run(path, [])

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.config.process_model import model_of
 from jobs.console import logged, show, table
 from jobs.executors.tasks import do_task, do_units, minutes_for
 from jobs.figures.screening import draw_screening, importance_table
@@ -17,11 +16,14 @@ from jobs.stages.screen import (
     check_screening,
     comparison,
     confirm,
+    effects_file,
     gather,
     pixels_left,
+    runs_of_a_pixel,
     screen_unit,
     screening_pixels,
     selection_of,
+    title_of,
     write_selection,
 )
 
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _MUCH = 0.02  # share of variance that should not be left out unseen
+_UNITS = {
+    "morris": "trajectories",
+    "sobol": "base points",
+    "sums_of_squares": "runs",
+}
 _N_RANKED = 10  # parameters shown of each output, by either method
 
 
@@ -71,20 +78,20 @@ def screen_task(path: Path, tasks: Path, number: int) -> None:
 
 def _minutes(run: Run) -> float:
     years = run.config.periods
-    n_runs = run.config.screening.trajectories * (
-        len(model_of(run.config).parameters) + 1
-    )
+    n_runs = runs_of_a_pixel(run.config)
     return minutes_for(run, n_runs, years.calibration.last - years.spinup.first + 1)
 
 
 def _show(run: Run, pixels: Sequence[Pixel]) -> None:
     import masm
+    from masm.sensitivity.selection import has_shares
 
     effects = gather(run, pixels)
     selected = selection_of(run.config, effects)
     written = write_selection(run, selected)
     shares = masm.importance(effects, run.config.screening.statistics)
     shares = shares.transpose("pixel", "stream", "parameter")
+    of_variance = has_shares(effects)
     n = effects.sizes["pixel"]
     label = f"{run.config.name}, {n} pixel{'s' if n > 1 else ''}"
     if parts := synthetic_parts(run):
@@ -98,22 +105,30 @@ def _show(run: Run, pixels: Sequence[Pixel]) -> None:
             [str(name) for name in shares["parameter"].to_numpy()],
         ),
         figure,
-        title=f"{label}: Morris screening",
+        title=f"{label}: {title_of(run.config)}",
         selected=selected.parameters,
+        of="variance" if of_variance else "summed μ*",
     )
     found = comparison(selected, run.config)
     words = {True: "yes", False: ""}
     formats = {str(name): ".1%" for name in found if str(name).startswith("share_")}
     shown = found.assign(
-        **{name: found[name].map(words) for name in ("selected", "calibrated", "paper")}
+        **{
+            name: found[name].map(words)
+            for name in ("selected", "calibrated", "paper")
+            if name in found
+        }
     )
     show(table(shown, f"{label}: selected by {selected.rule}", formats))
     lost = int(effects["n_dropped"].sum())
     failed = len(pixels) - effects.sizes["pixel"]
+    unit = _UNITS[run.config.screening.method]
     show(
-        f"{int(effects['n_trajectories'].sum())} trajectories used, {lost} dropped for "
+        f"{int(effects['n_used'].sum())} {unit} used, {lost} dropped for "
         f"{int(effects['n_failed_runs'].sum())} failed runs; {failed} pixels failed"
     )
+    if "describes" in effects:
+        _show_doubts(effects)
     differing = found[found["selected"] != found["calibrated"]]
     if len(differing):
         more = differing.loc[differing["selected"], "parameter"]
@@ -122,10 +137,25 @@ def _show(run: Run, pixels: Sequence[Pixel]) -> None:
             f"calibration.blocks leaves out {', '.join(more) or 'none'} of the "
             f"selected and adds {', '.join(less) or 'none'}; the blocks decide"
         )
-    if run.config.screening.sobol_pixels:
+    if run.config.screening.sobol_pixels and not of_variance:
         _show_sobol(run, pixels, effects, selected.parameters)
-    folder = run.folder.path / "screening"
-    show(f"effects  {folder / 'morris.nc'}\nshares   {written}\nfigure   {figure}")
+    show(f"effects  {effects_file(run)}\nshares   {written}\nfigure   {figure}")
+
+
+def _show_doubts(effects: xr.Dataset) -> None:
+    """Say where the regression does not describe the model."""
+    from masm.sensitivity.sums_of_squares import R2_LIMIT
+
+    dims = [dim for dim in effects["adjusted_r2"].dims if dim != "stream"]
+    worst = effects["adjusted_r2"].min(dims)
+    for name in effects["stream"].to_numpy():
+        value = float(worst.sel(stream=name))
+        if not value >= R2_LIMIT:
+            show(
+                f"{name}: the regression does not describe the model (adjusted R2 down "
+                f"to {value:.2f}, wanted {R2_LIMIT:g}): effects are curved or of "
+                "higher order. Do not use these shares; use screening.method: sobol"
+            )
 
 
 def _show_sobol(

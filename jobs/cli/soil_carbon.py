@@ -22,27 +22,19 @@ _TOTALS = {"default": ".4g", "mean": ".4g", "p05": ".4g", "p95": ".4g",
            "share_of_area": ".3f", "share_periodic": ".2f"}  # fmt: skip
 
 
-def is_soil_carbon(path: Path) -> bool:
-    """Tell whether a run folder's configuration is of this kind."""
-    from jobs.config.reader import kind_of_run
-    from jobs.config.soil_carbon import KIND
-    from jobs.config.yaml_positions import read_document
-
-    return kind_of_run(read_document(RunFolder(path).config)) == KIND
-
-
 def open_soil_carbon(path: Path) -> SoilCarbonRun:
     """Read the configuration and every input; nothing is simulated or written."""
     from jobs.config.checks import option_problems
     from jobs.config.methods import method_names
-    from jobs.config.reader import read_soil_carbon
+    from jobs.config.reader import read_as
+    from jobs.config.soil_carbon import SoilCarbonConfig
     from jobs.errors import ConfigError, did_you_mean
     from jobs.inputs.soil_carbon import read_inputs
     from jobs.stages.soil_carbon import SoilCarbonRun
 
     folder = RunFolder(path)
     folder.refuse_links()
-    config, document = read_soil_carbon(folder.config)
+    config, document = read_as(SoilCarbonConfig, folder.config)
     chosen = config.calibration
     if chosen.method not in method_names():
         raise ConfigError(
@@ -84,7 +76,12 @@ def describe(path: Path) -> Iterator[str]:
     yield f"predict {run.inputs.mapped.size} cells with {n_sets} parameter sets"
 
 
-def run_soil_carbon(path: Path) -> Exit:
+def show_report(path: Path) -> None:
+    """Write the report and say where."""
+    show(f"wrote {report_soil_carbon(path)}")
+
+
+def run_soil_carbon(path: Path, executor: str | None = None) -> Exit:
     """Do what is left of a run, then tables, maps, figures and the report.
 
     Returns

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobs.console import table
+from jobs.figures.labels import shown_unit
 from jobs.process_models.base import Parameter
 from jobs.text_tables import TextTable
 
@@ -17,7 +18,7 @@ def score_table(
     scores: pd.DataFrame, label: str, units: Mapping[str, str]
 ) -> TextTable:
     """Show R, RMSE, AE and DISO of each stream, period and parameter set."""
-    unit = [units[stream] for stream in scores["stream"]]
+    unit = [shown_unit(units[stream]) for stream in scores["stream"]]
     shown = scores.drop(columns=["pixel", "r2"]).assign(unit=unit)
     shown = shown[
         ["stream", "period", "parameters", "r", "rmse", "ae", "unit", "diso", "n"]
@@ -60,7 +61,7 @@ def parameter_table(
         columns[1:1] = ["truth"]
         columns.append("in 90 %")
     columns.append("at_bound")
-    shown["unit"] = [rows[name].unit for name in names]
+    shown["unit"] = [shown_unit(rows[name].unit) for name in names]
     numbers = dict.fromkeys(("truth", "default", "mean", "sd", "q05", "q95"), ".3g")
     formats = {**numbers, "r_hat": ".3f", "ess": ".0f"}
     reason = summary["reason"]

@@ -18,6 +18,9 @@ from jobs.process_models.base import Parameter
 
 Table = Mapping[str, Parameter]
 
+JOINED_METHODS = ("emulator", "published")
+"""Methods whose sites can be joined: their runs are few and spread over the prior."""
+
 
 def check_meaning(config: Config, document: Document) -> None:
     """Refuse unknown streams and parameters, bad bounds, years without weather.
@@ -35,6 +38,7 @@ def check_meaning(config: Config, document: Document) -> None:
         *_twin(config, document, table),
         *_years(config, document),
         *_method(config, document),
+        *_sites(config, document),
     ]
     if problems:
         raise ConfigError(problems)
@@ -209,6 +213,33 @@ def option_problems(
             yield document.problem(
                 ("calibration", "options", name), found=repr(value), wanted=wanted
             )
+
+
+def _sites(config: Config, document: Document) -> Iterator[Problem]:
+    way, chosen = config.sites, config.calibration
+    if way == "separate":
+        return
+    if config.pixels.source not in ("table",):
+        yield document.problem(
+            ("sites",),
+            found=f"{way}, with pixels of a {config.pixels.source}",
+            wanted="separate; sites are joined where pixels.source is table",
+            hint="Maps of a region are of pixels that were calibrated alone; one site "
+            "is no group.",
+        )
+    if len(chosen.blocks) > 1 and chosen.proposals is None:
+        yield document.problem(
+            ("sites",),
+            found=f"{way}, with {len(chosen.blocks)} blocks one after the other",
+            wanted="one posterior of all parameters and streams",
+            hint="Give one block, or calibration.proposals: blocks.",
+        )
+    if chosen.method not in JOINED_METHODS:
+        yield document.problem(
+            ("sites",),
+            found=f"{way}, with method {chosen.method}",
+            wanted=f"a method whose runs can be emulated: {', '.join(JOINED_METHODS)}",
+        )
 
 
 def _unknown(

@@ -29,8 +29,8 @@ from jobs.files import write_text
 
 _HEADER = (
     "# Written by masm: config.yaml with every default, as this run first started.\n"
-    "# Do not edit. Keys under `execution`, `screening` and `upscaling`, and `name`,\n"
-    "# may change in config.yaml.\n"
+    "# Do not edit. Keys under `execution`, `screening` and `upscaling`, `sites` and\n"
+    "# `name` may change in config.yaml.\n"
 )
 
 

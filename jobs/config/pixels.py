@@ -104,6 +104,21 @@ class PixelTable(Section):
 class Sample(Section):
     """Which pixels of a region are worked on."""
 
+    choice: Literal["random", "environmental"] = Field(
+        default="random",
+        description="how the calibration share is chosen; environmental: from clusters "
+        "of climate and land",
+    )
+    fixed: Path | None = Field(
+        default=None,
+        description="environmental: CSV of sites to take in any case, such as towers: "
+        "a column id, or latitude and longitude",
+    )
+    ecoregions: Path | None = Field(
+        default=None,
+        description="environmental: CSV of id and ecoregion (and land_cover); without "
+        "it the region is one",
+    )
     forest_above: float = Field(
         default=0.5,
         ge=0,
@@ -117,7 +132,7 @@ class Sample(Section):
         default=0.1,
         gt=0,
         le=1,
-        description="another random share of the mask, to calibrate, 1",
+        description="another share of the mask, to calibrate, 1",
     )
     places: (
         Annotated[
@@ -149,6 +164,16 @@ class Sample(Section):
             raise ValueError("wanted: screening + calibration of at most 1")
         return self
 
+    @model_validator(mode="after")
+    def _only_by_environment(self) -> Sample:
+        if self.choice == "environmental" and self.places is not None:
+            raise ValueError("wanted: places, or choice: environmental, not both")
+        if self.choice == "random" and (self.fixed or self.ecoregions):
+            raise ValueError(
+                "wanted: choice: environmental, where fixed or ecoregions are given"
+            )
+        return self
+
 
 def _require_place(item: Any) -> None:
     def number(value: Any) -> bool:
@@ -167,6 +192,16 @@ class RegionPixels(Section):
     source: Literal["region"]
     cube: Path = Field(description="folder of the cube; see masm region --help")
     sample: Sample = Sample()
+
+    @field_validator("sample", mode="before")
+    @classmethod
+    def _from_a_word(cls, value: Any) -> Any:
+        """Take ``sample: environmental`` for ``sample: {choice: environmental}``."""
+        if not isinstance(value, str):
+            return value
+        if value not in ("random", "environmental"):
+            raise ValueError("wanted: random, environmental, or a mapping of keys")
+        return {"choice": value}
 
 
 Place = Annotated[

@@ -6,13 +6,26 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
-from jobs.config.schema import Config
+from jobs.config.schema import Config, Model
 from jobs.process_models.base import ProcessModel, Settings
 from jobs.process_models.registry import open_model
 
 
-def model_of(config: Config) -> ProcessModel:
+class NamesModel(Protocol):
+    """A configuration with a section ``model``."""
+
+    @property
+    def model(self) -> Model:
+        """The section."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the file."""
+
+
+def model_of(config: NamesModel) -> ProcessModel:
     """Return the adapter of a run's process model.
 
     Raises

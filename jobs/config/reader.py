@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from jobs.config.run_kinds import KINDS, RunKind
 from jobs.config.schema import Config
-from jobs.config.soil_carbon import KIND, SoilCarbonConfig
 from jobs.config.yaml_positions import Document, read_document
 from jobs.errors import ConfigError, Problem, did_you_mean
 
-_Model = TypeVar("_Model", bound=BaseModel)
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 _WANTED = {
     "missing": "this key, with a value",
@@ -39,6 +39,20 @@ _WANTED = {
 }
 
 
+class Whole(Protocol):
+    """The form of a whole file."""
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:
+        """Make it of plain values."""
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return it as read from a file in a folder."""
+
+
+_W = TypeVar("_W", bound=Whole)
+
+
 def read_config(path: Path) -> tuple[Config, Document]:
     """Read and validate a configuration file.
 
@@ -48,21 +62,21 @@ def read_config(path: Path) -> tuple[Config, Document]:
         With every mistake found, not only the first.
     """
     document = read_document(path)
-    if kind_of_run(document) == KIND:
+    kind = kind_of_run(document)
+    if kind is not None:
         raise ConfigError(
             document.problem(
-                ["kind"],
-                found=f'"{KIND}"',
-                wanted="a run of pixels",
-                hint="Of a soil-carbon run there are: masm check, masm run, masm "
-                "status, masm report.",
+                [kind.key],
+                found=kind.name,
+                wanted="a run of pixels, for this command",
+                hint=f"For such a run there are: {', '.join(kind.commands)}.",
             )
         )
-    return _validated(Config, document).in_folder(path.parent), document
+    return _validated(Config, document, path), document
 
 
-def read_soil_carbon(path: Path) -> tuple[SoilCarbonConfig, Document]:
-    """Read and validate the configuration of a soil-carbon run.
+def read_as(schema: type[_W], path: Path) -> tuple[_W, Document]:
+    """Read and validate a file of a given form.
 
     Raises
     ------
@@ -70,26 +84,27 @@ def read_soil_carbon(path: Path) -> tuple[SoilCarbonConfig, Document]:
         With every mistake found, not only the first.
     """
     document = read_document(path)
-    return _validated(SoilCarbonConfig, document).in_folder(path.parent), document
+    return _validated(schema, document, path), document
 
 
-def kind_of_run(document: Document) -> str:
-    """Return the key ``kind`` of a configuration; empty for a run of pixels."""
-    return str(document.tree["kind"]) if document.holds(["kind"]) else ""
+def kind_of_run(document: Document) -> RunKind | None:
+    """Return what kind of run a configuration is of; None for a run of pixels."""
+    for kind in KINDS:
+        if document.holds([kind.key]):
+            return kind
+    return None
 
 
-def _validated(model: type[_Model], document: Document) -> _Model:
+def _validated(schema: type[_W], document: Document, path: Path) -> _W:
     try:
-        return model.model_validate(document.plain())
+        return schema.model_validate(document.plain()).in_folder(path.parent)
     except ValidationError as exc:
-        problems = [_problem(document, model, dict(error)) for error in exc.errors()]
+        problems = [_problem(document, dict(error), schema) for error in exc.errors()]
         raise ConfigError(problems) from exc
 
 
-def _problem(
-    document: Document, model: type[BaseModel], error: dict[str, Any]
-) -> Problem:
-    keys, fields = _follow(document.tree, error["loc"], model)
+def _problem(document: Document, error: dict[str, Any], schema: Any) -> Problem:
+    keys, fields = _follow(document.tree, error["loc"], schema)
     kind, message = error["type"], str(error["msg"])
     hint = ""
     found = _show(error["input"])

@@ -18,22 +18,58 @@ Statistic = Literal["annual", "DJF", "MAM", "JJA", "SON", "cost"]
 
 
 class Screening(Section):
-    """Morris screening of every parameter of the model."""
+    """Sensitivity to every parameter of the model."""
 
-    trajectories: int = Field(
-        default=10, ge=2, description="for each pixel; each costs 34 model runs"
+    method: Literal["morris", "sobol", "sums_of_squares"] = Field(
+        default="morris",
+        description="morris: elementary effects, few runs; sobol: shares of variance, "
+        "many runs; sums_of_squares: shares of variance by a regression",
     )
-    levels: int = Field(default=8, ge=2, description="of the grid, an even number")
+    parameters: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="to look at; by itself every one of the model's table",
+    )
+    bounds: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="ranges that differ from the parameter table"
+    )
+    trajectories: int = Field(
+        default=10,
+        ge=2,
+        description="morris: for each pixel; each costs one run more than there are "
+        "parameters",
+    )
+    levels: int = Field(
+        default=8, ge=2, description="morris: of the grid, an even number"
+    )
+    draws: PositiveInt | None = Field(
+        default=None,
+        description="sums_of_squares: model runs of each pixel, three or more for each "
+        "coefficient; by itself half as many again",
+    )
+    products: Literal["all", "screened", "none"] = Field(
+        default="all",
+        description="sums_of_squares: products of all pairs of parameters; of those "
+        "with a main effect; or none",
+    )
     share: float = Field(
         default=0.9,
         gt=0,
         le=1,
-        description="of a stream's summed mu* that its selected parameters hold, 1",
+        description="morris: of a stream's summed mu* that its selected parameters "
+        "hold, 1",
+    )
+    threshold: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="sobol, sums_of_squares: least share of the variance of a selected "
+        "parameter, 1",
     )
     statistics: list[Statistic] = Field(
         default=["DJF", "MAM", "JJA", "SON"],
         min_length=1,
-        description="whose mu* are summed: means of seasons or years; or cost alone",
+        description="whose effects count: means of seasons or years; or cost alone",
     )
     include: list[str] = Field(
         default_factory=list, description="parameters selected whatever their effect"
@@ -42,10 +78,14 @@ class Screening(Section):
         default_factory=list, description="parameters never selected"
     )
     sobol_pixels: int = Field(
-        default=0, ge=0, description="pixels to confirm with Sobol total indices"
+        default=0,
+        ge=0,
+        description="morris: pixels to confirm with Sobol total indices",
     )
     sobol_base: PositiveInt = Field(
-        default=64, description="Sobol base points, a power of two; each costs 35 runs"
+        default=64,
+        description="Sobol base points, a power of two; each costs two runs more than "
+        "there are parameters",
     )
 
     @field_validator("levels")

@@ -25,11 +25,11 @@ from jobs.config.pixels import Place
 from jobs.config.region import Screening, Upscaling
 from jobs.config.section import Name, Period, Section
 
-EXECUTION_KEYS = ("name", "execution", "screening", "upscaling")
+EXECUTION_KEYS = ("name", "execution", "screening", "upscaling", "sites")
 """Top-level keys that may change during a run; all others are science.
 
-Screening and upscaling come before and after the calibration: what they leave is made
-anew when their settings change.
+Screening comes before the calibration of pixels, upscaling and the joint step of sites
+after it: what they leave is made anew when their settings change.
 """
 
 
@@ -72,7 +72,7 @@ class RelativeVariance(Section):
 
 
 class Stream(Section):
-    """One observed series and how much it is believed."""
+    """One observed series and its error variance."""
 
     variance: Annotated[
         Annotated[Literal["series", "given", "sampled"], Tag("word")]
@@ -173,7 +173,7 @@ class Config(Section):
     """A whole run."""
 
     name: Name = Field(description="title of tables and figures")
-    seed: int = Field(ge=0, lt=2**63, description="all chance comes from here")
+    seed: int = Field(ge=0, lt=2**63, description="every random number comes from here")
     pixels: Place
     periods: Periods
     model: Model = Model()
@@ -182,6 +182,12 @@ class Config(Section):
     screening: Screening = Screening()
     calibration: Calibration
     upscaling: Upscaling = Upscaling()
+    sites: Literal["separate", "pooled", "hierarchical"] = Field(
+        default="separate",
+        description="which parameters count as calibrated: separate: each pixel's own; "
+        "pooled: one vector for all; hierarchical: each its own, drawn towards the "
+        "group of all (masm sites)",
+    )
     execution: Execution = Execution()
     _folder: Path = PrivateAttr(default=Path())
 

@@ -7,13 +7,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from jobs.run.run import Run
+from jobs.config.execution import Execution
+from jobs.config.process_model import NamesModel
+from jobs.run.folder import RunFolder
 
 OnRuns = Callable[[int], None]
 """Told the number of model runs just made."""
 
 Finished = Generator[int, None, None]
 """Numbers of tasks as they finish, in any order."""
+
+
+class UnitConfig(NamesModel, Protocol):
+    """What a configuration must have, that its work can be executed."""
+
+    @property
+    def name(self) -> str:
+        """Title of the run."""
+
+    @property
+    def execution(self) -> Execution:
+        """Where and how fast."""
+
+
+class UnitRun(Protocol):
+    """What a run must have, that its work can fall into tasks."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where everything stands."""
+
+    @property
+    def config(self) -> UnitConfig:
+        """Its name, its model and how it is executed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +80,7 @@ class Work:
 class Executor(Protocol):
     """Where tasks are done: in this process, by workers, or by the jobs of a queue."""
 
-    def run(self, run: Run, work: Work, numbers: Sequence[int]) -> Finished:
+    def run(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> Finished:
         """Do tasks, and yield their numbers as they finish.
 
         Raises
@@ -64,6 +90,6 @@ class Executor(Protocol):
         """
         ...
 
-    def describe(self, run: Run, work: Work, numbers: Sequence[int]) -> str:
+    def describe(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> str:
         """Return in words what ``run`` would do; nothing is started."""
         ...

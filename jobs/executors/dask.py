@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem, SystemFault
-from jobs.executors.base import Finished, Work
+from jobs.executors.base import Finished, UnitRun, Work
 from jobs.executors.children import capped, end_with, safe_children
 from jobs.executors.workers import do_one
-from jobs.run.run import Run
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -30,7 +29,7 @@ _PATIENCE = "15s"  # for a scheduler that does not answer
 class Dask:
     """Workers of Dask, of the scheduler that ``execution.dask.scheduler`` names."""
 
-    def run(self, run: Run, work: Work, numbers: Sequence[int]) -> Finished:
+    def run(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> Finished:
         """Do tasks; see `jobs.executors.base.Executor`.
 
         A task whose worker is lost is given to another worker. One that has cost a
@@ -51,7 +50,7 @@ class Dask:
         with _client(run, len(numbers)) as (client, is_here):
             yield from _done_by(client, run.folder.path, work, numbers, is_here)
 
-    def describe(self, run: Run, work: Work, numbers: Sequence[int]) -> str:
+    def describe(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> str:
         """Return in words what ``run`` would do."""
         address = run.config.execution.dask.scheduler
         n = capped(run.config.execution.workers, len(numbers))
@@ -120,7 +119,7 @@ def _one(parent: int | None, path: Path, work: Work, number: int) -> int:
 
 
 @contextmanager
-def _client(run: Run, n_tasks: int) -> Iterator[tuple[Client, bool]]:
+def _client(run: UnitRun, n_tasks: int) -> Iterator[tuple[Client, bool]]:
     from dask import config
     from distributed import Client, LocalCluster
 

@@ -25,11 +25,10 @@ from jobs.config.execution import Slurm
 from jobs.config.process_model import model_of
 from jobs.console import show
 from jobs.errors import ConfigError, PartlySubmitted, Problem, Submitted
-from jobs.executors.base import Finished, Work
+from jobs.executors.base import Finished, UnitRun, Work
 from jobs.executors.plan import Plan, described, make_plan
 from jobs.files import read_json, write_text
 from jobs.run.folder import RunFolder
-from jobs.run.run import Run
 
 _DEFAULT_MAX_ARRAY = 1001
 # "4001", "4001;cluster", or the words of a site's own sbatch that knows no --parsable.
@@ -42,7 +41,7 @@ _JOB_ID = re.compile(
 class SlurmArrays:
     """Job arrays of Slurm."""
 
-    def run(self, run: Run, work: Work, numbers: Sequence[int]) -> Finished:
+    def run(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> Finished:
         """Submit the tasks; see `jobs.executors.base.Executor`.
 
         Raises
@@ -60,7 +59,7 @@ class SlurmArrays:
         raise Submitted(f"submitted job {', '.join(jobs)}")
         yield
 
-    def describe(self, run: Run, work: Work, numbers: Sequence[int]) -> str:
+    def describe(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> str:
         """Return the plan and the first script; Slurm need not be here."""
         settings = run.config.execution.slurm
         if shutil.which("scontrol"):
@@ -294,11 +293,11 @@ def requeue_this_task() -> None:
         _call("scontrol", "requeue", f"{array}_{index}")
 
 
-def _refuse_twice(folder: RunFolder) -> None:
-    """Refuse while a job of this run is queued, known by its id or by its script."""
+def queued_jobs(folder: RunFolder) -> list[str]:
+    """Return jobs of this run that are queued, known by their id or their script."""
     root = folder.path / "slurm"
     if not any(root.glob("*/array_*.sh")):
-        return
+        return []
     known = [job for path in sorted(root.glob("*/jobs.json")) for job in _jobs_of(path)]
     clusters = sorted(
         name for path in root.glob("*/clusters.json") for name in _clusters_of(path)
@@ -308,11 +307,16 @@ def _refuse_twice(folder: RunFolder) -> None:
     scripts = f"{root.resolve()}{os.sep}"
     queued = {word for line in queue for word in line.split()[:2]}
     ours = [line.split()[1] for line in queue if scripts in line]
-    busy = list(dict.fromkeys([*(job for job in known if job in queued), *ours]))
+    return list(dict.fromkeys([*(job for job in known if job in queued), *ours]))
+
+
+def _refuse_twice(folder: RunFolder) -> None:
+    """Refuse while a job of this run is queued."""
+    busy = queued_jobs(folder)
     if busy:
         raise ConfigError(
             Problem(
-                str(root),
+                str(folder.path / "slurm"),
                 "tasks of this run are still in the queue",
                 found=f"job {', '.join(busy)}",
                 wanted="an empty queue for this run",

@@ -21,11 +21,10 @@ from jobs.config.execution import Submit as Settings
 from jobs.config.process_model import model_of
 from jobs.console import show
 from jobs.errors import ConfigError, PartlySubmitted, Problem, Submitted
-from jobs.executors.base import Finished, Work
+from jobs.executors.base import Finished, UnitRun, Work
 from jobs.executors.plan import Plan, described, make_plan
 from jobs.files import read_json, write_text
 from jobs.run.folder import RunFolder
-from jobs.run.run import Run
 
 _FOLDER = "submissions"
 
@@ -115,7 +114,7 @@ QUEUES_KNOWN = {
 class Submit:
     """Job arrays of PBS, LSF or SGE, as ``execution.submit`` says."""
 
-    def run(self, run: Run, work: Work, numbers: Sequence[int]) -> Finished:
+    def run(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> Finished:
         """Submit the tasks; see `jobs.executors.base.Executor`.
 
         Raises
@@ -133,7 +132,7 @@ class Submit:
         raise Submitted(f"submitted job {', '.join(jobs)}")
         yield
 
-    def describe(self, run: Run, work: Work, numbers: Sequence[int]) -> str:
+    def describe(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> str:
         """Return the plan and the first script; the queue need not be here."""
         settings = run.config.execution.submit
         plan = make_plan(numbers, settings, work.minutes, settings.max_array)

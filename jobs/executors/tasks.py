@@ -11,7 +11,7 @@ from jobs.config.executor_names import QUEUES
 from jobs.config.process_model import model_of
 from jobs.console import progress, show
 from jobs.errors import Submitted
-from jobs.executors.base import Work
+from jobs.executors.base import UnitRun, Work
 from jobs.executors.plan import read_task
 from jobs.executors.registry import executor_of
 from jobs.executors.requeue import requeued_before_walltime
@@ -24,7 +24,7 @@ _YEARS_PER_MINUTE = 15_000.0  # simulated years of one core in lanes: benchmarks
 
 
 def do_units(
-    run: Run,
+    run: UnitRun,
     work: Callable[[Path, int], object],
     left: Sequence[int],
     *,
@@ -80,7 +80,7 @@ def minutes_for(run: Run, n_runs: int, n_years: int) -> float:
 
 
 def do_task(
-    run: Run, work: Callable[[Path, int], object], tasks: Path, number: int
+    run: UnitRun, work: Callable[[Path, int], object], tasks: Path, number: int
 ) -> None:
     """Do the tasks of one job of a queue here; go back into the queue in time."""
     with requeued_before_walltime():

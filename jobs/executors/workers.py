@@ -16,9 +16,8 @@ from tempfile import TemporaryDirectory
 
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
-from jobs.executors.base import Finished, Work
+from jobs.executors.base import Finished, UnitRun, Work
 from jobs.executors.children import capped, end_with, safe_children
-from jobs.run.run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +29,12 @@ _KILLS_IN_VAIN = 3  # without a task begun or finished, after which we give up
 class Serial:
     """One task after another, in this process."""
 
-    def run(self, run: Run, work: Work, numbers: Sequence[int]) -> Finished:
+    def run(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> Finished:
         """Do tasks; see `jobs.executors.base.Executor`."""
         for number in numbers:
             yield do_one(run.folder.path, work, number)
 
-    def describe(self, run: Run, work: Work, numbers: Sequence[int]) -> str:
+    def describe(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> str:
         """Return in words what ``run`` would do."""
         return f"{len(numbers)} {work.unit}, one after another in this process"
 
@@ -44,14 +43,14 @@ class Serial:
 class Local:
     """Worker processes of this machine, as many as ``execution.workers`` says."""
 
-    def run(self, run: Run, work: Work, numbers: Sequence[int]) -> Finished:
+    def run(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> Finished:
         """Do tasks; see `jobs.executors.base.Executor`."""
         if numbers:
             model_of(run.config).warm_up()
         n_workers = run.config.execution.workers
         yield from run_local(run.folder.path, work, numbers, n_workers)
 
-    def describe(self, run: Run, work: Work, numbers: Sequence[int]) -> str:
+    def describe(self, run: UnitRun, work: Work, numbers: Sequence[int]) -> str:
         """Return in words what ``run`` would do."""
         n = capped(run.config.execution.workers, len(numbers))
         return f"{len(numbers)} {work.unit} in {n} worker processes of this machine"

@@ -34,10 +34,10 @@ SEQUENTIAL = "viridis"
 DIVERGING = "PuOr_r"
 """Colour map of a difference; centre it on zero."""
 STREAM_LABELS = {
-    "lai": "LAI (m² m⁻²)",
-    "gpp": "GPP (g C m⁻² d⁻¹)",
-    "er": "Ecosystem respiration (g C m⁻² d⁻¹)",
-    "nee": "NEE (g C m⁻² d⁻¹)",
+    "lai": "LAI",
+    "gpp": "GPP (g m-2 d-1)",
+    "er": "Ecosystem respiration (g m-2 d-1)",
+    "nee": "NEE (g m-2 d-1)",
 }
 
 

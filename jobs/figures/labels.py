@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ def with_unit(name: str, unit: str, power: int = 0) -> str:
 
 
 def shown_unit(unit: str) -> str:
-    """Return a unit as it is shown: nothing for 1.
+    """Return a unit as it is shown: nothing for 1, and carbon apart from grams.
 
     Examples
     --------
-    >>> shown_unit("1"), shown_unit("kg m-2")
-    ('', 'kg m-2')
+    >>> shown_unit("1"), shown_unit("kg m-2"), shown_unit("gC m-2 leaf")
+    ('', 'kg m-2', 'g C m-2 leaf')
     """
-    return "" if unit == "1" else unit
+    return "" if unit in ("", "1", "-") else re.sub(r"\b([kMPTm]?g)C\b", r"\1 C", unit)
 
 
 def number(value: float, form: str) -> str:

@@ -127,7 +127,7 @@ def draw_flux_maps(fluxes: pd.DataFrame, target: Path, *, title: str) -> None:
         low, high = np.nanpercentile(fluxes[flux], [1, 99])
         for i, name in enumerate(sets):
             part = fluxes[fluxes["parameters"] == name]
-            unit = f"{label} (g C m⁻² yr⁻¹)"
+            unit = f"{label} (g m-2 yr-1)"
             limits = (float(low), float(high))
             draw_field(axes[i, j], part, part[flux], label=unit, limits=limits)
             axes[i, j].set_title(f"{label}, {name}", fontsize=9)

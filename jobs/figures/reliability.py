@@ -1,4 +1,4 @@
-"""Figures that say whether a posterior may be believed.
+"""Figures that say how reliable a posterior is.
 
 Chains (trace and rank plots), the surrogate's error as the model runs came in, the
 model at draws of the posterior beside what was observed, and, where truths are known,
@@ -177,7 +177,8 @@ def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) 
     Parameters
     ----------
     tree : mapping of str to xarray.Dataset
-        Groups ``observed_data`` and ``posterior_predictive`` of a posterior file.
+        Groups ``observed_data``, ``constant_data`` and ``predictive_runs`` of a
+        posterior file.
     target : Path
         The PNG; its table is the CSV beside it.
     title : str
@@ -185,15 +186,24 @@ def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) 
     """
     import pandas as pd
 
-    observed, predicted = tree["observed_data"], tree["posterior_predictive"]
-    streams = [str(name) for name in predicted.data_vars]
+    observed = tree["observed_data"]
+    # Files of earlier versions have the variances beside the observations, and the
+    # model runs as the posterior predictive.
+    predicted = tree.get("predictive_runs", tree.get("posterior_predictive"))
+    if predicted is None:
+        raise KeyError("predictive_runs")
+    streams = [str(name) for name in predicted.data_vars if name in observed]
+    variances = tree.get("constant_data", observed)
     figure, axes = new_figure(len(streams), 1, height=2.5)
     rows = []
     for axis, name in zip(axes[:, 0], streams, strict=True):
         part = predictive_ranges(
-            predicted[name].to_numpy().reshape(-1, predicted.sizes[f"{name}_time"]),
+            predicted[name]
+            .to_numpy()
+            .reshape(-1, predicted.sizes[f"{name}_time"])
+            .astype(float),
             observed[name].to_numpy(),
-            observed[f"{name}_variance"].to_numpy(),
+            variances[f"{name}_variance"].to_numpy(),
         )
         time = observed[f"{name}_time"].to_numpy()
         part.insert(0, "time", time)

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def draw_screening(
-    table: pd.DataFrame, target: Path, *, title: str, selected: Sequence[str]
+    table: pd.DataFrame,
+    target: Path,
+    *,
+    title: str,
+    selected: Sequence[str],
+    of: str = "summed μ*",
 ) -> None:
     """Draw the spread over pixels of each parameter's importance, stream by stream.
 
@@ -30,13 +35,15 @@ def draw_screening(
     ----------
     table : pandas.DataFrame
         A row for each pixel, stream and parameter: ``pixel``, ``stream``,
-        ``parameter``, ``share`` (of the stream's summed mu*, 1).
+        ``parameter``, ``share`` (1).
     target : Path
         The PNG; the table is written beside it as CSV.
     title : str
         Says where the data come from.
     selected : sequence of str
         Parameters to mark.
+    of : str
+        What the shares are of.
     """
     streams = list(dict.fromkeys(table["stream"]))
     names = list(dict.fromkeys(table["parameter"]))
@@ -66,7 +73,7 @@ def draw_screening(
         axis.set_xticks(range(1, len(names) + 1), names, rotation=60, ha="right")
         axis.tick_params(axis="x", labelsize=8)
         label = STREAM_LABELS.get(stream, stream).split(" (")[0]
-        axis.set_ylabel(f"{label}: share of summed μ*")
+        axis.set_ylabel(f"{label}: share of {of}")
         axis.set_ylim(bottom=0.0)
         axis.margins(x=0.01)
     axes.flat[0].set_title(title, fontsize=10, parse_math=False)

@@ -8,10 +8,12 @@ and result.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.run.pixel import Pixel
@@ -19,6 +21,8 @@ from jobs.run.run import Run
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_SHOWN = 5  # pixels in a message
 
 
 def input_digests(
@@ -69,14 +73,64 @@ def digest_of(data: xr.Dataset) -> str:
 
 
 def changed_inputs(run: Run, pixel: Pixel, summary: dict[str, Any]) -> list[str]:
-    """Return which files of a finished pixel are not what it was calibrated on."""
+    """Return which files of a finished pixel are not what it was calibrated on.
+
+    A file that cannot be read any more, or is gone, is not what it was either: one
+    pixel's odd file is told as that pixel's, and stops no look at the others.
+    """
     kept = summary.get("inputs", {})
     if not kept:
         return []  # of an earlier version, or without files of its own
-    forcing = forcing_of(run, pixel)
-    has_files = "observations" in kept
-    observations = observations_of(run, pixel, forcing) if has_files else None
-    return _changed(kept, input_digests(run, pixel, forcing, observations))
+    odd: list[str] = []
+    forcing: xr.Dataset | None = None
+    observations: xr.Dataset | None = None
+    try:
+        forcing = forcing_of(run, pixel)
+        if "observations" in kept:
+            observations = observations_of(run, pixel, forcing)
+    except ValueError as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
+        odd = ["forcing" if forcing is None else "observations"]
+    if forcing is None:
+        return odd
+    found = input_digests(run, pixel, forcing, observations)
+    return sorted({*odd, *_changed(kept, found)})
+
+
+def refuse_changed_inputs(run: Run, pixels: Iterable[tuple[Pixel, Any]]) -> None:
+    """Refuse to go on with a run whose finished pixels came of other files.
+
+    Parameters
+    ----------
+    run : Run
+    pixels : iterable of (Pixel, dict)
+        Finished pixels and their summaries. All are looked at.
+
+    Raises
+    ------
+    ConfigError
+        Naming pixels and what changed, and both ways to go on.
+    """
+    changed = {
+        pixel.given_id: " and ".join(found)
+        for pixel, summary in pixels
+        if (found := changed_inputs(run, pixel, summary))
+    }
+    if not changed:
+        return
+    shown = ", ".join(f"{one} ({what})" for one, what in list(changed.items())[:_SHOWN])
+    more = f", ... {len(changed)} in all" if len(changed) > _SHOWN else ""
+    raise ConfigError(
+        Problem(
+            str(run.folder.path / "pixels"),
+            "inputs of finished pixels changed since these were calibrated",
+            found=f"pixel {shown}{more}",
+            wanted="the files that their posteriors came of",
+            hint="Put them back; or calibrate those pixels on the new ones: masm retry "
+            f"{run.folder.path} --reason inputs_changed",
+        )
+    )
 
 
 def require_same_inputs(

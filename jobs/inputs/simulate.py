@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobs.config.process_model import model_of
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 
 def calibration_model(
-    config: Config, drivers: xr.Dataset
+    config: Config, drivers: xr.Dataset, outputs: Sequence[str] | None = None
 ) -> Callable[[Any], xr.Dataset]:
-    """Return the model of a pixel over the calibration years."""
+    """Return the model of a pixel over the calibration years.
+
+    It gives the streams of the run, or the ``outputs`` that are named.
+    """
     periods = pixel_periods(config, drivers)
     needed = Period(first=periods.spinup.first, last=periods.calibration.last)
     return model_of(config).calibration_model(
-        select_years(drivers, needed), tuple(config.streams), periods.calibration.years
+        select_years(drivers, needed),
+        tuple(config.streams if outputs is None else outputs),
+        periods.calibration.years,
     )
 
 

@@ -46,7 +46,7 @@ def make_streams(
         ``<name>_variance`` beside it, and ``time_bnds`` where there are any. Its
         attribute ``file`` is the name for messages.
     rules : mapping
-        How much each stream is believed; streams without a rule are left out.
+        Error variance of each stream; streams without a rule are left out.
     period : Period
         Years to keep.
     units : mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
+from jobs.config.priors import priors_of
 from jobs.config.schema import Config, Twin
 from jobs.run.pixel import Pixel
 from jobs.run.seeds import PixelStream, pixel_generator
@@ -25,18 +25,18 @@ SYNTHETIC = "synthetic twin: model output at known parameters, with noise"
 def truth_of(config: Config, pixel: Pixel) -> dict[str, float]:
     """Return the true parameters of a pixel's twin; empty without a twin.
 
-    Random ones lie in the middle 80 % of each prior, by the pixel's own chance.
+    Random ones lie in the middle 80 % of each prior, by the pixel's own random numbers.
     """
     if config.twin is None:
         return {}
     if config.twin.truth != "random":
         return dict(config.twin.truth)
     rng = pixel_generator(config.seed, pixel.id, PixelStream.TWIN_PARAMETERS)
-    bounds = prior_bounds(config)
-    share = 0.1 + 0.8 * rng.random(len(bounds))
+    priors = priors_of(config)
+    share = 0.1 + 0.8 * rng.random(len(priors))
     return {
-        name: float(low + part * (high - low))
-        for (name, (low, high)), part in zip(bounds.items(), share, strict=True)
+        name: float(prior.quantile(part))
+        for (name, prior), part in zip(priors.items(), share, strict=True)
     }
 
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.errors import ConfigError, Problem
-from jobs.process_models.base import Output, Parameter, Settings
+from jobs.process_models.base import (
+    AnalysedState,
+    Array,
+    MemberRun,
+    Output,
+    Parameter,
+    Settings,
+    UpdatedState,
+)
 from jobs.process_models.registry import refuse_options
 
 if TYPE_CHECKING:
@@ -28,6 +36,11 @@ _OUTPUTS = {
     "soil_carbon": Output("g m-2", "soil and litter, carbon"),
 }
 _MM_PER_CM = 10.0
+_ANALYSED = {
+    "above_ground_wood": AnalysedState("g m-2", "above-ground wood, carbon", 1e6),
+    "lai": AnalysedState("1", "leaf area index", 30.0),
+    "soil_carbon": AnalysedState("g m-2", "soil and litter, carbon", 1e6),
+}
 
 
 class Sipnet:
@@ -44,6 +57,8 @@ class Sipnet:
     spinup_cycles = 0
     outputs = _OUTPUTS
     saved = ("lai", "gpp", "ra", "rh", "er", "nee", "et")
+    analysed = _ANALYSED
+    perturbed = ("temperature", "precipitation", "shortwave", "vpd")
 
     def __init__(self, settings: Settings):
         known = {"options": "a named set of switches"}
@@ -125,6 +140,138 @@ class Sipnet:
         from landmodels import sipnet
 
         sipnet.warm_up()
+
+    @property
+    def state_entries(self) -> tuple[str, ...]:
+        """Names of the entries of a whole state."""
+        from landmodels.sipnet import state_names
+
+        return tuple(state_names())
+
+    def check_members(self, parameters: Mapping[str, Array], where: str) -> None:
+        """Refuse values out of range, and allocation shares above one."""
+        from landmodels.sipnet import InputError, check_parameters
+
+        try:
+            check_parameters(parameters, self._options)
+        except InputError as exc:
+            # A lane is a member.
+            raise ConfigError(Problem(where, str(exc))) from exc
+
+    def run_members(
+        self,
+        drivers: Sequence[xr.Dataset],
+        parameters: Mapping[str, Array],
+        outputs: Sequence[str],
+        *,
+        state: Array | None = None,
+        pools: Mapping[str, Array] | None = None,
+    ) -> MemberRun:
+        """Run the members of one place; wood is the above-ground share of the start."""
+        from landmodels import sipnet
+
+        n = len(drivers)
+        given = {name: np.asarray(value, float) for name, value in parameters.items()}
+        if state is None and pools:
+            given |= _initial(pools, given)
+        shared = all(one is drivers[0] for one in drivers)
+        lane = "sample" if shared else "site"
+        names = [f"{k:04d}" for k in range(n)]
+        forcing = (
+            drivers[0]
+            if shared
+            else sipnet.join_sites(dict(zip(names, drivers, strict=True)))
+        )
+        if shared and not given:  # lanes need a parameter over them
+            given = {"aMax": np.full(n, _parameters()["aMax"].default)}
+        wanted = [_NATIVE.get(name, (name,)) for name in outputs]
+        found = sipnet.simulate_batch(
+            forcing,
+            given,
+            options=self._options,
+            initial_state=None if state is None else self._labelled(state, lane),
+            outputs=[*dict.fromkeys(sum(wanted, ())), "final_state"],
+        )
+        daily = sipnet.daily_values(found)
+        final = found["final_state"].transpose(lane, "state").to_numpy()
+        return MemberRun(_members_of(daily, lane, outputs), final)
+
+    def analysed_of(self, state: Array, parameters: Mapping[str, Array]) -> Array:
+        """Return wood, leaf area and soil carbon of whole states, (member, 3)."""
+        one = dict(zip(self.state_entries, np.asarray(state).T, strict=True))
+        return np.stack(
+            [
+                one["wood"] + one["unallocated"],
+                one["leaf"] / one["leaf_carbon_per_area"],
+                one["soil"] + one["litter"],
+            ],
+            axis=-1,
+        )
+
+    def update_state(
+        self,
+        state: Array,
+        values: Mapping[str, Array],
+        parameters: Mapping[str, Array],
+    ) -> UpdatedState:
+        """Set what was analysed; leaves by leaf carbon per area, see the model."""
+        from landmodels import sipnet
+
+        after = sipnet.update_state(self._labelled(state, "sample"), dict(values))
+        return UpdatedState(
+            after["final_state"].transpose("sample", "state").to_numpy(),
+            after["carbon_added"].sum("pool").to_numpy(),
+        )
+
+    def _labelled(self, state: Array, lane: str) -> xr.DataArray:
+        import xarray as xr
+
+        coords: dict[str, Any] = {"state": list(self.state_entries)}
+        if lane == "site":
+            coords["site"] = [f"{k:04d}" for k in range(len(state))]
+        return xr.DataArray(np.asarray(state), dims=(lane, "state"), coords=coords)
+
+
+_NATIVE = {"er": ("ra", "rh")}
+"""Outputs that are made of others."""
+
+
+def _initial(pools: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str, Any]:
+    """Initial parameters from pools; roots come on top of the above-ground wood."""
+    table = _parameters()
+
+    def value(name: str) -> Any:
+        return given.get(name, table[name].default)
+
+    found: dict[str, Any] = {}
+    if "lai" in pools:
+        found["laiInit"] = np.asarray(pools["lai"])
+    if "above_ground_wood" in pools:
+        share = 1.0 - value("coarseRootFrac") - value("fineRootFrac")
+        found["plantWoodInit"] = np.asarray(pools["above_ground_wood"]) / share
+    if "soil_carbon" in pools:
+        litter = value("litterInit") if "litterInit" in given else 0.0
+        found["soilInit"] = np.asarray(pools["soil_carbon"]) - litter
+        if np.any(found["soilInit"] < 0.0):
+            raise ConfigError(
+                Problem("", "soil_carbon at the start", found="less than litterInit")
+            )
+    return found
+
+
+def _members_of(daily: xr.Dataset, lane: str, outputs: Sequence[str]) -> xr.Dataset:
+    """Outputs over (member, time), in the units of the table."""
+    if "er" in outputs:
+        daily = daily.assign(er=daily["ra"] + daily["rh"])
+    if "et" in outputs:
+        daily = daily.assign(et=daily["et"] * _MM_PER_CM)
+    found = daily[list(outputs)].rename({lane: "member"})
+    for name in outputs:
+        found[name].attrs = {
+            "units": _OUTPUTS[name].unit,
+            "long_name": _OUTPUTS[name].description,
+        }
+    return found.transpose("member", "time").drop_vars("member", errors="ignore")
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ import numpy as np
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of, units_of
 from jobs.figures.coastlines import Box, box_around, lines_in
+from jobs.figures.labels import shown_unit
 from jobs.report.details import Embedded, short
 from jobs.report.results import Results
 
 WIDTH = 760
 """Of the map, in its own units."""
+_LEAST_BOX = 1.0  # degrees: a small region fills the map, one site has a coast near it
 
 
 def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
@@ -28,7 +30,9 @@ def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
         Details of some pixels, and where those of the others are.
     """
     table = results.pixels
-    box = box_around(table["longitude"].to_numpy(), table["latitude"].to_numpy())
+    box = box_around(
+        table["longitude"].to_numpy(), table["latitude"].to_numpy(), at_least=_LEAST_BOX
+    )
     west, south, east, north = box
     scale = WIDTH / (east - west)
     stretch = 1 / np.cos(np.deg2rad((south + north) / 2))
@@ -85,7 +89,7 @@ def _parameters(results: Results) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": name,
-                "unit": known[name].unit,
+                "unit": shown_unit(known[name].unit),
                 "low": low,
                 "high": high,
                 "default": known[name].default,

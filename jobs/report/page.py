@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -15,8 +16,10 @@ from jobs.report.mapping import map_payload
 from jobs.report.pictures import drawings_of
 from jobs.report.results import Results
 from jobs.report.sections import sections
+from jobs.run.status import status_of
 from jobs.spreadsheets import safe_texts
 from jobs.stages.collect import collect
+from jobs.stages.stage_states import stages_of
 
 if TYPE_CHECKING:
     from jobs.run.run import Run
@@ -90,12 +93,16 @@ def render(results: Results, embedded: Embedded) -> str:
     template = environment.from_string(text("report.html.j2"))
     n_done, n = len(results.finished), len(results.pixels)
     every = sections(results)
+    states = Counter(results.pixels["state"])
     context: dict[str, Any] = {
         "title": results.run.config.name,
         "share": n_done / n,
         "n_done": n_done,
         "n_pixels": n,
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "stages": _stages(results),
+        "n_suspect": states["suspect"],
+        "n_failed": states["failed"] + states["skipped"],
         "sections": every,
         "missing": [part for part in every if part.empty],
         "payload": map_payload(results, embedded),
@@ -107,9 +114,17 @@ def render(results: Results, embedded: Embedded) -> str:
     return template.render(context)
 
 
+def _stages(results: Results) -> dict[str, str]:
+    """Return each stage and how far it is; the report itself is being made."""
+    run = results.run
+    found = stages_of(run, status_of(run.folder, run.pixels))
+    return {name: word for name, word in found.items() if name != "report"}
+
+
 CITATIONS = (
     (
-        "Ma, R., Xiao, J., Liang, S., Ma, H., He, T., Guo, D., Liu, X., Lu, H. (2022)",
+        "Ma, R., Xiao, J., Liang, S., Ma, H., He, T., Guo, D., Liu, X., Lu, H. (2022), "
+        "doi:10.5194/gmd-15-6637-2022",
         "Pixel-level parameter optimization of a terrestrial biosphere model for "
         "improving estimation of carbon fluxes with an efficient model-data fusion "
         "method and satellite-derived LAI and GPP data: the method",
@@ -138,7 +153,7 @@ def _write_tables(results: Results) -> None:
 
 
 def version_of_masm() -> str:
-    """Return the version of the software, for the page."""
+    """Return the version of this software, or ``unknown``."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

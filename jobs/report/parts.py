@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from jobs.figures.labels import UNKNOWN, number, readable_totals, shown_unit
@@ -17,7 +17,16 @@ from jobs.figures.labels import UNKNOWN, number, readable_totals, shown_unit
 if TYPE_CHECKING:
     import pandas as pd
 
-    from jobs.run.run import Run
+    from jobs.run.folder import RunFolder
+
+
+class HasFolder(Protocol):
+    """A run, of which only the folder is needed."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where everything stands."""
+
 
 MAX_ROWS = 25
 """Of a table that a verb has written."""
@@ -79,14 +88,14 @@ class Section:
         return not (self.facts or self.tables or self.pictures)
 
 
-def link(run: Run, path: Path, text: str = "") -> Link:
+def link(run: HasFolder, path: Path, text: str = "") -> Link:
     """Return a link to a file of the run folder."""
     relative = path.relative_to(run.folder.path).as_posix()
     return Link(text or relative, quote(relative))
 
 
 def picture(
-    run: Run, path: Path, alt: str, caption: str, *sources: Path
+    run: HasFolder, path: Path, alt: str, caption: str, *sources: Path
 ) -> Picture | None:
     """Embed a PNG if it is there, linked to its table and to further sources."""
     if not path.exists():
@@ -131,7 +140,7 @@ def table_of(
 
 
 def add_pictures(
-    run: Run, section: Section, pattern: str, alt: str, caption: str
+    run: HasFolder, section: Section, pattern: str, alt: str, caption: str
 ) -> None:
     """Show the figures of a run whose names match a pattern."""
     for path in sorted(run.folder.figures.glob(pattern)):
@@ -140,7 +149,7 @@ def add_pictures(
             section.pictures.append(found)
 
 
-def add_csv(run: Run, section: Section, path: Path, caption: str) -> None:
+def add_csv(run: HasFolder, section: Section, path: Path, caption: str) -> None:
     """Show a table that a verb has written, its first rows if it is long."""
     import pandas as pd
 

@@ -116,7 +116,14 @@ def _draw_checks(results: Results, pixel: Pixel) -> None:
     title = f"{pixel.name}: {state.state} {state.reason}".strip()
     path = run.folder.pixel(pixel.id).posterior
     groups: dict[str, Any] = {}
-    for name in ("posterior", "runs", "observed_data", "posterior_predictive"):
+    for name in (
+        "posterior",
+        "runs",
+        "observed_data",
+        "constant_data",
+        "predictive_runs",
+        "posterior_predictive",
+    ):
         try:
             groups[name] = read_netcdf(path, name)
         except (FileNotFoundError, ValueError):

@@ -14,6 +14,7 @@ from jobs.report.parts import Fact, Section, Table, add_pictures, link, table_of
 from jobs.report.regional_sections import regional
 from jobs.report.results import Results
 from jobs.run.provenance import read_record
+from jobs.stages.screen import effects_file, title_of
 from masm.problem.blocks import caution
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ MEANINGS = {
     "surrogate_not_fitted": "the surrogate is wrong where the posterior is",
     "mode_lost": "a run fits, and no draws of the posterior lie around it",
     "not_converged": "chains on the surrogate disagree",
+    "collapsed": "the canopy dies out at the minimum; see minimum in the summary",
     "no_posterior": "the method chosen gives a best point or what is not ruled out",
     "timed_out": "took longer than execution.pixel_minutes",
     "out_of_memory": "the machine had too little memory",
@@ -50,7 +52,9 @@ def sections(results: Results) -> list[Section]:
         screening(results),
         parameter_section(results),
         fit(results),
+        *joined_sites(results),
         trust(results),
+        *information(results),
         *regional(results),
     ]
 
@@ -136,17 +140,41 @@ def screening(results: Results) -> Section:
     run = results.run
     section = Section("Which parameters matter", "screening", "screen")
     folder = run.folder.path / "screening"
+    title, of_variance = title_of(run.config), run.config.screening.method != "morris"
     add_pictures(
         results.run,
         section,
         "screening.png",
-        "Box plots of each parameter's share of the Morris index, by stream",
-        "Morris screening (Figure 1 of the paper): share of the summed effects.",
+        "Box plots of each parameter's share, by stream",
+        f"{title[0].upper()}{title[1:]}: share of "
+        + ("the variance." if of_variance else "the summed effects."),
     )
     path = folder / "selection.csv"
     if path.exists():
         section.tables.append(_selection_table(results, path))
+    if run.config.screening.method == "sums_of_squares" and path.exists():
+        section.notes += _undescribed(effects_file(run))
     return section
+
+
+def _undescribed(path: Path) -> list[str]:
+    """Say which streams the regression of sums of squares does not describe."""
+    from jobs.netcdf_files import read_netcdf
+    from masm.sensitivity.regression import described
+
+    if not path.exists():
+        return []
+    effects = read_netcdf(path)
+    streams = effects["stream"].to_numpy()[~described(effects)]
+    return (
+        [
+            f"The regression does not describe {', '.join(map(str, streams))}: its "
+            "adjusted R2 is under 0.8, effects are curved or of higher order. Do not "
+            "use these shares; use Sobol indices."
+        ]
+        if len(streams)
+        else []
+    )
 
 
 def _selection_table(results: Results, path: Path) -> Table:
@@ -173,10 +201,22 @@ def _selection_table(results: Results, path: Path) -> Table:
     )
     caption = (
         f"The {_N_RANKED} most important parameters of each stream: share of its "
-        "summed effects (mean over pixels)."
+        + (
+            "summed effects (mean over pixels)."
+            if results.run.config.screening.method == "morris"
+            else "variance (mean over statistics and pixels)."
+        )
     )
     formats = {"rank": "d", "share": ".1%", "up to here": ".1%"}
     return table_of(shown, caption, [link(results.run, path)], formats)
+
+
+def joined_sites(results: Results) -> list[Section]:
+    """Show sites separate, pooled and hierarchical, where a run joins them."""
+    from jobs.report.joined import section_of_sites
+
+    run = results.run
+    return [] if run.config.sites == "separate" else [section_of_sites(run)]
 
 
 def parameter_section(results: Results) -> Section:
@@ -200,7 +240,7 @@ def parameter_section(results: Results) -> Section:
             "default": rows["default"],
             "posterior mean": rows["mean"],
             "5 to 95 %": _ranges(rows["q05"], rows["q95"]),
-            "learnt": rows["learnt"],
+            "uncertainty reduction": rows["learnt"],
             "at edge of prior": [
                 _edge(low, high, many)
                 for low, high in zip(
@@ -212,14 +252,21 @@ def parameter_section(results: Results) -> Section:
         }
     )
     formats = dict.fromkeys(("default", "posterior mean"), ".3g")
-    formats |= {"learnt": ".0%", "worst R-hat": ".3f", "smallest ESS": ".0f"}
+    formats |= {
+        "uncertainty reduction": ".0%",
+        "worst R-hat": ".3f",
+        "smallest ESS": ".0f",
+    }
     caption = (
-        "Medians over finished pixels; edges are the share of pixels whose posterior "
-        "piles up there."
+        "Medians over finished pixels; edges are the fraction of pixels whose "
+        "posterior crowds there."
         if many
         else "Posterior of the pixel."
     )
-    caption += " Learnt: 1 - sd / prior sd; 0 means the observations taught nothing."
+    caption += (
+        " Uncertainty reduction: 1 - sd / prior sd; 0 means that the observations did "
+        "not constrain the parameter."
+    )
     section.tables.append(table_of(frame, caption, source, formats))
     chosen = run.config.calibration
     if chosen.proposals is None:
@@ -310,7 +357,8 @@ def fit(results: Results) -> Section:
         table_of(
             frame,
             f"{over} of window means, default → calibrated. RMSE and AE (mean of model "
-            "minus observed) have the stream's unit. DISO is 0 for a perfect fit.",
+            "minus observed) have the stream's unit; fluxes are mass of "
+            "carbon. DISO is 0 for a perfect fit.",
             source,
             formats,
         )
@@ -342,13 +390,13 @@ def fit(results: Results) -> Section:
 
 
 def trust(results: Results) -> Section:
-    """Figures that say whether posteriors may be believed."""
-    section = Section("May it be believed?", "trust", "calibrate")
+    """Figures that say how reliable the posteriors are."""
+    section = Section("How reliable is it?", "trust", "calibrate")
     for pattern, alt, caption in (
         (
             "chains_*.png",
             "Traces of four chains, and heat map of rank shares of all chains",
-            "Chains: an even field says that they agree.",
+            "Chains: the chains agree if all ranks are equally frequent.",
         ),
         (
             "surrogate_*.png",
@@ -368,6 +416,43 @@ def trust(results: Results) -> Section:
     ):
         add_pictures(results.run, section, pattern, alt, caption)
     return section
+
+
+def information(results: Results) -> list[Section]:
+    """What each stream is worth; no section where nobody has asked."""
+    import pandas as pd
+
+    from jobs.figures.information import reduction_table
+
+    run = results.run
+    section = Section("What each stream is worth", "information", "information")
+    for key in ("target", "parameter"):
+        path = run.folder.information / f"{key}s.csv"
+        if not path.exists():
+            continue
+        try:
+            rows = reduction_table(pd.read_csv(path), key)
+        except (ValueError, KeyError):  # not as it was written
+            continue
+        names = [str(column) for column in rows.columns[1:]]
+        section.tables.append(
+            table_of(
+                rows,
+                f"Uncertainty reduction of each {key} with all streams and without "
+                "each: 1 - posterior sd / prior sd, linearised at the posterior mean; "
+                "medians over pixels.",
+                [link(run, path)],
+                dict.fromkeys(names, ".2f"),
+            )
+        )
+    add_pictures(
+        run,
+        section,
+        "information.png",
+        "Fields of uncertainty reductions of parameters and targets by experiment",
+        "Uncertainty reduction with all streams, and with each left out in turn.",
+    )
+    return [] if section.empty else [section]
 
 
 def _ranges(low: pd.Series, high: pd.Series) -> list[str]:

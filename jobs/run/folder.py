@@ -17,6 +17,8 @@ _OURS = (
     "ledger",
     "evaluation",
     "comparison",
+    "information",
+    "swath",
     "figures",
     "simulations",
     "posteriors.zarr",
@@ -25,6 +27,8 @@ _OURS = (
     "maps",
     "slurm",
     "screening",
+    "sites",
+    "reanalysis",
     "config.lock.yaml",
     "run.json",
     "pixels.csv",
@@ -66,6 +70,7 @@ def _is_of_a_pixel(path: Path, run: Path) -> bool:
 
 _PIXEL_FILE = re.compile(
     r"evaluation/(scores|comparison)_\d{5,8}\.csv"
+    r"|information/\d{5,8}\.json"
     r"|simulations/(default|calibrated|observed)/\d{5,8}\.nc"
 )
 
@@ -152,6 +157,11 @@ class RunFolder:
     def methods(self) -> Path:
         """Calibration methods side by side."""
         return self.path / "comparison" / "methods.csv"
+
+    @property
+    def information(self) -> Path:
+        """What each stream is worth."""
+        return self.path / "information"
 
     def pixel(self, pixel_id: int) -> PixelFolder:
         """Return the folder of one pixel, two levels deep (100 pixels a folder)."""

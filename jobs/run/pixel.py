@@ -13,7 +13,8 @@ class Pixel:
     Attributes
     ----------
     id : int
-        Number of the pixel in this run; with the run's seed it fixes all chance.
+        Number of the pixel in this run; with the run's seed it fixes its random
+        numbers.
     name : str
         What tables and figures call it.
     latitude, longitude : float

@@ -30,6 +30,7 @@ Reason = Literal[
     "surrogate_not_fitted",
     "mode_lost",
     "not_converged",
+    "collapsed",
     "no_posterior",
     "timed_out",
     "out_of_memory",
@@ -52,6 +53,7 @@ REASONS: tuple[Reason, ...] = (
     "surrogate_not_fitted",
     "mode_lost",
     "not_converged",
+    "collapsed",
     "no_posterior",
     "timed_out",
     "out_of_memory",
@@ -101,6 +103,8 @@ def state_of(folder: PixelFolder) -> PixelState:
     """
     if damage := _damage_of_folder(folder.path):
         return PixelState("waiting", damage=damage)
+    if not stands(folder.path):
+        return PixelState("waiting")  # nothing begun: most of a million pixels
     damage = ""
     if is_file(folder.posterior):
         try:

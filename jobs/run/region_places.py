@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from landdata import Cube
 
 
-def listed_ids(places: Path | list[Any], folder: Path, cube: Cube) -> NDArray[np.int64]:
+def listed_ids(
+    places: Path | list[Any],
+    folder: Path,
+    cube: Cube,
+    what: str = "pixels.sample.places",
+) -> NDArray[np.int64]:
     """Return the pixels that a user listed, each once, in rising order.
 
     Parameters
@@ -27,6 +32,8 @@ def listed_ids(places: Path | list[Any], folder: Path, cube: Cube) -> NDArray[np
         What the file name is relative to.
     cube : Cube
         The region.
+    what : str
+        What the list is called in an error.
 
     Raises
     ------
@@ -36,9 +43,9 @@ def listed_ids(places: Path | list[Any], folder: Path, cube: Cube) -> NDArray[np
     from landdata import cell_at
 
     if isinstance(places, list):
-        items = [(f"pixels.sample.places: {item}", item) for item in places]
+        items = [(f"{what}: {item}", item) for item in places]
     else:
-        items = _read_places(folder / places)
+        items = _read_places(folder / places, what)
     found: set[int] = set()
     problems = []
     known = set(cube.cells.ids.tolist())
@@ -64,14 +71,14 @@ def listed_ids(places: Path | list[Any], folder: Path, cube: Cube) -> NDArray[np
     return np.array(sorted(found), np.int64)
 
 
-def _read_places(path: Path) -> list[tuple[str, Any]]:
+def _read_places(path: Path, what: str) -> list[tuple[str, Any]]:
     header, rows = read_rows(path, "the list of places")
     by_id = "id" in header
     if not by_id and not {"latitude", "longitude"} <= set(header):
         raise ConfigError(
             Problem(
                 f"{path.name}:1",
-                "pixels.sample.places",
+                what,
                 found=f"columns {', '.join(header) or 'none'}",
                 wanted="a column id, or latitude and longitude",
             )
@@ -86,9 +93,7 @@ def _read_places(path: Path) -> list[tuple[str, Any]]:
                 place = float(row["latitude"] or ""), float(row["longitude"] or "")
                 items.append((where, place))
         except ValueError as exc:
-            raise ConfigError(
-                Problem(where, "pixels.sample.places", str(exc), "numbers")
-            ) from exc
+            raise ConfigError(Problem(where, what, str(exc), "numbers")) from exc
     if not items:
         raise ConfigError(Problem(str(path), "no places", wanted="at least one row"))
     return items

@@ -2,7 +2,8 @@
 
 A run screens one random share of the usable pixels and calibrates another. Both are
 drawn from one shuffle with the run's seed, from its two ends, so they never meet and
-a larger share holds the smaller one.
+a larger share holds the smaller one. With ``choice: environmental`` the calibration
+share is chosen by climate and land instead, and the screening share is of the others.
 """
 
 from __future__ import annotations
@@ -115,6 +116,9 @@ def draw_sample(config: Config, folder: Path) -> RegionSample:
     rng = run_generator(config.seed, RunStream.SAMPLE_OF_PIXELS)
     if rule.places is not None:
         calibration = listed_ids(rule.places, folder, cube)
+    elif rule.choice == "environmental":
+        calibration = _by_environment(config, folder, cube, left)
+    if rule.places is not None or rule.choice == "environmental":
         others = rng.permutation(np.setdiff1d(left, calibration))
         screening = others[: _share(rule.screening, others.size)]
     else:
@@ -125,6 +129,22 @@ def draw_sample(config: Config, folder: Path) -> RegionSample:
             left.size - min(_share(rule.screening, left.size), n_others) :
         ]
     return RegionSample(masked, left, np.sort(screening), np.sort(calibration))
+
+
+def _by_environment(config: Config, folder: Path, cube: Cube, left: Ids) -> Ids:
+    from jobs.run.environmental_sample import choose_by_environment
+
+    rule, fixed = region_of(config).sample, None
+    if rule.fixed is not None:
+        fixed = listed_ids(rule.fixed, folder, cube, "pixels.sample.fixed")
+    return choose_by_environment(
+        cube,
+        left,
+        _share(rule.calibration, left.size),
+        seed=config.seed,
+        fixed=fixed,
+        ecoregions=None if rule.ecoregions is None else folder / rule.ecoregions,
+    ).ids
 
 
 def pixels_at(cube: Cube, ids: Sequence[int] | Ids) -> list[Pixel]:

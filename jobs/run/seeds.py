@@ -25,6 +25,18 @@ class RunStream:
 
     SAMPLE_OF_PIXELS = (0, 0, 4)
     MAP_DRAWS = (5,)
+    SITES = (6,)
+    MEMBER_PARAMETERS = (0, 0, 0, 1)
+    MEMBER_DRIVERS = (0, 0, 0, 2)
+    MEMBER_POOLS = (0, 0, 0, 3)
+    ANALYSIS = (0, 0, 0, 4)
+    TWIN_WEATHER = (0, 0, 0, 5)
+    TWIN_TRUTH = (0, 0, 0, 6)
+    TWIN_NOISE = (0, 0, 0, 7)
+    SWATH_CELLS = (0, 0, 6)
+    SWATH_PASSES = (0, 0, 7)
+    SWATH_TRUTH = (0, 0, 8)
+    SWATH_STARTS = (0, 0, 9)
 
 
 def pixel_generator(seed: int, pixel: int, key: PixelStream) -> np.random.Generator:

@@ -21,9 +21,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
-from jobs.config.process_model import model_of, units_of
-from jobs.config.schema import Config
+from jobs.config.priors import priors_of
+from jobs.config.process_model import units_of
 from jobs.disk_errors import full_disk, is_refused_in, system_fault
 from jobs.errors import OutOfTime, Stopped, SystemFault
 from jobs.executors.base import OnRuns
@@ -69,6 +68,20 @@ logger = logging.getLogger(__name__)
 
 _N_CHAINS = 4  # that keep_draws is meant for
 _INPUT = "input_"  # how a result calls the digests of its inputs
+# What a variational method says of its search.
+_MINIMUM = (
+    "derivatives",
+    "n_gradients",
+    "n_tangents",
+    "minimum_cost",
+    "minimum_converged",
+    "minimum_report",
+    "minimum_at_bound",
+    "n_starts_agreeing",
+    "collapsed",
+    "effective_fraction",
+    "reliability",
+)
 _N_LANES = 16  # parameter sets in a call of the model in a process of its own
 
 
@@ -125,7 +138,9 @@ def calibrate_pixel(
             logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
             write_failure(folder.failure, reason, str(exc), traceback.format_exc())
             ledger.write("failed", pixel=pixel.id, reason=reason)
-            return PixelState("failed", reason)
+            # As it is read back: without observations there is nothing to do.
+            skipped = reason == "no_observations" and run.config.sites != "separate"
+            return PixelState("skipped" if skipped else "failed", reason)
         minutes = (time.monotonic() - started) / 60
         summary = summarise(result, minutes)
         thinned = thin(result, run.config.calibration.keep_draws)
@@ -159,19 +174,6 @@ def _put_odd_aside(folder: PixelFolder) -> None:
             logger.warning("%s was %s: now %s", path, kind, put_aside(path))
 
 
-def priors_of(config: Config) -> masm.Priors:
-    """Return uniform priors: the parameter table's bounds, or the configuration's."""
-    from masm import Priors, Uniform
-
-    priors = {}
-    table = model_of(config).parameters
-    for name, (low, high) in prior_bounds(config).items():
-        row = table[name]
-        default = min(max(row.default, low), high)
-        priors[name] = Uniform(low, high, default=default, units=row.unit)
-    return Priors(priors)
-
-
 def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
     """Return what tables and ``masm status`` need, without opening the posterior."""
     doubts = [one for one in str(result.attrs.get("doubts", "")).split("; ") if one]
@@ -188,6 +190,11 @@ def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
         "parameters": _rows(result.summary().drop(columns="unit")),
         **({"doubts": doubts} if doubts else {}),
     }
+    minimum = {
+        key: _plain(result.attrs[key]) for key in _MINIMUM if key in result.attrs
+    }
+    if minimum:
+        summary["minimum"] = minimum
     inputs = {
         str(name).removeprefix(_INPUT): str(digest)
         for name, digest in result.attrs.items()
@@ -201,6 +208,10 @@ def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
         if errors.empty
         else {**summary, "error_scale": _rows(errors.drop(columns="unit"))}
     )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -351,7 +362,7 @@ def model_runs(
     on_runs : callable, optional
         Told the number of runs of each call.
     """
-    from masm import ProcessMap
+    from masm import ProcessMap, with_derivatives
 
     count = on_runs or (lambda n: None)
     if seconds is None:
@@ -361,7 +372,7 @@ def model_runs(
             count(len(theta))
             return simulated
 
-        yield {"model": counted}
+        yield {"model": with_derivatives(counted, model, count)}
         return
     with ProcessMap(1, timeout=seconds) as process:
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs.config.priors import priors_of
 from jobs.errors import ConfigError, Problem
 from jobs.files import is_file, put_aside, replacing, stands
 from jobs.inputs.simulate import calibration_model
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run
 from jobs.spreadsheets import safe_texts
-from jobs.stages.calibrate_pixel import PixelError, model_runs, priors_of, read_inputs
+from jobs.stages.calibrate_pixel import PixelError, model_runs, read_inputs
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,9 +15,10 @@ from jobs.inputs.streams import make_streams, pair
 from jobs.netcdf_files import read_netcdf
 from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_summary import posterior_means, read_summary
+from jobs.run.pixel_summary import read_summary
 from jobs.run.run import Run
 from jobs.run.simulation_files import save_simulation, saved_parameters
+from jobs.run.site_results import calibrated_means
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,12 +30,14 @@ PARAMETERS = ("default", "calibrated")
 
 def simulate_pixel(run: Run, pixel: Pixel, parameters: str) -> None:
     """Simulate a pixel with ``default`` or ``calibrated`` parameters and save it."""
-    values = posterior_means(run, pixel) if parameters == "calibrated" else {}
+    values = calibrated_means(run, pixel) if parameters == "calibrated" else {}
     forcing = forcing_of(run, pixel)
     if parameters == "calibrated":
         summary = read_summary(run.folder.pixel(pixel.id))
         require_same_inputs(run, pixel, summary, forcing)
     source = f"{run.config.name}, {pixel.name}: {parameters} parameters"
+    if parameters == "calibrated" and run.config.sites != "separate":
+        source += f", sites {run.config.sites}"
     if forcing.attrs.get("synthetic"):
         source += " (synthetic weather)"
     simulated = simulate(run.config, forcing, values)
@@ -48,7 +51,7 @@ def is_simulated(run: Run, pixel: Pixel) -> bool:
     By the parameters written in the files: times of change follow the clock, which
     may have been set back.
     """
-    wanted = {"default": {}, "calibrated": posterior_means(run, pixel)}
+    wanted = {"default": {}, "calibrated": calibrated_means(run, pixel)}
     return all(
         saved_parameters(run.folder.simulation(pixel.id, name)) == values
         for name, values in wanted.items()
@@ -82,7 +85,7 @@ def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row for each stream and 8-day window: ``stream``, ``period``, ``time``
-        (first day), ``observed``, ``observed_sd`` (as the calibration believed it),
+        (first day), ``observed``, ``observed_sd`` (as the calibration took it),
         ``default``, ``calibrated``; values in the stream's unit.
     """
     import pandas as pd

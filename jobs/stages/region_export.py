@@ -17,6 +17,7 @@ from jobs.run.run import Run
 from jobs.stages.region_evaluate import simulated_sets
 from jobs.stages.region_store import FLUXES, flux_attrs, open_group
 from jobs.stages.upscale import Upscaled, open_upscaled
+from upscale.export.stac import add_to_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +39,15 @@ def export_region(run: Run) -> Iterator[Path]:
     folder = run.folder.path / "maps"
     sweep(folder)
     yield from _parameter_maps(run, found, folder)
-    yield _samples(run, found, folder)
+    tables = [_samples(run, found, folder)]
+    yield tables[0]
     for name in _mapped_sets(run):
         for group in EXPORTED:
             path = folder / f"fluxes_{name}_{group}.nc"
             _write_netcdf(flux_grid(run, name, group), path)
+            tables.append(path)
             yield path
+    add_to_collection(folder, tables)
 
 
 def files_to_export(run: Run) -> int:
@@ -160,6 +164,7 @@ def _parameter_maps(run: Run, found: Upscaled, folder: Path) -> list[Path]:
     import upscale
     from jobs.stages.region_parameters import upscaled_file
 
+    known = model_of(run.config).parameters
     with read_netcdf(upscaled_file(run, "parameters")) as opened:
         prediction = opened.load()
     trained = found.kept["reason"] == ""
@@ -179,6 +184,7 @@ def _parameter_maps(run: Run, found: Upscaled, folder: Path) -> list[Path]:
         period=(years.start, years.stop),
         status=status,
         tags=tags,
+        meanings={name: row.description for name, row in known.items()},
     )
 
 

@@ -1,7 +1,9 @@
-"""Morris screening of a run's screening pixels: one file each, then one for all."""
+"""Screening of a run's pixels by any method: one file each, then one for all."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,12 +82,12 @@ def screen_unit(path: Path, pixel_id: int) -> None:
 
 
 def gather(run: Run, pixels: Sequence[Pixel]) -> xr.Dataset:
-    """Put the pixels' effects into ``screening/morris.nc``.
+    """Put the pixels' effects into ``screening/METHOD.nc``.
 
     Returns
     -------
     xarray.Dataset
-        As `masm.screen` returns it, over ``pixel`` too, with each pixel's place.
+        As the method returns it, over ``pixel`` too, with each pixel's place.
 
     Raises
     ------
@@ -132,10 +134,40 @@ def gather(run: Run, pixels: Sequence[Pixel]) -> xr.Dataset:
             {"units": "degrees_east", "standard_name": "longitude"},
         ),
     )
-    together.attrs["title"] = f"{run.config.name}: Morris screening"
-    with replacing(run.folder.path / "screening" / "morris.nc") as aside:
+    together.attrs["title"] = f"{run.config.name}: {title_of(run.config)}"
+    with replacing(effects_file(run)) as aside:
         together.to_netcdf(aside, engine="h5netcdf")
     return together
+
+
+TITLES = {
+    "morris": "Morris screening",
+    "sobol": "Sobol total indices",
+    "sums_of_squares": "sums of squares",
+}
+"""Method of screening to what people call it."""
+
+
+def title_of(config: Config) -> str:
+    """Return what people call the configuration's method of screening."""
+    return TITLES[config.screening.method]
+
+
+def effects_file(run: Run) -> Path:
+    """Return the file of all pixels' effects, by the method's name."""
+    return run.folder.path / "screening" / f"{run.config.screening.method}.nc"
+
+
+def runs_of_a_pixel(config: Config) -> int:
+    """Return the model runs that the screening of a pixel costs."""
+    from masm.sensitivity.regression import default_draws
+
+    rule, n = config.screening, len(every_prior(config))
+    if rule.method == "morris":
+        return rule.trajectories * (n + 1)
+    if rule.method == "sobol":
+        return rule.sobol_base * (n + 2)
+    return rule.draws or default_draws(n, rule.products)
 
 
 def selection_of(config: Config, effects: xr.Dataset) -> masm.Selection:
@@ -146,6 +178,7 @@ def selection_of(config: Config, effects: xr.Dataset) -> masm.Selection:
     return masm.select(
         effects,
         share=rule.share,
+        threshold=rule.threshold,
         statistics=rule.statistics,
         include=rule.include,
         exclude=rule.exclude,
@@ -159,18 +192,20 @@ def comparison(selected: masm.Selection, config: Config) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each parameter that any of the three names, by largest share:
-        ``parameter``, ``share_<stream>`` (of the summed mu*, 1), ``selected``,
-        ``calibrated``, ``paper`` (bool) and ``meaning``.
+        ``parameter``, ``share_<stream>`` (1), ``selected``, ``calibrated`` (bool)
+        and ``meaning``; ``paper`` (bool) of the model that the paper used.
     """
     table = selected.table.pivot(index="parameter", columns="stream", values="share")
     table.columns = [f"share_{name}" for name in table.columns]
     calibrated = calibrated_parameters(config)
     table["selected"] = table.index.isin(selected.parameters)
     table["calibrated"] = table.index.isin(calibrated)
-    table["paper"] = table.index.isin(PAPER)
+    named = table["selected"] | table["calibrated"]
     known = model_of(config).parameters
+    if set(PAPER) <= set(table.index):
+        table["paper"] = table.index.isin(PAPER)
+        named |= table["paper"]
     table["meaning"] = [known[name].description for name in table.index]
-    named = table["selected"] | table["calibrated"] | table["paper"]
     shares = table.filter(like="share_").max(axis=1)
     order = shares[named].sort_values(ascending=False).index
     return table.loc[order].reset_index()
@@ -220,15 +255,20 @@ def confirm(run: Run, pixels: Sequence[Pixel], effects: xr.Dataset) -> pd.DataFr
 
 
 def check_screening(config: Config) -> None:
-    """Refuse unknown parameters in the user's lists.
+    """Refuse unknown parameters in the user's lists, and too few draws.
 
     Raises
     ------
     ConfigError
-        Naming the first of them.
+        Naming the first of them, or both numbers of draws.
     """
     known, rule = model_of(config).parameters, config.screening
-    for key, names in (("include", rule.include), ("exclude", rule.exclude)):
+    for key, names in (
+        ("parameters", rule.parameters or []),
+        ("bounds", list(rule.bounds)),
+        ("include", rule.include),
+        ("exclude", rule.exclude),
+    ):
         for name in names:
             if name not in known:
                 raise ConfigError(
@@ -240,17 +280,79 @@ def check_screening(config: Config) -> None:
                         hint=did_you_mean(name, known),
                     )
                 )
+    _refuse_bounds(config)
+    if rule.method == "sums_of_squares":
+        _refuse_few_draws(config)
+
+
+def _refuse_bounds(config: Config) -> None:
+    known, rule = model_of(config).parameters, config.screening
+    for name, (low, high) in rule.bounds.items():
+        row = known[name]
+        if not row.low <= low < high <= row.high:
+            raise ConfigError(
+                Problem(
+                    "config.yaml",
+                    f"screening.bounds.{name}",
+                    found=f"[{low:g}, {high:g}]",
+                    wanted=f"low < high within [{row.low:g}, {row.high:g}] {row.unit}",
+                )
+            )
+    looked_at = set(every_prior(config).names)
+    for key, names in (("include", rule.include), ("exclude", rule.exclude)):
+        for name in names:
+            if name not in looked_at:
+                raise ConfigError(
+                    Problem(
+                        "config.yaml",
+                        f"screening.{key}",
+                        found=f'"{name}", which is not looked at',
+                        wanted="a parameter of screening.parameters",
+                    )
+                )
+
+
+def _refuse_few_draws(config: Config) -> None:
+    from masm.sensitivity.sums_of_squares import least_draws
+
+    rule, n = config.screening, len(every_prior(config))
+    least, found = least_draws(n, products=rule.products == "all"), rule.draws
+    if found is not None and found < least:
+        raise ConfigError(
+            Problem(
+                "config.yaml",
+                "screening.draws",
+                found=f"{found} draws for {least // 3} coefficients of {n} parameters",
+                wanted=f"{least} or more: three for each coefficient",
+                hint="Products of parameters with a main effect alone need fewer: "
+                "screening.products: screened."
+                if rule.products == "all"
+                else "",
+            )
+        )
 
 
 def _effects(run: Run, pixel: Pixel) -> xr.Dataset:
     import masm
 
-    model, streams = _problem(run, pixel)
     rule = run.config.screening
+    if rule.method == "sobol":
+        return _totals(run, pixel)
+    model, streams = _problem(run, pixel)
+    priors, seed = every_prior(run.config), [run.config.seed, pixel.id]
+    if rule.method == "sums_of_squares":
+        return masm.regression_effects(
+            model,
+            priors,
+            seed=seed,
+            observations=streams,
+            n_draws=rule.draws,
+            products=rule.products,
+        )
     return masm.screen(
         model,
-        every_prior(run.config),
-        seed=[run.config.seed, pixel.id],
+        priors,
+        seed=seed,
         observations=streams,
         n_trajectories=rule.trajectories,
         n_levels=rule.levels,
@@ -271,15 +373,21 @@ def _totals(run: Run, pixel: Pixel) -> xr.Dataset:
 
 
 def every_prior(config: Config) -> masm.Priors:
-    """Return uniform priors of all parameters of the model's table."""
+    """Return uniform priors of the parameters to look at, by default all.
+
+    A parameter whose bounds are equal is a constant and left out.
+    """
     import masm
 
-    return masm.Priors(
-        {
-            name: masm.Uniform(row.low, row.high, default=row.default, units=row.unit)
-            for name, row in model_of(config).parameters.items()
-        }
-    )
+    rule, priors = config.screening, {}
+    for name, row in model_of(config).parameters.items():
+        if rule.parameters is not None and name not in rule.parameters:
+            continue
+        low, high = rule.bounds.get(name, (row.low, row.high))
+        if low < high:
+            default = min(max(row.default, low), high)
+            priors[name] = masm.Uniform(low, high, default=default, units=row.unit)
+    return masm.Priors(priors)
 
 
 def _problem(run: Run, pixel: Pixel) -> tuple[Any, dict[str, Any]]:
@@ -303,4 +411,12 @@ def _design_folder(run: Run) -> Path:
     # Effects of another design are no part of this one.
     rule = run.config.screening
     name = f"{rule.trajectories}_trajectories_{rule.levels}_levels"
+    if rule.method == "sobol":
+        name = f"sobol_{rule.sobol_base}_base_points"
+    elif rule.method == "sums_of_squares":
+        n = runs_of_a_pixel(run.config)
+        name = f"sums_of_squares_{n}_draws_{rule.products}_products"
+    if rule.parameters is not None or rule.bounds:
+        asked = json.dumps([rule.parameters, rule.bounds], sort_keys=True)
+        name += f"_{hashlib.sha256(asked.encode()).hexdigest()[:8]}"
     return run.folder.path / "screening" / "pixels" / name

@@ -9,6 +9,7 @@ from jobs.run.run import Run
 from jobs.run.status import Status
 from jobs.stages.region_parameters import REGIONAL
 from jobs.stages.region_store import open_group
+from jobs.stages.screen import TITLES as METHODS
 
 _DONE, _PART, _LEFT = "done", "in part", "not yet"
 
@@ -35,17 +36,25 @@ def stages_of(run: Run, status: Status) -> dict[str, str]:
     calibrated = _share(status.n_pixels - n_left, status.n_pixels)
     report = _word(run.folder.report.exists())
     if not run.source.is_region:
-        scored = sum(run.folder.scores(pixel.id).exists() for pixel in run.pixels)
-        simulated = sum(
-            all(
-                run.folder.simulation(pixel.id, name).exists()
-                for name in ("default", "calibrated")
+        scored = simulated = 0
+        if run.folder.evaluation.is_dir():
+            scored = sum(run.folder.scores(pixel.id).exists() for pixel in run.pixels)
+        if (path / "simulations").is_dir():
+            simulated = sum(
+                all(
+                    run.folder.simulation(pixel.id, name).exists()
+                    for name in ("default", "calibrated")
+                )
+                for pixel in run.pixels
             )
-            for pixel in run.pixels
-        )
         return {
             "screen": _screened(path, "not asked for"),
             "calibrate": calibrated,
+            **(
+                {"sites": _word((path / "sites" / "stamp.json").exists())}
+                if run.config.sites != "separate"
+                else {}
+            ),
             "simulate": _share(simulated, n_done),
             "evaluate": _share(scored, n_done),
             "report": report,
@@ -72,7 +81,7 @@ def _is_whole(run: Run, parameter_set: str) -> bool:
 
 def _screened(path: Path, otherwise: str) -> str:
     folder = path / "screening"
-    if (folder / "morris.nc").exists():
+    if any((folder / f"{name}.nc").exists() for name in METHODS):
         return _DONE
     return _PART if folder.is_dir() and any(folder.iterdir()) else otherwise
 

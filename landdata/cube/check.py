@@ -160,9 +160,10 @@ class CubeReport:
 
 
 def _variable_lines(one: VariableReport) -> Iterator[str]:
+    units = "" if one.units == "1" else f" {one.units}"
     line = (
         f"  {one.name}: {100.0 * one.coverage:.1f} % there, {one.low:.4g} to "
-        f"{one.high:.4g}, mean {one.mean:.4g} {one.units}"
+        f"{one.high:.4g}, mean {one.mean:.4g}{units}"
     )
     if one.filled_days:
         line += f"; {one.filled_days} pixel days filled or set to a limit"
@@ -175,7 +176,7 @@ def _variable_lines(one: VariableReport) -> Iterator[str]:
         some = ", ".join(map(str, one.unusual_pixels[:5]))
         yield (
             f"    UNUSUAL: the mean of {one.n_unusual} pixels is outside {low:g} to "
-            f"{high:g} {one.units} ({some})"
+            f"{high:g}{units} ({some})"
         )
 
 

@@ -26,6 +26,7 @@ from landdata.cube.cf_attributes import (
     series_coords,
     squared,
 )
+from landdata.cube.declared_sizes import require_declared_sizes
 from landdata.cube.layout import STATES
 from landdata.cube.verify import CHECKSUMS, verify_files
 from landdata.errors import InputError
@@ -98,6 +99,7 @@ class Cube:
                     found=f"format {self.attrs.get('region_cube_format')!r}",
                     wanted=f"a region cube of format {FORMAT}",
                 )
+            require_declared_sizes(path, group)
             self.cells = Cells(self._values("pixel"))
             self.time = _dates(self._values("time"))
             self.observed_time = _dates(self._values("observed_time"))

@@ -8,6 +8,7 @@ needs, so memory does not grow with the size of the product.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from landdata.grid.grid import Cells, Grid
 from landdata.grid.regrid import Axes, Regridder
 from landdata.grid.windows import window_length
 from landdata.variables import Variable
+
+logger = logging.getLogger(__name__)
 
 BLOCK_BYTES = 32 * 2**20
 _LAT = ("lat", "latitude")
@@ -184,11 +187,17 @@ def blocks(
     )
     per_time = 8 * window.shape[1] * window.shape[2]
     step = max(1, BLOCK_BYTES // per_time)
+    n_invalid, n_known, first_invalid = 0, 0, np.nan
     for first in range(0, time.size, step):
         part = slice(first, min(first + step, time.size))
         values = window.isel({name: part}).to_numpy().astype(np.float64)
         # Codes of water, snow or clouds lie outside the range that a file declares.
-        values[(values < low) | (values > high)] = np.nan
+        invalid = (values < low) | (values > high)
+        n_known += int(np.isfinite(values).sum())
+        if invalid.any():
+            first_invalid = values[invalid][0] if not n_invalid else first_invalid
+            n_invalid += int(invalid.sum())
+        values[invalid] = np.nan
         values = values * factor + offset
         if source.per_composite:
             days = time[part].astype("datetime64[D]")
@@ -196,6 +205,12 @@ def blocks(
         if limits:
             values = within_limits(values, time[part], source, f"{path}")
         yield part, values
+    if n_invalid and source.screen is None:
+        logger.warning(
+            "%s  %s: %d of %d values lie outside the file's own valid range (%g to %g) "
+            "and are left out, such as %g",
+            path, variable.name, n_invalid, n_known, low, high, first_invalid,
+        )  # fmt: skip
 
 
 def needed_part(
@@ -248,6 +263,13 @@ def valid_range(variable: xr.DataArray, path: str | Path) -> tuple[float, float]
     slack = 0.5 * abs(scale) if packed else 1e-6 * max(1.0, abs(bounds[1]))
     if np.isinf(bounds).all():
         return -np.inf, np.inf
+    if not bounds[0] < bounds[1]:
+        raise InputError(
+            f"{path}  {variable.name}: valid range",
+            found=f"{bounds[0]:g} to {bounds[1]:g}",
+            wanted="the lower end first",
+            hint="No value would be valid: are valid_min and valid_max exchanged?",
+        )
     return bounds[0] - slack, bounds[1] + slack
 
 

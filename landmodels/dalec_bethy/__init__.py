@@ -6,6 +6,12 @@ everywhere, with tangent and adjoint generated from the equations. See
 gradients.
 """
 
+from landmodels.dalec_bethy.cell import (
+    OVERPASS_HOURS,
+    CellModel,
+    cell_controls,
+    control_range,
+)
 from landmodels.dalec_bethy.drivers import make_drivers
 from landmodels.dalec_bethy.footprint import CellSet, Ellipse, Grid, Polygon
 from landmodels.dalec_bethy.forcing import drivers_of, validate_forcing
@@ -15,7 +21,12 @@ from landmodels.dalec_bethy.observations import (
     cell_observations,
     region_observations,
 )
-from landmodels.dalec_bethy.parameters import parameter_table, vegetation_types
+from landmodels.dalec_bethy.operators import default_operators
+from landmodels.dalec_bethy.parameters import (
+    DEFAULT_TYPE,
+    parameter_table,
+    vegetation_types,
+)
 from landmodels.dalec_bethy.problem import (
     Cell,
     Problem,
@@ -26,7 +37,10 @@ from landmodels.dalec_bethy.simulate import simulate, simulate_batch, warm_up
 from landmodels.errors import InputError
 
 __all__ = [
+    "DEFAULT_TYPE",
+    "OVERPASS_HOURS",
     "Cell",
+    "CellModel",
     "CellSet",
     "Ellipse",
     "Grid",
@@ -35,8 +49,11 @@ __all__ = [
     "Overpass",
     "Polygon",
     "Problem",
+    "cell_controls",
     "cell_observations",
     "cell_problem",
+    "control_range",
+    "default_operators",
     "drivers_of",
     "make_drivers",
     "parameter_table",

@@ -251,6 +251,68 @@ class Problem:
         result: Array = self._factor.T @ (gradient * slopes)[self._free]
         return result
 
+    # At physical parameters
+
+    @property
+    def parameter_controls(self) -> tuple[Control, ...]:
+        """Every parameter, those that may not move included."""
+        return self._all
+
+    def simulated_with_pullback(
+        self, parameters: Array
+    ) -> tuple[Array, Callable[[Array], Array]]:
+        """Simulated observations at physical parameters, and the adjoint there.
+
+        Parameters
+        ----------
+        parameters : ndarray (parameter,)
+            In the order and the units of ``parameter_controls``.
+
+        Returns
+        -------
+        simulated : ndarray (observation,)
+        pullback : callable
+            ``pullback(w)`` is the gradient of ``w' simulated`` in the parameters.
+        """
+        p = self._checked_parameters(parameters)
+        seen = self._run(p)
+        return self._observed(seen, p), lambda w: self._pull(seen, p, np.asarray(w))
+
+    def parameter_jacobian(
+        self, parameters: Array, names: Sequence[str]
+    ) -> tuple[Array, Array]:
+        """Simulated observations, and their slope in some physical parameters.
+
+        Returns
+        -------
+        simulated : ndarray (observation,)
+        jacobian : ndarray (observation, name)
+        """
+        p = self._checked_parameters(parameters)
+        seen = self._run(p)
+        simulated = self._observed(seen, p)
+        rows = np.zeros((simulated.size, len(names)))
+        for column, j in enumerate(self._indices(names)):
+            d_p = np.zeros(len(self._all))
+            d_p[j] = 1.0
+            for i, slot in enumerate(self._slots):
+                moved = np.any(slot.parameters == j)
+                run = self._tangent(slot, p, d_p) if moved else None
+                self._push(i, seen[i], run, p, d_p, rows[:, column])
+        return simulated, rows
+
+    def collapsed_at(self, parameters: Array) -> list[str]:
+        """As :meth:`collapsed`, at physical parameters."""
+        return self._collapsed(self._run(self._checked_parameters(parameters)))
+
+    def _checked_parameters(self, parameters: Array) -> Array:
+        p = np.asarray(parameters, float)
+        if p.shape != (len(self._all),):
+            raise InputError(
+                "parameters", found=f"shape {p.shape}", wanted=f"({len(self._all)},)"
+            )
+        return p
+
     # Values
 
     def _map(self, function: Callable[[int], object]) -> list:
@@ -312,10 +374,11 @@ class Problem:
 
         Such a canopy has died out; information content about it means nothing.
         """
+        return self._collapsed(self._run(self._physical(x)[0]))
+
+    def _collapsed(self, runs: Sequence[_Seen]) -> list[str]:
         found = []
-        for slot, seen in zip(
-            self._slots, self._run(self._physical(x)[0]), strict=True
-        ):
+        for slot, seen in zip(self._slots, runs, strict=True):
             name = self._all[slot.parameters[0]].name
             years = np.flatnonzero(~(seen.largest_lai >= COLLAPSED_LAI))
             found += [f"cell {slot.cell}, tile of {name}, year {y}" for y in years]
@@ -426,7 +489,10 @@ class Problem:
             d_p[j] = slopes[j]
             for i, slot in enumerate(self._slots):
                 run = None
-                if np.any(slot.parameters == j):
+                moved = np.any(slot.parameters == j)
+                if not (moved or any(j in o for o in slot.operators.values())):
+                    continue
+                if moved:
                     run = self._tangent(slot, p, d_p)
                     share = slot.fraction / self._n_cells
                     targets[:, j] += share * _targets(run)

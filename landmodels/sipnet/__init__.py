@@ -11,7 +11,11 @@ from landmodels.sipnet.drivers import validate_forcing
 from landmodels.sipnet.errors import InputError
 from landmodels.sipnet.events import read_events
 from landmodels.sipnet.options import OPTION_SETS, Options
-from landmodels.sipnet.parameters import parameter_set, parameter_table
+from landmodels.sipnet.parameters import (
+    check_parameters,
+    parameter_set,
+    parameter_table,
+)
 from landmodels.sipnet.read_drivers import read_clim, read_driver_table
 from landmodels.sipnet.run.blocks import warm_up
 from landmodels.sipnet.run.daily import daily_values
@@ -24,6 +28,7 @@ __all__ = [
     "OPTION_SETS",
     "InputError",
     "Options",
+    "check_parameters",
     "daily_values",
     "half_daily_drivers",
     "join_sites",

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from landmodels.sipnet.errors import InputError
-from landmodels.sipnet.options import Options
+from landmodels.sipnet.options import Options, choose_options
 from landmodels.sipnet.physics.constants import (
     CARBON_MOLAR_MASS,
     LN2,
@@ -200,6 +200,43 @@ def inconsistent(
         if where.any():
             return bad, Broken(names, wanted, int(np.argmax(where)))
     return bad, None
+
+
+def check_parameters(
+    parameters: Mapping[str, Any],
+    options: str | Mapping[str, object] | Options = "reanalysis",
+) -> None:
+    """Refuse parameters that a run would refuse, before anything runs.
+
+    Parameters
+    ----------
+    parameters : mapping of str to number or (lane,)
+        Any subset of the ids of `parameter_table`; the rest takes its default.
+    options : str, mapping or Options
+        As for `simulate`.
+
+    Raises
+    ------
+    InputError
+        Naming the parameter and the first lane: an unknown name, a value out of the
+        range that the model accepts, allocation shares above one.
+
+    Examples
+    --------
+    >>> check_parameters({"aMax": [10.0, 20.0]})
+    """
+    check_names(parameters)
+    given = {str(k): np.atleast_1d(np.asarray(v, float)) for k, v in parameters.items()}
+    n = max((value.size for value in given.values()), default=1)
+    values = complete(given, n)
+    bad, broken = inconsistent(values, choose_options(options))
+    if broken is not None:
+        found = ", ".join(f"{k} {values[k][broken.lane]:g}" for k in broken.names)
+        raise InputError(
+            f"parameters, {', '.join(broken.names)}, lane {broken.lane}",
+            found=f"{found} ({int(bad.sum())} lanes)", wanted=broken.wanted,
+            hint="Draw them so that it holds, or narrow the priors.",
+        )  # fmt: skip
 
 
 def _coarse_share(leaf, wood, fine):

@@ -8,6 +8,13 @@ states of a site together. No model and no file is known here.
 
 from masm.filters.adjustment import Adjusted, adjust
 from masm.filters.analysis import Analysis
+from masm.filters.cycle import (
+    FILTERS,
+    Carried,
+    Cycle,
+    CycleOptions,
+    analyse_cycle,
+)
 from masm.filters.enkf import stochastic_enkf
 from masm.filters.inflation import (
     AdaptiveInflation,
@@ -40,9 +47,13 @@ from masm.filters.weights import (
 )
 
 __all__ = [
+    "FILTERS",
     "AdaptiveInflation",
     "Adjusted",
     "Analysis",
+    "Carried",
+    "Cycle",
+    "CycleOptions",
     "Gaussian",
     "LatentForecast",
     "ParticleAnalysis",
@@ -53,6 +64,7 @@ __all__ = [
     "adaptive_inflation",
     "add_process_error",
     "adjust",
+    "analyse_cycle",
     "choose_radius",
     "chord_km",
     "density_weights",

@@ -21,8 +21,15 @@ from masm.hierarchical.likelihoods import (
 from masm.hierarchical.output import to_dataset
 from masm.hierarchical.sampler import HierarchicalDraws, SiteDraws, sample_hierarchy
 from masm.hierarchical.site_choice import SiteChoice, choose_sites
+from masm.hierarchical.together import (
+    CalibratedSite,
+    Together,
+    calibrate_together,
+    site_problem,
+)
 
 __all__ = [
+    "CalibratedSite",
     "GaussianErrors",
     "GroupPrior",
     "HierarchicalDraws",
@@ -32,8 +39,10 @@ __all__ = [
     "SiteProblem",
     "SitesCalibration",
     "StudentErrors",
+    "Together",
     "Verdict",
     "calibrate_sites",
+    "calibrate_together",
     "choose_sites",
     "effective_size",
     "lag_one_correlation",
@@ -43,5 +52,6 @@ __all__ = [
     "sample_pooled",
     "sample_separate",
     "share_between",
+    "site_problem",
     "to_dataset",
 ]

@@ -24,6 +24,7 @@ from masm.errors import InputError
 Array = NDArray[np.float64]
 
 CRITERIA = ("separation", "silhouette")
+WITHIN = ("spread", "random")
 
 _N_STARTS = 5
 
@@ -69,6 +70,7 @@ def choose_sites(
     criterion: str = "separation",
     separation: float = 1.96,
     silhouette: float = 0.25,
+    within: str = "spread",
     most_clusters: int = 20,
     n_comparisons: int = 20,
 ) -> SiteChoice:
@@ -94,6 +96,10 @@ def choose_sites(
     criterion : {"separation", "silhouette"}
     separation, silhouette : float
         Thresholds of the two. A separation of 1.645 splits uniform data without end.
+    within : {"spread", "random"}
+        How sites are drawn within a cluster: one at random from each of as many parts
+        of it (k-means again) as it has sites, or (the source) at random from all of
+        it. Where an ecoregion is one cluster the latter is a random sample.
     most_clusters : int
         Largest number of clusters of an ecoregion.
     n_comparisons : int
@@ -126,6 +132,8 @@ def choose_sites(
         raise InputError(
             "criterion", found=repr(criterion), wanted=" or ".join(CRITERIA)
         )
+    if within not in WITHIN:
+        raise InputError("within", found=repr(within), wanted=" or ".join(WITHIN))
     for value, what in (
         (most_clusters, "most_clusters"),
         (n_comparisons, "n_comparisons"),
@@ -148,10 +156,13 @@ def choose_sites(
     free = np.setdiff1d(np.arange(len(z)), kept)
     room = np.array([(place[free] == r).sum() for r in range(len(regions))])
     shares = share_out(n_sites, np.array(counts), room)
-    chosen = [
-        _draw(np.flatnonzero(place == r), cluster, kept, int(shares[r]), rng)
-        for r in range(len(regions))
-    ]
+    chosen = []
+    for r in range(len(regions)):
+        rows = np.flatnonzero(place == r)
+        drawn = _draw(rows, cluster, kept, int(shares[r]), rng)
+        if within == "spread":
+            drawn = _spread(z, drawn, rows, cluster, kept, rng)
+        chosen.append(drawn)
     pixels = np.concatenate(chosen).astype(np.intp)
     random = [
         nearest(
@@ -325,6 +336,33 @@ def _check_counts(n_sites: int, n_regions: int, n_free: int) -> None:
         )  # fmt: skip
     if n_sites > n_free:
         raise InputError("more sites than pixels", found=n_sites, wanted=f"<= {n_free}")
+
+
+def _spread(
+    z: Array,
+    drawn: NDArray[np.intp],
+    rows: NDArray[np.intp],
+    cluster: NDArray[np.intp],
+    fixed: NDArray[np.intp],
+    rng: np.random.Generator,
+) -> NDArray[np.intp]:
+    """Draw as many sites from each cluster again, each from a part of its own."""
+    from sklearn.cluster import KMeans
+
+    chosen = [np.array([], np.intp)]
+    for g in np.unique(cluster[drawn]):
+        members = rows[cluster[rows] == g]
+        n = int((cluster[drawn] == g).sum())
+        wanted = n + int(np.isin(fixed, members).sum())
+        k = min(wanted, len(np.unique(z[members], axis=0)))
+        parts = np.zeros(len(z), np.intp)
+        if k > 1:
+            state = int(rng.integers(0, 2**31 - 1))
+            fit = KMeans(k, n_init=_N_STARTS, random_state=state).fit(z[members])
+            parts[members] = fit.labels_
+        inside = fixed[np.isin(fixed, members)]
+        chosen.append(_draw(members, parts, inside, n, rng))
+    return np.concatenate(chosen)
 
 
 def _draw(

@@ -77,6 +77,42 @@ def uncertainty_reduction(prior_sd: ArrayLike, posterior_sd: ArrayLike) -> Array
     return 1.0 - ratio
 
 
+def marginal_variances(
+    jacobian: ArrayLike, variance: ArrayLike, target_jacobian: ArrayLike
+) -> tuple[Array, Array]:
+    """Posterior variances of many controls and of targets, for a prior of N(0, I).
+
+    No matrix is larger than the jacobian and the square of its smaller side, so that
+    thousands of controls are cheap where there are fewer observations.
+
+    Parameters
+    ----------
+    jacobian : array_like (observation, n)
+    variance : array_like (observation,)
+    target_jacobian : array_like (target, n)
+
+    Returns
+    -------
+    controls : ndarray (n,)
+    targets : ndarray (target,)
+
+    Examples
+    --------
+    >>> marginal_variances([[2.0, 0.0]], [1.0], [[1.0, 1.0]])
+    (array([0.2, 1. ]), array([1.2]))
+    """
+    m = np.atleast_2d(np.asarray(jacobian, float))
+    rows = np.atleast_2d(np.asarray(target_jacobian, float))
+    s = m / factor(variance, m.shape[0], "observation covariance R")[:, None]
+    if s.shape[0] >= s.shape[1]:
+        a = np.linalg.inv(s.T @ s + np.eye(s.shape[1]))
+        return np.diag(a).copy(), np.einsum("ti,ij,tj->t", rows, a, rows)
+    gain = np.linalg.solve(s @ s.T + np.eye(s.shape[0]), s)
+    controls = 1.0 - np.sum(s * gain, axis=0)
+    shared = np.sum((rows @ s.T) * (rows @ gain.T), axis=1)
+    return controls, np.sum(rows**2, axis=1) - shared
+
+
 @dataclass(frozen=True)
 class InformationContent:
     """What all streams together say, and what is left without each of them.
@@ -90,6 +126,8 @@ class InformationContent:
         Uncertainty reduction of the controls (n,) by experiment.
     target_sd, target_reduction : dict
         Posterior sd and uncertainty reduction of the targets (target,).
+    target_prior_sd : ndarray (target,)
+        Standard deviation of the targets in the prior.
     signal : dict
         Degrees of freedom for signal by experiment, at most n.
     """
@@ -101,6 +139,7 @@ class InformationContent:
     target_sd: dict[str, Array]
     target_reduction: dict[str, Array]
     signal: dict[str, float]
+    target_prior_sd: Array
 
 
 def information_content(
@@ -168,7 +207,7 @@ def information_content(
     keep = {"all": np.ones(stream.size, dtype=bool)}
     keep |= {f"without {s}": stream != s for s in dict.fromkeys(stream.tolist())}
     content = InformationContent(
-        tuple(names), tuple(target_names), {}, {}, {}, {}, {}
+        tuple(names), tuple(target_names), {}, {}, {}, {}, {}, target_prior_sd
     )  # fmt: skip
     for name, rows in keep.items():
         a = posterior_covariance(m[rows], v[rows], prior_covariance)

@@ -9,7 +9,7 @@ a stream are correlated in time, or share an unknown bias, or have an unknown si
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,7 +95,16 @@ class GaussianLikelihood:
         ndarray, (sample, n_obs)
             Its squares sum to `cost`. Rows with NaN stay NaN.
         """
-        white = np.array((series - self.value) / np.sqrt(self.variance))
+        return self.whiten_slopes(np.asarray(series, float) - self.value)
+
+    def whiten_slopes(self, slopes: Array) -> Array:
+        """Differences of series in units of their errors: the linear part of `whiten`.
+
+        Parameters
+        ----------
+        slopes : ndarray, (..., n_obs)
+        """
+        white = np.array(slopes / np.sqrt(self.variance))
         for name, factor in self._factors.items():
             at = self.slices[name]
             white[..., at] = linalg.solve_triangular(
@@ -103,20 +112,93 @@ class GaussianLikelihood:
             ).T
         return white
 
-    def draw_errors(self, rng: np.random.Generator) -> Array:
+    def whiten_back(self, weights: Array) -> Array:
+        """Apply the transpose of `whiten_slopes` to weights, (n_obs,)."""
+        back = np.array(weights, dtype=float)
+        for name, factor in self._factors.items():
+            at = self.slices[name]
+            back[at] = linalg.solve_triangular(
+                factor, back[at], lower=True, trans="T", check_finite=False
+            )
+        return np.asarray(back / np.sqrt(self.variance))
+
+    def unwhiten(self, white: Array) -> Array:
+        """Return the series that have these whitened residuals, (sample, n_obs).
+
+        The inverse of `whiten`.
+        """
+        residuals = np.array(white, float)
+        for name, factor in self._factors.items():
+            at = self.slices[name]
+            residuals[..., at] = residuals[..., at] @ factor.T
+        return np.asarray(self.value + residuals * np.sqrt(self.variance))
+
+    def draw_errors(
+        self, rng: np.random.Generator, factors: Mapping[str, float] | None = None
+    ) -> Array:
         """Observation errors as this likelihood has them, (n_obs,).
 
-        An unknown factor on the errors of a stream is drawn from its prior.
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Random numbers.
+        factors : mapping of str to float, optional
+            Unknown factors on the errors of streams; drawn from their priors if not
+            given.
         """
         error = rng.standard_normal(self.n_obs)
         for series in self.observed:
             at = self.slices[series.name]
             if series.name in self._factors:
                 error[at] = self._factors[series.name] @ error[at]
-            if series.scale is not None:
+            if series.scale is not None and factors is not None:
+                error[at] *= factors[series.name]
+            elif series.scale is not None:
                 low, high = np.log([series.scale.low, series.scale.high])
                 error[at] *= np.exp(rng.uniform(low, high))
         return np.asarray(error * np.sqrt(self.variance))
+
+    def log_densities(
+        self, series: Array, factors: Sequence[Mapping[str, float]] | None = None
+    ) -> Array:
+        """Log density of each observation, (sample, n_obs).
+
+        With correlated errors or a bias it is the density given the earlier
+        observations of the stream. Each row sums to the whole log likelihood, which
+        is ``-0.5 * (cost + normaliser)`` where no factor is unknown.
+
+        Parameters
+        ----------
+        series : ndarray, (sample, n_obs)
+            Aggregated model output.
+        factors : sequence of mapping of str to float, optional
+            Of each row, the unknown factor on the errors of each stream that has one.
+
+        Examples
+        --------
+        >>> from masm import streams_from_dataset
+        >>> import numpy as np, xarray as xr
+        >>> days = np.arange("2001-01-01", "2001-01-04", dtype="datetime64[ns]")
+        >>> seen = xr.Dataset(
+        ...     {"y": ("time", [1.0, 2.0, 3.0], {"units": "1"}),
+        ...      "y_variance": ("time", [4.0, 4.0, 4.0], {"units": "1"})},
+        ...     {"time": days},
+        ... )
+        >>> stream = streams_from_dataset(seen, windows=None)["y"]
+        >>> GaussianLikelihood((stream.aggregate(),)).log_densities(
+        ...     np.array([[1.0, 2.0, 5.0]])
+        ... ).round(3)
+        array([[-1.612, -1.612, -2.112]])
+        """
+        sd = np.broadcast_to(np.sqrt(self.variance), series.shape).copy()
+        white = self.whiten(series)
+        for name, factor in self._factors.items():
+            sd[:, self.slices[name]] *= np.diag(factor)
+        for row, known in enumerate(factors or ()):
+            for name, scale in known.items():
+                sd[row, self.slices[name]] *= scale
+                white[row, self.slices[name]] /= scale
+        return np.asarray(-0.5 * white**2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi))
 
     def cost(self, series: Array) -> Array:
         """-2 log likelihood up to a constant, (sample,); NaN where the run failed.

@@ -30,7 +30,7 @@ from scipy import special, stats
 from masm.methods.budget import Evaluations, check_counts, cost_only
 from masm.methods.method import Method
 from masm.problem.problem import Outcome, Problem
-from masm.samplers.diagnostics import ESS_LIMIT, arviz
+from masm.samplers.diagnostics import ESS_LIMIT, smoothed_weights
 from masm.samplers.latin_hypercube import latin_hypercube
 from masm.types import Array
 
@@ -91,8 +91,8 @@ def sample(
         history["n_runs"].append(evaluations.n_runs)
         history["ess"].append(_effective(_normalised(log_weight)))
         history["tempering"].append(tempered)
-    smoothed, pareto_k = arviz().psislw(value - _log_proposal(u, mixtures))
-    weight = _normalised(np.asarray(smoothed, float))
+    smoothed, pareto_k = smoothed_weights(value - _log_proposal(u, mixtures))
+    weight = _normalised(smoothed)
     effective = _effective(weight)
     worth = max(int(effective), _LEAST_DRAWS)
     draws = _systematic(weight, worth - worth % _N_CHAINS, rng)

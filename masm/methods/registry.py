@@ -21,7 +21,7 @@ METHODS: dict[str, str] = {
     "lbfgsb": "masm.methods.optimisers.lbfgsb",
     "differential_evolution": "masm.methods.optimisers.differential_evolution",
     "history_matching": "masm.methods.history_matching",
-    "4dvar": "masm.methods.laplace",
+    "4dvar": "masm.methods.four_d_var",
     "4denvar": "masm.methods.ensemble.four_d_en_var",
     "esmda": "masm.methods.ensemble.smoother",
     "kalman_inversion": "masm.methods.ensemble.kalman_inversion",
@@ -31,6 +31,8 @@ METHODS: dict[str, str] = {
     "genetic": "masm.methods.optimisers.genetic",
     "cma_es": "masm.methods.optimisers.cma_es",
     "two_phase": "masm.methods.mcmc.two_phase",
+    "laplace": "masm.methods.laplace",
+    "nuts": "masm.methods.mcmc.nuts",
     "nsga2": "masm.methods.optimisers.nsga2",
     "glue": "masm.methods.glue",
 }

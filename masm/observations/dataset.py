@@ -38,6 +38,7 @@ from masm.observations.windows import is_calendar
 from masm.types import Array
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 __all__ = [
@@ -99,6 +100,7 @@ def streams_from_dataset(
             found=f"dimensions {', '.join(map(str, observations.dims)) or 'none'}",
             wanted="variables over time",
         )
+    observations = of_one_place(observations)
     variables = {str(name) for name in observations.data_vars}
     companions = {
         name + suffix
@@ -112,6 +114,8 @@ def streams_from_dataset(
         if name not in companions and variable.dims == ("time",)
     ]
     if not streams:
+        for name in observations.data_vars:
+            _refuse_many_places(observations, str(name), where)
         raise InputError(
             f"{where}observations hold no stream",
             found=f"variables {', '.join(sorted(variables)) or 'none'}",
@@ -126,6 +130,7 @@ def streams_from_dataset(
     result = {}
     for name in wanted:
         if name not in streams:
+            _refuse_many_places(observations, name, where)
             raise _unknown_stream(
                 name, streams, f"{where}it is not in the observations"
             )
@@ -142,6 +147,48 @@ def streams_from_dataset(
             choice=choice,
         )
     return result
+
+
+def of_one_place(data: xr.Dataset) -> xr.Dataset:
+    """Return a dataset without the axes of length one that stand beside ``time``.
+
+    Services cut a place out of a grid as 1 x 1 cells: (time, lat, lon) of one
+    latitude and one longitude, which stay as scalars.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> cell = xr.Dataset(
+    ...     {"gpp": (("time", "lat", "lon"), np.zeros((3, 1, 1)))},
+    ...     {"time": [0, 1, 2], "lat": [42.5], "lon": [-72.2]},
+    ... )
+    >>> of_one_place(cell)["gpp"].dims, float(of_one_place(cell)["lat"])
+    (('time',), 42.5)
+    """
+    single = {
+        name: 0 for name, size in data.sizes.items() if size == 1 and name != "time"
+    }
+    return data.isel(single) if single else data
+
+
+def _refuse_many_places(observations: xr.Dataset, name: str, where: str) -> None:
+    """Refuse a variable over time and further axes: nobody knows which place is meant.
+
+    Bounds of times (time, 2) are no observations.
+    """
+    if name not in observations.data_vars:
+        return
+    sizes = dict(observations[name].sizes)
+    is_bounds = len(sizes) == 2 and list(sizes.values())[-1] == 2
+    if "time" not in sizes or len(sizes) == 1 or is_bounds:
+        return
+    beside = " x ".join(f"{dim} {n}" for dim, n in sizes.items() if dim != "time")
+    raise InputError(
+        f"{where}{name}: values of more than one place",
+        found=f"{beside} beside time",
+        wanted="one place: (time), or axes of length one beside it",
+        hint='Choose one, such as ds.sel(lat=..., lon=..., method="nearest").',
+    )
 
 
 def _stream_of(
@@ -260,7 +307,7 @@ def as_streams(
     windows: Any = "auto",
     errors: Any = None,
 ) -> dict[str, Stream]:
-    """Accept a Dataset over time, a `Stream`, or a mapping of name to `Stream`.
+    """Accept a Dataset over time, a pandas table, a `Stream`, or a mapping of them.
 
     Streams that were made by the caller keep their own windows and, unless
     ``variance`` or ``errors`` is given, their own variance rule and errors.
@@ -282,6 +329,8 @@ def as_streams(
             name: _with_options(_through_gate(stream), variance, errors)
             for name, stream in streams.items()
         }
+    if hasattr(observations, "to_xarray") and hasattr(observations, "index"):
+        observations = _of_table(observations)
     if hasattr(observations, "data_vars"):
         return streams_from_dataset(
             observations, variance=variance, windows=windows, errors=errors
@@ -289,8 +338,41 @@ def as_streams(
     raise InputError(
         "observations are of a kind that is not known",
         found=type(observations).__name__,
-        wanted="an xarray Dataset over time, or a mapping of name to masm.Stream",
+        wanted="an xarray Dataset over time, a pandas table with dates as its index, "
+        "or a mapping of name to masm.Stream",
     )
+
+
+def _of_table(table: pd.DataFrame | pd.Series) -> xr.Dataset:
+    """Return a pandas table with dates as its index as a Dataset over time.
+
+    A table has no units: its streams are taken in the model's where their values fit
+    them (`masm.observations.gate.infer_units`), or ``table.attrs["units"]``, a mapping
+    of column to unit, says them.
+    """
+    import pandas as pd
+
+    if isinstance(table, pd.Series):
+        table = table.to_frame(name=table.name or "observations")
+    if not isinstance(table.index, pd.DatetimeIndex):
+        raise InputError(
+            "observations: a table without dates as its index",
+            found=f"{type(table.index).__name__} of {table.index.dtype} values",
+            wanted="a DatetimeIndex",
+            hint='table.set_index("date"), with dates of pandas.to_datetime.',
+        )
+    twice = table.columns[table.columns.duplicated()]
+    if twice.size:
+        raise InputError(
+            f"observations: a table with column {twice[0]!r} twice",
+            wanted="each column once",
+        )
+    data = table.rename_axis("time").rename(columns=str).to_xarray()
+    units = table.attrs.get("units", {})
+    for name in data.data_vars:
+        if isinstance(units, Mapping) and name in units:
+            data[name].attrs["units"] = str(units[name])
+    return data
 
 
 def _with_options(stream: Stream, variance: Any, errors: Any) -> Stream:

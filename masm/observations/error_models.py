@@ -1,4 +1,4 @@
-"""How large the errors of a stream are taken to be, and how they hang together."""
+"""How large the errors of a stream are taken to be, and their correlation."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def uses_given(rule: VarianceRule) -> bool:
 
 @dataclass(frozen=True)
 class Errors:
-    """How the errors of a stream hang together; by default not at all.
+    """Correlation of the errors of a stream; by default there is none.
 
     Attributes
     ----------

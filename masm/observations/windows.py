@@ -156,6 +156,10 @@ class Aggregation:
         values = np.asarray(values, float)
         return np.ascontiguousarray((self.weights @ values.T).T)
 
+    def transposed(self, weights: ArrayLike) -> Array:
+        """Spread weights (window,) over the time axis: the transpose of a call."""
+        return np.asarray(self.weights.T @ np.asarray(weights, float))
+
 
 def plan_aggregation(
     model_time: ArrayLike,

@@ -49,6 +49,18 @@ class Prior:
         """Cumulative probability of a parameter value, the inverse of quantile."""
         raise TypeError("Prior is abstract; use Uniform, LogUniform, ...")
 
+    def density(self, value: ArrayLike) -> Array:
+        """Probability density at a parameter value, per unit of the parameter.
+
+        Derivatives in the unit cube need it. A prior that does not say its own gets
+        a central difference of `cdf`.
+        """
+        value = np.asarray(value, float)
+        step = 1e-5 * (self.high - self.low)
+        above = np.minimum(value + step, self.high)
+        below = np.maximum(value - step, self.low)
+        return (self.cdf(above) - self.cdf(below)) / (above - below)
+
     @property
     def default_value(self) -> float:
         """The default, or the middle of the prior where none was given."""
@@ -80,6 +92,10 @@ class Uniform(Prior):
         """See `Prior`."""
         return (np.asarray(value, float) - self.low) / (self.high - self.low)
 
+    def density(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
+        return np.full(np.shape(value), 1.0 / (self.high - self.low))
+
 
 @dataclass(frozen=True)
 class LogUniform(Prior):
@@ -95,6 +111,10 @@ class LogUniform(Prior):
         """See `Prior`."""
         ratio = math.log(self.high / self.low)
         return np.log(np.asarray(value, float) / self.low) / ratio
+
+    def density(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
+        return 1.0 / (np.asarray(value, float) * math.log(self.high / self.low))
 
     def problem(self) -> str | None:
         """See `Prior`."""
@@ -130,6 +150,10 @@ class TruncatedNormal(Prior):
         """See `Prior`."""
         return np.asarray(self._frozen().cdf(np.asarray(value, float)))
 
+    def density(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
+        return np.asarray(self._frozen().pdf(np.asarray(value, float)))
+
     def problem(self) -> str | None:
         """See `Prior`."""
         if not (math.isfinite(self.mean) and self.sd > 0.0):
@@ -163,11 +187,109 @@ class Beta(Prior):
         """See `Prior`."""
         return np.asarray(self._frozen().cdf(np.asarray(value, float)))
 
+    def density(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
+        return np.asarray(self._frozen().pdf(np.asarray(value, float)))
+
     def problem(self) -> str | None:
         """See `Prior`."""
         if not (self.a > 0.0 and self.b > 0.0):
             return "a beta prior needs a and b above zero"
         return super().problem()
+
+
+@dataclass(frozen=True)
+class TransformedNormal(Prior):
+    """A normal density of a transformed parameter, cut at the bounds.
+
+    The usual prior of variational assimilation: normal in the logarithm of what is
+    positive, in the logit of a fraction (Scholze et al. 2007).
+
+    Attributes
+    ----------
+    center : float
+        Median before it is cut, in the parameter's unit.
+    scale : float
+        Standard deviation of the transformed parameter.
+    transform : {"linear", "log", "logit"}
+
+    Examples
+    --------
+    >>> prior = TransformedNormal(0.1, 10.0, center=1.0, scale=0.5, transform="log")
+    >>> prior.quantile([0.5]).round(12)
+    array([1.])
+    """
+
+    center: float = math.nan
+    scale: float = math.nan
+    transform: str = "linear"
+
+    def _latent(self, value: ArrayLike) -> Array:
+        """Return the standard normal variable of a value."""
+        moved = [_TRANSFORMS[self.transform](np.asarray(v, float)) for v in
+                 (value, self.center)]  # fmt: skip
+        return np.asarray((moved[0] - moved[1]) / self.scale)
+
+    def _ends(self) -> tuple[Any, Any]:
+        from scipy.special import ndtr
+
+        return ndtr(self._latent(self.low)), ndtr(self._latent(self.high))
+
+    def quantile(self, u: ArrayLike) -> Array:
+        """See `Prior`."""
+        from scipy.special import ndtri
+
+        low, high = self._ends()
+        x = ndtri(low + np.asarray(u, float) * (high - low))
+        center = _TRANSFORMS[self.transform](np.asarray(self.center))
+        value = _INVERSES[self.transform](center + self.scale * x)
+        return np.clip(value, self.low, self.high)
+
+    def cdf(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
+        from scipy.special import ndtr
+
+        low, high = self._ends()
+        return np.asarray((ndtr(self._latent(value)) - low) / (high - low))
+
+    def density(self, value: ArrayLike) -> Array:
+        """See `Prior`."""
+        low, high = self._ends()
+        x = self._latent(value)
+        normal = np.exp(-0.5 * x**2) / math.sqrt(2.0 * math.pi) / (high - low)
+        value = np.asarray(value, float)
+        slope: dict[str, Any] = {
+            "linear": 1.0,
+            "log": value,
+            "logit": value * (1.0 - value),
+        }
+        return np.asarray(normal / (self.scale * slope[self.transform]))
+
+    def problem(self) -> str | None:
+        """See `Prior`."""
+        if self.transform not in _TRANSFORMS:
+            return f"no transform {self.transform!r}: linear, log or logit"
+        if not (math.isfinite(self.center) and self.scale > 0.0):
+            return "a transformed normal needs a finite center and a scale above zero"
+        if self.transform != "linear" and self.low <= 0.0:
+            return f"a prior with the transform {self.transform} needs low above zero"
+        if self.transform == "logit" and self.high >= 1.0:
+            return "a prior with the transform logit needs high below one"
+        if not self.low <= self.center <= self.high:
+            return f"center {self.center:g} lies outside the bounds"
+        return super().problem()
+
+
+_TRANSFORMS: dict[str, Callable[[Any], Any]] = {
+    "linear": lambda v: v,
+    "log": np.log,
+    "logit": lambda v: np.log(v / (1.0 - v)),
+}
+_INVERSES: dict[str, Callable[[Any], Any]] = {
+    "linear": lambda v: v,
+    "log": np.exp,
+    "logit": lambda v: 1.0 / (1.0 + np.exp(-v)),
+}
 
 
 @dataclass(frozen=True)
@@ -353,7 +475,7 @@ def _as_prior(name: str, entry: Prior | Sequence[float]) -> Prior:
                 f"priors.{name}: not a prior",
                 found=repr(entry),
                 wanted="(low, high), or one of Uniform, LogUniform, "
-                "TruncatedNormal, Beta",
+                "TruncatedNormal, TransformedNormal, Beta",
             ) from exc
         prior = Uniform(low, high)
     trouble = prior.problem()

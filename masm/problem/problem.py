@@ -206,6 +206,9 @@ class Outcome:
         Numbers and short texts worth keeping with the result.
     error_scale : mapping of str to ndarray
         Draws of each unknown factor on a stream's errors, (chain, draw), beside ``u``.
+    emulated : ndarray or None, (draw, n_obs)
+        Series that the surrogate gives at some posterior draws, spread evenly over
+        ``u``; more than ``check`` can afford.
     """
 
     u: Array
@@ -218,3 +221,4 @@ class Outcome:
     history: Mapping[str, Array] = field(default_factory=dict)
     attrs: Mapping[str, Any] = field(default_factory=dict)
     error_scale: Mapping[str, Array] = field(default_factory=dict)
+    emulated: Array | None = None

@@ -27,6 +27,7 @@ class Stream(IntEnum):
     ERROR_SCALE = 3_000_000
     COMPARISON_REFERENCE = 4_000_000
     COMPARISON_TWIN = 5_000_000
+    REPLICATED = 6_000_000
 
 
 class ScreeningStream(IntEnum):
@@ -37,6 +38,7 @@ class ScreeningStream(IntEnum):
     SOBOL = 2
     FOURIER = 3
     DERIVATIVES = 4
+    SUMS_OF_SQUARES = 5
 
 
 class PublishedStream(IntEnum):

@@ -12,6 +12,12 @@ from masm.likelihood.gaussian import GaussianLikelihood
 from masm.problem.problem import Outcome, Problem, Runs
 from masm.problem.seeds import Stream, seed_sequence
 from masm.results.error_scale_posterior import scale_dataset, scale_draws
+from masm.results.predictive import (
+    constant_data,
+    observed_data,
+    posterior_groups,
+    prior_predictive,
+)
 from masm.results.result import CONVERGENCE, Result
 from masm.samplers.diagnostics import at_bound, convergence
 from masm.types import Array
@@ -45,7 +51,8 @@ def assemble(
     seed, method
         As they were asked for.
     likelihood : GaussianLikelihood, optional
-        Of all streams; its observations go into ``observed_data``.
+        Of all streams; its observations go into ``observed_data`` and
+        their error variances into ``constant_data``.
     predictive : Runs, optional
         Model runs at posterior draws, with the series of ``likelihood``.
     fit : xarray.Dataset, optional
@@ -66,14 +73,17 @@ def assemble(
         factors = scale_draws(parts, likelihood, predictive, seed)
         if factors:
             groups["error_scale"] = scale_dataset(likelihood, factors)
-        groups["observed_data"] = _observed(likelihood, factors)
-        if predictive is not None and predictive.series is not None:
-            groups["posterior_predictive"] = _predictive(
-                likelihood, predictive.series[predictive.ok], "posterior"
-            )
+        groups["observed_data"] = observed_data(likelihood)
+        groups["constant_data"] = constant_data(likelihood, factors)
+        rng = np.random.default_rng(seed_sequence(seed, Stream.REPLICATED))
+        runs = None if predictive is None else predictive.series
+        if predictive is not None and runs is not None and predictive.ok.any():
+            runs = runs[predictive.ok]
+            emulated = parts[0][1].emulated if len(parts) == 1 else None
+            groups |= posterior_groups(likelihood, runs, emulated, rng)
         first = _first_runs(parts)
         if first is not None:
-            groups["prior_predictive"] = _predictive(likelihood, first, "prior")
+            groups["prior_predictive"] = prior_predictive(likelihood, first)
     if fit is not None:
         groups["fit"] = fit
     outcomes = [outcome for _, outcome in parts]
@@ -214,32 +224,6 @@ def _runs(parts: Sequence[tuple[Problem, Outcome]]) -> xr.Dataset:
     return xr.Dataset(variables)
 
 
-def _observed(
-    likelihood: GaussianLikelihood, factors: Mapping[str, Array]
-) -> xr.Dataset:
-    """Observations and their error variance: its posterior mean where unknown."""
-    import xarray as xr
-
-    variables: dict[str, Any] = {}
-    for series in likelihood.observed:
-        dim = f"{series.name}_time"
-        attrs = {"units": series.units, "windows": series.windows or "none"}
-        variables[series.name] = ((dim,), series.value, attrs)
-        variables[series.name + "_variance"] = (
-            (dim,),
-            series.variance * np.mean(factors.get(series.name, 1.0) ** 2),
-            {"rule": series.variance_rule},
-        )
-    return xr.Dataset(variables, coords=_times(likelihood))
-
-
-def _times(likelihood: GaussianLikelihood) -> dict[str, Any]:
-    return {
-        f"{series.name}_time": (f"{series.name}_time", series.time)
-        for series in likelihood.observed
-    }
-
-
 def _first_runs(parts: Sequence[tuple[Problem, Outcome]]) -> Array | None:
     """Series of the runs made before anything was known, (run, n_obs).
 
@@ -251,21 +235,3 @@ def _first_runs(parts: Sequence[tuple[Problem, Outcome]]) -> Array | None:
     if len(parts) > 1 or n == 0 or outcome.runs.series is None:
         return None
     return np.asarray(outcome.runs.series[:n][outcome.runs.ok[:n]])
-
-
-def _predictive(likelihood: GaussianLikelihood, series: Array, of: str) -> xr.Dataset:
-    import xarray as xr
-
-    variables = {
-        observed.name: (
-            ("chain", "draw", f"{observed.name}_time"),
-            series[None, :, likelihood.slices[observed.name]],
-            {"units": observed.units},
-        )
-        for observed in likelihood.observed
-    }
-    return xr.Dataset(
-        variables,
-        coords={**_chain_draw(1, len(series)), **_times(likelihood)},
-        attrs={"note": f"model runs at {of} draws, without observation error"},
-    )

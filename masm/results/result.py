@@ -1,8 +1,9 @@
 """What a calibration gives: the posterior, how it was made, how far to trust it.
 
 A `Result` is a handful of labelled datasets with the names ArviZ knows (posterior,
-prior, sample_stats, posterior_predictive, prior_predictive, observed_data) and some
-of its own: runs, every model run made; fit, the scores of default and calibrated
+prior, sample_stats, posterior_predictive, prior_predictive, log_likelihood,
+observed_data, constant_data) and some of its own: runs, every model run made;
+predictive_runs, those at posterior draws; fit, the scores of default and calibrated
 parameters; and error_scale, factors on the errors of streams where they are unknown.
 On disk each is a group of one netCDF-4 file.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+ARVIZ_GROUPS = (
+    "posterior",
+    "sample_stats",
+    "log_likelihood",
+    "posterior_predictive",
+    "prior",
+    "prior_predictive",
+    "observed_data",
+    "constant_data",
+)
 CONVERGENCE = ("r_hat", "ess_bulk", "ess_tail", "r_hat_gr")
 
 
@@ -173,6 +184,62 @@ class Result:
         tree: dict[str, Any] = {"/": xr.Dataset(attrs=dict(self.attrs))}
         tree.update(self.groups)
         return xr.DataTree.from_dict(tree)
+
+    def to_arviz(self) -> Any:
+        """Return the result as ArviZ takes it, for any of its plots and statistics.
+
+        An ``InferenceData`` with ArviZ before 1.0, an ``xarray.DataTree`` from then
+        on, of the groups that ArviZ knows.
+
+        Examples
+        --------
+        >>> import arviz as az                              # doctest: +SKIP
+        >>> az.plot_ppc(result.to_arviz())                  # doctest: +SKIP
+        >>> az.loo(result.to_arviz(), var_name="gpp", reff=1)   # doctest: +SKIP
+        """
+        import xarray as xr
+
+        from masm.samplers.diagnostics import arviz
+
+        az = arviz()
+        groups = {k: self.groups[k] for k in ARVIZ_GROUPS if k in self.groups}
+        if az.__version__.startswith("0."):
+            return az.InferenceData(**groups)
+        return xr.DataTree.from_dict({f"/{k}": group for k, group in groups.items()})
+
+    def plot_posterior(
+        self,
+        parameters: Sequence[str] | None = None,
+        truth: Mapping[str, float] | None = None,
+    ) -> Any:
+        """Draw each parameter's posterior; see `masm.results.plots.plot_posterior`."""
+        from masm.results.plots import plot_posterior
+
+        return plot_posterior(self, parameters, truth)
+
+    def plot_pair(self, parameters: Sequence[str] | None = None) -> Any:
+        """Draw pairs of parameters; see `masm.results.plots.plot_pair`."""
+        from masm.results.plots import plot_pair
+
+        return plot_pair(self, parameters)
+
+    def plot_rank(self, parameters: Sequence[str] | None = None) -> Any:
+        """Draw ranks of each chain's draws; see `masm.results.plots.plot_rank`."""
+        from masm.results.plots import plot_rank
+
+        return plot_rank(self, parameters)
+
+    def plot_fit(self) -> Any:
+        """Draw observations and model runs; see `masm.results.plots.plot_fit`."""
+        from masm.results.plots import plot_fit
+
+        return plot_fit(self)
+
+    def plot_predictive(self) -> Any:
+        """Draw the predictive check; see `masm.results.plots.plot_predictive`."""
+        from masm.results.plots import plot_predictive
+
+        return plot_predictive(self)
 
     def to_netcdf(self, path: str | os.PathLike[str]) -> None:
         """Write a netCDF-4 file; ``arviz.from_netcdf`` and `open_result` read it.

@@ -61,7 +61,7 @@ class _Call:
         n = len(theta)
         if n > 1 and self.form in (None, "batch"):
             try:
-                whole = _read(self.model(theta), self.streams, n)
+                whole = read_series(self.model(theta), self.streams, n)
                 return _Answer([(whole, "")], "batch")
             except InputError:
                 raise
@@ -89,7 +89,7 @@ class _Call:
         for form in forms:
             one = theta[i] if form == "row" else theta[i : i + 1]
             try:
-                return _read(self.model(one), self.streams, 1), "", form
+                return read_series(self.model(one), self.streams, 1), "", form
             except InputError:
                 raise
             except Exception as exc:
@@ -116,7 +116,7 @@ class _NotABatchError(Exception):
     """Output that has no row for each sample."""
 
 
-def _read(output: Any, streams: Sequence[str], n: int) -> _Raw:
+def read_series(output: Any, streams: Sequence[str], n: int) -> _Raw:
     """Pick the streams out of whatever a model returned for ``n`` samples."""
     if not isinstance(output, Mapping) and not hasattr(output, "data_vars"):
         raise InputError(
@@ -206,7 +206,7 @@ class ModelRunner:
                 rows.append(np.full((1, n_obs), np.nan))
                 self.failures.append(error)
             else:
-                rows.append(self._aggregate(raw))
+                rows.append(self.aggregate(raw))
         return np.concatenate(rows)
 
     def _answers(self, call: _Call, chunks: list[Samples]) -> list[_Answer]:
@@ -229,12 +229,13 @@ class ModelRunner:
                 answers.append(_found(answer))
         return answers
 
-    def _aggregate(self, raw: _Raw) -> Array:
+    def aggregate(self, raw: _Raw) -> Array:
+        """Aggregated series of one answer of the model, (sample, n_obs)."""
         columns = []
         for series in self.observed:
             values = raw.values[series.name]
             require_same_units(series, raw.units.get(series.name, ""))
-            plan = self._plan(series, raw.time[series.name], values.shape[1])
+            plan = self.plan(series, raw.time[series.name], values.shape[1])
             part = plan(values)
             columns.append(part)
         result = np.concatenate(columns, axis=1)
@@ -252,9 +253,10 @@ class ModelRunner:
             result[bad] = np.nan
         return result
 
-    def _plan(
+    def plan(
         self, series: ObservedSeries, time: NDArray[Any] | None, n_time: int
     ) -> Any:
+        """Return how a stream's series of so many times is aggregated."""
         key = (series.name, n_time)
         if key not in self._plans:
             self._plans[key] = plan_stream(

@@ -38,6 +38,8 @@ _LEAST_DRAWS = 4
 # From so many chains on they are compared in groups, of which there are so many.
 _MANY_CHAINS, _N_GROUPS = 40, 4
 
+_TAILS = (0.05, 0.95)  # ArviZ's own, which ArviZ 1 wants to be told
+
 # A posterior is at a bound when the outermost 5 % of its prior holds this fraction.
 _EDGE = 0.05
 _EDGE_FRACTION = 0.15
@@ -49,6 +51,40 @@ def arviz() -> Any:
         warnings.simplefilter("ignore", FutureWarning)
         import arviz as package
     return package
+
+
+def smoothed_weights(log_weight: Array) -> tuple[Array, float]:
+    """Pareto-smoothed log weights of importance sampling, and the Pareto shape k.
+
+    Parameters
+    ----------
+    log_weight : ndarray, (draw,)
+        Of density over proposal, up to a constant.
+
+    Returns
+    -------
+    (draw,), float
+        Normalised log weights, and k: above 0.7 they cannot be trusted.
+
+    References
+    ----------
+    Vehtari, A., Simpson, D., Gelman, A., Yao, Y. and Gabry, J. (2024). Pareto smoothed
+    importance sampling. Journal of Machine Learning Research 25.
+
+    Examples
+    --------
+    >>> weights, k = smoothed_weights(np.log(np.arange(1.0, 101.0)))
+    >>> bool(weights[99] > weights[0]), bool(k < 0.7)
+    (True, True)
+    """
+    az = arviz()
+    if hasattr(az, "psislw"):
+        smoothed, k = az.psislw(log_weight)
+    else:  # ArviZ 1 takes log likelihoods, whose negatives are the log weights
+        from arviz_stats.base import array_stats
+
+        smoothed, k = array_stats.psislw(-np.asarray(log_weight))
+    return np.asarray(smoothed, float), float(k)
 
 
 def gelman_rubin(draws: ArrayLike) -> float:
@@ -121,7 +157,9 @@ def convergence(draws: Array) -> dict[str, Array]:
             [float(az.rhat(_grouped(c), method="rank")) for c in columns]
         ),
         "ess_bulk": np.array([float(az.ess(c, method="bulk")) for c in columns]),
-        "ess_tail": np.array([float(az.ess(c, method="tail")) for c in columns]),
+        "ess_tail": np.array(
+            [float(az.ess(c, method="tail", prob=_TAILS)) for c in columns]
+        ),
         "r_hat_gr": np.array([gelman_rubin(c) for c in columns]),
     }
 

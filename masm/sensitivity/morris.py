@@ -77,9 +77,10 @@ def screen(
     xarray.Dataset
         Over (stream, statistic, parameter): ``mu_star``, ``mu_star_conf`` (half width
         of its bootstrapped 95 % interval), ``mu``, ``sigma``, in the output's unit
-        for a step through the whole prior. Statistics are ``annual`` (mean over all
-        years), the means of the seasons, and ``cost``. ``n_trajectories`` counts
-        those that were used, ``n_dropped`` those that lost a run.
+        for a step through the whole prior; ``effect`` and ``effect_conf`` are the
+        first two, by the names that all methods have. Statistics are ``annual`` (mean
+        over all years), the means of the seasons, and ``cost``. ``n_trajectories``
+        counts those that were used, ``n_dropped`` those that lost a run.
 
     Raises
     ------
@@ -215,6 +216,9 @@ def _dataset(
         name: (dims, effects[name], {"long_name": text, "comment": comment})
         for name, text in names.items()
     }
+    # What every method of screening gives, by the same names.
+    data["effect"], data["effect_conf"] = data["mu_star"], data["mu_star_conf"]
+    data["n_used"] = ((), n_used, {"long_name": "trajectories used"})
     data["n_trajectories"] = ((), n_used, {"long_name": "trajectories used"})
     data["n_dropped"] = ((), n_asked - n_used, {"long_name": "trajectories dropped"})
     data["n_failed_runs"] = ((), len(reducer.failures), {"long_name": "failed runs"})
@@ -224,4 +228,5 @@ def _dataset(
         "parameter": list(priors.names),
         "units": ("stream", [reducer.units[name] for name in reducer.streams]),
     }
-    return xr.Dataset(data, coords, {"method": "Morris elementary effects (SALib)"})
+    attrs = {"method": "morris", "title": "Morris elementary effects (SALib)"}
+    return xr.Dataset(data, coords, attrs)

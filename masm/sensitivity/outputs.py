@@ -114,7 +114,7 @@ class Reducer:
         if name not in self._runners:
             self._runners[name] = ModelRunner(self.model, (self.observed[name],))
         runner = self._runners[name]
-        return GaussianLikelihood(runner.observed).cost(runner._aggregate(raw))
+        return GaussianLikelihood(runner.observed).cost(runner.aggregate(raw))
 
 
 def season_weights(time: NDArray[Any] | None, n_time: int) -> Array:

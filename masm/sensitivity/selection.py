@@ -1,10 +1,13 @@
-"""Which parameters to calibrate, from their elementary effects, by a stated rule.
+"""Which parameters to calibrate, from their effects, by a stated rule.
 
-For each stream a parameter's importance is the sum of its ``mu_star`` over the chosen
-statistics, as a share of all parameters' sum. The fewest parameters that together
-hold the wanted share are taken, stream by stream, and joined. The four seasons are
-the usual statistics: an effect that moves carbon from spring to autumn leaves the
-annual mean alone and still matters.
+Elementary effects (Morris): for each stream a parameter's importance is the sum of its
+``mu_star`` over the chosen statistics, as a share of all parameters' sum. The fewest
+parameters that together hold the wanted share are taken, stream by stream, and joined.
+The four seasons are the usual statistics: an effect that moves carbon from spring to
+autumn leaves the annual mean alone and still matters.
+
+Shares of variance (Sobol totals, sums of squares): the mean of a parameter's share over
+the statistics is its importance, and parameters from a threshold on are taken.
 """
 
 from __future__ import annotations
@@ -19,6 +22,10 @@ from masm.sensitivity.outputs import SEASONS
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+
+SHARES = ("sobol", "sums_of_squares")
+"""Methods whose effects are shares of variance."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,18 @@ def importance(
     Parameters
     ----------
     effects : xarray.Dataset
-        As `masm.screen` returns it, or several of them along ``pixel``.
+        As `masm.screen`, `masm.total_effects` or `masm.regression_effects` returns
+        it, or several of them along ``pixel``.
     statistics : sequence of str
-        Whose ``mu_star`` are summed; they must have one unit, so ``cost`` stands
+        Whose ``effect`` are summed; they must have one unit, so ``cost`` stands
         alone.
 
     Returns
     -------
     xarray.DataArray ([pixel,] stream, parameter)
-        Sums to one over ``parameter``; NaN for a stream that nothing moves.
+        Of elementary effects: sums to one over ``parameter``; of shares of variance:
+        their mean over the statistics, whose sum may exceed one. NaN for a stream
+        that nothing moves.
     """
     known = [str(name) for name in effects["statistic"].to_numpy()]
     for name in statistics:
@@ -75,25 +85,35 @@ def importance(
             found=", ".join(statistics),
             wanted="cost alone, or means alone",
         )
-    total = (
-        effects["mu_star"]
-        .sel(statistic=list(statistics))
-        .sum("statistic", skipna=False)
+    chosen = effects["effect" if "effect" in effects else "mu_star"].sel(
+        statistic=list(statistics)
     )
+    if has_shares(effects):
+        total = chosen.mean("statistic", skipna=False)
+    else:
+        total = chosen.sum("statistic", skipna=False)
     if total.isnull().all():
         raise InputError(
             "the statistics are not there",
             found=f"{', '.join(statistics)}: NaN throughout",
             wanted="a season needs dates and a day in it, cost needs observations",
         )
+    if has_shares(effects):
+        return total.rename("importance")
     whole = total.sum("parameter", skipna=False)
     return (total / whole.where(whole > 0.0)).rename("importance")
+
+
+def has_shares(effects: xr.Dataset) -> bool:
+    """Tell whether effects are shares of variance, and not elementary effects."""
+    return str(effects.attrs.get("method", "morris")) in SHARES
 
 
 def select(
     effects: xr.Dataset,
     *,
     share: float = 0.9,
+    threshold: float = 0.05,
     statistics: Sequence[str] = SEASONS,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -103,10 +123,12 @@ def select(
     Parameters
     ----------
     effects : xarray.Dataset
-        As `masm.screen` returns it, or several of them along ``pixel``; shares are
-        averaged over pixels.
+        As for `importance`; shares are averaged over pixels.
     share : float
-        Of a stream's summed mu_star that its chosen parameters hold together.
+        Of elementary effects: of a stream's summed mu_star that its chosen
+        parameters hold together.
+    threshold : float
+        Of shares of variance: least mean share of a chosen parameter.
     statistics : sequence of str
         See `importance`.
     include, exclude : sequence of str
@@ -124,6 +146,9 @@ def select(
             )
     if not 0.0 < share <= 1.0:
         raise InputError("share", found=share, wanted="above 0, at most 1")
+    if not 0.0 < threshold < 1.0:
+        raise InputError("threshold", found=threshold, wanted="between 0 and 1")
+    of_variance = has_shares(effects)
     shares = importance(effects, statistics)
     if "pixel" not in shares.dims:
         shares = shares.expand_dims("pixel")
@@ -144,15 +169,21 @@ def select(
         ).sort_values("share", ascending=False, kind="stable")
         part["cumulative"] = part["share"].cumsum()
         part["rank"] = range(1, len(part) + 1)
-        # Taken while what came before falls short of the wanted share.
-        before = part["cumulative"] - part["share"]
-        part["chosen"] = (before < share) & (part["share"] > 0.0)
+        if of_variance:
+            part["chosen"] = part["share"] >= threshold
+        else:
+            # Taken while what came before falls short of the wanted share.
+            before = part["cumulative"] - part["share"]
+            part["chosen"] = (before < share) & (part["share"] > 0.0)
         by_stream[str(stream)] = tuple(part.index[part["chosen"]])
         rows.append(part.rename_axis("parameter").reset_index())
     wanted = {name for chosen in by_stream.values() for name in chosen}
     wanted = (wanted | set(include)) - set(exclude)
     rule = (
-        f"the fewest parameters that hold {share:.0%} of the summed mu* of "
+        f"parameters with at least {threshold:.0%} of the variance, mean of "
+        f"{', '.join(statistics)}, for each stream, joined"
+        if of_variance
+        else f"the fewest parameters that hold {share:.0%} of the summed mu* of "
         f"{', '.join(statistics)}, for each stream, joined"
     )
     if include:

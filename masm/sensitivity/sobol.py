@@ -54,7 +54,9 @@ def total_effects(
     -------
     xarray.Dataset
         Over (stream, statistic, parameter): ``total``, ``total_conf`` (half width of
-        its bootstrapped 95 % interval), ``first``, ``first_conf``, all of unit 1. A
+        its bootstrapped 95 % interval), ``first``, ``first_conf``, all of unit 1;
+        ``effect`` and ``effect_conf`` are the first two, by the names that all
+        methods have. A
         base point that lost a run is dropped as a whole and counted in ``n_dropped``.
 
     References
@@ -93,7 +95,7 @@ def total_effects(
         indices = analysis.analyze(problem, values, calc_second_order=False, seed=rng)
         for name, array in found.items():
             array[stream, statistic] = indices[name]
-    return _dataset(found, priors.names, reducer, int((~whole).sum()))
+    return _dataset(found, priors.names, reducer, n_base, int((~whole).sum()))
 
 
 def compare(effects: xr.Dataset, totals: xr.Dataset) -> pd.DataFrame:
@@ -147,7 +149,11 @@ def compare(effects: xr.Dataset, totals: xr.Dataset) -> pd.DataFrame:
 
 
 def _dataset(
-    found: dict[str, Array], names: Sequence[str], reducer: Any, n_dropped: int
+    found: dict[str, Array],
+    names: Sequence[str],
+    reducer: Any,
+    n_base: int,
+    n_dropped: int,
 ) -> xr.Dataset:
     import xarray as xr
 
@@ -162,10 +168,16 @@ def _dataset(
         labels[key][0]: (dims, array, {"units": "1", "long_name": labels[key][1]})
         for key, array in found.items()
     }
+    # What every method of screening gives, by the same names.
+    data["effect"], data["effect_conf"] = data["total"], data["total_conf"]
+    data["n_used"] = ((), n_base - n_dropped, {"long_name": "base points used"})
+    data["n_failed_runs"] = ((), len(reducer.failures), {"long_name": "failed runs"})
     data["n_dropped"] = ((), n_dropped, {"long_name": "base points dropped"})
     coords = {
         "stream": list(reducer.streams),
         "statistic": list(reducer.statistics),
         "parameter": list(names),
+        "units": ("stream", [reducer.units[name] for name in reducer.streams]),
     }
-    return xr.Dataset(data, coords, {"method": "Sobol indices (SALib)"})
+    attrs = {"method": "sobol", "title": "Sobol indices (SALib)"}
+    return xr.Dataset(data, coords, attrs)

@@ -24,6 +24,7 @@ R2_LIMIT = 0.8
 PRODUCTS = ("all", "screened", "none")
 
 _DRAWS_PER_COEFFICIENT = 3
+_N_GROUPS = 10
 # Columns count as one when the smallest eigenvalue of their correlations is under it.
 _COLLINEAR = 1e-10
 
@@ -83,6 +84,50 @@ def n_coefficients(n_parameters: int, *, products: bool = True) -> int:
     """
     p = n_parameters
     return 1 + p + (p * (p - 1) // 2 if products else 0)
+
+
+def least_draws(n_parameters: int, *, products: bool = True) -> int:
+    """Draws that the regression needs: three for each coefficient.
+
+    Examples
+    --------
+    >>> least_draws(32), least_draws(32, products=False)
+    (1587, 99)
+    """
+    return _DRAWS_PER_COEFFICIENT * n_coefficients(n_parameters, products=products)
+
+
+def half_widths(
+    parameters: ArrayLike, outputs: ArrayLike, found: SumsOfSquares
+) -> Array:
+    """95 % half widths of ``total`` less ``total_by_chance``, (n_outputs, p).
+
+    A tenth of the draws is left out at a time, the columns of the regression stay
+    (a jackknife of ten groups). NaN where too few draws would remain, and for an
+    output that does not vary.
+
+    Parameters
+    ----------
+    parameters, outputs
+        As for `sums_of_squares`.
+    found : SumsOfSquares
+        What it gave for them.
+    """
+    x, y, _, _ = _checked(parameters, outputs, found.names)
+    seen = np.argwhere(np.isfinite(found.product).any(axis=0))
+    pairs = [(int(i), int(j)) for i, j in seen if i < j]
+    group = np.arange(len(x)) % _N_GROUPS
+    shares = []
+    for k in range(_N_GROUPS):
+        kept = group != k
+        if kept.sum() <= 2 * found.n_coefficients:
+            return np.full(found.total.shape, np.nan)
+        fit = _fit(x[kept], y[kept], pairs)
+        part = _result(fit, found.names, pairs, int(kept.sum()), 0, 0.0)
+        shares.append(part.total - part.total_by_chance)
+    off = np.stack(shares) - np.mean(shares, axis=0)
+    variance = (_N_GROUPS - 1) / _N_GROUPS * np.sum(off**2, axis=0)
+    return np.asarray(1.96 * np.sqrt(variance))
 
 
 def sums_of_squares(

@@ -86,6 +86,12 @@ class Surrogate(Protocol):
         ``u`` is (..., n_parameters) and each draw (...). Empty without such factors.
         """
 
+    def emulated(self, u: Array) -> Array | None:
+        """Emulated series at points of the cube, (n_points, n_obs).
+
+        None of a surrogate that knows no series.
+        """
+
     def attributes(self) -> Mapping[str, Any]:
         """What was found about the parameters.
 

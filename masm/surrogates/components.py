@@ -54,6 +54,10 @@ class Basis:
         """Coordinates of residuals, with the observations at zero, (n, k)."""
         return whitened @ self.vectors.T
 
+    def restore(self, scores: Array) -> Array:
+        """Residuals (n, n_obs) with these coordinates (n, k), else as the mean."""
+        return self.mean + (scores - self.scores(self.mean)) @ self.vectors
+
 
 @dataclass(frozen=True)
 class ErrorOfVariance:
@@ -97,6 +101,9 @@ class Components(Protocol):
 
     def outputs(self, cost: Array, whitened: Array) -> Array:
         """Scores and truncation residuals, (n_samples, n_outputs)."""
+
+    def restore(self, outputs: Array) -> Array:
+        """Whitened residuals of outputs (n_outputs, n), in the likelihood's unit."""
 
     def cost(self, squared: Array) -> Array:
         """-2 log likelihood of squared outputs, (n_outputs, ...) -> (...)."""
@@ -163,6 +170,10 @@ class KnownErrors:
         scores = self.basis.scores(whitened)
         residual = np.maximum(cost - np.sum(scores**2, axis=1), 0.0)
         return np.column_stack([scores, np.sqrt(residual)])
+
+    def restore(self, outputs: Array) -> Array:
+        """Whitened residuals of outputs."""
+        return self.basis.restore(outputs[: -self.n_residuals].T)
 
     def cost(self, squared: Array) -> Array:
         """Sum of squared outputs."""

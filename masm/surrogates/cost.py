@@ -346,6 +346,9 @@ class CostSurrogate:
         """None: a cost has no streams."""
         return {}
 
+    def emulated(self, u: Array) -> None:
+        """None: a cost has no series."""
+
     def attributes(self) -> Mapping[str, Any]:
         """Nothing is found about parameters."""
         return {}

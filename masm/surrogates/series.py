@@ -514,6 +514,15 @@ class SeriesEmulator:
         drawn = self.components.draw_scales(mean, variance, rng)
         return {name: found.reshape(u.shape[:-1]) for name, found in drawn.items()}
 
+    def emulated(self, u: Array) -> Array:
+        """Emulated series at points of the cube, (n_points, n_obs).
+
+        Of the components' means; what these leave out is that of the weighted mean of
+        the runs.
+        """
+        mean, _ = self.predict(u)
+        return self.likelihood.unwhiten(self.components.restore(mean))
+
     def attributes(self) -> Mapping[str, Any]:
         """Columns of parameters that act by whole units."""
         return {"integer_inputs": sorted(self.integer_inputs.active)}

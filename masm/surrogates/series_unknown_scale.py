@@ -152,6 +152,11 @@ class UnknownErrors:
 
     # -- use ----------------------------------------------------------------
 
+    def restore(self, outputs: Array) -> Array:
+        """Whitened residuals of outputs, in the unit of the stated errors."""
+        white = self.basis.restore(outputs[: -self.n_residuals].T)
+        return np.asarray(white * self.unit[self._of])
+
     def cost(self, squared: Array) -> Array:
         """Cost of squared outputs of the processes, (n_outputs, ...)."""
         return self.likelihood.cost_of_squares(

@@ -53,3 +53,14 @@ def test_a_table_without_numbers_or_rows_is_shown_too():
     assert list(TextTable("t", ("a", "b"), (), (False, False)).lines(60))[1] == "a  b"
     long = TextTable("t", ("a", "b"), (("x " * 50, "y " * 50),), (False, False))
     assert max(map(len, long.lines(60))) <= 60
+
+
+def test_what_could_not_be_computed_is_empty_in_any_format():
+    import pandas as pd
+
+    from jobs.console import table
+
+    frame = pd.DataFrame({"a": [0.5, float("nan")], "b": [float("nan"), -1.0]})
+    shown = table(frame, "", {"a": ".1%", "b": "+.2f"})
+    assert shown.cells == (("50.0%", ""), ("", "-1.00"))
+    assert shown.records[1]["a"] is None

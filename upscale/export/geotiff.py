@@ -22,12 +22,19 @@ from numpy.typing import NDArray
 from upscale.errors import InputError
 from upscale.export.qgis_styles import class_style, ramp_style, write_style
 from upscale.export.stac import write_stac
+from upscale.export.thumbnails import class_colours, ramp_colours, write_thumbnail
+from upscale.export.udunits import as_udunits
 from upscale.files import naming_a_full_disk, sync_folder
 from upscale.prediction.upscaler import QUALITY
 
 BANDS = ("mean", "sd", "p05", "p95", "default", "quality")
 CELLS_PER_DEGREE = 20
 CRS = "EPSG:4326"
+METHOD = {
+    "references": "Ma et al. (2022), Geoscientific Model Development 15, 6637-6657",
+    "method_doi": "10.5194/gmd-15-6637-2022",
+}
+"""The paper whose method makes the maps, as tags."""
 _BLOCK = 512
 _OFF_CENTRE = 0.02  # of a cell: float32 coordinates pass, another grid does not
 
@@ -128,8 +135,12 @@ def write_maps(
     period: tuple[str, str],
     status: pd.Series | None = None,
     tags: Mapping[str, object] | None = None,
+    meanings: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write a GeoTIFF for each parameter, a status map, styles and STAC records.
+
+    Units of bands are as UDUNITS parses them; the tag ``units_given`` has them as the
+    model does. Beside each map are a QGIS style and a thumbnail.
 
     Parameters
     ----------
@@ -146,6 +157,8 @@ def write_maps(
         Codes of ``STATUS``, for instance from `status_of`, for ``status.tif``.
     tags : mapping, optional
         Further tags of every file, such as the run's name.
+    meanings : mapping, optional
+        What each parameter is, for the tag ``long_name``.
 
     Returns
     -------
@@ -158,19 +171,31 @@ def write_maps(
     pixels = prediction.indexes["pixel"]
     coordinates = coordinates.loc[pixels]
     grid = MapGrid.of(coordinates)
-    common = {**prediction.attrs, **(tags or {}), "period": f"{period[0]}/{period[1]}"}
+    common = {
+        **METHOD,
+        **prediction.attrs,
+        **(tags or {}),
+        "period": f"{period[0]}/{period[1]}",
+    }
     written = []
     for name in prediction["parameter"].to_numpy():
         one = prediction.sel(parameter=name)
         path = folder / f"{name}.tif"
-        _write_parameter(path, one, grid, common)
-        write_style(path.with_suffix(".qml"), ramp_style(one["mean"].to_numpy()))
+        meaning = (meanings or {}).get(str(name), "")
+        own = {"long_name": meaning} if meaning else {}
+        _write_parameter(path, one, grid, common | own)
+        mean = one["mean"].to_numpy()
+        write_style(path.with_suffix(".qml"), ramp_style(mean))
+        picture = ramp_colours(grid.raster(mean, np.nan, "float64"))
+        write_thumbnail(path.with_suffix(".png"), picture)
         written.append(path)
     if status is not None:
         path = folder / "status.tif"
         codes = status.reindex(pixels).to_numpy()
         write_class_map(path, codes, grid, STATUS, common)
         write_style(path.with_suffix(".qml"), class_style(STATUS))
+        picture = class_colours(grid.raster(codes, 0, "uint8"), STATUS)
+        write_thumbnail(path.with_suffix(".png"), picture)
         written.append(path)
     write_stac(folder, written, period=period, tags=common)
     return written
@@ -257,7 +282,8 @@ def _write_parameter(
 ) -> None:
     n = one.sizes["pixel"]
     bands = np.stack([np.broadcast_to(one[name].to_numpy(), n) for name in BANDS])
-    unit = str(one["unit"].item()) or "1"
+    given = str(one["unit"].item()) or "1"
+    unit = as_udunits(given)
     quality = {f"class_{code}": text for code, text in QUALITY.items()}
     # Nearest in overviews: a mean of quality codes, or of ends, would be none.
     with _cog(path, grid, len(BANDS), "float32", np.nan, 3, "nearest") as dataset:
@@ -269,6 +295,7 @@ def _write_parameter(
         own = {
             "parameter": path.stem,
             "units": unit,
+            "units_given": given,
             "prior_low": float(one["low"]),
             "prior_high": float(one["high"]),
             "dissimilarity_limit": float(one["dissimilarity_limit"]),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from upscale.files import sync_folder
+from upscale.files import replacing, sync_folder
 
 if TYPE_CHECKING:
     import pystac
@@ -21,6 +22,9 @@ _SCHEMAS = [
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
 ]
+
+
+_SCIENTIFIC = "https://stac-extensions.github.io/scientific/v1.0.0/schema.json"
 
 
 def write_stac(
@@ -63,6 +67,8 @@ def write_stac(
             pystac.SpatialExtent([extent]), pystac.TemporalExtent([[first, last]])
         ),
         license="other",
+        extra_fields=_publication(tags),
+        stac_extensions=[_SCIENTIFIC] if "method_doi" in tags else [],
     )
     with tempfile.TemporaryDirectory(prefix=".stac-", dir=folder) as aside:
         root = Path(aside)
@@ -70,7 +76,8 @@ def write_stac(
         for item, path in zip(items, files, strict=True):
             collection.add_item(item)
             item.set_self_href(str(root / f"{item.id}.json"))
-            item.add_asset("map", _asset(path))  # its place is relative to the item's
+            for key, asset in _assets(path):  # places are relative to the item's
+                item.add_asset(key, asset)
         collection.save(catalog_type=pystac.CatalogType.SELF_CONTAINED)
         written = sorted(root.glob("*.json"))
         for path in written:
@@ -79,6 +86,13 @@ def write_stac(
             os.replace(path, folder / path.name)
         sync_folder(folder)
     return [folder / path.name for path in written]
+
+
+def _publication(tags: Mapping[str, object]) -> dict[str, Any]:
+    if "method_doi" not in tags:
+        return {}
+    paper = {"doi": str(tags["method_doi"]), "citation": str(tags["references"])}
+    return {"sci:publications": [paper]}
 
 
 def _item(path: Path, first: datetime, last: datetime) -> pystac.Item:
@@ -112,6 +126,49 @@ def _item(path: Path, first: datetime, last: datetime) -> pystac.Item:
         properties=properties,
         stac_extensions=_SCHEMAS,
     )
+
+
+def add_to_collection(folder: Path, files: Iterable[Path]) -> None:
+    """Name further files of the folder in ``collection.json``: tables, netCDF.
+
+    Parameters
+    ----------
+    folder : path
+        With a collection that `write_stac` wrote.
+    files : iterable of path
+        In the folder; their endings say what they are.
+    """
+    path = folder / "collection.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for one in files:
+        media_type, title = _KINDS[one.suffix]
+        content.setdefault("assets", {})[one.stem] = {
+            "href": f"./{one.name}",
+            "type": media_type,
+            "title": f"{one.stem}: {title}",
+            "roles": ["data"],
+        }
+    with replacing(path) as aside:
+        aside.write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+
+_KINDS = {
+    ".nc": ("application/netcdf", "fluxes on the grid, after CF"),
+    ".parquet": ("application/vnd.apache.parquet", "calibrated pixels"),
+}
+
+
+def _assets(path: Path) -> Iterator[tuple[str, pystac.Asset]]:
+    import pystac
+
+    yield "map", _asset(path)
+    for key, suffix, media_type, role in (
+        ("thumbnail", ".png", "image/png", "thumbnail"),
+        ("style", ".qml", "application/xml", "style"),
+    ):
+        beside = path.with_suffix(suffix)
+        if beside.exists():
+            yield key, pystac.Asset(f"./{beside.name}", None, None, media_type, [role])
 
 
 def _asset(path: Path) -> pystac.Asset:

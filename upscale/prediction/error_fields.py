@@ -1,4 +1,4 @@
-"""How errors of a map hang together: between parameters, and from pixel to pixel.
+"""Correlation of a map's errors: between parameters, and from pixel to pixel.
 
 A sum over a region is wrong by much more than independent errors suggest, because
 neighbours err alike, and because some errors are the same everywhere. Errors become
@@ -139,7 +139,7 @@ def fit_copula(
     shared: Floats | None = None,
     own: Floats | None = None,
 ) -> ErrorCopula:
-    """Fit how errors of held-out pixels hang together.
+    """Fit the correlation of errors of held-out pixels.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Upscaler:
     covariates : tuple of str
         Columns that predictions need.
     copula : ErrorCopula
-        How errors hang together.
+        Correlation of errors.
     validation : pandas.DataFrame
         R2, RMSE, coverage of each parameter, split ("random", "random_train",
         "blocked") and method ("upscaled" and the baselines).

@@ -45,9 +45,10 @@ class RegionSource:
     def files(self) -> dict[str, Path]:
         """Return the list of checksums, which stands for the whole cube."""
         named: dict[str, Path] = {"cube": self.cube / "checksums.json"}
-        places = self._place.sample.places
-        if isinstance(places, Path):
-            named["sample.places"] = (self._folder / places).resolve()
+        for key in ("places", "fixed", "ecoregions"):
+            file = getattr(self._place.sample, key)
+            if isinstance(file, Path):
+                named[f"sample.{key}"] = (self._folder / file).resolve()
         return named
 
     def weather(self, pixel: Pixel, years: Period) -> xr.Dataset:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_PLACE = ("lat", "lon", "latitude", "longitude", "x", "y")
+
 
 class TableSource:
     """See `jobs.run.sources.base.PixelSource`."""
@@ -57,7 +59,8 @@ class TableSource:
         path = self.pixel_file(self._place.forcing, pixel)
         given = _open(path)
         doubt = require_same_place(given, pixel, str(path))
-        forcing = given.assign_attrs(file=str(path), place_doubt=doubt).assign(
+        named = given.drop_vars(_PLACE, errors="ignore")
+        forcing = named.assign_attrs(file=str(path), place_doubt=doubt).assign(
             lat=((), pixel.latitude, {"units": "degrees_north"}),
             sand=((), pixel.sand, {"units": "%"}),
             clay=((), pixel.clay, {"units": "%"}),
@@ -143,6 +146,27 @@ def _open(path: Path) -> xr.Dataset:
                 "time",
                 found=" then ".join(str(day)[:10] for day in first) or "no dates",
                 wanted="dates in order, each once",
+            )
+        )
+    return _of_one_place(data, path)
+
+
+def _of_one_place(data: xr.Dataset, path: Path) -> xr.Dataset:
+    """Take a cell out of a 1 x 1 grid; refuse a grid of more places than one."""
+    from masm.observations.dataset import of_one_place
+
+    data = of_one_place(data)
+    axes = {dim for name in _PLACE for dim in data.sizes if str(dim).lower() == name}
+    if axes:
+        found = " x ".join(f"{dim} {data.sizes[dim]}" for dim in sorted(map(str, axes)))
+        raise ConfigError(
+            Problem(
+                str(path),
+                "places",
+                found=f"a grid of {found}",
+                wanted="one place, or axes of length one (1 x 1)",
+                hint="Choose the cell of the pixel; many pixels of a grid are a "
+                "region cube: masm region build.",
             )
         )
     return data

@@ -44,6 +44,9 @@ from masm.surrogates.feasibility import infeasible_mass
 from masm.surrogates.select import surrogate_for
 from masm.types import Array
 
+N_EMULATED = 100
+"""Posterior draws at which the series are emulated for predictive checks."""
+
 logger = logging.getLogger(__name__)
 
 # Parts of a calibration that draw their own random numbers.
@@ -467,7 +470,14 @@ class _Search:
                 **({"whole_units": " ".join(stepped)} if stepped else {}),
             },
             error_scale=self.surrogate.error_scales(chains.u, rng),
+            emulated=self.surrogate.emulated(_some(chains.pooled)),
         )
+
+
+def _some(draws: Array) -> Array:
+    """Return draws (draw, parameter), so many of them, evenly spread."""
+    kept = np.linspace(0, len(draws) - 1, min(N_EMULATED, len(draws)))
+    return draws[kept.round().astype(int)]
 
 
 def _even(n: int, most: int) -> int:

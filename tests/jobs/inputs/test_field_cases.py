@@ -400,3 +400,50 @@ def test_monthly_towers_are_scored_wherever_they_are_stamped(gpp, stamp):
     starts = pd.date_range("2001-01-01", "2003-12-01", freq="MS").to_numpy()
     found = _onto(series, starts, "month")
     assert found == pytest.approx(gpp.resample("MS").mean().to_numpy())
+
+
+def as_cell(data, n=1, order=("time", "lat", "lon"), **axes):
+    """Lay series out as services cut a place out of a grid, n x n cells."""
+    at = {"lat": LAT + 0.5 * np.arange(n), "lon": LON + 0.5 * np.arange(n), **axes}
+    series = data[[name for name in data.data_vars if data[name].dims == ("time",)]]
+    return series.expand_dims({"lat": at["lat"], "lon": at["lon"]}).transpose(*order)
+
+
+@pytest.mark.parametrize("order", [("time", "lat", "lon"), ("lat", "lon", "time")])
+def test_a_grid_of_one_cell_is_a_pixel(table, weather, gpp, masm_command, order):
+    observed = xr.Dataset(
+        {"gpp": ("time", gpp.to_numpy(), {"units": "g m-2 d-1"})}, {"time": TIME}
+    )
+    path = table(observed, weather)
+    run = open_run(path)
+    (pixel,) = run.pixels
+    years = run.config.periods.whole
+    plain = run.source.weather(pixel, years).load()
+    seen = run.source.observations(pixel, years, run.config.streams).load()
+    for name, data in (("forcing", weather), ("obs", observed)):
+        cell = as_cell(data, order=order)
+        cell.to_netcdf(path / f"1_{name}.nc", engine="h5netcdf")
+    of_cell = run.source.weather(pixel, years)
+    for name in plain.data_vars:
+        np.testing.assert_array_equal(of_cell[name], plain[name])
+        assert of_cell[name].dims == plain[name].dims
+    again = run.source.observations(pixel, years, run.config.streams)
+    np.testing.assert_array_equal(again["gpp"], seen["gpp"])
+    assert masm_command("check", path).exit_code == 0
+
+
+def test_a_cell_of_another_place_or_many_cells_are_refused(
+    table, weather, masm_command
+):
+    path = table()
+    as_cell(weather, lat=[-LAT], lon=[LON + 360.0]).to_netcdf(
+        path / "1_forcing.nc", engine="h5netcdf"
+    )
+    refused = masm_command("check", path)
+    assert refused.exit_code == 2
+    assert "Is the sign lost" in refused.output
+    assert "longitude" not in refused.output
+    as_cell(weather, 2).to_netcdf(path / "1_forcing.nc", engine="h5netcdf")
+    refused = masm_command("check", path)
+    assert refused.exit_code == 2
+    assert "found   a grid of lat 2 x lon 2" in refused.output

@@ -63,6 +63,38 @@ def test_forcing_swapped_between_kill_and_resume_is_refused_or_begun_anew(
     assert (folder.path / "posterior.nc.damaged").exists()
 
 
+def test_resuming_refuses_other_files_of_finished_pixels_until_they_are_done_anew(
+    masm_command, run, tmp_path
+):
+    for pixel in (1, 2):
+        assert masm_command("calibrate", run, "--pixel", pixel).exit_code == 0
+    before = draws(run)
+    weather = run / "forcing" / "1.nc"
+    kept = weather.read_bytes()
+    weather.write_bytes((run / "forcing" / "3.nc").read_bytes())
+    refused = masm_command("calibrate", run, "--resume")
+    assert refused.exit_code == 2
+    assert "found   pixel 1 (forcing)" in refused.stderr
+    assert "masm retry" in refused.stderr
+    assert not RunFolder(run).pixel(3).path.exists()  # before any work
+    xr.testing.assert_identical(draws(run), before)
+    # another pixel's calibration is not in its way, nor is the file put back
+    assert masm_command("calibrate", run, "--pixel", 2, "--resume").exit_code == 0
+    weather.write_bytes(kept)
+    assert masm_command("calibrate", run, "--pixel", 1, "--resume").exit_code == 0
+    # damaged or gone, it is not the file that was used either; done anew by choice
+    for damage in (weather.unlink, lambda: weather.write_bytes(kept[:1000])):
+        damage()
+        refused = masm_command("calibrate", run, "--resume")
+        assert refused.exit_code == 2
+        assert "found   pixel 1 (forcing)" in refused.stderr
+    weather.write_bytes((run / "forcing" / "3.nc").read_bytes())
+    again = masm_command("retry", run, "--reason", "inputs_changed")
+    assert again.exit_code == 0, again.output
+    assert not draws(run).equals(before)
+    assert masm_command("calibrate", run, "--pixel", 1, "--resume").exit_code == 0
+
+
 def overtaken(monkeypatch, path, act):
     """Calibrate a pixel; ``act`` comes between its model runs and their writing."""
     run = open_run(path)

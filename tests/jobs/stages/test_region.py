@@ -19,9 +19,12 @@ from hypothesis import strategies as st
 
 from jobs.config.schema import Config
 from jobs.inputs.pixel_data import forcing_of, observations_of
+from jobs.process_models.base import Settings
+from jobs.process_models.registry import open_model
 from jobs.run.pixel_state import state_of
 from jobs.run.region_sample import draw_sample
 from jobs.run.run import open_run
+from jobs.stages.price import minutes_of, stage_costs
 from landdata import Grid, build_cube, generate_weather, harvard_normals, open_cube
 from landdata.cube.layout import Layout, Shard
 from landdata.grid.grid import Cells
@@ -329,11 +332,55 @@ def test_check_reports_the_cube_the_mask_and_the_sample_and_computes_nothing(
         "3 to calibrate",
         "g m-2 d-1",
         "cost: about",
-        "core-hours at 10 min a pixel",
+        "at 10 min to calibrate a pixel",
         "disk: about",
     ):
         assert wanted in told.output
     assert sorted(path.name for path in run_path.iterdir()) == ["config.yaml"]
+
+
+def test_check_prices_every_stage(run_path, edit):
+    edit(run_path, "streams: {gpp", "upscaling: {draws: 7}\nstreams: {gpp")
+    edit(run_path, "streams: {gpp", "screening: {trajectories: 4}\nstreams: {gpp")
+    costs = {cost.stage: cost for cost in stage_costs(open_run(run_path))}
+    n_parameters = len(open_model("ibis_dalec", Settings()).parameters)
+    assert costs["screen"].model_runs == 10 * 4 * (n_parameters + 1)
+    assert costs["calibrate"].pixels == 3
+    # 98 pixels have weather and forest; the sample day by day and as a set too.
+    assert costs["simulate"].model_runs == 2 * 98 + 3 * 3
+    assert costs["ensemble"].model_runs == 7 * 98
+    assert costs["ensemble"].years == 3 + 10
+    minutes, measured = minutes_of(open_run(run_path), list(costs.values()))
+    years = sum(cost.model_years for cost in costs.values())
+    assert minutes == pytest.approx(30.0 * years / costs["calibrate"].model_years)
+    assert not measured
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, "NO MAPS: 3 pixels to calibrate, and upscaling.least_pixels is 30"),
+        ({"calibration: 0.03": "calibration: 0.2"}, "NO MAPS: 19 pixels"),
+        ({"calibration: 0.03": "calibration: 0.5"}, "pixels to calibrate, 30 needed"),
+        (
+            {
+                "calibration: 0.03": "calibration: 0.5",
+                "streams: {gpp": "upscaling: {max_diso: 0.05}\nstreams: {gpp",
+            },
+            "NO MAPS: upscaling.max_diso 0.05 will drop about 48 of 48 pixels",
+        ),
+    ],
+)  # fmt: skip
+def test_check_holds_the_sample_against_what_maps_need(
+    run_path, edit, masm_command, changes, wanted
+):
+    for old, new in changes.items():
+        edit(run_path, old, new)
+    told = masm_command("check", run_path)
+    assert told.exit_code == 0, told.output
+    assert wanted in told.output
+    assert "upscaling.max_diso" in told.output
+    assert told.output.count("NO MAPS") == ("NO MAPS" in wanted)
 
 
 def test_one_line_makes_a_synthetic_region_and_the_template_uses_it(

@@ -82,6 +82,25 @@ def test_maps_come_near_the_truth_and_the_region_run_with_them_too(chain):
         assert diso["calibrated"] < diso["upscaled"] < diso["default"]
 
 
+def test_a_notebook_opens_the_maps_on_their_grid(chain):
+    import masm as package
+
+    path, _ = chain
+    run = package.open_run(path)
+    maps = run.maps
+    ids = np.delete(GRID.cells.ids, [NO_WEATHER, BARE])
+    assert int(maps["mean"].sel(parameter="vmax").notnull().sum()) == ids.size
+    one = GRID.cells.ids == ids[5]
+    with xr.open_dataset(path / "upscaling" / "parameters.nc") as found:
+        wanted = float(found["mean"].sel(parameter="vmax", pixel=ids[5]))
+    place = {"lat": GRID.cells.lat[one][0], "lon": GRID.cells.lon[one][0]}
+    here = maps["mean"].sel(parameter="vmax").sel(place, method="nearest")
+    assert float(here) == wanted
+    assert str(maps["unit"].sel(parameter="vmax").item()).startswith("mol")
+    assert run.screening["mu_star"].dims[-1] == "parameter"
+    assert run.posteriors.sizes["pixel"] == (run.pixels["state"] != "failed").sum()
+
+
 def test_draws_keep_to_the_prior_to_the_last_bit(chain):
     path, _ = chain
     bounds = prior_bounds(open_run(path).config)

@@ -96,3 +96,78 @@ def test_sobol_indices_are_kept_beside_the_effects(masm_command, run_path, edit)
     table = pd.read_csv(path).set_index(["stream", "statistic", "parameter"])
     assert table.loc[("gpp", "annual", "vmax"), "total"] == pytest.approx(1.0, abs=0.3)
     assert table.loc[("gpp", "annual", "p18"), "total"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        ("{method: sobol, sobol_base: 64}", "sobol"),
+        ("{method: sums_of_squares, products: screened}", "sums_of_squares"),
+    ],
+)
+def test_other_methods_find_the_same_parameters_in_the_same_form(
+    masm_command, run_path, edit, rule, name
+):
+    edit(run_path, "calibration:\n", f"screening: {rule}\ncalibration:\n")
+    result = masm_command("screen", run_path)
+    assert result.exit_code == 0, result.output
+    assert f"{name}.nc" in result.output
+    path = run_path / "screening" / f"{name}.nc"
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        effects = opened.load()
+    assert effects["effect"].dims[:1] == ("pixel",)
+    chosen = selection_of(open_run(run_path).config, effects)
+    assert chosen.parameters == ("vmax", "p18")
+    assert (run_path / "figures" / "screening.png").exists()
+
+
+def test_too_few_draws_are_refused_with_both_numbers(masm_command, run_path, edit):
+    rule = "screening: {method: sums_of_squares, draws: 500}\n"
+    edit(run_path, "calibration:\n", rule + "calibration:\n")
+    result = masm_command("screen", run_path)
+    assert result.exit_code == 2
+    assert "500 draws" in result.stderr
+    assert "1686 or more" in result.stderr
+    assert not (run_path / "screening").exists()
+
+
+def test_an_unknown_method_is_refused(masm_command, run_path, edit):
+    edit(run_path, "calibration:\n", "screening: {method: moris}\ncalibration:\n")
+    result = masm_command("screen", run_path)
+    assert result.exit_code == 2
+    assert "screening.method" in result.stderr
+
+
+def test_chosen_parameters_alone_are_looked_at_within_their_bounds(
+    masm_command, run_path, edit
+):
+    rule = "screening: {trajectories: 4, parameters: [vmax, p17], bounds: %s}\n"
+    edit(
+        run_path, "calibration:\n", rule % "{vmax: [2.0e-5, 4.0e-5]}" + "calibration:\n"
+    )
+    assert masm_command("screen", run_path).exit_code == 0
+    narrow = morris(run_path)
+    assert list(narrow["parameter"].to_numpy()) == ["vmax", "p17"]
+    edit(run_path, "[2.0e-5, 4.0e-5]", "[2.0e-5, 6.0e-5]")
+    assert masm_command("screen", run_path).exit_code == 0
+    at = {"stream": "gpp", "statistic": "annual", "parameter": "vmax"}
+    assert float(morris(run_path)["effect"].sel(at).mean()) == pytest.approx(
+        2 * float(narrow["effect"].sel(at).mean())
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("{parameters: [vmx]}", 'Did you mean "vmax"?'),
+        ("{bounds: {vmax: [0.0, 1.0]}}", "low < high within"),
+        ("{parameters: [vmax], include: [p17]}", "which is not looked at"),
+        ("{threshold: 5}", "screening.threshold"),
+    ],
+)
+def test_a_bad_choice_is_one_clear_error(masm_command, run_path, edit, rule, said):
+    edit(run_path, "calibration:\n", f"screening: {rule}\ncalibration:\n")
+    result = masm_command("screen", run_path)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (run_path / "screening").exists()

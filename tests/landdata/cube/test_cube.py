@@ -1,11 +1,14 @@
-"""The region cube: whole, resumable, checksummed, one chunk a pixel."""
+"""The region cube: whole, resumable, checksummed, one chunk a pixel, no larger."""
 
 import json
+import shutil
+import tracemalloc
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 from ibis_dalec import validate_forcing
 from landdata.cube.build import build_cube
@@ -285,3 +288,95 @@ def test_two_processes_that_build_one_cube_leave_one_good_cube(cube, tmp_path):
     assert set(codes) <= {0, 2}, ends
     open_cube(path, verify=True)
     assert sums(path) == sums(cube.path)
+
+
+@pytest.fixture
+def copied(cube, tmp_path):
+    return shutil.copytree(cube.path, tmp_path / "cube.zarr")
+
+
+def metadata(path, name, change):
+    """Change an array's metadata; the copy of all metadata goes with it."""
+    file = path / name / "zarr.json"
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+    root = path / "zarr.json"
+    content = json.loads(root.read_text())
+    content.pop("consolidated_metadata", None)
+    root.write_text(json.dumps(content))
+
+
+def shape(*sizes):
+    return lambda content: content.update(shape=list(sizes))
+
+
+def codec(content):
+    content["codecs"].append({"name": "gzip", "configuration": {"level": 1}})
+
+
+def chunk(*sizes):
+    def change(content):
+        content["chunk_grid"]["configuration"]["chunk_shape"] = list(sizes)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("pixel", shape(2_000_000_000)),
+        ("pixel", shape(600, 1)),
+        ("pixel", shape(599)),
+        ("time", shape(2_000_000_000)),
+        ("observed_time", shape(10**12)),
+        ("co2", shape(10**12)),
+        ("state", shape(10**12)),
+        ("filled", shape(600, 10**10)),
+        ("elevation", shape(10**12)),
+        ("mask", shape(10**6, 10**6)),
+        ("forcing", shape(600, 7, 10**10)),
+        ("observations", shape(600, 10**9, 46)),
+        ("variances", shape(10**12, 2, 46)),
+        ("elevation", chunk(10**12)),
+        ("forcing", chunk(256, 7, 10**10)),
+        ("state", codec),
+    ],
+)
+def test_it_is_refused_by_name_before_memory_is_taken(copied, name, change):
+    metadata(copied, name, change)
+    tracemalloc.start()
+    with pytest.raises(InputError) as refused:
+        open_cube(copied)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert str(copied) in str(refused.value)
+    assert peak < 64 * 2**20
+
+
+def test_without_an_axis_or_attributes_it_is_no_cube(copied):
+    group = zarr.open_group(copied, mode="a", zarr_format=3)
+    static = group.attrs["static"]
+    del group.attrs["static"]
+    with pytest.raises(InputError, match="attributes that are not a cube's"):
+        open_cube(copied)
+    group.attrs["static"] = static
+    assert len(open_cube(copied)) == 600
+    shutil.rmtree(copied / "time")
+    with pytest.raises(InputError, match=r"time\n  found   no such array"):
+        open_cube(copied)
+
+
+def test_more_pixels_than_cells_are_refused(copied):
+    group = zarr.open_group(copied, mode="a", zarr_format=3)
+    group.attrs["grid"] = {**group.attrs["grid"], "n_rows": 3}
+    with pytest.raises(InputError, match="600 pixels on a grid of 3 x 30"):
+        open_cube(copied)
+
+
+def test_constant_arrays_whose_chunks_are_no_files_are_read(cube):
+    opened = open_cube(cube.path)
+    assert not list((cube.path / "filled" / "c").rglob("*"))
+    assert opened.filled().shape == (600, len(DRIVERS))
+    assert not opened.filled().any()
+    assert opened.maps["mask"].shape == opened.grid.shape

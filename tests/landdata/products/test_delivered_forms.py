@@ -439,3 +439,64 @@ def test_a_catalogue_s_new_products_reach_the_cube_s_arrays(tmp_path, grid):
     weather = read_weather(source, "weather", 2010, grid.cells)
     assert set(weather.data_vars) == {"tmin", "prec"}
     assert float(weather["prec"].sel(time="2010-07-02").mean()) == pytest.approx(24.0)
+
+
+def product_with_codes(path, attrs, encoding=None):
+    """Ten days of GPP of 4 g m-2 d-1; on the third the code 250 in every pixel."""
+    lat, lon = 42.525 + 0.05 * np.arange(-4, 5), -72.175 + 0.05 * np.arange(-4, 5)
+    values = np.full((10, lat.size, lon.size), 4.0)
+    values[2] = 25.0
+    units = {"units": "g m-2 d-1"}
+    content = xr.Dataset(
+        {"GPP": (("time", "lat", "lon"), values, {**units, **attrs})},
+        {
+            "time": pd.date_range("2003-01-01", periods=10),
+            "lat": ("lat", lat, {"units": "degrees_north"}),
+            "lon": ("lon", lon, {"units": "degrees_east"}),
+        },
+    )
+    told = {} if encoding is None else {"GPP": encoding}
+    content.to_netcdf(path, engine="h5netcdf", encoding=told)
+
+
+USER_PRODUCT = """\
+products:
+  mine:
+    format: netcdf_observations
+    files: "mine_{year}.nc"
+    stream: gpp
+    variable: GPP
+    variance: {rule: relative, fraction: 0.2, floor: 0.5}
+"""
+PACKED = {"scale_factor": 0.1, "add_offset": 0.0, "dtype": "int16", "_FillValue": -1}
+
+
+@pytest.mark.parametrize(
+    ("attrs", "encoding"),
+    [
+        ({"valid_range": [0.0, 20.0]}, None),
+        ({"valid_min": 0.0, "valid_max": 20.0}, None),
+        ({"valid_max": 20.0}, None),
+        ({"valid_range": np.array([0, 200], "int16")}, PACKED),
+    ],
+)
+def test_a_product_s_own_valid_range_holds_in_a_cube_and_is_said(
+    tmp_path, caplog, attrs, encoding
+):
+    product_with_codes(tmp_path / "mine_2003.nc", attrs, encoding)
+    (tmp_path / "catalogue.yaml").write_text(USER_PRODUCT)
+    grid = Grid.from_bounds(-72.2, 42.5, -72.15, 42.55)
+    catalogue = read_catalogue(tmp_path / "catalogue.yaml")
+    source = ProductSource(catalogue, grid, (2003, 2003))
+    _, values, _ = read_observed(source, "mine", 2003, grid.cells)
+    assert values[0, 0] == pytest.approx(4.0)  # of seven days
+    assert "lie outside the file's own valid range" in caplog.text
+    assert "such as 25" in caplog.text
+
+
+def test_a_valid_range_with_its_ends_exchanged_is_refused(tmp_path):
+    path = tmp_path / "mine_2003.nc"
+    product_with_codes(path, {"valid_min": 50.0, "valid_max": -20.0})
+    grid = Grid.from_bounds(-72.2, 42.5, -72.15, 42.55)
+    with pytest.raises(InputError, match="GPP: valid range"):
+        read_user_grid(path, grid, {"prec": ("GPP", "mm d-1")})

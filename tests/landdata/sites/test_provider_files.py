@@ -7,10 +7,12 @@ kind are in ``tests/landdata/products/test_delivered_forms.py``.
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 import xarray as xr
 
 from landdata import read_fluxnet
 from landdata.errors import InputError
+from landdata.files.modis_quality import modis_good
 from landdata.grid.grid import Cells, Grid, cell_at
 from landdata.products.appeears import read_appeears
 from landdata.products.class_maps import class_fraction, read_classes
@@ -105,7 +107,9 @@ def test_appeears_lai_of_every_quality(files):
         files / LAI_FILE, cell, stream="lai", screened=False, least_cover=0.0
     )
     days = read["time"].to_numpy().astype("datetime64[D]")
-    assert str(days[0]) == "2010-08-01" or str(days[0]) < "2010-08-05"
+    with xr.open_dataset(files / LAI_FILE) as content:
+        given = [str(content["time"].values[i])[:10] for i in (0, -1)]
+    assert given == ["2010-08-01", "2011-08-01"]  # days of the real calendar
     assert days.size == 93
     expected = [3.312, 3.017, 3.321, 3.212, 2.094, 4.256]
     np.testing.assert_allclose(read["lai"][:6, 0], expected, atol=6e-4)
@@ -137,6 +141,23 @@ def test_appeears_flags_and_codes(files):
     with xr.open_dataset(files / LAI_FILE, decode_times=False) as content:
         at = list(read["time"].to_numpy()).index(np.datetime64("2011-02-14"))
         assert float(content["Lai_500m"][at, 7, 8]) == pytest.approx(1.2)
+
+
+def test_appeears_good_pixels_by_season_and_in_a_cell(files):
+    with xr.open_dataset(files / LAI_FILE, decode_times=False) as content:
+        lai = content["Lai_500m"].load()
+        flags = content["FparLai_QC"].fillna(255).astype(int).load()
+    time = read_appeears(files / LAI_FILE, COWEETA, stream="lai", least_cover=0.0)
+    month = time["time"].dt.month.to_numpy()
+    good = modis_good(flags.to_numpy()) & (lai.to_numpy() <= 10.05)
+    assert good.mean() == pytest.approx(0.702, abs=5e-4)
+    in_summer = (month >= 6) & (month <= 8)
+    assert good[in_summer].mean() == pytest.approx(0.392, abs=5e-4)
+    rows = (lai["lat"] > 35.00) & (lai["lat"] < 35.05)
+    columns = (lai["lon"] > -83.45) & (lai["lon"] < -83.40)
+    assert (int(rows.sum()), int(columns.sum())) == (9, 11)
+    here = good[:6][:, rows.to_numpy()][:, :, columns.to_numpy()]
+    assert here.sum(axis=(1, 2)).tolist() == [31, 66, 29, 13, 9, 50]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +213,11 @@ def test_nlcd_in_degrees_agrees_with_the_map_in_metres(files):
 def test_terrain_is_missing_where_no_cell_is_half_covered(files):
     read = read_elevation(files / "dem_coweeta_albers.tif", COWEETA)
     assert read["elevation"].isnull().all()
+    with rasterio.open(files / "dem_coweeta_albers.tif") as opened:
+        heights = opened.read(1)
+    assert round(float(np.nanmin(heights)), 1) == 672.9
+    assert round(float(np.nanmax(heights)), 1) == 1594.6
+    assert np.isnan(heights).mean() == pytest.approx(0.38, abs=0.005)
 
 
 def test_depth_to_bedrock_is_no_height(files):

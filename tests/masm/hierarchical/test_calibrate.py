@@ -185,3 +185,20 @@ def test_bad_input_is_refused(change, message):
     covariates, region = given.pop("covariates"), given.pop("ecoregion")
     with pytest.raises(ValueError, match=message):
         choose_sites(covariates, region, given.pop("n_sites"), seed=1, **given)
+
+
+def test_sites_are_spread_over_the_only_cluster():
+    climate = np.random.default_rng(2).uniform(size=(400, 3))
+    means = {}
+    for within in ("spread", "random"):
+        found = [
+            choose_sites(climate, np.zeros(400), 20, seed=s, within=within)
+            for s in range(20)
+        ]
+        assert {now.n_clusters[0.0] for now in found} == {1}
+        means[within] = np.mean([now.distance.mean() for now in found])
+    random = np.mean([now.random_distance for now in found])
+    assert means["random"] == pytest.approx(random, rel=0.04)
+    assert means["spread"] < 0.93 * random
+    with pytest.raises(ValueError, match="spread or random"):
+        choose_sites(climate, np.zeros(400), 20, seed=1, within="evenly")

@@ -178,7 +178,7 @@ def test_the_store_holds_the_factor_and_the_variance_it_makes(tmp_path):
     # Three times the stated error is more than the prior lets it be.
     assert again.summary_of_errors().loc["y", "at_bound"] == "high"
     assert again.parameters == ("level",)
-    variance = again.groups["observed_data"]["y_variance"]
+    variance = again.groups["constant_data"]["y_variance"]
     expected = 0.25 * np.mean(again.error_scale["y"].to_numpy() ** 2)
     assert_allclose(variance, expected)
     assert again.attrs["variance_y"] == "sampled (sd 0.1 to 2 times given)"

@@ -9,7 +9,7 @@ import xarray as xr
 
 import masm
 from landdata.variables import FLUXES
-from masm.observations.dataset import streams_from_dataset
+from masm.observations.dataset import as_streams, streams_from_dataset
 from masm.observations.gate import FILL_CODES, infer_units, limits_of
 from masm.observations.quantities import QUANTITIES, factor_to_limits, plain_units
 
@@ -188,3 +188,49 @@ def test_the_limits_are_those_of_the_readers(name):
     assert (ours.units, ours.high) == (theirs.units, theirs.high)
     if name != "lai":  # products are never negative, estimates of noise are
         assert ours.low == theirs.low
+
+
+@pytest.mark.parametrize("dims", [("time", "lat", "lon"), ("site", "time")])
+def test_axes_of_length_one_beside_time_are_one_place(dims):
+    time = np.arange("2001-01-01", "2001-03-02", dtype="datetime64[D]")
+    values = 5.0 + np.sin(np.arange(time.size))
+    plain = xr.Dataset(
+        {"gpp": ("time", values, {"units": "g m-2 d-1"})}, {"time": time}
+    )
+    plain["gpp_sd"] = 0.1 * plain["gpp"].assign_attrs(units="g m-2 d-1")
+    cell = plain.expand_dims({one: [1.0] for one in dims if one != "time"})
+    got = streams_from_dataset(cell.transpose(*dims))["gpp"]
+    want = streams_from_dataset(plain)["gpp"]
+    np.testing.assert_array_equal(got.value, want.value)
+    np.testing.assert_array_equal(got.given, want.given)
+
+
+def test_values_of_several_places_are_refused_with_what_to_do():
+    time = np.arange("2001-01-01", "2001-03-02", dtype="datetime64[D]")
+    grid = xr.Dataset(
+        {"gpp": (("time", "lat", "lon"), np.ones((time.size, 2, 3)))}, {"time": time}
+    )
+    with pytest.raises(masm.InputError, match="lat 2 x lon 3 beside time"):
+        streams_from_dataset(grid)
+
+
+def test_a_pandas_table_is_read_and_its_faults_are_named():
+    table = pd.DataFrame({"gpp": GPP, "gpp_sd": 0.3}, index=TIME)
+    got = as_streams(table)["gpp"]
+    want = as_streams(dataset().assign(gpp_sd=("time", np.full(GPP.size, 0.3))))["gpp"]
+    np.testing.assert_array_equal(got.value, want.value)
+    np.testing.assert_array_equal(got.given, want.given)
+    assert (got.units, want.units) == ("", "g m-2 d-1")
+    table.attrs["units"] = {"gpp": "kg m-2 d-1", "gpp_sd": "kg m-2 d-1"}
+    assert as_streams(table)["gpp"].units == "kg m-2 d-1"
+    series = as_streams(pd.Series(GPP, TIME, name="gpp"))
+    np.testing.assert_array_equal(series["gpp"].value, want.value)
+    for bad, word in (
+        (table.reset_index(), "set_index"),
+        (table.tz_localize("Asia/Tokyo"), "time zone Asia/Tokyo"),
+        (table[["gpp", "gpp"]], "twice"),
+        (table.iloc[::-1], "does not increase"),
+        (table.replace(table["gpp"].iloc[7], -9999.0).assign(), "missing-value code"),
+    ):
+        with pytest.raises(masm.InputError, match=word):
+            as_streams(bad)

@@ -50,3 +50,11 @@ def test_a_posterior_is_at_a_bound_when_it_crowds_there():
     assert at_bound(1.0 - crowd) == "high"
     assert at_bound(rng.random(5000)) == ""  # not informed is not at a bound
     assert at_bound(0.5 + 0.1 * rng.normal(size=5000)) == ""
+
+
+def test_examples_run():
+    import doctest
+
+    import masm.samplers.diagnostics as module
+
+    assert doctest.testmod(module).failed == 0

@@ -2,8 +2,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib as mpl
+import matplotlib.image
 import numpy as np
 import pandas as pd
 import pystac
@@ -14,6 +17,7 @@ from rio_cogeo import cog_validate
 
 import upscale
 from upscale.export.geotiff import BANDS, MapGrid
+from upscale.export.stac import add_to_collection
 
 PERIOD = ("2001-01-01", "2009-12-31")
 
@@ -45,7 +49,7 @@ def region(n_rows=6, n_columns=9, missing=7):
         data,
         coords={
             "parameter": ["p5", "p18"],
-            "unit": ("parameter", ["d-1", "g m-2"]),
+            "unit": ("parameter", ["d-1", "gC m-2 leaf"]),
             "pixel": coordinates.index,
         },
         attrs={"seed": 7, "source": "masm 1"},
@@ -66,6 +70,7 @@ def written(tmp_path):
         period=PERIOD,
         status=status,
         tags={"run": "demo"},
+        meanings={"p18": "leaf mass per area"},
     )
     return prediction, coordinates, status, files
 
@@ -109,6 +114,10 @@ def test_a_map_says_what_it_is(written):
         "parameter": "p18",
         "prior_low": "10.0",
         "period": "2001-01-01/2009-12-31",
+        "method_doi": "10.5194/gmd-15-6637-2022",
+        "long_name": "leaf mass per area",
+        "units": "g m-2",
+        "units_given": "gC m-2 leaf",
     }
     assert wanted.items() <= tags.items()
 
@@ -160,6 +169,50 @@ def test_stac_items_say_where_when_and_what_and_may_be_moved(written, tmp_path):
     text = (tmp_path / "moved" / "p18.json").read_text()
     assert str(tmp_path) not in text
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def errors_of(kind, content):
+    """Errors after the schema of STAC that comes with pystac; extensions' do not."""
+    from jsonschema import Draft7Validator
+    from pystac.validation.local_validator import get_local_schema_cache
+    from referencing import Registry, Resource
+
+    cache = get_local_schema_cache()
+    known = [(name, Resource.from_contents(one)) for name, one in cache.items()]
+    (schema,) = [one for name, one in cache.items() if name.endswith(f"/{kind}.json")]
+    return list(
+        Draft7Validator(
+            schema, registry=Registry().with_resources(known)
+        ).iter_errors(content)
+    )  # fmt: skip
+
+
+def test_records_keep_to_the_schema_of_stac(written):
+    pytest.importorskip("jsonschema")
+    folder = written[3][0].parent
+    names = ("collection", "p5", "p18", "status")
+    records = {n: json.loads((folder / f"{n}.json").read_text()) for n in names}
+    for name, content in records.items():
+        assert not errors_of("collection" if name == "collection" else "item", content)
+    assert errors_of("item", {**records["p5"], "bbox": "nowhere"})
+
+
+def test_a_record_names_style_and_thumbnail_and_the_collection_its_tables(written):
+    folder = written[3][0].parent
+    for name in ("samples.parquet", "fluxes.nc"):
+        (folder / name).write_bytes(b"")
+    add_to_collection(folder, [folder / "samples.parquet", folder / "fluxes.nc"])
+    collection = pystac.Collection.from_file(str(folder / "collection.json"))
+    assert set(collection.assets) == {"samples", "fluxes"}
+    publication = collection.extra_fields["sci:publications"][0]
+    assert publication["doi"] == "10.5194/gmd-15-6637-2022"
+    for item in collection.get_items():
+        assert set(item.assets) == {"map", "thumbnail", "style"}
+        for asset in item.assets.values():
+            assert Path(asset.get_absolute_href()).exists()
+    picture = mpl.image.imread(folder / "p18.png")
+    assert max(picture.shape[:2]) >= 256
+    assert set(np.unique(picture[..., 3])) == {0.0, 1.0}  # outside is transparent
 
 
 def test_writing_again_replaces_and_leaves_nothing_behind(written):

@@ -1,0 +1,60 @@
+"""What the common commands do with each kind of run that is not one of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.config.run_kinds import REANALYSIS, SOIL_CARBON, RunKind
+from jobs.exit_codes import Exit
+from jobs.run.run_kind import kind_of
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The commands of a kind of run.
+
+    Attributes
+    ----------
+    check : callable
+        Opens every input and yields lines that say what there is; writes nothing.
+    run : callable
+        ``run(folder, executor)`` does what is left.
+    report : callable, optional
+        Writes the report.
+    status : callable, optional
+        Yields lines that say how far the run is.
+    """
+
+    check: Callable[[Path], Iterable[str]]
+    run: Callable[[Path, str | None], Exit]
+    report: Callable[[Path], None] | None = None
+    status: Callable[[Path], Iterable[str]] | None = None
+
+
+def commands_of(run: Path) -> Commands | None:
+    """Return the commands of a run's kind; None for a run of pixels."""
+    kind = kind_of(run)
+    return None if kind is None else _commands(kind)
+
+
+def _commands(kind: RunKind) -> Commands:
+    if kind is REANALYSIS:
+        from jobs.cli import reanalyse
+
+        return Commands(
+            reanalyse.check_run, reanalyse.reanalyse_run, reanalyse.report_run
+        )
+    if kind is SOIL_CARBON:
+        from jobs.cli import soil_carbon
+
+        return Commands(
+            soil_carbon.describe,
+            soil_carbon.run_soil_carbon,
+            soil_carbon.show_report,
+            soil_carbon.status_soil_carbon,
+        )
+    from jobs.cli import swath
+
+    return Commands(swath.check_swath, swath.run_swath)

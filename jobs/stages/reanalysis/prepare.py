@@ -1,0 +1,248 @@
+"""Read and check every input of a reanalysis before anything runs, and keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jobs.errors import ConfigError, Problem
+from jobs.files import replacing
+from jobs.inputs.reanalysis_tables import (
+    Observations,
+    Sites,
+    read_observations,
+    read_pools,
+    read_sites,
+)
+from jobs.run.reanalysis_run import ReanalysisRun
+from jobs.stages.reanalysis.members import (
+    draw_parameters,
+    draw_pools,
+    posteriors_of,
+    read_weather,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from jobs.process_models.base import ProcessModel
+
+_MOST = 5
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a reanalysis is made of, but for the weather.
+
+    Attributes
+    ----------
+    sites : Sites
+    observations : Observations
+    parameters : dict of str to (n_sites, n_members)
+    pools : dict of str to (n_sites, n_members)
+        Empty where the model starts with its own.
+    files : dict of str to Path
+        Every input file, by its name in the configuration.
+    """
+
+    sites: Sites
+    observations: Observations
+    parameters: dict[str, np.ndarray]
+    pools: dict[str, np.ndarray]
+    files: dict[str, Path]
+
+
+def read_inputs(run: ReanalysisRun) -> Inputs:
+    """Read and check all but the weather.
+
+    Raises
+    ------
+    ConfigError
+        Naming file, line and value.
+    """
+    section = run.section
+    _refuse_idle_perturbation(run)
+    files = {"reanalysis.sites": run.in_folder(section.sites)}
+    sites = read_sites(files["reanalysis.sites"])
+    files["reanalysis.observations.file"] = run.in_folder(section.observations.file)
+    observations = read_observations(
+        files["reanalysis.observations.file"],
+        sites=sites.names,
+        states=run.states,
+        cycles=run.cycles,
+        within_days=section.observations.within_days,
+        least_quality=section.observations.least_quality,
+        analysed=run.model.analysed,
+    )
+    pools = {}
+    if section.initial_pools is not None:
+        path = files["reanalysis.initial_pools"] = run.in_folder(section.initial_pools)
+        pools = read_pools(path, sites=sites.names, analysed=run.model.analysed)
+    if section.parameters.draws is not None:
+        path = run.in_folder(section.parameters.draws)
+        files["reanalysis.parameters.draws"] = path
+    for pixel, path in posteriors_of(run).items():
+        files[f"reanalysis.parameters.run {pixel}"] = path
+    files |= {
+        f"reanalysis.drivers {site} {member}": path
+        for site in sites.names
+        for member, path in enumerate(weather_files(run, site))
+    }
+    return Inputs(
+        sites,
+        observations,
+        draw_parameters(run, sites),
+        draw_pools(run, pools),
+        files,
+    )
+
+
+def weather_files(run: ReanalysisRun, site: str) -> list[Path]:
+    """Return the weather file of a site, or that of each member."""
+    drivers = run.section.drivers
+    members = range(run.section.members) if drivers.is_ensemble else [0]
+    return [
+        run.in_folder(drivers.files.format(site=site, member=f"{member:03d}"))
+        for member in members
+    ]
+
+
+def check_weather(run: ReanalysisRun, inputs: Inputs) -> None:
+    """Read the weather of every site, and make the model's drivers of it.
+
+    Raises
+    ------
+    ConfigError
+        For each of the first sites that cannot be run.
+    """
+    problems: list[Problem] = []
+    for k in range(len(inputs.sites.names)):
+        try:
+            _weather_of(run, inputs, k)
+        except ConfigError as exc:
+            problems += exc.problems
+        except ValueError as exc:
+            problems.append(Problem("", f"site {inputs.sites.names[k]}: {exc}"))
+        if len(problems) >= _MOST:
+            break
+    if problems:
+        raise ConfigError(problems[:_MOST])
+
+
+def prepare(run: ReanalysisRun, inputs: Inputs, on_site: Callable[[int], None]) -> None:
+    """Write weather, members and observations as the steps read them."""
+    problems: list[Problem] = []
+    for k, site in enumerate(inputs.sites.names):
+        try:
+            weather = _weather_of(run, inputs, k)
+        except ConfigError as exc:
+            problems += exc.problems
+        except ValueError as exc:
+            problems.append(Problem("", f"site {site}: {exc}"))
+        else:
+            if not problems:
+                with replacing(run.weather(site)) as aside:
+                    weather.to_netcdf(aside, engine="h5netcdf")
+        if len(problems) >= _MOST:
+            break
+        on_site(1)
+    if problems:
+        raise ConfigError(problems[:_MOST])
+    with replacing(run.members) as aside:
+        _members(run, inputs).to_netcdf(aside, engine="h5netcdf")
+    with replacing(run.prepared) as aside:
+        _observations(run, inputs).to_netcdf(aside, engine="h5netcdf")
+
+
+def _weather_of(run: ReanalysisRun, inputs: Inputs, site: int) -> xr.Dataset:
+    """The weather of a site, over (source, time), and once made into drivers."""
+    import xarray as xr
+
+    from jobs.config.process_model import model_of
+
+    years = (run.section.years.first, run.section.years.last)
+    model: ProcessModel = model_of(run.config)
+    parts = []
+    for path in weather_files(run, inputs.sites.names[site]):
+        one = read_weather(path, inputs.sites, site, years)
+        model.drivers(one, str(path))
+        parts.append(one.drop_attrs(deep=False))
+    first = parts[0]["time"]
+    for path, one in zip(
+        weather_files(run, inputs.sites.names[site]), parts, strict=True
+    ):
+        if not one["time"].equals(first):
+            raise ConfigError(
+                Problem(
+                    str(path),
+                    "a member's weather of other days",
+                    found=f"{one.sizes['time']} days",
+                    wanted=f"the {first.size} days of the first member",
+                )
+            )
+    together = xr.concat(parts, "source", coords="minimal", data_vars="all")
+    # Places and grounds are the same for all members.
+    for name in ("lat", "sand", "clay", "elevation"):
+        if name in together:
+            together[name] = together[name].isel(source=0, drop=True)
+    return together
+
+
+def _members(run: ReanalysisRun, inputs: Inputs) -> xr.Dataset:
+    import xarray as xr
+
+    shape = (len(inputs.sites.names), run.section.members)
+    names = list(inputs.parameters)
+    values = (
+        np.stack(list(inputs.parameters.values()), axis=-1)
+        if names
+        else np.empty((*shape, 0))
+    )
+    found = xr.Dataset(
+        {"parameters": (("site", "member", "parameter"), values)},
+        coords={"site": inputs.sites.names, "parameter": names},
+    )
+    for name, pool in inputs.pools.items():
+        found[f"initial_{name}"] = (("site", "member"), pool)
+    return found
+
+
+def _observations(run: ReanalysisRun, inputs: Inputs) -> xr.Dataset:
+    import xarray as xr
+
+    dims = ("analysis", "site", "state")
+    days = [cycle.last for cycle in run.cycles if cycle.is_analysed]
+    return xr.Dataset(
+        {
+            "value": (dims, inputs.observations.value),
+            "sd": (dims, inputs.observations.sd),
+            "longitude": ("site", inputs.sites.longitude, {"units": "degrees_east"}),
+            "latitude": ("site", inputs.sites.latitude, {"units": "degrees_north"}),
+        },
+        coords={
+            "analysis": np.array(days, "datetime64[ns]"),
+            "site": inputs.sites.names,
+            "state": run.states,
+        },
+    )
+
+
+def _refuse_idle_perturbation(run: ReanalysisRun) -> None:
+    """Refuse an error of weather that the model does not read."""
+    rule = run.section.drivers.perturbation
+    problems = [
+        run.problem(
+            ["reanalysis", "drivers", "perturbation", name],
+            found=f"{size:g}",
+            wanted=f"of {run.config.model.name} only "
+            f"{', '.join(run.model.perturbed)}: it makes its own {name}",
+        )
+        for name, size in rule
+        if size and name not in run.model.perturbed
+    ]
+    if problems:
+        raise ConfigError(problems)

@@ -1,0 +1,119 @@
+"""The localisation radius that leaves the least spatial correlation in the residuals.
+
+Each radius analyses the forecasts that the run has already made: one step, the members
+are not run again. The criterion is that of `masm.filters.choose_radius`, state by state
+and averaged over the states that were observed at two sites or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jobs.errors import ConfigError, Problem
+from jobs.files import replacing
+from jobs.netcdf_files import read_netcdf
+from jobs.run.reanalysis_run import ReanalysisRun
+from jobs.run.seeds import RunStream
+from jobs.stages.reanalysis.analysis import options_of
+from jobs.stages.reanalysis.results import analyses_of
+from masm.filters import Carried, analyse_cycle, choose_radius, chord_km
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LOCALISED = ("tobit_wishart", "enkf", "letkf")
+
+
+def compare_radii(
+    run: ReanalysisRun, radii: Sequence[float], on_radius: Callable[[int], None]
+) -> tuple[pd.DataFrame, float]:
+    """Compare radii on the forecasts of a run.
+
+    Parameters
+    ----------
+    run : ReanalysisRun
+        With analyses that are done.
+    radii : sequence of float
+        Kilometres.
+    on_radius : callable
+        Told after each.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        ``state``, ``radius_km``, ``criterion`` (rms of the residuals' correlation over
+        classes of distance). Also written as ``reanalysis/radius.csv``.
+    chosen : float
+        With the least mean criterion; the smaller of equals.
+
+    Raises
+    ------
+    ConfigError
+        If the filter is not localised, or no state is observed at two sites.
+    """
+    import pandas as pd
+
+    if run.section.filter.name not in _LOCALISED:
+        raise ConfigError(
+            run.problem(
+                ["reanalysis", "filter", "name"],
+                found=f"{run.section.filter.name}, which is not localised",
+                wanted=f"one of {', '.join(_LOCALISED)}",
+            )
+        )
+    found = analyses_of(run)
+    places = read_netcdf(run.prepared)
+    distance = chord_km(places["latitude"], places["longitude"])
+    observed = found["observation"].transpose("time", "site", "state").to_numpy()
+    usable = [
+        k
+        for k in range(len(run.states))
+        if (np.isfinite(observed[..., k]).sum(axis=1) > 1).any()
+    ]
+    if not usable:
+        raise ConfigError(
+            Problem(
+                str(run.prepared),
+                "no state is observed at two sites at the same time",
+                wanted="two sites or more",
+            )
+        )
+    residuals = {}
+    for radius in radii:
+        residuals[radius] = _residuals(run, found, observed, distance, radius)
+        on_radius(1)
+    rows = []
+    for k in usable:
+        of_state = {radius: values[..., k] for radius, values in residuals.items()}
+        choice = choose_radius(radii, of_state.__getitem__, distance)
+        rows += [
+            {"state": run.states[k], "radius_km": r, "criterion": c}
+            for r, c in zip(choice.radii, choice.criterion, strict=True)
+        ]
+    table = pd.DataFrame(rows)
+    mean = table.groupby("radius_km")["criterion"].mean()
+    chosen = float(mean[mean == mean.min()].index.min())
+    with replacing(run.path / "radius.csv") as aside:
+        table.to_csv(aside, index=False, float_format="%.6g")
+    return table, chosen
+
+
+def _residuals(run, found, observed, distance, radius) -> np.ndarray:
+    """Observed less analysed with one radius, (time, site, state)."""
+    options = options_of(run, radius=radius)
+    carried = Carried.first(options, run.section.members)
+    forecast = found["forecast"].transpose("time", "member", "site", "state")
+    error = found["observation_sd"].transpose("time", "site", "state").to_numpy()
+    residuals = np.empty_like(observed)
+    for j in range(len(observed)):
+        cycle = analyse_cycle(
+            forecast.isel(time=j).to_numpy(), observed[j], error[j], options=options,
+            carried=carried, distance=distance,
+            seed=[run.config.seed, *RunStream.ANALYSIS, j + 1],
+        )  # fmt: skip
+        residuals[j] = observed[j] - cycle.mean
+        carried = cycle.carried
+    return residuals

@@ -1,0 +1,412 @@
+"""Sites that were calibrated one by one, calibrated together from the same model runs.
+
+Every site brings its problem and the model runs of its own calibration. The series
+emulator of the single-site calibration is fitted to them, and the group is sampled on
+the emulators. Runs are added where the *hierarchical* and the pooled posterior have
+their mass, which is not where a site's own has it, until emulator and model agree.
+
+Parameters are standard normal under a site's own prior: ``z = Phi^-1(u)``, ``u`` the
+place in the unit cube of the priors. The group's prior keeps that variance, so that
+separate, pooled and hierarchical results have the same prior of a single site.
+
+References
+----------
+Dokoohaki et al. (2021), gmd-2021-236, section 2.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from masm.errors import InputError
+from masm.hierarchical.calibrate import (
+    Verdict,
+    predict_new_site,
+    share_between,
+    split_r_hat,
+)
+from masm.hierarchical.group import GroupPrior, matched_group_prior
+from masm.hierarchical.sampler import HierarchicalDraws, LogLikelihood, sample_hierarchy
+from masm.likelihood.gaussian import GaussianLikelihood
+from masm.observations.dataset import Stream
+from masm.problem.priors import Priors
+from masm.problem.problem import Problem, Runs
+from masm.problem.seeds import Seed, seed_sequence
+from masm.runners.series_runner import Model, ModelRunner
+from masm.surrogates.select import surrogate_for
+from masm.types import Array
+
+POOLED = "pooled"
+
+_MOST_RUNS = 400  # that an emulator is fitted to; of these the best three quarters
+_AGREEMENT = 0.5  # sd of emulated less true log-likelihood over posterior draws
+_R_HAT = 1.05
+_EDGE = 1e-9  # of the unit cube, beyond which the normal transform is cut
+
+
+@dataclass(frozen=True)
+class CalibratedSite:
+    """A site whose own calibration is done.
+
+    Attributes
+    ----------
+    problem : Problem
+        Its parameters, model and observations; see `site_problem`.
+    runs : Runs
+        Model runs that were made.
+    """
+
+    problem: Problem
+    runs: Runs
+
+
+@dataclass(frozen=True)
+class Together:
+    """Result of `calibrate_together`.
+
+    Attributes
+    ----------
+    parameters : tuple of str, (p,)
+    hierarchical : HierarchicalDraws
+        In ``z``, all sites in the order given.
+    other : HierarchicalDraws
+        The same with the second setting of the group's prior.
+    pooled : HierarchicalDraws
+        One vector for all sites; its one site is called "pooled".
+    new_site : ndarray, (chain, draw, p)
+        ``z`` of a site of the group that was not among these.
+    verdicts, pooled_verdicts : dict of site to Verdict
+        Of the hierarchical and of the pooled posterior at each site.
+    share_between, other_share_between : ndarray, (p,)
+        Share of the variance that is between sites: near one for what belongs to
+        the site, near zero for what all share.
+    sites : dict of site to CalibratedSite
+        With the runs that were added.
+    settings : tuple of (float, float)
+        Share of the variance between sites and degrees of freedom of both priors.
+    note : str
+        Sites without observations.
+    """
+
+    parameters: tuple[str, ...]
+    hierarchical: HierarchicalDraws
+    other: HierarchicalDraws
+    pooled: HierarchicalDraws
+    new_site: Array
+    verdicts: dict[str, Verdict]
+    pooled_verdicts: dict[str, Verdict]
+    share_between: Array
+    other_share_between: Array
+    sites: dict[str, CalibratedSite]
+    settings: tuple[tuple[float, float], tuple[float, float]]
+    note: str
+
+    def theta(self, z: Array, priors: Priors) -> Array:
+        """Parameters in their own units of points ``z``, (..., p)."""
+        u = special.ndtr(np.asarray(z))
+        flat = u.reshape(-1, u.shape[-1])
+        found = np.asarray(priors.subset(self.parameters).from_unit(flat))
+        return found.reshape(u.shape)
+
+
+def site_problem(
+    model: Model,
+    streams: Mapping[str, Stream],
+    priors: Priors,
+    *,
+    runner: Callable[[Model], Model] | None = None,
+) -> Problem:
+    """Return the problem of one site: all parameters, all streams at once.
+
+    Parameters
+    ----------
+    model, streams, priors
+        As for `masm.calibrate`.
+    runner : callable, optional
+        Wraps the model, to count its runs.
+    """
+    observed = tuple(stream.aggregate() for stream in streams.values())
+    called = model if runner is None else runner(model)
+    times = {name: stream.time for name, stream in streams.items()}
+    return Problem(
+        priors=priors,
+        active=tuple(priors.names),
+        runner=ModelRunner(called, observed, observed_time=times),
+        likelihood=GaussianLikelihood(observed),
+    )
+
+
+def calibrate_together(
+    sites: Mapping[str, CalibratedSite | None],
+    *,
+    seed: Seed,
+    between: float = 0.5,
+    other_between: float = 0.2,
+    n_check: int = 20,
+    most_rounds: int = 6,
+    n_chains: int = 24,
+    n_draws: int = 200,
+    n_warm: int = 300,
+    on_round: Callable[[int], None] | None = None,
+) -> Together:
+    """Calibrate sites pooled and hierarchically, from the runs of their own.
+
+    Parameters
+    ----------
+    sites : mapping of name to CalibratedSite
+        None for a site without observations: it is predicted from the group.
+    seed : int or sequence of int
+        The same seed and runs give the same numbers.
+    between, other_between : float
+        Share of a parameter's prior variance that is between sites, in the group's
+        prior and in a second one: with few sites the answer depends on it.
+    n_check : int
+        Model runs of a site in a round: half at draws of the hierarchical posterior,
+        half at draws of the pooled one.
+    most_rounds : int
+        Rounds of such runs, until every verdict is right.
+    n_chains, n_draws, n_warm : int
+        As for `sample_hierarchy`.
+    on_round : callable, optional
+        Told the number of model runs of each round.
+
+    Returns
+    -------
+    Together
+
+    Raises
+    ------
+    InputError
+        Fewer than two sites with observations; sites with other parameters, priors or
+        streams than the first.
+    """
+    seen = {name: site for name, site in sites.items() if site is not None}
+    first = _refuse_unlike(seen)
+    p = first.n_parameters
+    work = {
+        name: _Emulated(name, site, seed_sequence(seed, 1, k))
+        for k, (name, site) in enumerate(seen.items())
+    }
+    prior, other = (_group_prior(p, share) for share in (between, other_between))
+    options: dict[str, Any] = {
+        "n_chains": n_chains,
+        "n_draws": n_draws,
+        "n_warm": n_warm,
+    }
+    rng = np.random.default_rng(seed_sequence(seed, 0))
+    for r in range(most_rounds):
+        every: dict[str, LogLikelihood | None] = {
+            name: work[name].density() if name in work else None for name in sites
+        }
+        together = sample_hierarchy(
+            every, prior, seed=seed_sequence(seed, 2, r), **options
+        )
+        pooled = _pooled(every, prior, seed_sequence(seed, 3, r), options)
+        n_before = sum(site.runs.n for site in work.values())
+        for k, name in enumerate(sites):
+            if name in work:
+                work[name].check(
+                    together.theta[:, :, k], pooled.theta[:, :, 0], n_check, rng
+                )
+        if on_round is not None:
+            on_round(sum(site.runs.n for site in work.values()) - n_before)
+        if all(site.is_right for site in work.values()):
+            break
+        if r + 1 < most_rounds:
+            for site in work.values():
+                site.refit()
+    second = sample_hierarchy(every, other, seed=seed_sequence(seed, 4), **options)
+    unseen = [name for name in sites if name not in work]
+    note = (
+        f"Without observations, predicted from the group: {', '.join(unseen)}."
+        if unseen
+        else ""
+    )
+    return Together(
+        parameters=first.active,
+        hierarchical=together,
+        other=second,
+        pooled=pooled,
+        new_site=predict_new_site(together, seed=seed_sequence(seed, 5)),
+        verdicts=_verdicts(sites, work, together),
+        pooled_verdicts={
+            name: site.pooled_verdict(float(split_r_hat(pooled.theta[:, :, 0]).max()))
+            for name, site in work.items()
+        },
+        share_between=share_between(together),
+        other_share_between=share_between(second),
+        sites={n: CalibratedSite(w.problem, w.runs) for n, w in work.items()},
+        settings=((between, prior.degrees), (other_between, other.degrees)),
+        note=note,
+    )
+
+
+def _group_prior(p: int, share: float) -> GroupPrior:
+    # The fewest whole degrees of freedom with a finite mean: the data decide most.
+    return matched_group_prior(
+        np.zeros(p), np.eye(p), degrees=p + 2, share_between=share
+    )
+
+
+def _refuse_unlike(sites: Mapping[str, CalibratedSite]) -> Problem:
+    """Return the first site's problem; the others must be of the same kind."""
+    if len(sites) < 2:
+        raise InputError(
+            "sites together",
+            found=f"{len(sites)} site(s) with observations",
+            wanted="two or more",
+            hint="One site is no group: calibrate it alone.",
+        )
+    name, first = next(iter(sites.items()))
+    for other, site in sites.items():
+        problem = site.problem
+        if problem.likelihood is None:
+            raise InputError(
+                f"site {other}", found="a model that gives a cost", wanted="series"
+            )
+        for what, one, two in (
+            ("parameters", first.problem.active, problem.active),
+            ("streams", _streams(first.problem), _streams(problem)),
+            ("priors", _priors(first.problem), _priors(problem)),
+        ):
+            if one != two:
+                raise InputError(
+                    f"site {other} has other {what} than site {name}",
+                    found=", ".join(two),
+                    wanted=", ".join(one),
+                    hint="Sites of a group have the same parameters and streams.",
+                )
+        if site.runs.series is None or site.runs.ok.sum() < problem.n_parameters + 2:
+            raise InputError(
+                f"site {other}: too few model runs",
+                found=f"{int(site.runs.ok.sum())} that did not fail",
+                wanted=f"{problem.n_parameters + 2} or more, with their series",
+            )
+    return first.problem
+
+
+def _streams(problem: Problem) -> tuple[str, ...]:
+    known = problem.likelihood
+    return () if known is None else tuple(series.name for series in known.observed)
+
+
+def _priors(problem: Problem) -> tuple[str, ...]:
+    return tuple(
+        f"{name} {problem.priors[name].low:g} to {problem.priors[name].high:g}"
+        for name in problem.active
+    )
+
+
+def _pooled(
+    sites: Mapping[str, LogLikelihood | None],
+    prior: GroupPrior,
+    seed: np.random.SeedSequence,
+    options: Mapping[str, Any],
+) -> HierarchicalDraws:
+    """One vector for all sites, under the prior of a single site."""
+    seen = [site for site in sites.values() if site is not None]
+
+    def together(z: Array) -> Array:
+        return np.asarray(sum(np.asarray(site(z)) for site in seen))
+
+    return sample_hierarchy(
+        {POOLED: together}, prior, seed=seed, mean=prior.mean,
+        covariance=prior.site_variance, **options,
+    )  # fmt: skip
+
+
+class _Emulated:
+    """The emulator of a site, and what was found of it."""
+
+    def __init__(
+        self, name: str, site: CalibratedSite, seed: np.random.SeedSequence
+    ) -> None:
+        self.name, self.problem, self.runs = name, site.problem, _some(site.runs)
+        self.n_given = site.runs.n
+        self.rng = np.random.default_rng(seed)
+        self.surrogate = surrogate_for(site.problem)
+        self.surrogate.refit(self.runs, self.rng)
+        self.off, self.off_pooled = float("nan"), float("nan")
+
+    def density(self) -> LogLikelihood:
+        """Emulated log-likelihood of ``z``, (n_points, p) to (n_points,)."""
+        inner = self.surrogate.snapshot()
+
+        def log_likelihood(z: Array) -> Array:
+            return np.asarray(inner(_unit(z)))
+
+        return log_likelihood
+
+    def refit(self) -> None:
+        self.surrogate.update(self.runs, self.rng)
+
+    def check(
+        self, own: Array, pooled: Array, n: int, rng: np.random.Generator
+    ) -> None:
+        """Run the model at draws of both posteriors, compare, and keep the runs."""
+        density, half = self.density(), max(2, n // 2)
+        offs = []
+        for draws in (own, pooled):
+            flat = draws.reshape(-1, draws.shape[-1])
+            z = flat[rng.choice(len(flat), half, replace=len(flat) < half)]
+            made = self.problem.run(_unit(z))
+            off = density(z)[made.ok] + 0.5 * made.cost[made.ok]
+            offs.append(float(np.std(off)) if made.ok.sum() > 1 else float("inf"))
+            self.runs = self.runs.append(made)
+        self.off, self.off_pooled = offs
+
+    @property
+    def is_right(self) -> bool:
+        return self.off < _AGREEMENT and self.off_pooled < _AGREEMENT
+
+    def verdict(self, r_hat: float) -> Verdict:
+        return self._verdict(self.off, r_hat)
+
+    def pooled_verdict(self, r_hat: float) -> Verdict:
+        return self._verdict(self.off_pooled, r_hat)
+
+    def _verdict(self, off: float, r_hat: float) -> Verdict:
+        reason = (
+            f"emulator and model differ by {off:.2f} in log-likelihood (sd over "
+            f"posterior draws), wanted under {_AGREEMENT:g}; R-hat {r_hat:.3f}, wanted "
+            f"under {_R_HAT:g}"
+        )
+        right = off < _AGREEMENT and r_hat < _R_HAT
+        return Verdict(right, r_hat, off, self.runs.n, reason)
+
+
+def _verdicts(
+    sites: Mapping[str, Any], work: Mapping[str, _Emulated], draws: HierarchicalDraws
+) -> dict[str, Verdict]:
+    found = {}
+    for k, name in enumerate(sites):
+        r_hat = float(split_r_hat(draws.theta[:, :, k]).max())
+        if name in work:
+            found[name] = work[name].verdict(r_hat)
+        else:
+            reason = "no observations: predicted from the group"
+            found[name] = Verdict(r_hat < _R_HAT, r_hat, float("nan"), 0, reason)
+    return found
+
+
+def _unit(z: Array) -> Array:
+    return np.clip(special.ndtr(z), _EDGE, 1.0 - _EDGE)
+
+
+def _some(runs: Runs) -> Runs:
+    """The best runs, and an even choice of the others, in their order."""
+    if runs.n <= _MOST_RUNS:
+        return runs
+    order = np.argsort(np.where(runs.ok, runs.cost, np.inf), kind="stable")
+    n_best = 3 * _MOST_RUNS // 4
+    rest = order[n_best:]
+    even = rest[np.linspace(0, len(rest) - 1, _MOST_RUNS - n_best).round().astype(int)]
+    kept: NDArray[np.intp] = np.sort(np.concatenate([order[:n_best], even]))
+    series = None if runs.series is None else runs.series[kept]
+    return Runs(runs.u[kept], runs.cost[kept], series)
