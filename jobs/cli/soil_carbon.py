@@ -59,12 +59,12 @@ def describe(path: Path) -> Iterator[str]:
     for key, value in run.statement.items():
         yield f"  {key.replace('_', ' '):<15} {value}"
     kinds = run.inputs.forcing["ecosystem"].to_numpy().astype(str)
-    for ecosystem in run.config.model.ecosystems:
-        here = observed.ecosystem == ecosystem
+    for one in run.config.model.ecosystems:
+        here = observed.ecosystem == one
         stocks, fluxes = (int((here & k).sum()) for k in
                           (observed.is_stock, ~observed.is_stock))  # fmt: skip
         yield (
-            f"{ecosystem}: {int((kinds == ecosystem).sum())} cells, {stocks} stocks, "
+            f"{one}: {int((kinds == one).sum())} cells, {stocks} stocks, "
             f"{fluxes} months of NEP; {observed.fitted[here].mean():.0%} inform"
         )
     for ecosystem, strategy in run.pairs:

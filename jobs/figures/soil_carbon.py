@@ -133,9 +133,9 @@ def _taylor_frame(axis: Axes, radius: float) -> None:
         axis.text(1.02 * x, 1.02 * y, f"{r:g}", fontsize=7, ha="left", va="bottom")
     for error in (0.5, 1.0):
         around = np.linspace(0, np.pi, 90)
-        x, y = 1.0 + error * np.cos(around), error * np.sin(around)
-        inside = (x >= 0) & (x**2 + y**2 <= radius**2)
-        axis.plot(np.where(inside, x, np.nan), y, color=GREEN, lw=0.7, ls=":")
+        across, up = 1.0 + error * np.cos(around), error * np.sin(around)
+        inside = (across >= 0) & (across**2 + up**2 <= radius**2)
+        axis.plot(np.where(inside, across, np.nan), up, color=GREEN, lw=0.7, ls=":")
     axis.plot([1.0], [0.0], "*", color=VERMILION, markersize=13, clip_on=False,
               label="observations")  # fmt: skip
     axis.set(xlim=(0, 1.12 * radius), ylim=(0, 1.12 * radius), aspect="equal")

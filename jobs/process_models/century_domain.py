@@ -222,8 +222,8 @@ def _one(part, month, place, one, settings) -> np.ndarray:
 
 def predicted_means(
     forcing: xr.Dataset,
-    cells: Sequence[int],
-    parameters: Mapping[str, Sequence[float]],
+    cells: np.ndarray | Sequence[int],
+    parameters: Mapping[str, np.ndarray | Sequence[float]],
     settings: Settings,
     nep_years: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -170,6 +170,7 @@ def calibrate(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
     target = run.posterior(ecosystem, strategy)
     checkpoint = target.with_name(f"checkpoint_{ecosystem}_{strategy}.nc")
     model = Model(run.inputs.forcing, chosen.targets, settings_of(config))
+    options: dict[str, Any] = dict(config.calibration.options)
     try:
         result = masm.calibrate(
             model,
@@ -181,7 +182,7 @@ def calibrate(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
             variance="given",
             checkpoint=checkpoint,
             n_predictive=8,
-            **config.calibration.options,
+            **options,
         )
     except masm.CalibrationFailed as exc:
         raise ConfigError(
@@ -407,11 +408,11 @@ def score(run: SoilCarbonRun) -> pd.DataFrame:
     rows = []
     for name in ("default", *run.config.strategies):
         for stream in table["stream"].unique():
-            for ecosystem in ("all", *run.config.model.ecosystems):
+            for group in ("all", *run.config.model.ecosystems):
                 part = table[table["stream"] == stream]
-                if ecosystem != "all":
-                    part = part[part["ecosystem"] == ecosystem]
-                rows.append({"parameters": name, "ecosystem": ecosystem,
+                if group != "all":
+                    part = part[part["ecosystem"] == group]
+                rows.append({"parameters": name, "ecosystem": group,
                              "stream": stream, "unit": _UNITS[stream],
                              **scores(part[name].to_numpy(),
                                       part["observed"].to_numpy())})  # fmt: skip

@@ -14,6 +14,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _FORMAT = "masm checkpoint 1"
 _INPUT = "input "
+_EVERY_BATCH, _LATER = 200, 0.02
+"""Batches after each of which the file is written; later after this share more."""
 
 
 def digest(*parts: Any) -> str:
@@ -52,7 +55,7 @@ class Checkpoint:
     Parameters
     ----------
     path : path-like
-        Written after every batch; read now if it stands there.
+        Written after every batch, later more seldom; read now if it stands there.
     fingerprint : mapping of str to str
         What the runs depend on, part by part (priors, observations, seed, ...). A
         file with another fingerprint is refused, and the part that differs named.
@@ -160,11 +163,16 @@ class BlockRecord:
     checkpoint: Checkpoint
     batches: list[Runs]
     _next: int = field(default=0, repr=False)
+    _written: int = field(default=0, repr=False)
 
     def run(
         self, u: NDArray[np.float64], run: Callable[[NDArray[np.float64]], Runs]
     ) -> Runs:
-        """Give the recorded runs at ``u``, or run them, record them and save."""
+        """Give the recorded runs at ``u``, or run them, record them and save.
+
+        The file is written whole, so that a chain of many thousand batches saves after
+        every 2 % more: a stop then costs so much again.
+        """
         i, self._next = self._next, self._next + 1
         if i < len(self.batches):
             if np.array_equal(self.batches[i].u, u):
@@ -178,7 +186,10 @@ class BlockRecord:
             del self.batches[i:]
         runs = run(u)
         self.batches.append(runs)
-        self.checkpoint.write()
+        n = len(self.batches)
+        if n <= _EVERY_BATCH or n >= self._written * (1.0 + _LATER):
+            self.checkpoint.write()
+            self._written = n
         return runs
 
 
@@ -210,7 +221,10 @@ def _read_batches(group: Any) -> list[Runs]:
         raise ValueError("batches of shapes that do not fit together")
     if series is not None and (series.ndim != 2 or len(series) != n):
         raise ValueError("series of a shape that does not fit")
+    if np.any(np.diff(batch) < 0):
+        raise ValueError("batches out of order")
+    ends = np.searchsorted(batch, np.arange(int(batch.max()) + 2))
     return [
         Runs(u[at], cost[at], None if series is None else series[at])
-        for at in (batch == i for i in range(int(batch.max()) + 1))
+        for at in (slice(a, b) for a, b in pairwise(ends))
     ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs.cli.init import Template, initialise
 from jobs.config.checks import check_meaning
-from jobs.config.reader import read_config
+from jobs.config.reader import read_config, read_soil_carbon
 from jobs.config.section import Period
 from jobs.errors import ConfigError
 
@@ -38,7 +38,11 @@ def change(run_path, old, new):
 
 @pytest.mark.parametrize("template", list(Template))
 def test_every_template_is_a_valid_configuration(tmp_path, template):
-    assert read(initialise(tmp_path / "run", template).parent).name
+    path = initialise(tmp_path / "run", template)
+    if template is Template.PLATEAU:
+        assert read_soil_carbon(path)[0].name
+        return
+    assert read(path.parent).name
 
 
 def test_a_good_configuration_means_what_it_says(run_path):

@@ -120,3 +120,28 @@ def test_inputs_of_another_kind_are_refused_and_absent_ones_taken_once(tmp_path)
     Checkpoint(path, PRINT, {"forcing": "a" * 64})
     with pytest.raises(InputsChanged, match="forcing changed"):
         Checkpoint(path, PRINT, {"forcing": "b" * 64})
+
+
+def test_a_chain_of_many_batches_is_saved_more_seldom_and_loses_little(
+    tmp_path, monkeypatch
+):
+    """The file is written whole, which after every batch would be their square."""
+    writes = []
+    monkeypatch.setattr(Checkpoint, "write", lambda self: writes.append(self.n_runs))
+    record = Checkpoint(tmp_path / "c.nc", PRINT).block("block1")
+    for k in range(1000):
+        record.run(points(k, n=1), lambda u: Runs(u, u[:, 0]))
+    assert writes[:200] == list(range(1, 201))
+    assert len(writes) < 300
+    gaps = np.diff([*writes, 1000]) / np.array(writes)
+    assert np.all(gaps[200:] <= 0.03)
+
+
+def test_batches_of_many_sizes_are_read_back(tmp_path):
+    record = Checkpoint(tmp_path / "c.nc", PRINT).block("block1")
+    sizes = (3, 1, 1, 5, 2)
+    made = [record.run(points(k, n=n), runs_at) for k, n in enumerate(sizes)]
+    again = Checkpoint(tmp_path / "c.nc", PRINT).block("block1")
+    for runs in made:
+        got = again.run(runs.u, never)
+        assert np.array_equal(got.cost, runs.cost, equal_nan=True)
