@@ -409,7 +409,7 @@ def report(run: RunPath) -> None:
         show(f"wrote {write_report(opened)}")
 
 
-@app.command(epilog="Example: masm init net --template reanalysis; masm reanalyse net")
+@app.command(epilog="Example: masm reanalyse network --dry-run")
 @talking()
 def reanalyse(
     run: RunPath,

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -156,6 +156,10 @@ def calibrate_pixels(
     with closing(executor_of(executor).run(run, work, ids)) as finished:
         for pixel_id in finished:
             state = state_of(run.folder.pixel(pixel_id))
+            if state.state == "skipped" and run.config.sites == "separate":
+                # The call that finds observations missing or refused says so by its
+                # exit code; a later call passes over the pixel.
+                state = replace(state, state="failed")
             tally.states[pixel_id] = state
             logger.info(
                 "pixel %d %s %s (%d of %d)",
