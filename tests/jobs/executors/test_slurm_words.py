@@ -170,11 +170,11 @@ def test_an_answer_without_an_id_is_told_and_its_job_found_by_its_script(slurm):
 def test_the_command_line_exits_3_where_a_submission_broke_off(
     slurm, run_path, masm_command, monkeypatch
 ):
-    from jobs.cli import calibrate
+    from jobs.executors import slurm as executor
 
     path = slurm('[ "$n" -lt 2 ] && echo 4001 || exit 1')
     plan = make_plan(range(4), Slurm(), 60.0, 2)
-    monkeypatch.setattr(calibrate, "_slurm_plan", lambda run, left: plan)
+    monkeypatch.setattr(executor, "make_plan", lambda *words: plan)
     model = "jobs.process_models.ibis_dalec.IbisDalec.warm_up"
     monkeypatch.setattr(model, lambda self: None)
     answer = masm_command("calibrate", run_path, "--executor", "slurm")
