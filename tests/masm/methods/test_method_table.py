@@ -22,7 +22,7 @@ QUICK = {
     "affine": {"max_runs": 12_000},
     "dream": {"max_runs": 12_000},
     "smc": {"max_runs": 20_000, "n_particles": 400},
-    "two_phase": {"max_runs": 30_000},
+    "two_phase": {"max_runs": 16_000, "n_chains": 10, "test_share": 0.15},
     "importance": {"max_runs": 4_000},
     "esmda": {"n_members": 1_000},
     "4denvar": {"n_members": 800},
@@ -102,7 +102,7 @@ def test_failed_runs_are_survived(method):
         "affine": {"max_runs": 4_000},
         "dream": {"max_runs": 6_000},
         "smc": {"max_runs": 10_000, "n_particles": 200},
-        "two_phase": {"max_runs": 6_000},
+        "two_phase": {"max_runs": 6_000, "n_chains": 10, "test_share": 0.25},
     }.get(method, {})
     result = calibrate(method, sometimes_failing, **options)
     mean, sd, _ = exact()
