@@ -23,6 +23,7 @@ from packages import draw_packages  # noqa: E402
 
 from jobs.cli.app import app  # noqa: E402
 from jobs.config.json_schema import config_schema, reference_rows  # noqa: E402
+from jobs.config.run_kinds import KINDS  # noqa: E402
 
 PACKAGES = ("masm", "ibis_dalec", "landmodels", "upscale", "landdata", "jobs")
 _MATH = re.compile(
@@ -150,20 +151,28 @@ def configuration_reference() -> str:
         "Keys under `name`, `execution`, `screening` and `upscaling` may change during",
         "a run. All others are fixed by its first start.",
     ]
-    section = None
-    for where, name, kind, default, meaning in sorted(
-        reference_rows(), key=lambda row: row[0]
+    lines += _reference_of("", "run of pixels")
+    for one in KINDS:
+        lines += _reference_of(one.key, one.name.split(" ", 1)[1])
+    return "\n".join(lines) + "\n"
+
+
+def _reference_of(key: str, name: str) -> list[str]:
+    """Return the tables of one kind of run."""
+    lines, section = [f"\n## Keys of a {name}"], None
+    for where, word, kind, default, meaning in sorted(
+        reference_rows(key), key=lambda row: row[0]
     ):
         if where != section:
             section = where
             lines += [
-                f"\n## {f'`{where}`' if where else 'Top level'}\n",
+                f"\n### {f'`{where}`' if where else 'Top level'} ({name})\n",
                 "| key | value | default | meaning |",
                 "|---|---|---|---|",
             ]
-        cells = [f"`{name}`", kind, default, meaning]
+        cells = [f"`{word}`", kind, default, meaning]
         lines.append("| " + " | ".join(_cell(text) for text in cells) + " |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def command_reference() -> str:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic.json_schema import models_json_schema
+
+from jobs.config.reanalysis import ReanalysisConfig
+from jobs.config.run_kinds import KINDS, REANALYSIS, SOIL_CARBON, SWATH
 from jobs.config.schema import Config
+from jobs.config.soil_carbon import SoilCarbonConfig
+from jobs.config.swath import SwathConfig
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _YEARS = {
@@ -18,8 +24,16 @@ _YEARS = {
 }
 
 
+_FORMS = {
+    REANALYSIS: ReanalysisConfig,
+    SOIL_CARBON: SoilCarbonConfig,
+    SWATH: SwathConfig,
+}
+"""The configuration of each kind of run that is not one of pixels."""
+
+
 def config_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a configuration, after draft 2020-12.
+    """Return the JSON Schema of a configuration of any kind, after draft 2020-12.
 
     It says which keys there are, what they may hold and what they mean. What only the
     rest of the configuration, the model or the files can say is checked by
@@ -28,23 +42,39 @@ def config_schema() -> dict[str, Any]:
     Examples
     --------
     >>> schema = config_schema()
-    >>> schema["properties"]["seed"]["description"]
+    >>> schema["$defs"]["Config"]["properties"]["seed"]["description"]
     'every random number comes from here'
-    >>> schema["required"][:2]
-    ['name', 'seed']
+    >>> schema["if"]
+    {'required': ['reanalysis']}
     """
-    schema = Config.model_json_schema()
+    forms = [Config, *_FORMS.values()]
+    refs, schema = models_json_schema([(form, "validation") for form in forms])
     schema["$defs"]["Period"] = _YEARS
-    return {"$schema": _DIALECT, **schema, "title": "Configuration of a masm run"}
+    chosen: dict[str, Any] = refs[Config, "validation"]
+    for kind in reversed(KINDS):
+        chosen = {
+            "if": {"required": [kind.key]},
+            "then": refs[_FORMS[kind], "validation"],
+            "else": chosen,
+        }
+    title = {"title": "Configuration of a masm run"}
+    return {"$schema": _DIALECT, **title, "$defs": schema["$defs"], **chosen}
 
 
-def reference_rows() -> Iterator[tuple[str, str, str, str, str]]:
+def reference_rows(kind: str = "") -> Iterator[tuple[str, str, str, str, str]]:
     """Yield every key: section, name, what it may hold, its default, its meaning.
 
     A section is a path such as ``execution.slurm``; keys of variants, such as the
     sources of pixels, have the variant in their section.
+
+    Parameters
+    ----------
+    kind : str
+        The key of a kind of run; by default a run of pixels.
     """
-    schema = config_schema()
+    form: Any = {one.key: model for one, model in _FORMS.items()}.get(kind, Config)
+    schema = form.model_json_schema()
+    schema.setdefault("$defs", {})["Period"] = _YEARS
     yield from _rows(schema, schema, "")
 
 
