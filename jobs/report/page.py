@@ -99,7 +99,7 @@ def render(results: Results, embedded: Embedded) -> str:
         "share": n_done / n,
         "n_done": n_done,
         "n_pixels": n,
-        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "made": time_of_making(),
         "stages": _stages(results),
         "n_suspect": states["suspect"],
         "n_failed": states["failed"] + states["skipped"],
@@ -150,6 +150,11 @@ def _write_tables(results: Results) -> None:
         if len(table):
             with replacing(folder / f"{name}.csv") as aside:
                 safe_texts(table).to_csv(aside, index=False, float_format="%.6g")
+
+
+def time_of_making() -> str:
+    """Return when a page is made, for the page."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def version_of_masm() -> str:

@@ -6,7 +6,6 @@ time, of a reanalysis that is half done too.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import numpy as np
 
 from jobs.figures import reanalysis as figures
 from jobs.files import replacing, write_text
-from jobs.report.page import version_of_masm
+from jobs.report.page import time_of_making, version_of_masm
 from jobs.report.parts import Section, link, picture, table_of
 from jobs.run.reanalysis_run import ReanalysisRun
 from jobs.spreadsheets import safe_texts
@@ -108,7 +107,7 @@ def _render(
         share=found.sizes["time"] / n_all,
         n_done=found.sizes["time"],
         n_all=n_all,
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        made=time_of_making(),
         version=version_of_masm(),
         style=text("report.css"),
         sections=_sections(run, found, table, path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +14,7 @@ from jobs.figures.soil_carbon import (
     draw_violins,
 )
 from jobs.files import write_text
-from jobs.report.page import version_of_masm
+from jobs.report.page import time_of_making, version_of_masm
 from jobs.report.parts import Fact, Link, Section, link, picture, table_of
 from jobs.run.folder import RunFolder
 from jobs.stages.soil_carbon import SoilCarbonRun, open_posterior
@@ -76,7 +75,7 @@ def write_soil_carbon_report(run: SoilCarbonRun) -> Path:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     page = environment.from_string(text("soil_carbon.html.j2")).render(
         title=run.config.name, synthetic=run.inputs.synthetic,
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        made=time_of_making(),
         sections=[part for part in _sections(run) if not part.empty],
         style=text("report.css"), version=version_of_masm(), citations=_CITATIONS,
     )  # fmt: skip

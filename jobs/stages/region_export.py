@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from jobs.run.run import Run
 from jobs.stages.region_evaluate import simulated_sets
 from jobs.stages.region_store import FLUXES, flux_attrs, open_group
 from jobs.stages.upscale import Upscaled, open_upscaled
-from upscale.export.stac import add_to_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,16 +37,25 @@ def export_region(run: Run) -> Iterator[Path]:
     found = open_upscaled(run)
     folder = run.folder.path / "maps"
     sweep(folder)
-    yield from _parameter_maps(run, found, folder)
-    tables = [_samples(run, found, folder)]
-    yield tables[0]
+    others: list[Path] = []
+
+    def written() -> Iterator[Path]:
+        for path in _tables_and_fluxes(run, found, folder):
+            others.append(path)
+            yield path
+
+    # The collection, written last, names all files: it is what draws the others.
+    yield from _parameter_maps(run, found, folder, written())
+    yield from others
+
+
+def _tables_and_fluxes(run: Run, found: Upscaled, folder: Path) -> Iterator[Path]:
+    yield _samples(run, found, folder)
     for name in _mapped_sets(run):
         for group in EXPORTED:
             path = folder / f"fluxes_{name}_{group}.nc"
             _write_netcdf(flux_grid(run, name, group), path)
-            tables.append(path)
             yield path
-    add_to_collection(folder, tables)
 
 
 def files_to_export(run: Run) -> int:
@@ -158,7 +166,9 @@ def _mapped_sets(run: Run) -> list[str]:
     return [name for name in simulated_sets(run) if name != "calibrated"]
 
 
-def _parameter_maps(run: Run, found: Upscaled, folder: Path) -> list[Path]:
+def _parameter_maps(
+    run: Run, found: Upscaled, folder: Path, others: Iterable[Path]
+) -> list[Path]:
     import pandas as pd
 
     import upscale
@@ -185,6 +195,7 @@ def _parameter_maps(run: Run, found: Upscaled, folder: Path) -> list[Path]:
         status=status,
         tags=tags,
         meanings={name: row.description for name, row in known.items()},
+        others=others,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,7 @@ def write_maps(
     status: pd.Series | None = None,
     tags: Mapping[str, object] | None = None,
     meanings: Mapping[str, str] | None = None,
+    others: Iterable[Path] = (),
 ) -> list[Path]:
     """Write a GeoTIFF for each parameter, a status map, styles and STAC records.
 
@@ -159,6 +160,9 @@ def write_maps(
         Further tags of every file, such as the run's name.
     meanings : mapping, optional
         What each parameter is, for the tag ``long_name``.
+    others : iterable of path, optional
+        Further files of the folder that the STAC collection shall name. It is read
+        after the maps are written and before the collection is.
 
     Returns
     -------
@@ -197,7 +201,7 @@ def write_maps(
         picture = class_colours(grid.raster(codes, 0, "uint8"), STATUS)
         write_thumbnail(path.with_suffix(".png"), picture)
         written.append(path)
-    write_stac(folder, written, period=period, tags=common)
+    write_stac(folder, written, period=period, tags=common, others=others)
     return written
 
 

@@ -33,6 +33,7 @@ def write_stac(
     *,
     period: tuple[str, str],
     tags: Mapping[str, object],
+    others: Iterable[Path] = (),
 ) -> list[Path]:
     """Write ``<name>.json`` beside each GeoTIFF and ``collection.json``.
 
@@ -49,6 +50,8 @@ def write_stac(
         First and last day that the maps are of, ISO dates.
     tags : mapping
         Of the collection; ``title`` and ``source`` are used.
+    others : iterable of path
+        Further files of the folder that the collection names: tables, netCDF.
     """
     import pystac
 
@@ -79,6 +82,7 @@ def write_stac(
             for key, asset in _assets(path):  # places are relative to the item's
                 item.add_asset(key, asset)
         collection.save(catalog_type=pystac.CatalogType.SELF_CONTAINED)
+        add_to_collection(root, others)
         written = sorted(root.glob("*.json"))
         for path in written:
             with path.open("rb") as opened:

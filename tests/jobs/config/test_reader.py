@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from jobs.cli.init import Template, initialise
 from jobs.config.checks import check_meaning
-from jobs.config.reader import read_config, read_soil_carbon
+from jobs.config.reader import read_as, read_config
+from jobs.config.reanalysis import ReanalysisConfig
+from jobs.config.schema import Config
 from jobs.config.section import Period
+from jobs.config.soil_carbon import SoilCarbonConfig
+from jobs.config.swath import SwathConfig
 from jobs.errors import ConfigError
 
 
@@ -39,10 +43,20 @@ def change(run_path, old, new):
 @pytest.mark.parametrize("template", list(Template))
 def test_every_template_is_a_valid_configuration(tmp_path, template):
     path = initialise(tmp_path / "run", template)
-    if template is Template.PLATEAU:
-        assert read_soil_carbon(path)[0].name
-        return
-    assert read(path.parent).name
+    others = {
+        Template.PLATEAU: SoilCarbonConfig,
+        Template.REANALYSIS: ReanalysisConfig,
+        Template.SWATH: SwathConfig,
+    }
+    assert read_as(others.get(template, Config), path)[0].name
+
+
+@pytest.mark.parametrize("template", ["plateau", "reanalysis", "swath"])
+def test_a_run_of_another_kind_is_named_with_its_commands(tmp_path, template):
+    path = initialise(tmp_path / "run", Template(template))
+    with pytest.raises(ConfigError, match="a run of pixels, for this command") as found:
+        read_config(path)
+    assert "masm check, masm" in str(found.value)
 
 
 def test_a_good_configuration_means_what_it_says(run_path):

@@ -36,6 +36,7 @@ MAY_READ = {
     "jobs/run/provenance.py": "when a run was started",
     "jobs/report/page.py": "when a report was made",
     "jobs/executors/slurm.py": "names of submissions",
+    "jobs/executors/submit.py": "names of submissions",
     "jobs/run/pixel_state.py": "signs of life, for masm status: below",
     "jobs/stages/collect.py": "whether a file is another one, not which is newer",
     "landdata/files/provider_files.py": "whether a file is another one",
