@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from jobs.config.reanalysis import ReanalysisConfig
-from jobs.config.run_kinds import KINDS, REANALYSIS, SOIL_CARBON, SWATH
+from jobs.config.run_kinds import KINDS, REANALYSIS, SOIL_CARBON, SWATH, RunKind
 from jobs.config.schema import Config
 from jobs.config.soil_carbon import SoilCarbonConfig
 from jobs.config.swath import SwathConfig
@@ -24,7 +25,7 @@ _YEARS = {
 }
 
 
-_FORMS = {
+_FORMS: dict[RunKind, type[BaseModel]] = {
     REANALYSIS: ReanalysisConfig,
     SOIL_CARBON: SoilCarbonConfig,
     SWATH: SwathConfig,
@@ -47,14 +48,15 @@ def config_schema() -> dict[str, Any]:
     >>> schema["if"]
     {'required': ['reanalysis']}
     """
-    forms = [Config, *_FORMS.values()]
-    refs, schema = models_json_schema([(form, "validation") for form in forms])
+    forms: list[type[BaseModel]] = [Config, *_FORMS.values()]
+    found, schema = models_json_schema([(form, "validation") for form in forms])
+    refs = {form: found[form, "validation"] for form in forms}
     schema["$defs"]["Period"] = _YEARS
-    chosen: dict[str, Any] = refs[Config, "validation"]
+    chosen: dict[str, Any] = refs[Config]
     for kind in reversed(KINDS):
         chosen = {
             "if": {"required": [kind.key]},
-            "then": refs[_FORMS[kind], "validation"],
+            "then": refs[_FORMS[kind]],
             "else": chosen,
         }
     title = {"title": "Configuration of a masm run"}
