@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs.figures.canvas import BLUE, GREEN, VERMILION, new_figure, save_figure
+from jobs.figures.labels import with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +23,8 @@ def draw_sites(table: pd.DataFrame, target: Path, *, title: str) -> None:
     Parameters
     ----------
     table : pandas.DataFrame
-        A row for each site and parameter: ``pixel``, ``name``, ``parameter``, and
-        ``<way>_mean`` and ``<way>_sd`` of separate, pooled and hierarchical.
+        A row for each site and parameter: ``pixel``, ``name``, ``parameter``, ``unit``,
+        and ``<way>_mean`` and ``<way>_sd`` of separate, pooled and hierarchical.
     target : Path
         The PNG; the table is written beside it as CSV.
     title : str
@@ -44,7 +45,7 @@ def draw_sites(table: pd.DataFrame, target: Path, *, title: str) -> None:
                 color=colour,
                 label=way,
             )
-        axis.set_ylabel(name)
+        axis.set_ylabel(with_unit(name, part["unit"].iloc[0]), parse_math=False)
         axis.set_xticks([])
     last = axes.flat[len(names) - 1]
     labels = table.drop_duplicates("pixel").set_index("pixel").loc[pixels, "name"]

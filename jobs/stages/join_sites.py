@@ -218,6 +218,7 @@ def _parameter_table(
     import pandas as pd
 
     priors, names = priors_of(run.config), found.parameters
+    known = model_of(run.config).parameters
     pooled = found.theta(found.pooled.theta[:, :, 0], priors).reshape(-1, len(names))
     rows = []
     for k, pixel in enumerate(pixels):
@@ -235,6 +236,7 @@ def _parameter_table(
                 "pixel": pixel.id,
                 "name": pixel.name,
                 "parameter": name,
+                "unit": known[name].unit,
                 "from_group": int(pixel.id not in results),
             }
             for way in (*WAYS, "other"):
