@@ -29,6 +29,7 @@ QUICK = {
     "4dvar": {"n_draws": 800},
     "emulator": {"max_runs": 60},
     "published": {"n_iterations": 3},
+    "nuts": {"n_warmup": 80, "n_draws": 150},
 }
 
 
