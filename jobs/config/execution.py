@@ -100,22 +100,23 @@ class Slurm(Section):
         return value
 
 
+_NAME = r"\w[\w.+-]*"
+_MODULE = rf"{_NAME}(/{_NAME})*"
 _SETUP = (
-    r"module (load|use|swap|unload) [\w./+ -]+",
+    rf"module (load|swap|unload)( {_MODULE})+",
     r"module purge",
-    r"(conda|mamba|micromamba) activate [\w./+-]+",
-    r"source /[\w./+-]+",
-    r"export [A-Za-z_]\w*=[\w./:+,-]*",
+    rf"(conda|mamba|micromamba) activate {_NAME}",
 )
-"""What may stand before a job's command: where its programs are, and nothing else."""
+"""What may stand before a job's command: names of the site's software. A path or a
+variable (LD_PRELOAD, PATH) would run what a stranger's folder says."""
 
 
 def _check_setup(lines: list[str]) -> list[str]:
     for line in lines:
         if not any(re.fullmatch(form, line, re.ASCII) for form in _SETUP):
             raise ValueError(
-                f"wanted: module load NAME, conda activate NAME, source /FILE or "
-                f"export NAME=VALUE, and not {line!r}"
+                "wanted: module load NAME, module purge or conda activate NAME, with "
+                f"names and no paths, and not {line!r}"
             )
     return lines
 
@@ -123,11 +124,14 @@ def _check_setup(lines: list[str]) -> list[str]:
 Setup = Annotated[list[str], AfterValidator(_check_setup)]
 
 
-_WORDS = r"[\w.,:%@+*/\[\]()&|<>=! -]+"
+# Without blanks: a second option on the line would pass unseen.
+_VALUE = r"[\w.,:%@+*/\[\]()&|<>=!][\w.,:%@+*/\[\]()&|<>=!-]*"
+_QUOTED = r'"[\w.,:%@+*/\[\]()&|<>=! -]+"'
 _DIRECTIVES = (
-    rf"#PBS -[qAlpmM] {_WORDS}",
-    rf'#BSUB -(q|P|R|m|G|app|sp|N|u) (?:{_WORDS}|"{_WORDS}")',
-    rf"#\$ -(q|P|l|pe|p|R|m|M|A) {_WORDS}",
+    rf"#PBS -[qAlpmM] {_VALUE}",
+    rf"#BSUB -(q|P|R|m|G|app|sp|N|u) ({_VALUE}|{_QUOTED})",
+    rf"#\$ -(q|P|l|p|R|m|M|A) {_VALUE}",
+    rf"#\$ -pe {_VALUE} {_VALUE}",
 )
 """What may be asked of PBS, LSF and SGE beside what masm asks."""
 

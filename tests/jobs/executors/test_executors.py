@@ -160,7 +160,9 @@ def test_a_scheduler_that_does_not_answer_is_an_error_of_one_sentence(run_path):
 @pytest.mark.parametrize(
     "header",
     ["qsub x", "#PBS -v LD_PRELOAD=/x", "#PBS -q a\nrm x", "#PBS -o /home/.bashrc",
-     "#$ -S /x", "#PBS -q $(x)", "#BSUB -E /x"],
+     "#$ -S /x", "#PBS -q $(x)", "#BSUB -E /x", "#PBS -q a -v LD_PRELOAD=/x.so",
+     "#BSUB -q a -E /x", '#BSUB -q "a" -E /x', "#$ -q a -S /x", "#$ -pe a 1 -S /x",
+     "#PBS -q -v"],
 )  # fmt: skip
 def test_header_lines_are_of_a_list(header):
     with pytest.raises(ValueError, match="options of the queue"):
