@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from masm.errors import CalibrationFailed, InputError
+from masm.likelihood.gaussian import GaussianLikelihood
 from masm.problem.problem import Problem, Runs
 from masm.problem.samples import Samples
 from masm.types import Array
@@ -61,6 +62,11 @@ class Evaluations:
             np.concatenate(series) if series else None,
         )
 
+    @property
+    def latest(self) -> Runs:
+        """The model runs of the last call that made any, in order."""
+        return self._made[-1]
+
     def cost(self, u: Array) -> Array:
         """-2 log likelihood, (n_points,); infinite where a run failed.
 
@@ -98,6 +104,41 @@ class Evaluations:
             f"{failures[0] if failures else 'cost is not finite'}",
             reason="model_nan",
         )
+
+
+def series_likelihood(problem: Problem, method: str) -> GaussianLikelihood:
+    """Return the likelihood of a model's series.
+
+    Raises
+    ------
+    InputError
+        If the model gives only its cost.
+    """
+    if problem.likelihood is None:
+        raise InputError(
+            f"method {method!r} needs the model's series",
+            found="a model that gives only its cost",
+            wanted="masm.calibrate with a model that returns series",
+        )
+    return problem.likelihood
+
+
+def known_errors(problem: Problem, method: str) -> GaussianLikelihood:
+    """Return the likelihood of a model's series whose error variances are known.
+
+    Raises
+    ------
+    InputError
+        If the model gives only its cost, or a factor on the errors is unknown.
+    """
+    likelihood = series_likelihood(problem, method)
+    if likelihood.scales:
+        raise InputError(
+            f"method {method!r} needs known error variances",
+            found=f"an unknown factor for {', '.join(likelihood.scales)}",
+            wanted="variance: given, series, or a rule without `sampled`",
+        )
+    return likelihood
 
 
 def cost_only(problem: Problem) -> Problem:

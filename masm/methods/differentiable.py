@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from masm.errors import InputError
-from masm.methods.budget import BudgetSpent
+from masm.methods.budget import BudgetSpent, known_errors
 from masm.methods.normal_space import to_cube
 from masm.problem.problem import Problem, Runs
 from masm.problem.samples import Samples
@@ -63,21 +63,9 @@ class DifferentiableProblem:
         derivatives: str = "auto",
         max_runs: int | None = None,
     ):
-        if problem.likelihood is None:
-            raise InputError(
-                f"method {method!r} needs the model's series",
-                found="a model that gives only its cost",
-                wanted="masm.calibrate with a model that returns series",
-            )
-        if problem.likelihood.scales:
-            raise InputError(
-                f"method {method!r} needs known error variances",
-                found=f"an unknown factor for {', '.join(problem.likelihood.scales)}",
-                wanted="variance: given, series, or a rule without `sampled`",
-            )
+        self._likelihood = known_errors(problem, method)
         self.exact = wants_exact(problem, derivatives)
         self._problem = problem
-        self._likelihood = problem.likelihood
         self._series: SeriesDerivatives | None = None
         if self.exact:
             self._series = SeriesDerivatives(problem.runner)  # type: ignore[arg-type]

@@ -19,7 +19,12 @@ import math
 import numpy as np
 
 from masm.errors import InputError
-from masm.methods.budget import Evaluations, check_counts, spread_starts
+from masm.methods.budget import (
+    Evaluations,
+    check_counts,
+    series_likelihood,
+    spread_starts,
+)
 from masm.methods.method import Method
 from masm.methods.outcomes import NO_POSTERIOR
 from masm.problem.problem import Outcome, Problem
@@ -65,12 +70,7 @@ def sample(
     InputError
         If the model gives only its cost, or an option is out of its range.
     """
-    if problem.likelihood is None:
-        raise InputError(
-            "GLUE needs the model's series",
-            found="a model that gives only its cost",
-            wanted="masm.calibrate with a model that gives series",
-        )
+    likelihood = series_likelihood(problem, "glue")
     check_counts(max_runs=(max_runs, 20), n_draws=(n_draws, 40))
     if not 0.0 < behavioural <= 1.0:
         raise InputError("option behavioural", found=behavioural, wanted="0 to 1")
@@ -83,7 +83,7 @@ def sample(
     runs = evaluations.runs
     assert runs.series is not None  # noqa: S101 - of a problem with a likelihood
     error = np.where(
-        runs.ok, np.mean(problem.likelihood.whiten(runs.series) ** 2, axis=-1), np.inf
+        runs.ok, np.mean(likelihood.whiten(runs.series) ** 2, axis=-1), np.inf
     )
     n_ok = int(np.isfinite(error).sum())
     n_kept = min(n_ok, max(_LEAST_BEHAVIOURAL, math.ceil(behavioural * n_ok)))

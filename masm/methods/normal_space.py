@@ -12,8 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from masm.errors import InputError
-from masm.methods.budget import Evaluations
+from masm.methods.budget import Evaluations, known_errors
 from masm.problem.problem import Problem, Runs
 from masm.types import Array
 
@@ -50,19 +49,7 @@ class Residuals:
     """
 
     def __init__(self, problem: Problem, max_runs: int, method: str):
-        if problem.likelihood is None:
-            raise InputError(
-                f"method {method!r} needs the model's series",
-                found="a model that gives only its cost",
-                wanted="masm.calibrate with a model that returns series",
-            )
-        if problem.likelihood.scales:
-            raise InputError(
-                f"method {method!r} needs known error variances",
-                found=f"an unknown factor for {', '.join(problem.likelihood.scales)}",
-                wanted="variance: given, series, or a rule without `sampled`",
-            )
-        self.likelihood = problem.likelihood
+        self.likelihood = known_errors(problem, method)
         self.evaluations = Evaluations(problem, max_runs)
 
     @property

@@ -11,8 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from masm.errors import InputError
-from masm.methods.budget import Evaluations, check_counts, spread_starts
+from masm.likelihood.gaussian import GaussianLikelihood
+from masm.methods.budget import (
+    Evaluations,
+    check_counts,
+    series_likelihood,
+    spread_starts,
+)
 from masm.methods.method import Method
 from masm.methods.optimisers.nondominated import fronts_of, knee, search
 from masm.methods.outcomes import NO_POSTERIOR
@@ -55,24 +60,18 @@ def sample(
     InputError
         If the model gives only its cost, or an option is out of its range.
     """
-    if problem.likelihood is None:
-        raise InputError(
-            "several objectives need the model's series",
-            found="a model that gives only its cost",
-            wanted="masm.calibrate with a model that gives series",
-        )
+    likelihood = series_likelihood(problem, "nsga2")
     check_counts(population=(population, 8), max_runs=(max_runs, 2 * population))
     rng = np.random.default_rng(seed)
     evaluations = Evaluations(problem, max_runs)
     start = spread_starts(problem, population, rng)
 
     def objectives(u: Array) -> Array:
-        before = evaluations.runs.n
         cost = evaluations.cost(u)
-        made = evaluations.runs
-        values = np.full((len(u), len(_names(problem))), np.nan)
+        values = np.full((len(u), len(likelihood.slices)), np.nan)
         ran = np.flatnonzero(problem.allowed(u))
-        values[ran] = _objectives(problem, _rows(made, before))
+        if len(ran):
+            values[ran] = _objectives(likelihood, evaluations.latest)
         values[~np.isfinite(cost)] = np.nan
         return values
 
@@ -86,30 +85,18 @@ def sample(
         more=lambda n: evaluations.left >= n,
     )
     evaluations.require_some()
-    return _outcome(problem, evaluations.runs)
+    return _outcome(likelihood, evaluations.runs)
 
 
-def _rows(runs: Runs, first: int) -> Runs:
-    series = None if runs.series is None else runs.series[first:]
-    return Runs(runs.u[first:], runs.cost[first:], series)
-
-
-def _names(problem: Problem) -> list[str]:
-    assert problem.likelihood is not None  # noqa: S101 - asked for at the start
-    return list(problem.likelihood.slices)
-
-
-def _objectives(problem: Problem, runs: Runs) -> Array:
+def _objectives(likelihood: GaussianLikelihood, runs: Runs) -> Array:
     """Cost of each stream, (run, stream): -2 log likelihood up to a constant."""
-    likelihood = problem.likelihood
-    assert likelihood is not None  # noqa: S101
-    assert runs.series is not None  # noqa: S101
+    assert runs.series is not None  # noqa: S101 - of a problem with a likelihood
     squares = likelihood.squares(likelihood.whiten(runs.series))
     return np.column_stack([squares[name] for name in likelihood.slices])
 
 
-def _outcome(problem: Problem, runs: Runs) -> Outcome:
-    values = _objectives(problem, runs)
+def _outcome(likelihood: GaussianLikelihood, runs: Runs) -> Outcome:
+    values = _objectives(likelihood, runs)
     values[~runs.ok] = np.nan
     # All runs, not the last generation alone: what was found is not lost again.
     ok = np.flatnonzero(np.isfinite(values).all(axis=1))
@@ -127,7 +114,7 @@ def _outcome(problem: Problem, runs: Runs) -> Outcome:
         status="suspect",
         reason=NO_POSTERIOR,
         check=Runs(runs.u[front], runs.cost[front], series),
-        attrs=_attrs(problem, values[front], best),
+        attrs=_attrs(likelihood, values[front], best),
     )
 
 
@@ -149,10 +136,10 @@ def _is_free(values: Array, k: int) -> bool:
     return not worse.any()
 
 
-def _attrs(problem: Problem, values: Array, best: int) -> dict[str, Any]:
+def _attrs(likelihood: GaussianLikelihood, values: Array, best: int) -> dict[str, Any]:
     return {
         "draws": "solutions that none dominates",
-        "objectives": ", ".join(_names(problem)),
+        "objectives": ", ".join(likelihood.slices),
         "front": "; ".join(", ".join(f"{v:.6g}" for v in row) for row in values),
         "knee": best,
         "n_front": len(values),
