@@ -12,10 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +24,8 @@ from jobs.console import show
 from jobs.errors import ConfigError, PartlySubmitted, Problem, Submitted
 from jobs.executors.base import Finished, UnitRun, Work
 from jobs.executors.plan import Plan, described, make_plan
-from jobs.files import read_json, write_text
+from jobs.executors.queue_programs import call, command_lines, listed_jobs
+from jobs.files import write_text
 from jobs.run.folder import RunFolder
 
 _DEFAULT_MAX_ARRAY = 1001
@@ -121,7 +119,6 @@ def script(
         options.append(f"--account={s.account}")
     # Before our own: of an option given twice the last one counts.
     options[:0] = [_quoted_value(option) for option in s.extra]
-    tasks = shlex.quote(str(folder / "tasks.json"))
     # exec: the signal before walltime goes to the program and not to a shell. Until
     # the program can take it, it shall not kill.
     return "\n".join(
@@ -129,13 +126,9 @@ def script(
             "#!/bin/bash",
             *(f"#SBATCH {option}" for option in options),
             "trap '' USR1",
-            *s.setup,
-            "export OMP_NUM_THREADS=1",
-            "export PYTHONSAFEPATH=1",
-            f"exec {shlex.quote(sys.executable)} -P -m jobs {shlex.join(verb)} "
-            f"{shlex.quote(str(run))} \\",
-            f"    --tasks {tasks} --task $(({offset} + SLURM_ARRAY_TASK_ID))",
-            "",
+            *command_lines(
+                s.setup, verb, run, folder, f"{offset} + SLURM_ARRAY_TASK_ID"
+            ),
         ]
     )
 
@@ -327,41 +320,21 @@ def _refuse_twice(folder: RunFolder) -> None:
 
 def _jobs_of(path: Path) -> list[str]:
     """Return the jobs of a submission; none if its list is not what was written."""
-    try:
-        jobs = read_json(path)
-    except (FileNotFoundError, ValueError):
-        return []
-    listed = jobs if isinstance(jobs, list) else []
-    found = (job_id(str(one))[0] for one in listed)
+    found = (job_id(one)[0] for one in listed_jobs(path))
     return [one for one in found if one is not None and len(one) <= 12]
 
 
 def _clusters_of(path: Path) -> list[str]:
     """Return the clusters of a submission; none if its list is not what was written."""
-    try:
-        names = read_json(path)
-    except (FileNotFoundError, ValueError):
-        return []
-    listed = names if isinstance(names, list) else []
-    return [one for one in listed if re.fullmatch(r"[\w.-]{1,80}", str(one), re.ASCII)]
+    named = listed_jobs(path)
+    return [one for one in named if re.fullmatch(r"[\w.-]{1,80}", one, re.ASCII)]
 
 
 def _call(*words: str) -> str:
-    program = shutil.which(words[0])
-    if program is None:
-        raise ConfigError(
-            Problem(
-                "",
-                f"no program {words[0]} here",
-                wanted="a machine from which Slurm jobs are submitted",
-                hint="Use --executor local.",
-            )
-        )
-    answer = subprocess.run(
-        [program, *words[1:]], capture_output=True, text=True, check=False
+    lacking = Problem(
+        "",
+        f"no program {words[0]} here",
+        wanted="a machine from which Slurm jobs are submitted",
+        hint="Use --executor local.",
     )
-    if answer.returncode != 0:
-        raise ConfigError(
-            Problem("", " ".join(words[:2]), f"refused: {answer.stderr.strip()}")
-        )
-    return answer.stdout
+    return call(words, lacking=lacking)

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +19,8 @@ from jobs.console import show
 from jobs.errors import ConfigError, PartlySubmitted, Problem, Submitted
 from jobs.executors.base import Finished, UnitRun, Work
 from jobs.executors.plan import Plan, described, make_plan
-from jobs.files import read_json, write_text
+from jobs.executors.queue_programs import call, command_lines, listed_jobs
+from jobs.files import write_text
 from jobs.run.folder import RunFolder
 
 _FOLDER = "submissions"
@@ -190,19 +187,18 @@ def script(
         title, n, folder, settings.walltime_minutes, settings.memory_mb
     )
     index = f"${{{queue.variable}:-{queue.first}}}"
-    tasks = shlex.quote(str(folder / "tasks.json"))
     return "\n".join(
         [
             "#!/bin/bash",
             *header,
             *settings.header,
-            *settings.setup,
-            "export OMP_NUM_THREADS=1",
-            "export PYTHONSAFEPATH=1",
-            f"exec {shlex.quote(sys.executable)} -P -m jobs {shlex.join(words)} "
-            f"{shlex.quote(str(run))} \\",
-            f"    --tasks {tasks} --task $(({offset - queue.first} + {index}))",
-            "",
+            *command_lines(
+                settings.setup,
+                words,
+                run,
+                folder,
+                f"{offset - queue.first} + {index}",
+            ),
         ]
     )
 
@@ -305,30 +301,16 @@ def _refuse_twice(folder: RunFolder, queue: Queue) -> None:
 
 
 def _jobs_of(path: Path) -> list[str]:
-    try:
-        jobs = read_json(path)
-    except (FileNotFoundError, ValueError):
-        return []
-    listed = jobs if isinstance(jobs, list) else []
-    return [str(one) for one in listed if re.fullmatch(r"\d{1,12}", str(one))]
+    return [one for one in listed_jobs(path) if re.fullmatch(r"\d{1,12}", one)]
 
 
-def _call(words: Sequence[str], given: str = "", *, may_fail: bool = False) -> str:
-    program = shutil.which(words[0])
-    if program is None:
-        raise ConfigError(
-            Problem(
-                "",
-                f"no program {words[0]} here",
-                wanted="a machine from which jobs of this queue are submitted",
-                hint="Use --executor local, or another execution.submit.scheduler.",
-            )
-        )
-    answer = subprocess.run(
-        [program, *words[1:]], input=given, capture_output=True, text=True, check=False
+def _call(
+    words: Sequence[str], given: str | None = None, *, may_fail: bool = False
+) -> str:
+    lacking = Problem(
+        "",
+        f"no program {words[0]} here",
+        wanted="a machine from which jobs of this queue are submitted",
+        hint="Use --executor local, or another execution.submit.scheduler.",
     )
-    if answer.returncode != 0 and not may_fail:
-        raise ConfigError(
-            Problem("", words[0], f"refused: {answer.stderr.strip()[:300]}")
-        )
-    return answer.stdout
+    return call(words, lacking=lacking, given=given, may_fail=may_fail)
