@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.config.run_kinds import REANALYSIS, SOIL_CARBON, RunKind
+from jobs.config.run_kinds import REANALYSIS, SOIL_CARBON, SWATH, RunKind
 from jobs.exit_codes import Exit
 from jobs.run.run_kind import kind_of
 
@@ -36,25 +36,35 @@ class Commands:
 def commands_of(run: Path) -> Commands | None:
     """Return the commands of a run's kind; None for a run of pixels."""
     kind = kind_of(run)
-    return None if kind is None else _commands(kind)
+    return None if kind is None else _COMMANDS[kind]()
 
 
-def _commands(kind: RunKind) -> Commands:
-    if kind is REANALYSIS:
-        from jobs.cli import reanalyse
+def _of_a_reanalysis() -> Commands:
+    from jobs.cli import reanalyse
 
-        return Commands(
-            reanalyse.check_run, reanalyse.reanalyse_run, reanalyse.report_run
-        )
-    if kind is SOIL_CARBON:
-        from jobs.cli import soil_carbon
+    return Commands(reanalyse.check_run, reanalyse.reanalyse_run, reanalyse.report_run)
 
-        return Commands(
-            soil_carbon.describe,
-            soil_carbon.run_soil_carbon,
-            soil_carbon.show_report,
-            soil_carbon.status_soil_carbon,
-        )
+
+def _of_soil_carbon() -> Commands:
+    from jobs.cli import soil_carbon
+
+    return Commands(
+        soil_carbon.describe,
+        soil_carbon.run_soil_carbon,
+        soil_carbon.show_report,
+        soil_carbon.status_soil_carbon,
+    )
+
+
+def _of_a_swath() -> Commands:
     from jobs.cli import swath
 
     return Commands(swath.check_swath, swath.run_swath)
+
+
+_COMMANDS: dict[RunKind, Callable[[], Commands]] = {
+    REANALYSIS: _of_a_reanalysis,
+    SOIL_CARBON: _of_soil_carbon,
+    SWATH: _of_a_swath,
+}
+"""A further kind is one more line."""

@@ -23,6 +23,7 @@ import numpy as np
 
 from jobs.config.priors import priors_of
 from jobs.config.process_model import units_of
+from jobs.config.schema import Config
 from jobs.disk_errors import full_disk, is_refused_in, system_fault
 from jobs.errors import OutOfTime, Stopped, SystemFault
 from jobs.executors.base import OnRuns
@@ -138,9 +139,8 @@ def calibrate_pixel(
             logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
             write_failure(folder.failure, reason, str(exc), traceback.format_exc())
             ledger.write("failed", pixel=pixel.id, reason=reason)
-            # As it is read back: without observations there is nothing to do.
-            skipped = reason == "no_observations" and run.config.sites != "separate"
-            return PixelState("skipped" if skipped else "failed", reason)
+            without: State = "skipped" if reason == "no_observations" else "failed"
+            return as_found(run.config, PixelState(without, reason))
         minutes = (time.monotonic() - started) / 60
         summary = summarise(result, minutes)
         thinned = thin(result, run.config.calibration.keep_draws)
@@ -156,6 +156,18 @@ def calibrate_pixel(
     ledger.write(result.status, pixel=pixel.id, minutes=round(minutes, 2))
     state: State = "suspect" if result.status == "suspect" else "done"
     return PixelState(state, str(summary["reason"]), minutes)
+
+
+def as_found(config: Config, state: PixelState) -> PixelState:
+    """Return what the call that found a pixel's state makes of it.
+
+    A pixel whose observations are missing or refused is skipped by later calls. The
+    call that finds it out counts it as failed, and says so by its exit code; where
+    sites are joined there is nothing to do for it, and it is skipped at once.
+    """
+    if state.state == "skipped" and config.sites == "separate":
+        return replace(state, state="failed")
+    return state
 
 
 def _put_odd_aside(folder: PixelFolder) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from jobs.run.pixel import Pixel
 from jobs.run.pixel_state import FINISHED, PixelState, state_of, write_failure
 from jobs.run.run import Run
 from jobs.run.status import status_of
-from jobs.stages.calibrate_pixel import calibrate_here
+from jobs.stages.calibrate_pixel import as_found, calibrate_here
 
 logger = logging.getLogger(__name__)
 
@@ -155,11 +155,7 @@ def calibrate_pixels(
     ids = [pixel.id for pixel in left]
     with closing(executor_of(executor).run(run, work, ids)) as finished:
         for pixel_id in finished:
-            state = state_of(run.folder.pixel(pixel_id))
-            if state.state == "skipped" and run.config.sites == "separate":
-                # The call that finds observations missing or refused says so by its
-                # exit code; a later call passes over the pixel.
-                state = replace(state, state="failed")
+            state = as_found(run.config, state_of(run.folder.pixel(pixel_id)))
             tally.states[pixel_id] = state
             logger.info(
                 "pixel %d %s %s (%d of %d)",
