@@ -8,6 +8,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTEST_ARGS ?=
 RUN ?= demo
 INSTALLED := $(VENV)/.installed
+DOCS := $(VENV)/.docs
+AUDIT := $(VENV)/.audit
 BIN := $(VENV)/bin
 
 .PHONY: install demo test lint docs licences audit format
@@ -18,6 +20,14 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+$(DOCS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
+
+$(AUDIT): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[audit]'
 	touch $@
 
 # Goes on from whatever an earlier `make demo` finished.
@@ -35,8 +45,7 @@ lint: $(INSTALLED)
 	$(BIN)/lint-imports
 
 # The documentation, into ./site; a broken link or reference is an error.
-docs: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+docs: $(DOCS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # The licence of everything that runs with the software, into licences.csv.
@@ -44,10 +53,10 @@ licences: $(INSTALLED)
 	$(BIN)/python .ci/licences.py licences.csv
 
 # Known vulnerabilities of what is installed; says so where no service answers.
-audit: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[audit]'
+audit: $(AUDIT)
 	$(BIN)/python .ci/audit.py
 
 format: $(INSTALLED)
+	$(BIN)/python -m masm.methods.generate_options
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -2,7 +2,7 @@
 
     python .ci/licences.py licences.csv
 
-Walks from ``pyproject.toml`` (with the extra ``torch``) through everything that is
+Walks from ``pyproject.toml``, with the extras named here, through everything that is
 installed with it, writes name, version, licence and verdict of each, and exits 1 if
 one of them is not allowed, is not known, or is not installed.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("torch",)
+EXTRAS = ("regions", "upscale", "torch")
 
 PERMISSIVE = {
     "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause",
@@ -135,7 +135,8 @@ def our_requirements(project: Path) -> list[str]:
     """Return what ``pyproject.toml`` asks for at run time."""
     facts = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
     extras = facts["optional-dependencies"]
-    return [*facts["dependencies"], *(line for e in EXTRAS for line in extras[e])]
+    lines = [*facts["dependencies"], *(line for e in EXTRAS for line in extras[e])]
+    return [line for line in lines if Requirement(line).name != facts["name"]]
 
 
 def rows(packages: dict[str, Distribution | None]) -> Iterator[dict[str, str]]:

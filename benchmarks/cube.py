@@ -23,6 +23,7 @@ import numpy as np
 
 from landdata import build_cube, open_cube
 from landdata.cube.catalogue import read_catalogue
+from landdata.cube.cube import FORMAT
 from landdata.cube.layout import Layout, Runner, Shard, days_of
 from landdata.cube.product_cache import read_observed, read_weather
 from landdata.cube.product_source import ProductSource
@@ -109,7 +110,9 @@ def measure_shards(folder: Path, n_pixels: int, years: int, workers: int) -> dic
     begun, used = time.perf_counter(), _cpu_seconds()
     source.prepare(path / "building", lambda function, items: None)
     prepared, prepared_cpu = time.perf_counter() - begun, _cpu_seconds() - used
-    (path / "building" / "plan.json").write_text(json.dumps(source.describe()))
+    (path / "building" / "plan.json").write_text(
+        json.dumps({"format": FORMAT, **source.describe()})
+    )
     begun, used = time.perf_counter(), _cpu_seconds()
     build_cube(path, source, workers=workers)
     built = time.perf_counter() - begun - prepared  # it prepares once more
@@ -121,7 +124,7 @@ def measure_shards(folder: Path, n_pixels: int, years: int, workers: int) -> dic
     for id_ in ids:
         position = int(np.searchsorted(cube.cells.ids, id_))
         begun = time.perf_counter()
-        cube._forcing[position]
+        cube._weather[position]
         raw.append(time.perf_counter() - begun)
         begun = time.perf_counter()
         cube.pixel(int(id_))

@@ -39,8 +39,8 @@ from jobs.executors.workers import run_local
 from jobs.inputs.twin import truth_of
 from jobs.process_models.base import Settings
 from jobs.process_models.registry import DEFAULT_MODEL, open_model
+from jobs.run.pixel_files import read_summary
 from jobs.run.pixel_state import FINISHED, state_of
-from jobs.run.pixel_summary import read_summary
 from jobs.run.run import Run, open_run, start
 from jobs.stages.calibrate_pixels import calibrate_pixels, calibration_work
 

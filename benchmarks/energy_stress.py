@@ -1,4 +1,4 @@
-"""Whether energy closes, hour by hour, in weather as hostile as can be.
+"""Whether energy closes, hour by hour, in weather as extreme as can be.
 
     python -m benchmarks.energy_stress --place-days 2000
 
@@ -52,7 +52,7 @@ class Judge:
 
 
 def weather_of(forcing: xr.Dataset, pixel: int) -> Weather:
-    """One hostile place, as the tracer takes it."""
+    """One extreme place, as the tracer takes it."""
     one = forcing.isel(pixel=pixel)
     days = forcing.indexes["time"]
     table = pd.DataFrame({name: one[name].to_numpy() for name in DAILY})

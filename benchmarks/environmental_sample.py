@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     arguments = parser.parse_args()
     cube = open_cube(arguments.cube)
-    names, table = covariates_of(arguments.cube.resolve())
+    names, table = covariates_of(cube)
     environment = table[np.isfinite(table).all(axis=1)]
     environment = environment[:, environment.std(axis=0) > 0.0]
     print(f"{cube}\n{', '.join(names)}\n{arguments.seeds} seeds")

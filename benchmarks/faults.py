@@ -3,12 +3,13 @@
     python -m benchmarks.faults FOLDER --csv faults.csv
 
 A small run is made up: finished pixels, one that failed, one that waits with a
-checkpoint. Each command then runs in a process of its own in which one call of the
-system fails: opening a file to read or to write, bringing it to the disk, giving it its
-name; with each error in turn. The command has to end with 75 and a sentence (or with
-what it ends with undisturbed, if it does without the file), and afterwards no result
-may be put aside, no pixel marked as failed, no traceback written; then the same command
-has to end as if nothing had been. A loss exits with 1.
+checkpoint. Each command is run undisturbed, and which files below the run it opens to
+read or to write, syncs and names is noted. Then it runs in a process of its own in
+which one of these calls fails; for each call with each error in turn. The command has
+to end with 75 and a sentence (or with what it ends with undisturbed, if it does without
+the file), and afterwards no result may be put aside, no pixel marked as failed, no
+traceback written; then the same command has to end as if nothing had been, with the
+same numbers in every result and in the store. A loss exits with 1.
 
 The failing calls come from a small C library that is loaded before all others; a C
 compiler is needed. The model is two lines, in the place of the process model.
@@ -21,6 +22,7 @@ import csv
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,10 +30,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.made_up_run import linear_model, make_up, run_command
+from benchmarks.kills_judged import OF_ITS_OWN, read_store, same
+from benchmarks.made_up_run import PLACES, linear_model, make_up, run_command
+from jobs.run.folder import RunFolder
+from jobs.run.pixel_files import has_posterior, read_result
 
 SOURCE = r"""
 #define _GNU_SOURCE
@@ -44,7 +50,17 @@ SOURCE = r"""
 #include <string.h>
 #include <unistd.h>
 
+static void note(const char *call, const char *path) {
+    const char *log = getenv("FAULT_LOG"), *under = getenv("FAULT_UNDER");
+    if (!log || !under || !path || strncmp(path, under, strlen(under))) return;
+    int (*make)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
+    int into = make(log, O_CREAT | O_WRONLY | O_APPEND, 0600);
+    if (into < 0) return;
+    dprintf(into, "%s %s\n", call, path + strlen(under));
+    close(into);
+}
 static int fails(const char *call, const char *path) {
+    note(call, path);
     const char *want = getenv("FAULT_CALL"), *name = getenv("FAULT_NAME");
     if (!want || !name || !path || strcmp(want, call) || !strstr(path, name)) return 0;
     const char *mark = getenv("FAULT_MARK");
@@ -76,41 +92,24 @@ int rename(const char *from, const char *to) {
     return real(from, to);
 }
 """
-ERRORS = ("EIO", "ESTALE", "EMFILE", "ENOMEM", "ENOSPC", "EACCES", "ETIMEDOUT")
+ERRORS = (
+    "EIO", "ESTALE", "EMFILE", "ENOMEM", "ENOSPC", "EACCES", "ETIMEDOUT", "ENFILE",
+    "EDQUOT", "EREMOTEIO",
+)  # fmt: skip
 COMMANDS = (
-    ("status",),
-    ("collect",),
-    ("calibrate", "--resume"),
-    ("retry",),
-    ("simulate", "--pixel", "0"),
+    "status",
+    "collect",
+    "calibrate --resume",
+    "retry",
+    "simulate --pixel 0",
+    "evaluate",
+    "report",
+    "check",
 )
-READ = (
-    "config.yaml",
-    "config.lock.yaml",
-    "run.json",
-    "pixels.csv",
-    "places.csv",
-    "forcing/0.nc",
-    "forcing/4.nc",
-    "posterior.nc",
-    "summary.json",
-    "failure.json",
-    "checkpoint.nc",
-    "posteriors.zarr/zarr.json",
-    "vmax/c/0",
-    "collected_mtime/c/0",
-)
-WRITTEN = (
-    "checkpoint",
-    "summary",
-    "posterior.nc",
-    "running",
-    "vmax/c/0",
-    "mean/c/0",
-    "collected_mtime/c/0",
-    "zarr.json",
-    "simulations/",
-)
+GO_ON = {"retry": ("calibrate --resume",)}
+"""What a command that was stopped asks for besides itself."""
+_UNIQUE = re.compile(r"[0-9a-f]{32}|(?<=-)\d+(?=\.jsonl)|(?<=-)\d{8}T.*|\.\w{8}$")
+"""Parts of names that differ from run to run; a fault is given by what is before."""
 
 
 @dataclass(frozen=True)
@@ -131,17 +130,27 @@ class Case:
     error: str
 
 
-def cases(every: int = 1) -> Iterator[Case]:
-    """Yield every so-manieth of all faults, in a fixed order that mixes them."""
-    found = [
-        Case(" ".join(command), call, name, error)
-        for command in COMMANDS
-        for call in ("read", "write", "sync", "name")
-        for name in (READ if call == "read" else WRITTEN)
+def opened(run: Path, told: Path, command: str) -> tuple[int | str, list[Case]]:
+    """Run a command undisturbed; return its exit code, and a case for each call.
+
+    Each file below the run that it opens to read or to write, syncs, or names.
+    """
+    log = told.with_name("opened")
+    log.unlink(missing_ok=True)
+    environment = {"FAULT_LOG": str(log), "FAULT_UNDER": f"{run}/"}
+    verb, *rest = command.split()
+    words = [verb, str(run), *rest]
+    code = run_command(words, told, environment, seconds=300)
+    found = set()
+    for line in log.read_text(errors="replace").splitlines():
+        call, _, name = line.partition(" ")
+        if name := _UNIQUE.split(name)[0]:
+            found.add((call, name))
+    return code, [
+        Case(command, call, name, error)
+        for call, name in sorted(found)
         for error in ERRORS
     ]
-    order = np.random.default_rng(1).permutation(len(found))
-    yield from (found[i] for i in order[::every])
 
 
 def compile_library(folder: Path) -> Path:
@@ -156,7 +165,55 @@ def compile_library(folder: Path) -> Path:
     return library
 
 
-def judge(base: Path, folder: Path, case: Case, wanted: dict[str, int]) -> list[str]:
+@dataclass(frozen=True)
+class Wanted:
+    """What a command comes to undisturbed.
+
+    Attributes
+    ----------
+    code : its exit code
+    last : that of the last of `GO_ON`
+    numbers : of results and store, as `numbers_of` gives them
+    """
+
+    code: int | str
+    last: int | str
+    numbers: dict[str, Any]
+
+
+def go_on(run: Path, told: Path, command: str) -> int | str:
+    """Go on with a command as it says when it is stopped; return the last exit code."""
+    code: int | str = 0
+    for one in (command, *GO_ON.get(command, ())):
+        verb, *rest = one.split()
+        code = run_command([verb, str(run), *rest], told, {}, seconds=300)
+    return code
+
+
+def numbers_of(run: Path) -> dict[str, Any]:
+    """Return what every result and the store hold."""
+    folder = RunFolder(run)
+    found: dict[str, Any] = {
+        f"{i} {name}": group
+        for i in PLACES
+        if has_posterior(folder.pixel(i))
+        for name, group in read_result(folder.pixel(i)).groups.items()
+    }
+    store = read_store(run) if (run / "posteriors.zarr").exists() else {}
+    return found | {f"store {n}": a for n, a in store.items() if n not in OF_ITS_OWN}
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Return names of numbers that two runs do not share."""
+    found = sorted(one.keys() ^ other.keys())
+    for name in one.keys() & other.keys():
+        a, b = one[name], other[name]
+        if not (same(a, b) if isinstance(a, np.ndarray) else a.equals(b)):
+            found.append(name)
+    return found
+
+
+def judge(base: Path, folder: Path, case: Case, wanted: Wanted) -> list[str]:
     """Play one fault on a copy of the run; return what it lost."""
     run, mark, told = folder / "run", folder / "mark", folder / "told"
     shutil.rmtree(run, ignore_errors=True)
@@ -173,10 +230,8 @@ def judge(base: Path, folder: Path, case: Case, wanted: dict[str, int]) -> list[
     }
     code = run_command(words, told, environment, seconds=60)
     text = told.read_text()
-    if not mark.exists():
-        return []  # the command opens no such file
-    faults = []
-    if code not in (75, wanted[case.command]):
+    faults = [] if mark.exists() else ["the call was not made"]
+    if code not in (75, wanted.code):
         faults.append(f"exit {code}: {text.strip()[-200:]!r}")
     if code == 75 and "Go on with:" not in text:
         faults.append("75 without a sentence")
@@ -191,9 +246,11 @@ def judge(base: Path, folder: Path, case: Case, wanted: dict[str, int]) -> list[
     new = {name for name in after if name.endswith("failure.json")} - set(before)
     if new:
         faults.append(f"marked as failed: {sorted(new)}")
-    code = run_command(words, told, {}, seconds=120)
-    if code != wanted[case.command]:
+    code = go_on(run, told, case.command)
+    if code != wanted.last:
         faults.append(f"afterwards exit {code}: {told.read_text().strip()[-200:]!r}")
+    if others := differences(numbers_of(run), wanted.numbers):
+        faults.append(f"other numbers: {', '.join(others[:5])}")
     return faults
 
 
@@ -209,18 +266,51 @@ def marks_of(run: Path) -> dict[str, str]:
     return found
 
 
-def play(folder: Path, every: int = 1) -> list[tuple[Case, list[str]]]:
-    """Play faults; the library must be loaded already."""
-    base = folder / "base"
-    make_up(base)
-    wanted = {}
-    for command in COMMANDS:
-        run = folder / "run"
-        shutil.rmtree(run, ignore_errors=True)
-        shutil.copytree(base, run)
-        words = [command[0], str(run), *command[1:]]
-        wanted[" ".join(command)] = run_command(words, folder / "told", {}, seconds=300)
-    return [(case, judge(base, folder, case, wanted)) for case in cases(every)]
+class Study:
+    """All faults of some commands on a small run; the library must be loaded already.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the run is made.
+    commands : sequence of str
+        Of `COMMANDS`.
+    """
+
+    def __init__(self, folder: Path, commands: Sequence[str]) -> None:
+        self.folder = folder.resolve()
+        make_up(self.folder / "base")
+        self.wanted: dict[str, Wanted] = {}
+        self.cases: list[Case] = []
+        run = self.folder / "run"
+        for command in commands:
+            shutil.rmtree(run, ignore_errors=True)
+            shutil.copytree(self.folder / "base", run)
+            code, found = opened(run, self.folder / "told", command)
+            last = go_on(run, self.folder / "told", command)
+            self.wanted[command] = Wanted(code, last, numbers_of(run))
+            self.cases += found
+
+    def play(self, every: int = 1, first: int = 0) -> Iterator[tuple[Case, list[str]]]:
+        """Play every so-manieth fault, in a fixed order that mixes them.
+
+        Other firsts play other faults, so that portions make up the whole.
+        """
+        order = np.random.default_rng(1).permutation(len(self.cases))
+        for i in order[first::every]:
+            case = self.cases[i]
+            wanted = self.wanted[case.command]
+            yield case, judge(self.folder / "base", self.folder, case, wanted)
+
+
+def append(table: Path, case: Case, faults: Sequence[str]) -> None:
+    """Add a fault to a table, which is begun if it is not there."""
+    new = not table.exists()
+    with table.open("a", newline="") as opened:
+        writer = csv.writer(opened)
+        if new:
+            writer.writerow(["command", "call", "name", "error", "lost"])
+        writer.writerow([*asdict(case).values(), "; ".join(faults)])
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -228,30 +318,37 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--every", type=int, default=1, help="only each n-th fault")
-    parser.add_argument("--csv", type=Path)
+    parser.add_argument(
+        "--commands", nargs="+", choices=COMMANDS, default=COMMANDS, metavar="VERB"
+    )
+    parser.add_argument("--first", type=int, default=0, help="begin at this fault")
+    parser.add_argument("--csv", type=Path, help="table that faults are added to")
     given = parser.parse_args(words)
     folder = given.folder or Path(tempfile.mkdtemp(prefix="masm-faults-"))
     folder.mkdir(parents=True, exist_ok=True)
     if "faults.so" not in os.environ.get("LD_PRELOAD", ""):
         library = compile_library(folder)
         again = [sys.executable, "-m", "benchmarks.faults", str(folder)]
-        again += ["--every", str(given.every)]
+        again += ["--every", str(given.every), "--first", str(given.first)]
+        again += ["--commands", *given.commands]
         again += ["--csv", str(given.csv)] if given.csv else []
         environment = {**os.environ, "LD_PRELOAD": str(library)}
         return subprocess.run(again, env=environment, check=False).returncode
     linear_model()
-    played = play(folder, given.every)
-    lost = [(case, faults) for case, faults in played if faults]
-    if given.csv:
-        with given.csv.open("w", newline="") as opened:
-            writer = csv.writer(opened)
-            writer.writerow(["command", "call", "name", "error", "lost"])
-            for case, faults in played:
-                writer.writerow([*asdict(case).values(), "; ".join(faults)])
-    for case, faults in lost:
-        print(case, *faults, sep="\n  ", file=sys.stderr)
-    print(f"{len(played)} combinations, {len(lost)} failures")
-    return int(bool(lost))
+    played, lost = 0, 0
+    study = Study(folder, given.commands)
+    print(f"{len(study.cases)} faults can be played", file=sys.stderr, flush=True)
+    for case, faults in study.play(given.every, given.first):
+        played, lost = played + 1, lost + bool(faults)
+        if given.csv:
+            append(given.csv, case, faults)
+        if faults:
+            print(case, *faults, sep="\n  ", file=sys.stderr, flush=True)
+    print(
+        f"of {len(study.cases)} faults ({len(given.commands)} commands, "
+        f"{len(ERRORS)} errors): {played} combinations played, {lost} failures"
+    )
+    return int(lost > 0)
 
 
 if __name__ == "__main__":

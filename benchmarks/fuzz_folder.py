@@ -6,9 +6,11 @@ A small run is made up (`benchmarks.made_up_run`). For each case one to three of
 files are spoilt: bytes changed, cut, numbers and texts of JSON and YAML put in each
 other's place, arrays declared huge or kept in other files, or the file is a pipe, a
 folder, a link to a file of the user's, and the like. Then a command runs in a process
-of its own. It must end within 30 s, with an exit code of the list, without a crash; no
-file beside the run may be read, written or made, and no program started. An audit hook
-sees what Python opens; what libraries open is seen by the decoys' times of access.
+of its own. It must end within 30 s, with an exit code of the list, without a crash and
+in 2 GB of memory; no file beside the run may be read, written or made, and no program
+started. An audit hook sees what Python opens; what libraries open is seen by the
+decoys' times of access. Each case is written to the table when it is done: with the
+same table, a study that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -17,19 +19,24 @@ import argparse
 import csv
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.made_up_run import linear_model, make_up, run_command
+from benchmarks.made_up_run import linear_model, make_up, run_command, run_here
 
 SECONDS = 30.0
+_MANY = 100  # cases from which it pays to load all first
+MEMORY = 2000.0  # MB, of one command
 COMMANDS = (
     ("status",),
     ("collect",),
@@ -39,7 +46,9 @@ COMMANDS = (
     ("simulate", "--pixel", "0"),
     ("evaluate",),
     ("check",),
+    *(("status",), ("collect",), ("simulate", "--pixel", "100"), ("check",)) * 6,
 )
+"""All in turn; those that take longest come up less often."""
 EXITS = (0, 2, 3, 4, 75)
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 1e308, 10**400, "x", "\x1b[2J", "", [], [1], {}, {"a": {}},
@@ -102,7 +111,7 @@ def values(path: Path, rng: Rng, decoy: Path) -> None:
     """Put another value at a random place of a JSON file."""
     try:
         content = json.loads(path.read_text())
-    except ValueError:
+    except (ValueError, RecursionError):  # spoilt before
         flip(path, rng, decoy)
         return
     node = content
@@ -156,8 +165,63 @@ def arrays(path: Path, rng: Rng, decoy: Path) -> None:
         flip(path, rng, decoy)
 
 
+def cells(path: Path, rng: Rng, decoy: Path) -> None:
+    """Put another text in a cell of a table, or in several."""
+    rows = [row.split(",") for row in path.read_text(errors="replace").splitlines()]
+    texts = (
+        "", "nan", "-inf", "1e400", "9" * 5000, "=1+1", "\x1b[2J", "../../decoy",
+        "\u202e41", "\ufeff4", "\x00", '"', "a" * 10_000, "4_1", "\uff14\uff11", "True",
+    )  # fmt: skip
+    for _ in range(int(rng.integers(1, 4))):
+        if rows and (row := rows[int(rng.integers(len(rows)))]):
+            row[int(rng.integers(len(row)))] = texts[int(rng.integers(len(texts)))]
+    path.write_text("\n".join(",".join(row) for row in rows) + "\n")
+
+
+def members(path: Path, rng: Rng, decoy: Path) -> None:
+    """Write an archive again, with one of its parts spoilt."""
+    try:
+        with zipfile.ZipFile(path) as opened:
+            parts = {one.filename: opened.read(one) for one in opened.infolist()}
+    except (OSError, zipfile.BadZipFile):
+        flip(path, rng, decoy)
+        return
+    name = sorted(parts)[int(rng.integers(len(parts)))]
+    packing = zipfile.ZIP_STORED
+    kind = int(rng.integers(7))
+    if kind == 0:
+        parts[name] = parts[name][: int(rng.integers(len(parts[name]) + 1))]
+    elif kind == 1:
+        parts[name], packing = bytes(3 * 2**30 // 4), zipfile.ZIP_DEFLATED
+    elif kind == 2:
+        del parts[name]
+    elif kind == 3:
+        parts["../../../decoy/posterior.nc"] = parts[name]
+    elif kind == 4:
+        parts[name] = bytes(rng.integers(256, size=len(parts[name]), dtype="u1"))
+    elif kind == 5:
+        parts |= {f"{i}.part": b"" for i in range(100_000)}
+    else:
+        aside = path.with_name("index")
+        json_parts = [one for one in sorted(parts) if parts[one].startswith(b"{")]
+        if json_parts:
+            name = json_parts[0]
+            aside.write_bytes(parts[name])
+            (deep if rng.random() < 0.2 else values)(aside, rng, decoy)
+            parts[name] = aside.read_bytes()
+            aside.unlink()
+    with zipfile.ZipFile(path, "w", packing) as made:
+        for one, content in parts.items():
+            made.writestr(one, content)
+
+
 _START = ("config.yaml", "config.lock.yaml", "run.json", "pixels.csv", "places.csv")
 ANY = (flip, cut, grow, pipe, folder, link, link_above)
+
+
+def _kind(path: Path) -> str:
+    """Name without what differs from run to run: numbers, and names that are unique."""
+    return re.sub(r"[0-9a-f]{32}|\d+", "N", path.name)
 
 
 def spoil(run: Path, decoy: Path, rng: Rng) -> list[str]:
@@ -168,17 +232,22 @@ def spoil(run: Path, decoy: Path, rng: Rng) -> list[str]:
             path
             for path in sorted(run.rglob("*"))
             if path.is_file() and not path.is_symlink()
+            and path.stat().st_size < 2**26  # not one that was blown up already
             and "forcing" not in path.parts
         ]  # fmt: skip
         # Each kind of file as often as any other, however many there are of it.
-        kinds = sorted({path.name for path in files})
+        kinds = sorted({_kind(path) for path in files})
         if rng.random() < 0.85:  # most stop at these, and show nothing of the rest
             kinds = [name for name in kinds if name not in _START]
         name = kinds[int(rng.integers(len(kinds)))]
-        same = [path for path in files if path.name == name]
+        same = [path for path in files if _kind(path) == name]
         path = same[int(rng.integers(len(same)))]
         # Inputs may lie anywhere, by a link or by their name in the configuration.
         ways = [w for w in ANY if path.name != "places.csv" or w in (flip, cut, pipe)]
+        if path.suffix == ".csv":
+            ways += [cells, cells, cells]
+        if path.suffix == ".zip":
+            ways += [members] * 6
         if path.suffix == ".json":
             ways += [values, values, values, deep]
         if path.suffix == ".nc":
@@ -290,16 +359,44 @@ def watch(run: Path, told: Path) -> Callable[[], None]:
     return lambda: sys.addaudithook(hook)
 
 
+@dataclass(frozen=True)
+class Case:
+    """One spoilt folder and a command on it.
+
+    Attributes
+    ----------
+    number : of the case, which with the seed says what is drawn
+    what : the command, and what was spoilt
+    code : exit code, or ``hang``
+    seconds, cpu_seconds : that it took
+    peak_mb : memory that it took, in megabytes
+    wrong : what went wrong
+    """
+
+    number: int
+    what: str
+    code: int | str
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    wrong: list[str]
+
+
 def play(
-    place: Path, n_cases: int, seed: int = 0, seconds: float = SECONDS
-) -> list[tuple[str, Any, list[str]]]:
-    """Play cases; return what was done, the exit code, and what went wrong."""
+    place: Path, numbers: Sequence[int], seed: int = 0, seconds: float = SECONDS
+) -> Iterator[Case]:
+    """Play cases; yield what was done, how it ended, and what went wrong."""
     base, run, decoy = place / "base", place / "run", place / "decoy"
+    for old in (base, run, decoy):
+        shutil.rmtree(old, ignore_errors=True)
     make_up(base)
+    if len(numbers) > _MANY:
+        shutil.copytree(base, run)
+        for verb, *rest in dict.fromkeys(COMMANDS):  # so that forks find all loaded
+            run_here([verb, str(run), *rest], EXITS)
     secrets = make_decoy(decoy)
     by_time = times_are_kept(place)
-    found = []
-    for number in range(n_cases):
+    for number in numbers:
         rng = np.random.default_rng([seed, number])
         shutil.rmtree(run, ignore_errors=True)
         shutil.copytree(base, run, symlinks=True)
@@ -307,17 +404,49 @@ def play(
         snapshot(decoy)
         command = COMMANDS[number % len(COMMANDS)]
         words = [command[0], str(run), *command[1:]]
-        breaches = place / "breaches"
+        breaches, used = place / "breaches", {}
         code = run_command(
-            words, place / "told", {}, seconds=seconds, before=watch(run, breaches)
-        )
+            words, place / "told", {},
+            seconds=seconds, before=watch(run, breaches), used=used,
+        )  # fmt: skip
         wrong = breaches.read_text().splitlines()
         wrong += touched(decoy, secrets, by_time=by_time)
         if code not in EXITS:
             wrong.append(f"ended with {code}")
             wrong.append((place / "told").read_text(errors="replace").strip()[-300:])
-        found.append((f"{' '.join(command)}: {', '.join(done)}", code, wrong))
-    return found
+        if used["cpu_seconds"] > SECONDS:
+            wrong.append(f"computed for {used['cpu_seconds']:.0f} s")
+        if used["peak_mb"] > MEMORY:
+            wrong.append(f"took {used['peak_mb']:.0f} MB")
+        what = f"{' '.join(command)}: {', '.join(done)}"
+        yield Case(number, what, code, **used, wrong=wrong)
+
+
+def numbers_in(table: Path) -> set[int]:
+    """Read which cases are in a table already."""
+    if not table.exists():
+        return set()
+    with table.open(newline="") as opened:
+        return {int(row["case"]) for row in csv.DictReader(opened)}
+
+
+def append(table: Path, case: Case) -> None:
+    """Add a case to a table, which is begun if it is not there."""
+    row = {
+        "case": case.number,
+        "what": case.what,
+        "exit": case.code,
+        "seconds": round(case.seconds, 2),
+        "cpu_seconds": round(case.cpu_seconds, 2),
+        "peak_mb": round(case.peak_mb),
+        "wrong": "; ".join(case.wrong),
+    }
+    new = not table.exists()
+    with table.open("a", newline="") as opened:
+        writer = csv.DictWriter(opened, list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -325,26 +454,33 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cases", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help="more on a busy machine"
     )
-    parser.add_argument("--csv", type=Path)
+    parser.add_argument("--csv", type=Path, help="table that cases are added to")
     given = parser.parse_args(words)
     given.folder.mkdir(parents=True, exist_ok=True)
     linear_model()
-    found = play(given.folder.resolve(), given.cases, given.seed, given.seconds)
-    if given.csv:
-        with given.csv.open("w", newline="") as opened:
-            csv.writer(opened).writerows(
-                [what, code, "; ".join(wrong)] for what, code, wrong in found
-            )
-    lost = [one for one in found if one[2]]
-    for what, code, wrong in lost:
-        print(what, f"exit {code}", *wrong, sep="\n  ", file=sys.stderr)
-    codes = Counter(str(code) for _, code, _ in found)
-    print(f"{len(found)} cases, {len(lost)} failures; exit codes {dict(codes)}")
-    return int(bool(lost))
+    done = numbers_in(given.csv) if given.csv else set()
+    wanted = range(given.first, given.first + given.cases)
+    numbers = [number for number in wanted if number not in done]
+    found = []
+    for case in play(given.folder.resolve(), numbers, given.seed, given.seconds):
+        found.append(case)
+        if given.csv:
+            append(given.csv, case)
+        if case.wrong:
+            lines = [f"{case.number} {case.what}", f"exit {case.code}", *case.wrong]
+            print(*lines, sep="\n  ", file=sys.stderr, flush=True)
+    n_lost = sum(bool(case.wrong) for case in found)
+    codes = Counter(str(case.code) for case in found)
+    print(f"{len(found)} cases, {n_lost} failures; exit codes {dict(codes)}")
+    slowest = max((case.seconds for case in found), default=0.0)
+    largest = max((case.peak_mb for case in found), default=0.0)
+    print(f"at most {slowest:.1f} s and {largest:.0f} MB")
+    return int(n_lost > 0)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -82,13 +82,16 @@ class Kill:
 def make_run(path: Path, n_pixels: int, n_workers: int) -> None:
     """Write a run folder with its inputs, each pixel with a weather of its own."""
     (path / "forcing").mkdir(parents=True)
+    rows = ["id,name,latitude,longitude,elevation,sand,clay"]
     for i in range(n_pixels):
+        latitude = 30 + i % 20
         weather = generate_weather(
-            harvard_normals(), (2001, 2003), np.random.default_rng(i)
+            replace(harvard_normals(), lat=latitude, sand=60, clay=10),
+            (2001, 2003),
+            np.random.default_rng(i),
         )
         weather.to_netcdf(path / "forcing" / f"{i}.nc", engine="h5netcdf")
-    rows = ["id,name,latitude,longitude,elevation,sand,clay"]
-    rows += [f"{i},place {i},{30 + i % 20},-75,300,60,10" for i in range(n_pixels)]
+        rows.append(f"{i},place {i},{latitude},-75,300,60,10")
     (path / "places.csv").write_text("\n".join(rows) + "\n")
     execution = EXECUTION.replace("WORKERS", str(n_workers))
     (path / "config.yaml").write_text(CONFIG + execution)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,11 @@ calibration:
   options: {n_iterations: 1, n_draws: 400, n_steps: 100, n_initial_per_parameter: 8}
   keep_draws: 50
   blocks: [{streams: [gpp], parameters: [vmax, p18]}]
-execution: {max_failed_fraction: 1}
+execution: {max_failed_fraction: 1, pack_from: 1}
 """
-N_FINISHED = 3
-N_PIXELS = 5
+PLACES = {0: 40, 1: 41, 3: 43, 4: 44, 100: 45}
+"""Latitude of each pixel, by id: two hundreds, of which the second gets packed."""
+FINISHED, FAILED, WAITING = (0, 1, 100), 3, 4
 
 
 def linear_model() -> None:
@@ -74,38 +76,72 @@ def linear_model() -> None:
 
 
 def make_up(path: Path) -> Path:
-    """Write a run: three pixels finished, one failed, one stopped half-way."""
+    """Write a run: pixels finished, packed, failed, and stopped half-way.
+
+    Raises
+    ------
+    RuntimeError
+        If it does not come out so: a study of it would show nothing.
+    """
     from landdata import generate_weather, harvard_normals
 
     (path / "forcing").mkdir(parents=True)
-    for i in range(N_PIXELS):
+    rows = ["id,name,latitude,longitude,elevation,sand,clay"]
+    for i, latitude in PLACES.items():
         weather = generate_weather(
-            harvard_normals(), (2001, 2003), np.random.default_rng(i)
+            replace(harvard_normals(), lat=latitude, sand=60, clay=10),
+            (2001, 2003),
+            np.random.default_rng(i),
         )
         weather.to_netcdf(path / "forcing" / f"{i}.nc", engine="h5netcdf")
+        rows.append(f"{i},place {i},{latitude},-75,300,60,10")
     (path / "config.yaml").write_text(CONFIG)
-    rows = ["id,name,latitude,longitude,elevation,sand,clay"]
-    rows += [f"{i},place {i},{40 + i},-75,300,60,10" for i in range(N_PIXELS)]
     (path / "places.csv").write_text("\n".join(rows) + "\n")
     told = path.with_name("told")
-    _calibrate_here(path, 0)  # so that forks find all modules and kernels loaded
-    for i in range(1, N_FINISHED):
-        words = ["calibrate", str(path), "--pixel", str(i)]
-        code = run_command(words, told, {}, seconds=300)
-        if code != 0:
-            raise RuntimeError(told.read_text())
-    failed = path / "pixels" / "000" / "00003"
+    # Here, so that forks find modules and kernels loaded.
+    run_here(["calibrate", str(path), "--pixel", str(FINISHED[0])])
+    for i in FINISHED[1:]:
+        _succeed(["calibrate", str(path), "--pixel", str(i)], told)
+    failed = path / "pixels" / "000" / f"{FAILED:05d}"
     failed.mkdir(parents=True)
     (failed / "failure.json").write_text(json.dumps({"reason": "timed_out"}))
-    words = ["calibrate", str(path), "--pixel", "4"]
+    words = ["calibrate", str(path), "--pixel", str(WAITING)]
     run_command(words, told, {}, seconds=300, stopped_at="summary")
-    if run_command(["collect", str(path)], told, {}, seconds=300) != 0:
-        raise RuntimeError(told.read_text())
-    shutil.rmtree(path / "logs")
+    for words in (["collect", str(path)], ["simulate", str(path)]):
+        _succeed(words, told)
+    shutil.rmtree(path / "logs", ignore_errors=True)
+    _require_states(path)
     return path
 
 
-def _calibrate_here(path: Path, pixel: int) -> None:
+def _succeed(words: Sequence[str], told: Path) -> None:
+    if run_command(words, told, {}, seconds=300) != 0:
+        raise RuntimeError(f"{words}: {told.read_text()}")
+
+
+def _require_states(path: Path) -> None:
+    from jobs.run.folder import RunFolder
+    from jobs.run.pixel_state import FINISHED as DONE
+    from jobs.run.pixel_state import state_of
+
+    folder = RunFolder(path)
+    wrong = [i for i in FINISHED if state_of(folder.pixel(i)).state not in DONE]
+    if not folder.pixel(WAITING).checkpoint.exists():
+        wrong.append(WAITING)
+    if not folder.pixel(FINISHED[-1]).block.exists():
+        wrong.append(FINISHED[-1])
+    if wrong:
+        raise RuntimeError(f"pixels {wrong} of {path} are not in the state wanted")
+
+
+def run_here(words: Sequence[str], right: Sequence[int] = (0,)) -> None:
+    """Run a command line in this process.
+
+    Raises
+    ------
+    RuntimeError
+        If it ends otherwise than it should.
+    """
     import contextlib
     import io
 
@@ -117,10 +153,11 @@ def _calibrate_here(path: Path, pixel: int) -> None:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
-            app(["calibrate", str(path), "--pixel", str(pixel)], standalone_mode=False)
+            code = app(list(words), standalone_mode=False) or 0
         except BaseException as exc:
-            if getattr(exc, "exit_code", 0) or getattr(exc, "code", 0):
-                raise RuntimeError(said.getvalue()) from exc
+            code = getattr(exc, "exit_code", getattr(exc, "code", 1)) or 0
+    if code not in right:
+        raise RuntimeError(said.getvalue())
 
 
 def run_command(
@@ -131,6 +168,7 @@ def run_command(
     seconds: float,
     stopped_at: str = "",
     before: Any = None,
+    used: dict[str, float] | None = None,
 ) -> int | str:
     """Run a command line in a fork of this process; return its exit code.
 
@@ -148,6 +186,8 @@ def run_command(
         Part of the name of the file at which it is killed, before that gets its name.
     before : callable, optional
         Called in the fork first.
+    used : dict, optional
+        Gets what the fork took: ``seconds``, ``cpu_seconds`` and ``peak_mb`` of memory.
     """
     from jobs.cli.app import app
 
@@ -176,15 +216,23 @@ def run_command(
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code if isinstance(code, int) else 97)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
+    began = time.monotonic()
+    code = None
+    while code is None:
+        done, status, taken = os.wait4(child, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "hang"
+            code = os.waitstatus_to_exitcode(status)
+        elif time.monotonic() > began + seconds:
+            os.kill(child, signal.SIGKILL)
+            _, _, taken = os.wait4(child, 0)
+            code = "hang"
+        else:
+            time.sleep(0.005)
+    if used is not None:
+        used["seconds"] = time.monotonic() - began
+        used["cpu_seconds"] = taken.ru_utime + taken.ru_stime
+        used["peak_mb"] = taken.ru_maxrss / 1024  # Linux counts in kilobytes
+    return code
 
 
 def _kill_before(name: str) -> None:

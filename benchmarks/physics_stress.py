@@ -1,4 +1,4 @@
-"""Run the process model through random years of hostile weather, and judge each.
+"""Run the process model through random years of extreme weather, and judge each.
 
     python -m benchmarks.physics_stress --years 100000 --csv stress.csv
 
@@ -62,7 +62,7 @@ class Block:
 
 
 def places(seed: int) -> xr.Dataset:
-    """Forcing of ``N_PLACES`` hostile places, (time, pixel), from one seed."""
+    """Forcing of ``N_PLACES`` extreme places, (time, pixel), from one seed."""
     rng = np.random.default_rng([seed, 1])
     first = int(rng.integers(1960, 2040))
     days = pd.date_range(f"{first}-01-01", f"{first + N_YEARS - 1}-12-31")

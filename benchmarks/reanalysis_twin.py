@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.reanalysis_twin --folder FOLDER``. Wood is observed each year,
 leaf area from the eighth year on, soil carbon never; one site has no leaf area. For
-each seed the network is run twice: with the filter, and free. Written to the folder:
+each seed the network is run free, and with the filter for each rule of what is believed
+of covariances between states (``--rules tested sampled``). Written to the folder:
 ``twin.csv`` (a row for each seed, state and run), ``summary.csv``, a figure, and the
 seconds that the steps took, from which ``scale.csv`` reckons a larger network.
 """
@@ -42,13 +43,14 @@ reanalysis:
       baseSoilResp: [0.02, 0.045]
   initial_pools: initial_pools.csv
   filter:
-    name: {filter}
+    name: {filter}{options}
     process_error: {{above_ground_wood: 150, lai: 0.2, soil_carbon: 150}}
   localisation: {{radius_km: {radius}}}
   sites_per_task: {per_task}
   truth: truth.csv
 execution: {{executor: {executor}, workers: {workers}}}
 """
+_WITH_A_RULE = ("tobit_wishart", "enkf", "letkf")
 _WEATHER = "{temperature: 0.5, precipitation: 0.15, shortwave: 0.05, vpd: 0.1}"
 
 
@@ -90,6 +92,11 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--filter", default="tobit_wishart")
+    parser.add_argument(
+        "--rules", nargs="+", default=["tested"],
+        help="between states: tested, sampled, apart",
+    )  # fmt: skip
+    parser.add_argument("--draws", type=int, default=1000, help="of tobit_wishart")
     parser.add_argument("--radius", type=float, default=500.0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument(
@@ -111,13 +118,14 @@ def one_seed(chosen: argparse.Namespace, seed: int) -> pd.DataFrame:
     """Run one network with the filter and free; returns its scores."""
     parts = []
     source = None
-    for name in (chosen.filter, "none"):
-        folder = chosen.folder / f"seed{seed}_{name}"
-        run = _network(chosen, seed, name, folder, source)
+    for name, rule in [*((chosen.filter, r) for r in chosen.rules), ("none", "")]:
+        folder = chosen.folder / f"seed{seed}_{name}_{rule}".removesuffix("_")
+        run = _network(chosen, seed, (name, rule), folder, source)
         source = folder
         with Clock() as clock:
             reanalyse(run)
         table = scores(run)
+        table["run"] += f", {rule}" if rule else ""
         table.insert(0, "seed", seed)
         parts.append(
             table.assign(
@@ -133,16 +141,22 @@ def one_seed(chosen: argparse.Namespace, seed: int) -> pd.DataFrame:
 
 
 def _network(
-    chosen: argparse.Namespace, seed: int, name: str, folder: Path, source: Path | None
+    chosen: argparse.Namespace,
+    seed: int,
+    which: tuple[str, str],
+    folder: Path,
+    source: Path | None,
 ) -> ReanalysisRun:
-    """The run folder of one network; the free run takes the filter's tables."""
+    """The run folder of one network; later ones take the tables of the first."""
+    name, rule = which
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir()
     per_task = -(-chosen.sites // max(1, chosen.workers))
     text = _CONFIG.format(
         seed=seed, first=2001, last=2000 + chosen.years, members=chosen.members,
-        filter=name, radius=chosen.radius, per_task=per_task,
+        filter=name, options=_options(chosen, name, rule), radius=chosen.radius,
+        per_task=per_task,
         weather=_WEATHER if chosen.weather_error else "{}",
         executor="local" if chosen.workers > 1 else "serial", workers=chosen.workers,
     )  # fmt: skip
@@ -162,6 +176,13 @@ def _network(
             shutil.copy(one, folder)
         shutil.copytree(source / "drivers", folder / "drivers")
     return run
+
+
+def _options(chosen: argparse.Namespace, name: str, rule: str) -> str:
+    """Further keys of the filter."""
+    lines = [f"between_states: {rule}"] if name in _WITH_A_RULE else []
+    lines += [f"draws: {chosen.draws}"] if name == "tobit_wishart" else []
+    return "".join(f"\n    {line}" for line in lines)
 
 
 def _size(folder: Path) -> int:
@@ -208,16 +229,18 @@ def report(table: pd.DataFrame, folder: Path) -> None:
 
 def _draw(table: pd.DataFrame, target: Path) -> None:
     states = list(dict.fromkeys(table["state"]))
-    runs = ["free run", "forecast", "analysis"]
-    figure, axes = new_figure(1, len(states), 2.8)
+    runs = list(dict.fromkeys(table["run"]))
+    runs = ["free run", *(name for name in runs if name != "free run")]
+    colours = [ORANGE, *(SKY if "forecast" in name else BLUE for name in runs[1:])]
+    figure, axes = new_figure(1, len(states), 3.4)
     for axis, state in zip(axes[0], states, strict=True):
         part = table[table["state"] == state].groupby("run")
-        for k, (name, colour) in enumerate(zip(runs, (ORANGE, SKY, BLUE), strict=True)):
+        for k, (name, colour) in enumerate(zip(runs, colours, strict=True)):
             rows = part.get_group(name)
             axis.bar(k, rows["rmse"].mean(), color=colour)
             axis.plot([k] * len(rows), rows["rmse"], "k.", markersize=4)
             axis.plot([k - 0.4, k + 0.4], [rows["spread"].mean()] * 2, "k--")
-        axis.set_xticks(range(3), runs, fontsize=8)
+        axis.set_xticks(range(len(runs)), runs, fontsize=7, rotation=40, ha="right")
         axis.set_title(label_of(str(state)), fontsize=9)
     n = table["seed"].nunique()
     put_title(
@@ -230,7 +253,7 @@ def _draw(table: pd.DataFrame, target: Path) -> None:
 
 def _scale(table: pd.DataFrame, target: Path) -> pd.DataFrame:
     """What 493 sites x 20 members x 34 years would take, forecasts in proportion."""
-    one = table[table["run"] == "forecast"].drop_duplicates("seed")
+    one = table[table["run"].str.startswith("forecast")].drop_duplicates("seed")
     rate = (
         (one["cpu_seconds"] - one["analysis_cpu_seconds"]) / one["site_member_years"]
     ).mean()

@@ -1,179 +1,18 @@
-"""Reference posteriors of models with series: importance sampling on the model itself.
+"""Make the reference posterior of a model with series, by runs of the model itself.
 
     python -m benchmarks.reference --target ibis10 --variant 0 --runs 6000
 
-Proposals come from a calibration with many runs, its posterior flattened (its log
-density times 0.7) so that they cover the true one; each is run through the model and
-weighted. Runs are kept in the user's cache, so that a call goes on from the last.
 Printed are the effective sample size of the weights and the Pareto k of their tail
-(Vehtari et al. 2024; below 0.7 the weights can be used, below 0.5 easily so).
+(Vehtari et al. 2024; below 0.7 the weights can be used, below 0.5 easily so). How the
+runs are chosen and weighted is in `benchmarks.weighted_draws`.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from benchmarks.targets import TARGETS, Target, as_dataset, cache_folder, make
-
-Array = NDArray[np.float64]
-
-START_RUNS = 360
-# The exponent of the proposals.
-FLATTER = 0.7
-PIECE = 2000
-# Less than this makes no reference.
-LEAST_ESS = 1500.0
-# A model that takes no time is run so often by whoever asks for its reference.
-QUICK_RUNS = 40_000
-_SEED = 20223
-
-
-def reference_draws(target: Target) -> Array:
-    """Draws by the weights of all runs, (100_000, n_parameters), in their units."""
-    if not target.slow:
-        while not _path(target, QUICK_RUNS // PIECE - 1).exists():
-            extend(target)
-    u, log_weight = _runs(target)
-    if not len(u) or effective(log_weight) < LEAST_ESS:
-        name, variant = target.name.rsplit("-", 1)
-        raise SystemExit(
-            f"{target.name} has no reference posterior yet: run python -m "
-            f"benchmarks.reference --target {name} --variant {variant}"
-        )
-    weight = np.exp(log_weight - log_weight.max())
-    rng = np.random.default_rng(_SEED)
-    return target.physical(u[rng.choice(len(u), 100_000, p=weight / weight.sum())])
-
-
-def effective(log_weight: Array) -> float:
-    """Effective sample size of importance weights."""
-    weight = np.exp(log_weight - log_weight.max())
-    return float(weight.sum() ** 2 / np.sum(weight**2))
-
-
-def pareto_k(log_weight: Array) -> float:
-    """Shape of the weights' tail."""
-    import arviz
-
-    _, k = arviz.psislw(log_weight)
-    return float(k)
-
-
-def proposals(target: Target) -> tuple[Array, Array]:
-    """Proposals in the cube, and their log density up to a constant; kept."""
-    path = cache_folder() / f"{target.name}-proposals.npz"
-    if path.exists():
-        with np.load(path) as found:
-            return found["u"], found["log_density"]
-    u, log_density = _propose(target)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(aside, u=u, log_density=log_density)
-    os.replace(aside, path)
-    return u, log_density
-
-
-def _propose(target: Target) -> tuple[Array, Array]:
-    """Sample the flattened posterior of an emulator that has seen many runs."""
-    from masm.samplers.hamiltonian import hamiltonian_chains
-    from masm.samplers.tempering import tempered_population
-
-    rng = np.random.default_rng(_SEED)
-    emulator, runs = _emulator(target)
-    emulator.refit(runs, rng)
-
-    def density(u: Array) -> Array:
-        return FLATTER * emulator.log_density(u)
-
-    starts = tempered_population(density, emulator.d, rng=rng, n_particles=1000)
-    emulator.simplify(starts)
-    approximation = emulator.approximate(starts)
-    assert approximation is not None
-
-    class Flat:
-        def value(self, u: Array) -> Array:
-            return FLATTER * approximation.value(u)
-
-        def value_and_gradient(self, u: Array) -> tuple[Array, Array]:
-            value, gradient = approximation.value_and_gradient(u)
-            return FLATTER * value, FLATTER * gradient
-
-    chains = hamiltonian_chains(
-        density, Flat(), starts, rng=rng, n_chains=100, n_steps=400, n_burn=200
-    )
-    mixed = rng.permutation(len(chains.pooled))
-    return chains.pooled[mixed], chains.log_density.ravel()[mixed]
-
-
-def _emulator(target: Target):  # type: ignore[no-untyped-def]
-    """Emulator and runs of a long calibration, its last batch included."""
-    from masm.likelihood.gaussian import GaussianLikelihood
-    from masm.methods.adaptive.loop import sample
-    from masm.observations.dataset import as_streams
-    from masm.problem.priors import as_priors
-    from masm.problem.problem import Problem
-    from masm.problem.seeds import seed_sequence
-    from masm.runners.series_runner import ModelRunner
-    from masm.surrogates.series import SeriesEmulator
-
-    streams = as_streams(target.observations())
-    observed = tuple(stream.aggregate() for stream in streams.values())
-    priors = as_priors(target.priors)
-    model = target.model
-    assert model is not None
-    problem = Problem(
-        priors,
-        priors.names,
-        ModelRunner(lambda theta: as_dataset(model(theta)), observed),
-        GaussianLikelihood(observed),
-    )
-    outcome = sample(
-        problem,
-        seed_sequence(_SEED),
-        max_runs=START_RUNS,
-        batch_size=40,
-        n_draws=50,
-    )
-    assert problem.likelihood is not None
-    emulator = SeriesEmulator(problem.likelihood, problem.n_parameters)
-    return emulator, outcome.runs
-
-
-def _path(target: Target, piece: int) -> Path:
-    return cache_folder() / f"{target.name}-costs-{piece:02d}.npy"
-
-
-def _runs(target: Target) -> tuple[Array, Array]:
-    """Proposals that have been run, and their log weights."""
-    costs = []
-    while (path := _path(target, len(costs))).exists():
-        costs.append(np.load(path))
-    if not costs:
-        return np.empty((0, target.n_parameters)), np.empty(0)
-    cost = np.concatenate(costs)
-    u, log_density = proposals(target)
-    log_weight = -0.5 * cost - log_density[: len(cost)]
-    good = np.isfinite(log_weight)
-    return u[: len(cost)][good], log_weight[good]
-
-
-def extend(target: Target) -> None:
-    """Run the model at the next piece of the proposals."""
-    u, _ = proposals(target)
-    piece = 0
-    while _path(target, piece).exists():
-        piece += 1
-    at = slice(piece * PIECE, (piece + 1) * PIECE)
-    cost = target.cost(target.physical(u[at]))
-    path = _path(target, piece)
-    aside = path.with_suffix(f".{os.getpid()}.npy")
-    np.save(aside, cost)
-    os.replace(aside, path)
+from benchmarks.targets import TARGETS, make
+from benchmarks.weighted_draws import effective, extend, pareto_k, weighted_runs
 
 
 def main() -> None:
@@ -184,9 +23,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=6000, help="at least so many")
     asked = parser.parse_args()
     target = make(asked.target, asked.variant)
-    while len(_runs(target)[0]) < asked.runs:
+    while len(weighted_runs(target)[0]) < asked.runs:
         extend(target)
-        _, log_weight = _runs(target)
+        _, log_weight = weighted_runs(target)
         print(
             f"{target.name}: {len(log_weight)} runs, "
             f"ESS {effective(log_weight):.0f}, Pareto k {pareto_k(log_weight):.2f}",

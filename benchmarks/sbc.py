@@ -7,7 +7,7 @@ For truths drawn from the prior, observations are made with noise and calibrated
 posteriors are right, the rank of the truth among posterior draws is uniform (Talts et
 al. 2018) and a 90 % interval holds the truth nine times in ten. Modes: ``joint`` (all
 parameters on both streams) and ``stepwise`` (first GPP, then what only GPP informs is
-held at its posterior mean while LAI settles the rest). Each truth is one row of the
+held at its posterior mean while LAI fits the rest). Each truth is one row of the
 CSV; a call goes on from the rows that are there.
 
 References

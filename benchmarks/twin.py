@@ -7,7 +7,7 @@ the model that fall on whole days show in the posterior.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ N_YEARS = 2
 WINDOW = 8
 SPINUP_CYCLES = 1
 STREAMS = {"gpp": (0.10, 0.30), "lai": (0.10, 0.20)}
+SMALL = ("alpha3", "vmax", "p14", "p17", "p18")
+"""Parameters of the small problem: one year without spin-up, the others known."""
 TRUTH = {
     "alpha3": 0.068,
     "theta3": 0.85,
@@ -50,13 +52,13 @@ def priors() -> dict[str, tuple[float, float]]:
 
 
 @cache
-def weather(variant: int) -> xr.Dataset:
+def weather(variant: int, n_years: int = N_YEARS) -> xr.Dataset:
     """Forcing of a variant: generated from the normals of Harvard Forest."""
     from landdata import generate_weather, harvard_normals
 
     rng = np.random.default_rng([20221, variant])
     # 2001 and 2002 are not leap years.
-    return generate_weather(harvard_normals(), (2001, 2000 + N_YEARS), rng)
+    return generate_weather(harvard_normals(), (2001, 2000 + n_years), rng)
 
 
 @dataclass(frozen=True)
@@ -66,24 +68,36 @@ class Twin:
     Attributes
     ----------
     forcing : xarray.Dataset
-    truth : (n_parameters,), in the priors' order and units
+    truth : (n_parameters,), in the order of ``names`` and the priors' units
     observed : mapping of stream name to (values, error sd), each (n_windows,)
+    names : tuple of str
+        Of the parameters; others of ``TRUTH`` have their value there.
+    spinup_cycles : int
     """
 
     forcing: xr.Dataset
     truth: Array
     observed: dict[str, tuple[Array, float | Array]] = field(default_factory=dict)
+    names: tuple[str, ...] = tuple(TRUTH)
+    spinup_cycles: int = SPINUP_CYCLES
 
     @classmethod
-    def of(cls, forcing: xr.Dataset, truth: Array, rng: np.random.Generator) -> Twin:
+    def of(
+        cls,
+        forcing: xr.Dataset,
+        truth: Array,
+        rng: np.random.Generator,
+        names: tuple[str, ...] = tuple(TRUTH),
+        spinup_cycles: int = SPINUP_CYCLES,
+    ) -> Twin:
         """Make observations at a truth."""
-        bare = cls(forcing, truth)
+        bare = cls(forcing, truth, {}, names, spinup_cycles)
         observed = {}
         for name, clean in bare.means(truth[None]).items():
             fraction, floor = STREAMS[name]
             sd = np.maximum(fraction * np.abs(clean[0]), floor)
             observed[name] = (clean[0] + sd * rng.standard_normal(sd.size), sd)
-        return cls(forcing, truth, observed)
+        return replace(bare, observed=observed)
 
     def daily(self, theta: Array) -> dict[str, Array]:
         """Daily streams, (n_samples, n_days) each."""
@@ -93,18 +107,20 @@ class Twin:
         """8-day means that restart each 1 January, (n_samples, n_windows) each."""
         window = np.arange(365) // WINDOW
         each = window[-1] + 1
+        n_years = self.forcing.sizes["time"] // 365
         return self._run(
-            theta, np.concatenate([window + each * year for year in range(N_YEARS)])
+            theta, np.concatenate([window + each * year for year in range(n_years)])
         )
 
     def _run(self, theta: Array, window: Any) -> dict[str, Array]:
         import ibis_dalec
 
         theta = np.atleast_2d(np.asarray(theta, float))
+        known = {n: np.full(len(theta), v) for n, v in TRUTH.items()}
         made = ibis_dalec.simulate_batch(
             self.forcing,
-            dict(zip(TRUTH, theta.T, strict=True)),
-            spinup_cycles=SPINUP_CYCLES,
+            {**known, **dict(zip(self.names, theta.T, strict=True))},
+            spinup_cycles=self.spinup_cycles,
             outputs=tuple(STREAMS),
             window=window,
         )
@@ -131,3 +147,12 @@ def twin(variant: int = 0) -> Twin:
     rng = np.random.default_rng([variant, 10])
     truth = np.array(list(TRUTH.values())) if variant == 0 else random_truth(rng, 0.2)
     return Twin.of(weather(variant), truth, rng)
+
+
+@cache
+def small_twin(variant: int = 0) -> Twin:
+    """Return a variant with few parameters and one year, for methods of many runs."""
+    rng = np.random.default_rng([variant, 5])
+    at = [list(TRUTH).index(name) for name in SMALL]
+    truth = np.array(list(TRUTH.values())) if variant == 0 else random_truth(rng, 0.2)
+    return Twin.of(weather(variant, 1), truth[at], rng, SMALL, spinup_cycles=0)

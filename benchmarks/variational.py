@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 import masm
-from benchmarks.dalec_bethy_towers import TYPES, judge
+from benchmarks.dalec_bethy_towers import GOALS, judge
 from benchmarks.dalec_bethy_twins import CELLS, make_twin
 from jobs.process_models.base import Settings
 from jobs.process_models.registry import open_model
@@ -38,7 +38,6 @@ from masm.methods.variational import (
 )
 
 _NINETY = 1.6449
-_GOALS = {"DE-Hai": (0.94, 0.89), "DE-Tha": (0.87, 0.73), "FR-Pue": (0.67, 0.42)}
 _STREAMS = {"gpp": (0.1, 0.5), "nee": (0.15, 0.5), "lai": (0.1, 0.3)}
 _PARAMETERS = (
     "vm", "fwmax", "p_fol", "p_roo", "tor_w", "tor_r", "tor_lit", "p_t", "bday",
@@ -206,7 +205,7 @@ def judge_towers(folder: Path, sites: Sequence[str]) -> bool:
     good = True
     for site in sites:
         scores = judge(folder, site)
-        for name, goal in zip(("gpp", "nee"), _GOALS[site], strict=True):
+        for name, goal in zip(("gpp", "nee"), GOALS[site], strict=True):
             reached = round(scores[name], 2) >= goal
             good &= reached
             print(f"  goal of {name}: {goal:.2f} {'reached' if reached else 'MISSED'}")
@@ -221,7 +220,7 @@ def main() -> int:
     known = ["4dvar", "laplace", "4denvar", "nuts", "emulator"]
     parser.add_argument("--methods", nargs="*", choices=known, default=known)
     parser.add_argument("--towers", type=Path)
-    parser.add_argument("--sites", nargs="*", choices=list(TYPES), default=list(TYPES))
+    parser.add_argument("--sites", nargs="*", choices=list(GOALS), default=list(GOALS))
     parser.add_argument("--region", type=int, metavar="SIDE", default=0)
     parser.add_argument("--csv", type=Path)
     arguments = parser.parse_args()

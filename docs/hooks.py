@@ -124,11 +124,11 @@ def parameter_table() -> str:
 
 
 def verb_table() -> str:
-    """Return the verbs of the command line with their first sentence."""
+    """Return the commands of the command line with their first sentence."""
     import typer
 
     group = typer.main.get_command(app)
-    lines = ["| verb | what it does |", "|---|---|"]
+    lines = ["| command | what it does |", "|---|---|"]
     for name, command in group.commands.items():  # type: ignore[attr-defined]
         first = (command.help or "").strip().splitlines()[0]
         lines.append(f"| `masm {name}` | {first} |")
@@ -149,7 +149,7 @@ def configuration_reference() -> str:
         "# yaml-language-server: $schema=masm.schema.json",
         "```\n",
         "Keys under `name`, `execution`, `screening` and `upscaling` may change during",
-        "a run. All others are fixed by its first start.",
+        "a run. All others cannot change once the run has started.",
     ]
     lines += _reference_of("", "run of pixels")
     for one in KINDS:
@@ -215,7 +215,7 @@ def _parameter(one: Any) -> str:
         shown += f" `{one.metavar}`"
     choices = getattr(getattr(one, "type", None), "choices", None)
     meaning = one.help or ""
-    if choices:
+    if choices and not all(str(choice) in meaning for choice in choices):
         meaning += f" ({', '.join(map(str, choices))})"
     return f"| {shown} | {_cell(meaning)} |"
 

@@ -90,8 +90,8 @@ SITE: dict[str, Driver] = {
     driver.name: driver
     for driver in (
         Driver("lat", "degrees_north", -90.0, 90.0, "latitude", "latitude"),
-        Driver("sand", "%", 0.0, 100.0, "sand, share of the mineral soil by weight"),
-        Driver("clay", "%", 0.0, 100.0, "clay, share of the mineral soil by weight"),
+        Driver("sand", "%", 0.0, 100.0, "sand, fraction of the mineral soil by weight"),
+        Driver("clay", "%", 0.0, 100.0, "clay, fraction of the mineral soil by weight"),
     )
 }
 
@@ -156,6 +156,25 @@ def validate_forcing(forcing: xr.Dataset, *, where: str | None = None) -> xr.Dat
         At the first of: a missing variable, a wrong unit, a time axis that is
         not whole consecutive days, a value that is missing or not possible,
         tmin above tmax. Nothing is filled, clipped or converted here.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from ibis_dalec import validate_forcing
+    >>> weather = {
+    ...     "tmin": (5.0, "degC"), "tmax": (15.0, "degC"), "prec": (2.0, "mm d-1"),
+    ...     "wind": (2.0, "m s-1"), "specific_humidity": (0.006, "kg kg-1"),
+    ...     "pressure": (98000.0, "Pa"), "cloud_cover": (0.4, "1"),
+    ...     "co2": (380.0, "ppm"),
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {name: ("time", np.full(3, value), {"units": unit})
+    ...      for name, (value, unit) in weather.items()},
+    ...     {"time": pd.date_range("2001-06-01", periods=3)},
+    ...     {"lat": 42.5, "sand": 60.0, "clay": 10.0},
+    ... )
+    >>> sorted(set(validate_forcing(forcing)) - set(weather))
+    ['clay', 'lat', 'sand']
     """
     if not isinstance(forcing, xr.Dataset):
         raise InputError(

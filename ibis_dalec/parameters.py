@@ -26,5 +26,12 @@ def parameter_table() -> pd.DataFrame:
         ("yes"/"no"), constrained_by (streams joined by ";"),
         role_in_ibis_dalec, note``; ``default``, ``min`` and ``max`` are in the
         row's unit.
+
+    Examples
+    --------
+    >>> from ibis_dalec import parameter_table
+    >>> row = parameter_table().loc["vmax"]
+    >>> row["unit"], float(row["min"]), float(row["max"])
+    ('mol CO2 m-2 s-1', 2e-05, 8e-05)
     """
     return _table().copy()

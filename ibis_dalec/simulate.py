@@ -28,6 +28,7 @@ def simulate(
     *,
     initial_state: xr.Dataset | xr.DataArray | None = None,
     spinup_cycles: int = 10,
+    settled: float = 0.0,
     lai: Any = None,
     soil_carbon: str = "dalec",
     respiration: str = "dalec",
@@ -51,13 +52,18 @@ def simulate(
         Repetitions of the first year before the run. The first ten run the full
         physics; later ones repeat only the slow carbon pools, which feed back on
         nothing. With 0 and no ``initial_state`` the run begins from the cold start.
+    settled : float
+        The physics of the spin-up ends early, each sample's for itself, once a cycle
+        changes the carbon of leaves and labile pool by at most this fraction and the
+        rest of what feeds back as little; the cycles that are left repeat the slow
+        pools. 0 for never.
     lai : array, optional
         Prescribed leaf area index of each day (1, ground area), instead of DALEC's.
     soil_carbon : {"dalec", "ibis"}
         Where ``rh`` comes from: DALEC's litter and soil pools, or the IBIS pools
         driven by DALEC's litter.
     respiration : {"dalec", "ibis"}
-        Where ``ra`` comes from: a share of GPP, or IBIS maintenance and growth.
+        Where ``ra`` comes from: a fraction of GPP, or IBIS maintenance and growth.
     turnover : {"M1", "M2"}
         Allocation to roots and turnover of wood and roots from the table's
         parameters, or fixed literature values (specification, section 14.2).
@@ -77,12 +83,36 @@ def simulate(
     ------
     InputError
         If forcing, parameters, state or options cannot be used; nothing has run.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from ibis_dalec import simulate
+    >>> weather = {
+    ...     "tmin": (5.0, "degC"), "tmax": (15.0, "degC"), "prec": (2.0, "mm d-1"),
+    ...     "wind": (2.0, "m s-1"), "specific_humidity": (0.006, "kg kg-1"),
+    ...     "pressure": (98000.0, "Pa"), "cloud_cover": (0.4, "1"),
+    ...     "co2": (380.0, "ppm"),
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {name: ("time", np.full(3, value), {"units": unit})
+    ...      for name, (value, unit) in weather.items()},
+    ...     {"time": pd.date_range("2001-06-01", periods=3)},
+    ...     {"lat": 42.5, "sand": 60.0, "clay": 10.0},
+    ... )
+    >>> run = simulate(forcing, {"vmax": 4e-5}, spinup_cycles=0)
+    >>> run["gpp"].units, bool((run["gpp"] >= 0.0).all())
+    ('g m-2 d-1', True)
+    >>> onward = simulate(forcing, {"vmax": 4e-5}, initial_state=run)
+    >>> onward.sizes["time"]
+    3
     """
     batch = simulate_batch(
         forcing,
         {name: [value] for name, value in (parameters or {}).items()},
         initial_state=initial_state,
         spinup_cycles=spinup_cycles,
+        settled=settled,
         lai=lai,
         soil_carbon=soil_carbon,
         respiration=respiration,
@@ -99,6 +129,7 @@ def simulate_batch(
     *,
     initial_state: xr.Dataset | xr.DataArray | None = None,
     spinup_cycles: int = 10,
+    settled: float = 0.0,
     lai: Any = None,
     soil_carbon: str = "dalec",
     respiration: str = "dalec",
@@ -113,7 +144,9 @@ def simulate_batch(
 
     Parameters
     ----------
-    forcing, initial_state, spinup_cycles, lai, soil_carbon, respiration, turnover
+    forcing, initial_state, spinup_cycles, settled, lai
+        As for :func:`simulate`.
+    soil_carbon, respiration, turnover
         As for :func:`simulate`; ``initial_state`` may have a ``sample`` dimension.
     initial_pools, outputs
         As for :func:`simulate`.
@@ -138,6 +171,28 @@ def simulate_batch(
     ------
     InputError
         If anything given cannot be used; nothing has run.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from ibis_dalec import simulate_batch
+    >>> weather = {
+    ...     "tmin": (5.0, "degC"), "tmax": (15.0, "degC"), "prec": (2.0, "mm d-1"),
+    ...     "wind": (2.0, "m s-1"), "specific_humidity": (0.006, "kg kg-1"),
+    ...     "pressure": (98000.0, "Pa"), "cloud_cover": (0.4, "1"),
+    ...     "co2": (380.0, "ppm"),
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {name: ("time", np.full(3, value), {"units": unit})
+    ...      for name, (value, unit) in weather.items()},
+    ...     {"time": pd.date_range("2001-06-01", periods=3)},
+    ...     {"lat": 42.5, "sand": 60.0, "clay": 10.0},
+    ... )
+    >>> runs = simulate_batch(
+    ...     forcing, {"vmax": [3e-5, 5e-5]}, spinup_cycles=0, outputs=["gpp", "lai"]
+    ... )
+    >>> dict(runs["gpp"].sizes)
+    {'sample': 2, 'time': 3}
     """
     clean = validate_forcing(forcing)
     values = parameter_arrays(parameters)
@@ -146,7 +201,7 @@ def simulate_batch(
     task, time = make_task(
         np.stack([clean[name].values for name in kernel.DRIVERS], axis=1)[:, :, None],
         clean["time"], site, lai, spinup_cycles, window, recording, initial_pools,
-        initial_state is None,
+        initial_state is None, settled,
     )  # fmt: skip
     state = state_array(initial_state, values.shape[0], "sample")
     out, final = run_lanes(task, values, state, lanes, threads)
@@ -162,6 +217,7 @@ def simulate_pixels(
     *,
     initial_state: xr.Dataset | xr.DataArray | None = None,
     spinup_cycles: int = 10,
+    settled: float = 0.0,
     soil_carbon: str = "dalec",
     respiration: str = "dalec",
     turnover: str = "M1",
@@ -180,7 +236,7 @@ def simulate_pixels(
         lat, sand and clay over ``pixel``.
     parameters : xarray.Dataset or mapping
         Arrays over ``pixel``; what is missing takes its default.
-    initial_state, spinup_cycles, soil_carbon, respiration, turnover
+    initial_state, spinup_cycles, settled, soil_carbon, respiration, turnover
         As for :func:`simulate_batch`, with ``pixel`` in the place of ``sample``.
     initial_pools, outputs, window, lanes, threads
         As for :func:`simulate_batch`.
@@ -194,6 +250,31 @@ def simulate_pixels(
     ------
     InputError
         If anything given cannot be used; the pixel is named; nothing has run.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from ibis_dalec import simulate_pixels
+    >>> weather = {
+    ...     "tmin": (5.0, "degC"), "tmax": (15.0, "degC"), "prec": (2.0, "mm d-1"),
+    ...     "wind": (2.0, "m s-1"), "specific_humidity": (0.006, "kg kg-1"),
+    ...     "pressure": (98000.0, "Pa"), "cloud_cover": (0.4, "1"),
+    ...     "co2": (380.0, "ppm"),
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {name: (("pixel", "time"), np.full((2, 3), value), {"units": unit})
+    ...      for name, (value, unit) in weather.items()},
+    ...     {"time": pd.date_range("2001-06-01", periods=3), "pixel": [7, 8]},
+    ... )
+    >>> place = {"lat": 42.5, "sand": 60.0, "clay": 10.0}
+    >>> forcing = forcing.assign(
+    ...     {name: ("pixel", np.full(2, value)) for name, value in place.items()}
+    ... )
+    >>> runs = simulate_pixels(
+    ...     forcing, {"vmax": [3e-5, 5e-5]}, spinup_cycles=0, outputs=["gpp"]
+    ... )
+    >>> dict(runs["gpp"].sizes)
+    {'pixel': 2, 'time': 3}
     """
     n_pixels = forcing.sizes.get("pixel", 0)
     if n_pixels == 0:
@@ -206,7 +287,7 @@ def simulate_pixels(
     recording = Recording.choose(outputs, Options(soil_carbon, respiration, turnover))
     task, time = make_task(
         drivers, clean["time"], sites, None, spinup_cycles, window, recording,
-        initial_pools, initial_state is None,
+        initial_pools, initial_state is None, settled,
     )  # fmt: skip
     state = state_array(initial_state, n_pixels, "pixel")
     out, final = run_lanes(task, values, state, lanes, threads)
@@ -240,6 +321,33 @@ def iterate_pixels(
     ------
     xarray.Dataset
         The next pixels' result.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from ibis_dalec import iterate_pixels
+    >>> weather = {
+    ...     "tmin": (5.0, "degC"), "tmax": (15.0, "degC"), "prec": (2.0, "mm d-1"),
+    ...     "wind": (2.0, "m s-1"), "specific_humidity": (0.006, "kg kg-1"),
+    ...     "pressure": (98000.0, "Pa"), "cloud_cover": (0.4, "1"),
+    ...     "co2": (380.0, "ppm"),
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {name: (("pixel", "time"), np.full((3, 2), value), {"units": unit})
+    ...      for name, (value, unit) in weather.items()},
+    ...     {"time": pd.date_range("2001-06-01", periods=2), "pixel": [1, 2, 3]},
+    ... )
+    >>> place = {"lat": 42.5, "sand": 60.0, "clay": 10.0}
+    >>> forcing = forcing.assign(
+    ...     {name: ("pixel", np.full(3, value)) for name, value in place.items()}
+    ... )
+    >>> vmax = {"vmax": ("pixel", [3e-5, 4e-5, 5e-5])}
+    >>> parts = iterate_pixels(
+    ...     forcing, xr.Dataset(vmax, {"pixel": [1, 2, 3]}), chunk=2, spinup_cycles=0,
+    ...     outputs=["gpp"],
+    ... )
+    >>> [part.sizes["pixel"] for part in parts]
+    [2, 1]
     """
     for start in range(0, forcing.sizes["pixel"], chunk):
         part = {"pixel": slice(start, start + chunk)}

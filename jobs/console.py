@@ -6,10 +6,12 @@ import errno
 import logging
 import math
 import os
+import select
 import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.text_tables import TextTable
+from jobs.text_tables import TextTable, fold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,12 +36,12 @@ _LEAST_WIDTH = 20
 
 @dataclass
 class Voice:
-    """How much is told, and what was told so far where a program listens.
+    """How much is printed, and what was printed so far where a program listens.
 
     Attributes
     ----------
     quiet : bool
-        Whether only what went wrong is told.
+        Whether only what went wrong is printed.
     verbose : bool
         Whether the log comes to the screen.
     collects : bool
@@ -70,7 +72,7 @@ _voice = Voice()
 
 
 def voice() -> Voice:
-    """Return how much is told now."""
+    """Return how much is printed now."""
     return _voice
 
 
@@ -80,7 +82,7 @@ def speaking(wanted: Voice) -> Iterator[Voice]:
     global _voice
     before, _voice = _voice, wanted
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+    handler.setFormatter(ShownFormatter(_LOG_FORMAT))
     ours = [logging.getLogger(name) for name in _OURS]
     levels = [logger.level for logger in ours]
     if wanted.verbose:
@@ -111,6 +113,14 @@ class OutputLost(Exception):
         self.unheard = unheard
 
 
+class ShownFormatter(logging.Formatter):
+    """Formats records so that no text in them steers the terminal they are read on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text with signs that are not shown spelt out."""
+        return printable(super().format(record))
+
+
 def printable(text: str) -> str:
     r"""Return a text whose signs all show; those that steer a terminal are spelt out.
 
@@ -139,7 +149,15 @@ def show(item: str | TextTable) -> None:
     if _voice.collects:
         _voice.keep(item)
     elif not _voice.quiet:
-        print_out(item if isinstance(item, str) else _drawn(item))
+        print_out(_folded(item) if isinstance(item, str) else _drawn(item))
+
+
+def _folded(text: str) -> str:
+    """Fold sentences at a terminal's width; whole lines go to a pipe or a log."""
+    if not sys.stdout.isatty():
+        return text
+    width = width_of_output()
+    return "\n".join(part for line in text.split("\n") for part in fold(line, width))
 
 
 def print_out(text: str) -> None:
@@ -185,49 +203,65 @@ def follow(
     Parameters
     ----------
     read : callable
-        Gives the text, the share that is finished, and whether to go on.
+        Gives the text, the fraction that is finished, and whether to go on.
     seconds : float
         Between two readings.
     in_place : bool
         Whether a terminal may be drawn on.
     """
-    with _ctrl_c() as ended:
+    with _ctrl_c() as waits:
         if in_place and sys.stdout.isatty() and not _voice.quiet:
-            _redraw(read, seconds, ended)
+            _redraw(read, seconds, waits)
         else:
-            _repeat(read, seconds, ended)
+            _repeat(read, seconds, waits)
 
 
 @contextmanager
-def _ctrl_c() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C sets.
+def _ctrl_c() -> Iterator[Callable[[float], bool]]:
+    """Give a function that waits some seconds, and tells whether Ctrl-C has come.
 
-    An exception in its place may be raised where Python drops it (in a finalizer,
-    say), and the watching would go on.
+    Ctrl-C writes to a pipe. An exception in its place may be raised where Python
+    drops it (in a finalizer, say), and a ``threading.Event`` that is set while the
+    same thread is about to wait for it waits for itself: both would go on for ever.
     """
-    ended = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield ended  # no signal comes here
+        yield _sleep  # no signal comes here
         return
-    before = signal.signal(signal.SIGINT, lambda number, frame: ended.set())
+    heard, told = os.pipe()
+    before = signal.signal(signal.SIGINT, lambda number, frame: _tell(told))
     try:
-        yield ended
+        yield lambda seconds: bool(select.select([heard], [], [], seconds)[0])
     finally:
         signal.signal(signal.SIGINT, before)
+        os.close(heard)
+        os.close(told)
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
+def _tell(pipe: int) -> None:
+    os.write(pipe, b"\0")
 
 
 def _repeat(
-    read: Callable[[], tuple[str, float, bool]], seconds: float, ended: threading.Event
+    read: Callable[[], tuple[str, float, bool]],
+    seconds: float,
+    waits: Callable[[float], bool],
 ) -> None:
     text, _, busy = read()
     show(text)
-    while busy and not ended.wait(seconds):
+    while busy and not waits(seconds):
         text, _, busy = read()
         show(text)
 
 
 def _redraw(
-    read: Callable[[], tuple[str, float, bool]], seconds: float, ended: threading.Event
+    read: Callable[[], tuple[str, float, bool]],
+    seconds: float,
+    waits: Callable[[float], bool],
 ) -> None:
     from rich.console import Group
     from rich.live import Live
@@ -244,7 +278,7 @@ def _redraw(
     first = read()
     with Live(drawn(*first), auto_refresh=False) as live:
         busy = first[2]
-        while busy and not ended.wait(seconds):
+        while busy and not waits(seconds):
             latest = read()
             busy = latest[2]
             live.update(drawn(*latest), refresh=True)
@@ -264,7 +298,7 @@ class _QuietFileHandler(logging.FileHandler):
 
 @contextmanager
 def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
-    """Write the log of a verb to the run's ``logs`` while it lasts.
+    """Write the log of a command to the run's ``logs`` while it lasts.
 
     To the screen too, with every detail, where asked for.
     """
@@ -280,7 +314,7 @@ def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
     ours = [logging.getLogger(name) for name in _OURS]
     before = [logger.level for logger in ours]
     for handler in handlers:
-        handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+        handler.setFormatter(ShownFormatter(_LOG_FORMAT))
         root.addHandler(handler)  # of other packages only warnings
     for logger in ours:
         detailed = to_screen or _voice.verbose
@@ -299,7 +333,7 @@ def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
 def progress(
     description: str, total: int | None, unit: str
 ) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told of work done.
+    """Give a function that is called with work done.
 
     On a terminal it moves a bar; elsewhere it prints a line at each tenth.
     """
@@ -310,6 +344,9 @@ def progress(
             yield advance
     else:
         yield _lines(description, total, unit)
+
+
+_SHORTEST_BAR = 4
 
 
 @contextmanager
@@ -326,17 +363,41 @@ def _bar(
         TimeRemainingColumn,
     )
 
+    console = Console(stderr=True)
+    description, bar_width = _fitted(description, total, unit, console.width)
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width),
         MofNCompleteColumn(),
         TextColumn(unit),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(description, total=total)
         yield lambda n: bar.advance(task, n)
+
+
+def _fitted(
+    description: str, total: int | None, unit: str, width: int
+) -> tuple[str, int]:
+    """Return a description and a bar's width that leave the numbers whole.
+
+    Examples
+    --------
+    >>> _fitted("evaluate", 1, "pixels", 120)
+    ('evaluate', 40)
+    >>> _fitted("evaluate", 1, "pixels", 60)
+    ('evaluate', 23)
+    >>> _fitted("A long name of a place in the east", 300, "model runs", 60)
+    ('A long name of a p…', 4)
+    """
+    numbers = 2 * len(str(total or 1000)) + 1 + len(unit) + 2 * len("0:00:00")
+    left = width - numbers - 6  # the blanks between columns, and one at the end
+    if len(description) > left - _SHORTEST_BAR:
+        kept = max(0, left - _SHORTEST_BAR - 1)
+        description = description[:kept].rstrip() + "…"
+    return description, max(_SHORTEST_BAR, min(40, left - len(description)))
 
 
 def _lines(description: str, total: int | None, unit: str) -> Callable[[int], None]:
@@ -347,7 +408,9 @@ def _lines(description: str, total: int | None, unit: str) -> Callable[[int], No
         before, done = done, done + n
         step = max(1, (total or 1000) // 10)
         if before // step != done // step:
-            of = f" of about {total}" if total else ""
+            # Only the number of model runs is not known before.
+            about = "about " if unit == "model runs" else ""
+            of = f" of {about}{total}" if total else ""
             print(f"{description}: {done}{of} {unit}", file=sys.stderr, flush=True)
 
     return advance

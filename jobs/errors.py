@@ -1,4 +1,4 @@
-"""Errors a user can mend: where, what was found, what was wanted, a hint."""
+"""Errors a user can fix: where, what was found, what was wanted, a hint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Problem:
     what
         The dotted key, variable or statement the problem is about.
     found, wanted, hint
-        What stands there, what should, and the likely mend. Empty ones are left out.
+        What stands there, what should, and the likely fix. Empty ones are left out.
     """
 
     where: str
@@ -46,6 +46,15 @@ class ConfigError(ValueError):
     ----------
     problems
         Every problem found, so that one attempt shows them all.
+
+    Examples
+    --------
+    >>> from jobs.errors import ConfigError, Problem
+    >>> problem = Problem("config.yaml:3:7", "seed", found="abc", wanted="a number")
+    >>> print(ConfigError(problem))
+    config.yaml:3:7  seed
+      found   abc
+      wanted  a number
     """
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
@@ -57,6 +66,10 @@ class ConfigError(ValueError):
     def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[Problem, ...]]]:
         """Come whole out of a worker process, where errors are pickled."""
         return type(self), (self.problems,)
+
+
+class NothingObserved(ConfigError):
+    """A stream has no value in the years asked for; nothing in it is wrong."""
 
 
 class Submitted(Exception):

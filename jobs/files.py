@@ -29,6 +29,8 @@ DATA_LIMIT = 4 * 2**30
 """Bytes of a pixel's data file that can be meant."""
 
 _ODD = (errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.ENAMETOOLONG)
+_LARGEST = 1e300
+"""Of numbers that a result holds."""
 _OURS = re.compile(
     r"\.((running|failure|summary|posterior|checkpoint)\..+"
     r"|.+\.[0-9a-f]{32}(\.\w+)?|[\w.-]+\.(nc|tif|csv|json|zarr|ubj|png|html)\.\w+"
@@ -64,6 +66,20 @@ def read_bytes(path: Path, limit: int = DATA_LIMIT, *, follow: bool = False) -> 
         If it is a link, a folder, a pipe, a device, or too large. Other errors of the
         system say nothing about the file and are passed on as they are.
     """
+    handle, size = _open(path, limit, follow=follow)
+    with open(handle, "rb") as opened:
+        return opened.read(size)  # a larger number would take its memory at once
+
+
+def digest_of(path: Path, limit: int = DATA_LIMIT) -> str:
+    """Return the SHA-256 of a file of ours, piece by piece; raises as `read_bytes`."""
+    handle, _ = _open(path, limit)
+    with open(handle, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _open(path: Path, limit: int, *, follow: bool = False) -> tuple[int, int]:
+    """Open a file to read, if it is one; return its handle and its size."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     flags |= 0 if follow else os.O_NOFOLLOW
     try:
@@ -73,11 +89,14 @@ def read_bytes(path: Path, limit: int = DATA_LIMIT, *, follow: bool = False) -> 
         if exc.errno in _ODD:
             raise OddFile(f"{path.name} is {kind_of(path)}") from exc
         raise
-    with open(handle, "rb") as opened:
+    try:
         size = _require_file(path, os.fstat(handle))
         if size > limit:
             raise OddFile(f"{path.name} has {size} bytes, more than can be meant")
-        return opened.read(size)  # a larger number would take its memory at once
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle, size
 
 
 def read_text(path: Path, limit: int = TEXT_LIMIT, *, follow: bool = False) -> str:
@@ -241,6 +260,13 @@ def _sweep_folder(path: Path) -> None:
             one.unlink(missing_ok=True)
     with suppress(OSError):  # something else lies in it: not ours to take
         path.rmdir()
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value read from JSON is a number of ordinary size, or NaN."""
+    if isinstance(value, bool) or not isinstance(value, (float, int)):
+        return False
+    return not abs(value) > _LARGEST
 
 
 def is_folder(path: Path) -> bool:

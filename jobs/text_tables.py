@@ -111,6 +111,43 @@ class TextTable:
                     yield from wrap(line, width, break_long_words=False)
 
 
+def fold(line: str, width: int) -> list[str]:
+    """Return a line folded at blanks; words, such as paths, are never cut.
+
+    A line with blanks side by side is laid out by hand and stays as it is.
+
+    Examples
+    --------
+    >>> fold("time: about 25 minutes of one core", 20)
+    ['time: about 25', '  minutes of one', '  core']
+    >>> fold("a  b", 2)
+    ['a  b']
+    """
+    if len(line) <= width or "  " in line.strip():
+        return [line]
+    start = line[: len(line) - len(line.lstrip())]
+    folded = wrap(
+        line.strip(),
+        width,
+        initial_indent=start,
+        subsequent_indent=start + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return folded or [line]
+
+
+def counted(n: int, many: str) -> str:
+    """Return a number with its noun, of which the plural is given.
+
+    Examples
+    --------
+    >>> counted(1, "pixels"), counted(3, "pixels"), counted(1, "model runs")
+    ('1 pixel', '3 pixels', '1 model run')
+    """
+    return f"{n} {many.removesuffix('s') if n == 1 else many}"
+
+
 def _only(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> list[list[str]]:
     return [[row[column] for column in columns] for row in rows]
 

@@ -24,6 +24,7 @@ from landdata.files.provider_files import write_checksums
 from landdata.grid.grid import Cells, Grid, cell_at
 from landdata.meteorology.co2 import mauna_loa_co2
 from landdata.meteorology.derive import shortwave_of, vapour_pressure_deficit_of
+from landdata.meteorology.drivers import with_drivers
 from landdata.meteorology.normals import (
     Normals,
     harvard_normals,
@@ -32,7 +33,7 @@ from landdata.meteorology.normals import (
     write_normals,
 )
 from landdata.meteorology.transmissivity import with_estimated_shortwave
-from landdata.meteorology.wind import usual_wind
+from landdata.meteorology.wind import climatological_wind, usual_wind
 from landdata.products.bcsd import read_bcsd
 from landdata.sites.callmip import read_callmip_fluxes
 from landdata.sites.callmip_tables import read_callmip_skill, read_trendy_co2
@@ -83,6 +84,7 @@ __all__ = [
     "cell_at",
     "check_cube",
     "check_sources",
+    "climatological_wind",
     "drop_low_summer_lai",
     "generate_weather",
     "harvard_normals",
@@ -123,6 +125,7 @@ __all__ = [
     "synthetic_block",
     "usual_wind",
     "vapour_pressure_deficit_of",
+    "with_drivers",
     "with_estimated_shortwave",
     "write_checksums",
     "write_normals",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class InputError(ValueError):
     """Input that cannot be used.
@@ -43,3 +45,31 @@ class InputError(ValueError):
         # Exceptions are rebuilt from their arguments when a worker process sends
         # them back: the message alone would lose the fields.
         return (type(self), (self.where, self.found, self.wanted, self.hint))
+
+
+def require_package(name: str, extra: str) -> None:
+    """Refuse to begin without a package that only an extra of ``masm`` installs.
+
+    Parameters
+    ----------
+    name : str
+        As it is imported.
+    extra : str
+        The extra that brings it.
+
+    Raises
+    ------
+    InputError
+        With the command that installs it.
+
+    Examples
+    --------
+    >>> require_package("json", "regions")
+    """
+    if find_spec(name) is None:
+        raise InputError(
+            name,
+            found="a package that is not installed",
+            wanted=f"the extra {extra!r} of masm",
+            hint=f"pip install 'masm[{extra}]'",
+        )

@@ -9,13 +9,13 @@ from landdata.variables import Variable
 MEASURED: dict[str, Variable] = {
     driver.name: driver
     for driver in (
-        Variable("swc", "%", 0.0, 100.0, "soil water content, share of the volume"),
+        Variable("swc", "%", 0.0, 100.0, "soil water content, fraction of the volume"),
         Variable(
             "fapar",
             "1",
             0.0,
             1.0,
-            "absorbed share of photosynthetically active radiation",
+            "absorbed fraction of photosynthetically active radiation",
             "fraction_of_surface_downwelling_photosynthetic_radiative_flux_absorbed_by"
             "_vegetation",
         ),

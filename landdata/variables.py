@@ -1,7 +1,7 @@
 """The names and units in which every reader hands over what a file held.
 
 Readers translate a provider's columns to these, so that one assembly
-(``site.assemble_forcing``) serves towers, stations and gridded products alike.
+(``landdata.assemble_forcing``) serves towers, stations and gridded products alike.
 Limits catch wrong units and missing-value codes, not unusual weather.
 """
 
@@ -81,13 +81,17 @@ SITE: dict[str, Variable] = {
     one.name: one
     for one in (
         Variable("lat", "degrees_north", -90.0, 90.0, "latitude", "latitude"),
-        Variable("sand", "%", 0.0, 100.0, "sand, share of the mineral soil by weight"),
-        Variable("clay", "%", 0.0, 100.0, "clay, share of the mineral soil by weight"),
+        Variable(
+            "sand", "%", 0.0, 100.0, "sand, fraction of the mineral soil by weight"
+        ),
+        Variable(
+            "clay", "%", 0.0, 100.0, "clay, fraction of the mineral soil by weight"
+        ),
     )
 }
 
 DRIVERS = tuple(name for name in DAILY if name != "co2")
-"""Daily weather in the order in which a region cube holds it."""
+"""Daily weather that IBIS-DALEC takes, in the order of its arrays, without CO2."""
 
 RAW: dict[str, Variable] = {
     one.name: one
@@ -111,8 +115,8 @@ RAW: dict[str, Variable] = {
             "MJ m-2 d-1",
             0.0,
             50.0,
-            "global radiation at the ground, daily sum",
-            "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air",
+            "global radiation at the ground, mean of 24 hours",
+            "surface_downwelling_shortwave_flux_in_air",
         ),
         Variable(
             "vpd",

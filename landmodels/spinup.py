@@ -79,9 +79,16 @@ class Settings:
     years_per_cycle : int
     newton_steps, newton_stop
         Most Newton steps, and the relative change at which they end.
+    newton_reuse : int
+        Most further steps with the same Jacobian, taken while each step is less than
+        a third of the one before. They cost a year, a Jacobian as many as there are
+        stocks.
     cycles, cycle_stop
         Most chord steps, and the relative change in a cycle at which the state
         counts as periodic.
+    patience : int
+        Chord steps in which the smallest change has to halve; an orbit that does not
+        get there counts as one that does not repeat.
     group, groups, mean_stop
         Passes in a group, most pairs of groups, and the relative shift of the slow
         stocks at which a mean counts as found.
@@ -91,10 +98,12 @@ class Settings:
     """
 
     years_per_cycle: int = 10
-    newton_steps: int = 8
+    newton_steps: int = 5
     newton_stop: float = 1e-5
+    newton_reuse: int = 6
     cycles: int = 40
     cycle_stop: float = 1e-9
+    patience: int = 10
     group: int = 6
     groups: int = 6
     mean_stop: float = 1e-3
@@ -236,14 +245,28 @@ def _newton(model, start, unknowns, floor, settings):
         after, phi, scale = _jacobian(model, y, unknowns, floor)
         if not np.isfinite(phi).all():
             return y, np.full((n, n), np.nan)
-        residual = (after[unknowns] - y[unknowns]) / scale
-        step = _inverse(phi) @ residual * scale
-        before = y[unknowns]
-        y = after.copy()
-        y[unknowns] = _limited(before, before, before + step, 0.2, 10.0)
-        if relative_change(before, y[unknowns], floor) < settings.newton_stop:
+        inverse = _inverse(phi)
+        y, change = _newton_step(y, after, inverse, scale, unknowns, floor)
+        for _ in range(settings.newton_reuse):
+            if change < settings.newton_stop:
+                break
+            after = model.year(y[None])[0]
+            moved, next_change = _newton_step(y, after, inverse, scale, unknowns, floor)
+            if not next_change < change / 3.0:
+                break
+            y, change = moved, next_change
+        if change < settings.newton_stop:
             break
     return y, phi * scale[:, None] / scale
+
+
+def _newton_step(y, after, inverse, scale, unknowns, floor):
+    """Where a step with this inverse leads, and its relative size."""
+    before = y[unknowns]
+    step = inverse @ ((after[unknowns] - before) / scale) * scale
+    moved = after.copy()
+    moved[unknowns] = _limited(before, before, before + step, 0.2, 10.0)
+    return moved, relative_change(before, moved[unknowns], floor)
 
 
 def _chord(model, y, jacobian, unknowns, floor, settings):
@@ -255,12 +278,16 @@ def _chord(model, y, jacobian, unknowns, floor, settings):
     power = np.linalg.matrix_power(jacobian, settings.years_per_cycle)
     inverse = _inverse(power * scale / scale[:, None])
     step = old = None
-    change = np.nan
+    change, best, since = np.nan, np.inf, 0
     for _ in range(settings.cycles):
         after = model.cycle(y)
         change = relative_change(y[unknowns], after[unknowns], floor)
         if change < settings.cycle_stop:
             return Equilibrium(after, "periodic", change, model.years)
+        if change < 0.5 * best:
+            best, since = change, 0
+        elif (since := since + 1) > settings.patience:
+            break
         residual = (after[unknowns] - y[unknowns]) / scale
         if not np.isfinite(residual).all():
             break

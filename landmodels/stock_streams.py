@@ -43,7 +43,7 @@ def period_mean(stock: xr.DataArray, first: str, last: str) -> xr.DataArray:
     unit = np.datetime_data(end.dtype)[0]
     stop = (end + 1).astype("datetime64[M]")
     if unit not in ("Y", "M"):
-        stop = end.astype("datetime64[M]") + 1
+        stop = end.astype("datetime64[M]") + np.timedelta64(1, "M")
     months = stock["time"].values.astype("datetime64[M]")
     inside = (months >= start) & (months < stop)
     wanted = int((stop - start).astype(int))

@@ -5,7 +5,7 @@
 >>> result.summary()                                              # doctest: +SKIP
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from masm.calibrate import calibrate
 from masm.compare import compare
@@ -17,7 +17,8 @@ from masm.information.calibrated import (
 )
 from masm.methods.method import Method
 from masm.methods.registry import METHODS, method_of
-from masm.methods.variational.four_d_var import Minimum, four_d_var
+from masm.minimisation.finite_differences import finite_differences, steps_by_curvature
+from masm.minimisation.four_d_var import Minimum, four_d_var
 from masm.observations.dataset import (
     Errors,
     GivenVariance,
@@ -41,7 +42,9 @@ from masm.problem.priors import (
 )
 from masm.problem.problem import Outcome, Problem, Runs
 from masm.problem.samples import Samples
+from masm.problem.start import Start
 from masm.results.comparison import Comparison
+from masm.results.learned_residual import LearnedResidual, learn_residual
 from masm.results.result import Result, open_result
 from masm.results.scores import scores
 from masm.runners.derivatives import DifferentiableModel, with_derivatives
@@ -54,6 +57,9 @@ from masm.sensitivity.morris import screen
 from masm.sensitivity.regression import regression_effects
 from masm.sensitivity.selection import Selection, importance, select
 from masm.sensitivity.sobol import total_effects
+
+if TYPE_CHECKING:
+    from masm import options as options  # loaded when it is asked for
 
 __all__ = [
     "METHODS",
@@ -69,6 +75,7 @@ __all__ = [
     "Executable",
     "GivenVariance",
     "InputError",
+    "LearnedResidual",
     "LogUniform",
     "Method",
     "Minimum",
@@ -84,6 +91,7 @@ __all__ = [
     "Samples",
     "Selection",
     "SeriesVariance",
+    "Start",
     "Stream",
     "Target",
     "TransformedNormal",
@@ -94,9 +102,11 @@ __all__ = [
     "calibrated_information",
     "compare",
     "derivative_effects",
+    "finite_differences",
     "four_d_var",
     "fourier_effects",
     "importance",
+    "learn_residual",
     "method_of",
     "one_at_a_time",
     "open_result",
@@ -106,6 +116,7 @@ __all__ = [
     "scores",
     "screen",
     "select",
+    "steps_by_curvature",
     "streams_from_dataset",
     "total_effects",
     "with_derivatives",
@@ -121,6 +132,8 @@ def __getattr__(name: str) -> Any:
         import masm.filters
     elif name == "information":
         import masm.information
+    elif name == "options":
+        import masm.options
     elif name in ("hierarchical", "calibrate_sites", "choose_sites"):
         import masm.hierarchical
 

@@ -20,6 +20,7 @@ from masm.calibrate import N_SCORED, calibrate
 from masm.errors import CalibrationFailed, InputError
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.methods.method import Method
+from masm.methods.options import MethodOptions, merged, named_method
 from masm.methods.registry import method_of
 from masm.observations.dataset import as_streams
 from masm.observations.stream import ObservedSeries, Stream
@@ -49,7 +50,8 @@ def compare(
     observations: Any,
     priors: Any,
     *,
-    methods: Sequence[str | Method] | Mapping[str, Mapping[str, Any]],
+    methods: Sequence[str | Method | MethodOptions]
+    | Mapping[str, Mapping[str, Any] | MethodOptions],
     budgets: Sequence[int],
     seeds: int | Sequence[Seed] = 3,
     reference: int | Result | xr.Dataset | Mapping[str, Any] | None = None,
@@ -70,9 +72,10 @@ def compare(
     ----------
     model, observations, priors
         As in `masm.calibrate`.
-    methods : sequence of str or Method, or mapping of str to options
-        Names of `masm.METHODS`. A mapping gives options other than the budget's, such
-        as ``{"emulator": {}, "demc": {"n_chains": 8}}``.
+    methods : sequence of str, Method or MethodOptions, or mapping of str to options
+        Names of `masm.METHODS`, or options of a method other than the budget's, such
+        as ``["emulator", masm.options.DemcOptions(n_chains=8)]``. A mapping gives the
+        same by name: ``{"emulator": {}, "demc": {"n_chains": 8}}``.
     budgets : sequence of int
         Most model runs of a calibration, its three runs that score the fit included.
     seeds : int or sequence of seeds
@@ -120,11 +123,11 @@ def compare(
     >>> seen = masm.Stream("gpp", day, truth, variance=rule, windows=None)
     >>> found = masm.compare(
     ...     line, {"gpp": seen}, {"a": (0, 5), "b": (-3, 3)},
-    ...     methods=["4denvar", "nelder_mead"], budgets=[120], seeds=1,
+    ...     methods=["4dvar", "nelder_mead"], budgets=[120], seeds=1,
     ... )
     >>> found.table["verdict"].tolist()
     ['done', 'suspect']
-    >>> found.recommendation.startswith("Use 4denvar with a budget of 120 runs")
+    >>> found.recommendation.startswith("Use 4dvar with a budget of 120 runs")
     True
     """
     chosen = _checked_methods(methods)
@@ -287,7 +290,9 @@ def _row(
         row["verdict"], row["reason"] = _blame(exc)
         if row["verdict"] == "refused":
             given = ", ".join(f"{name}={value}" for name, value in used.items())
-            row["reason"] += f" (the budget of {budget} gives {given})"
+            row["reason"] += (
+                f" (the budget of {budget} gives {given}; a larger one may do)"
+            )
         logger.info("%s, %d runs: %s", method.name, budget, row["reason"])
         if row["verdict"] == "failed" and not isinstance(exc, CalibrationFailed):
             logger.exception("%s failed", method.name)
@@ -372,14 +377,25 @@ def _distances(
     priors: Priors,
 ) -> dict[str, Any]:
     none = {
-        "distance": math.nan, "worst_distance": math.nan, "worst_parameter": ""
+        "distance": math.nan, "worst_distance": math.nan, "worst_parameter": "",
+        "interval_mass": math.nan,
     }  # fmt: skip
     if result is None or known is None or row["gives"] != "posterior":
         return none
     if result is known.result:
         return {**none, "is_reference": True}  # it says nothing of itself
     draws = {name: result.posterior[name].to_numpy() for name in priors}
-    return _distance(draws, known.draws, priors)
+    mass = _interval_mass(draws, known.draws)
+    return {**_distance(draws, known.draws, priors), "interval_mass": mass}
+
+
+def _interval_mass(draws: Mapping[str, Array], others: Mapping[str, Array]) -> float:
+    """Fraction of other draws in the 90 % intervals of these, mean of parameters."""
+    inside = []
+    for name, values in draws.items():
+        low, high = np.quantile(values, _INTERVAL)
+        inside.append(np.mean((others[name] >= low) & (others[name] <= high)))
+    return float(np.mean(inside))
 
 
 def _given_reference(reference: Any, priors: Priors) -> _Reference | None:
@@ -512,8 +528,8 @@ def _coverage(
                 raise
             except Exception as exc:
                 logger.info("twin %d of %s: %s", twin, method.name, _blame(exc)[1])
-    share = float(np.mean(held)) if held else math.nan
-    return {"coverage": share, "twins": len(held)}
+    fraction = float(np.mean(held)) if held else math.nan
+    return {"coverage": fraction, "twins": len(held)}
 
 
 def _twin(
@@ -528,7 +544,7 @@ def _twin(
     problem = base.problem()
     u, clean = _truth(problem, rng)
     assert problem.likelihood is not None  # noqa: S101 - a problem of series
-    twin = base.problem(clean + problem.likelihood.draw_errors(rng))
+    twin = base.problem(problem.likelihood.replicate(clean, rng))
     outcome = method.sample(twin, seed_sequence(sequence, 1), **options)
     low, high = np.quantile(outcome.u.reshape(-1, len(u)), _INTERVAL, axis=0)
     return np.asarray((u >= low) & (u <= high))
@@ -553,17 +569,20 @@ def _truth(problem: Problem, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def _checked_methods(methods: Any) -> list[tuple[Method, Mapping[str, Any]]]:
-    if isinstance(methods, str):
+    if isinstance(methods, str | Method | MethodOptions):
         methods = [methods]
     given = methods if isinstance(methods, Mapping) else dict.fromkeys(methods, None)
     if not given:
         raise InputError("methods: there are none", wanted="at least one method")
     chosen: list[tuple[Method, Mapping[str, Any]]] = []
     for name, options in given.items():
-        method = method_of(name)
-        method.check_options(options or {})
-        _options(method, options or {}, 1000, 2)  # refuses those of the budget
-        chosen.append((method, dict(options or {})))
+        if isinstance(name, MethodOptions):
+            name, options = name.method, name
+        method = method_of(named_method(options, name, name))
+        every = {**dict(method.given), **merged(options, {})}
+        method.check_options(every)
+        _options(method, every, 1000, 2)  # refuses those of the budget
+        chosen.append((method, every))
     return chosen
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class InputError(ValueError):
     """Something the caller gave cannot be used; nothing has been computed.
@@ -14,7 +16,15 @@ class InputError(ValueError):
     what : str
         What is wrong and where (the stream, parameter, date or file).
     found, wanted, hint : str, optional
-        What was there, what should have been, and the likely mend.
+        What was there, what should have been, and the likely fix.
+
+    Examples
+    --------
+    >>> import masm
+    >>> print(masm.InputError("stream gpp", found="m", wanted="g m-2 d-1"))
+    stream gpp
+      found   m
+      wanted  g m-2 d-1
     """
 
     def __init__(
@@ -30,10 +40,21 @@ class InputError(ValueError):
         super().__init__("\n".join(lines))
 
 
+class NothingObserved(InputError):
+    """No window of a stream has enough values; none of them was found to be wrong."""
+
+
 class DamagedCheckpoint(InputError):
     """A checkpoint that cannot be read, or is no checkpoint; nothing was lost with it.
 
     Model runs are made again from the seed, to the same posterior.
+
+    Examples
+    --------
+    >>> import masm
+    >>> error = masm.DamagedCheckpoint("a.nc", found="a file cut short")
+    >>> isinstance(error, masm.InputError)
+    True
     """
 
 
@@ -56,6 +77,13 @@ class CalibrationFailed(RuntimeError):
     ----------
     reason : str
         One of the closed list of failure reasons, such as ``"model_nan"``.
+
+    Examples
+    --------
+    >>> import masm
+    >>> error = masm.CalibrationFailed("all 40 model runs failed", reason="model_nan")
+    >>> error.reason
+    'model_nan'
     """
 
     def __init__(self, message: str, *, reason: str) -> None:
@@ -78,3 +106,31 @@ class SurrogateNotFitted(CalibrationFailed):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (SurrogateNotFitted, (str(self),))
+
+
+def require_package(name: str, extra: str) -> None:
+    """Refuse to begin without a package that only an extra of ``masm`` installs.
+
+    Parameters
+    ----------
+    name : str
+        As it is imported.
+    extra : str
+        The extra that brings it.
+
+    Raises
+    ------
+    InputError
+        With the command that installs it.
+
+    Examples
+    --------
+    >>> require_package("json", "regions")
+    """
+    if find_spec(name) is None:
+        raise InputError(
+            name,
+            found="a package that is not installed",
+            wanted=f"the extra {extra!r} of masm",
+            hint=f"pip install 'masm[{extra}]'",
+        )

@@ -1,13 +1,15 @@
-"""Posterior of a bare cost function: for models that return only -2 log L."""
+"""Posterior of a scalar objective: for models that return only -2 log L."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from masm.errors import InputError
 from masm.methods.method import Method
+from masm.methods.options import MethodOptions, merged, named_method
 from masm.methods.registry import DEFAULT_METHOD, method_of
 from masm.problem.priors import as_priors
 from masm.problem.problem import Problem
@@ -26,10 +28,11 @@ def sample_cost(
     seed: Seed,
     max_runs: int | None = None,
     batch_size: int | None = None,
-    method: str | Method = DEFAULT_METHOD,
+    method: str | Method | None = None,
+    options: MethodOptions | Mapping[str, Any] | None = None,
     map: Map | None = None,
     timeout: float | None = None,
-    **options: Any,
+    **keywords: Any,
 ) -> Result:
     """Find the posterior of parameters whose -2 log likelihood can be computed.
 
@@ -53,12 +56,12 @@ def sample_cost(
     batch_size : int, optional
         Rows in each call after the first, whose rows are 4 for each parameter (at
         least 32, at most half of all).
-    method : str or Method
+    method, options : optional
         As in `masm.calibrate`, for comparison; the default is the method to use.
     map, timeout : optional
         As in `masm.calibrate`; calls are then of one row each.
-    **options
-        Of the method, such as ``n_chains``.
+    **keywords
+        Single options of the method instead, such as ``n_chains=8``.
 
     Returns
     -------
@@ -86,9 +89,10 @@ def sample_cost(
     prior = as_priors(priors)
     for name, value in (("max_runs", max_runs), ("batch_size", batch_size)):
         if value is not None:
-            options[name] = value
-    chosen = method_of(method)
-    chosen.check_options(options)
+            keywords[name] = value
+    chosen = method_of(named_method(options, method, DEFAULT_METHOD))
+    options = {**dict(chosen.given), **merged(options, keywords)}
+    chosen.check_options(options, inspect.signature(sample_cost).parameters)
     with contextlib.ExitStack() as stack:
         if timeout is not None:
             cost, map = stack.enter_context(limited(cost, map, timeout))

@@ -68,7 +68,7 @@ name: four synthetic pixels
 seed: 5
 pixels: {source: table, table: places.csv, forcing: "forcing/{id}.nc"}
 periods: {spinup: 2001, calibration: 2002, validation: 2003}
-model: {spinup_cycles: 3}
+model: {spinup_cycles: 1}
 streams: {gpp: {variance: given}, lai: {variance: given}}
 twin:
   truth: random
@@ -168,7 +168,7 @@ az.plot_pair(few, var_names=names, kind="kde", marginals=True)
 
 # %%
 def n_modes(draws, share=0.1):
-    """Peaks of a smooth density that reach a share of the highest."""
+    """Peaks of a smooth density that reach a fraction of the highest."""
     _, density = az.kde(np.ravel(draws))
     inner = density[1:-1]
     peaks = (inner > density[:-2]) & (inner > density[2:])

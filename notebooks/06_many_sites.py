@@ -134,7 +134,7 @@ assert hierarchical[:, :, 4, 1].std() < alone[names[4]].sd["q10"]
 for j, parameter in enumerate(priors.names):
     spread = np.sqrt(together.hierarchical.covariance[..., j, j]).mean()
     print(
-        f"{parameter}: sd between sites {spread:.2f} of the prior's; share between "
+        f"{parameter}: sd between sites {spread:.2f} of the prior's; fraction between "
         f"sites {together.share_between[j]:.2f}, with the other prior "
         f"{together.other_share_between[j]:.2f}"
     )

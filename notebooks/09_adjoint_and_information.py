@@ -36,7 +36,7 @@ rng = np.random.default_rng(9)
 # %% [markdown]
 # ## Weather and a cell
 #
-# A cell has vegetation types with their shares. Its parameters are those of each type,
+# A cell has fractions of vegetation types. Its parameters are those of each type,
 # and those of the observation operators: SIF has a scale, L-VOD three.
 
 # %%
@@ -176,7 +176,7 @@ for name, (fraction, floor) in noise.items():
 # ## 4DVar
 #
 # The search follows the adjoint. Draws of the normal posterior are weighted by the
-# true one; the share that is worth something says how far to trust the result.
+# true one; the fraction that is worth something says how far to trust the result.
 
 # %%
 result = masm.calibrate(

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,30 @@ def test_nothing_is_imported_by_what_it_imports(packages):
     assert not {(one, other) for one, other in arrows if (other, one) in arrows}
 
 
+def test_no_module_imports_itself_through_others():
+    """Imports in functions and those for type checks count."""
+    grimp = pytest.importorskip("grimp", reason="import-linter is not installed")
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    assert len(graph.modules) > 500
+    # An error of its kind names the circle.
+    TopologicalSorter(
+        {one: graph.find_modules_directly_imported_by(one) for one in graph.modules}
+    ).prepare()
+
+
+def test_a_folder_of_more_than_a_dozen_files_has_a_reason():
+    said = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    large = [
+        folder.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for folder in (ROOT / package).rglob("*")
+        if folder.is_dir()
+        and len({*folder.glob("*.py")} - {folder / "__init__.py"}) > 12
+    ]
+    assert large
+    assert [name for name in large if f"`{name}`" not in said] == []
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_of_the_registry_is_a_value_of_that_name(name):
     method = importlib.import_module(METHODS[name]).METHOD
@@ -74,3 +99,11 @@ def test_the_old_place_of_the_readers_gives_those_of_today():
         with pytest.warns(DeprecationWarning, match=name):
             assert getattr(old, name) is getattr(landdata, name)
     assert not hasattr(old, "no_such_reader")
+
+
+def test_the_model_of_a_synthetic_region_can_be_imported():
+    from landdata.synthetic.truth_model import truth_model
+
+    model = truth_model()
+    assert callable(model.parameter_table)
+    assert callable(model.simulate_pixels)

@@ -37,3 +37,26 @@ def test_the_hosted_ci_runs_what_everybody_runs_on_versions_that_are_claimed():
     claimed = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
     assert set(job["strategy"]["matrix"]["python"]) <= set(claimed)
     assert "3.13" in claimed
+
+
+def test_the_source_archive_takes_what_tests_and_manual_need():
+    lines = (ROOT / "MANIFEST.in").read_text().splitlines()
+    named = {
+        word
+        for line in lines
+        if line.startswith(("graft", "include"))
+        for word in line.split()[1:]
+    }
+    assert all((ROOT / name).exists() for name in named)
+    tops = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    wanted = tops & {"tests", "docs", "notebooks", "benchmarks", ".ci", ".github"}
+    assert wanted <= named
+
+
+def test_the_container_installs_this_tree_and_runs_its_command():
+    lines = (ROOT / "Containerfile").read_text().splitlines()
+    (base,) = [line for line in lines if line.startswith("FROM ")]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    version = re.search(r"python:(3\.\d+)", base)[1]
+    assert f"Programming Language :: Python :: {version}" in project["classifiers"]
+    assert 'ENTRYPOINT ["masm"]' in lines

@@ -13,7 +13,12 @@ Sees tables of parameters and covariates, and nothing of models or runs.
     maps = upscaler.predict(covariates)     # mean, sd, p05, p95, quality
     upscaler.save("upscaling")
     upscale.write_maps("maps", maps, covariates, period=("2001-01-01", "2009-12-31"))
+
+``upscale.ParameterRegressor`` is the same trees as a scikit-learn regressor, for
+pipelines, searches and comparisons with other regressors.
 """
+
+from typing import Any
 
 from upscale.covariates.table import COVARIATES, covariate_table, pixel_covariates
 from upscale.errors import InputError
@@ -30,6 +35,7 @@ __all__ = [
     "QUALITY",
     "STATUS",
     "InputError",
+    "ParameterRegressor",
     "Selection",
     "SelectionRules",
     "TrainingRules",
@@ -45,3 +51,12 @@ __all__ = [
     "write_maps",
     "write_samples",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the scikit-learn regressor when it is asked for: scikit-learn is large."""
+    if name != "ParameterRegressor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from upscale.training.sklearn_estimator import ParameterRegressor
+
+    return ParameterRegressor

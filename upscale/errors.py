@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class InputError(ValueError):
     """Something the caller gave cannot be used; nothing has been computed.
@@ -11,7 +13,14 @@ class InputError(ValueError):
     where : str
         What is wrong and where: table, column, pixel or file.
     found, wanted, hint : str, optional
-        What stands there, what ought to, and the likely mend.
+        What stands there, what ought to, and the likely fix.
+
+    Examples
+    --------
+    >>> import upscale
+    >>> print(upscale.InputError("covariates", found="no column sand"))
+    covariates
+      found   no column sand
     """
 
     def __init__(
@@ -30,3 +39,31 @@ class InputError(ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (self.where, self.found, self.wanted, self.hint))
+
+
+def require_package(name: str, extra: str) -> None:
+    """Refuse to begin without a package that only an extra of ``masm`` installs.
+
+    Parameters
+    ----------
+    name : str
+        As it is imported.
+    extra : str
+        The extra that brings it.
+
+    Raises
+    ------
+    InputError
+        With the command that installs it.
+
+    Examples
+    --------
+    >>> require_package("json", "regions")
+    """
+    if find_spec(name) is None:
+        raise InputError(
+            name,
+            found="a package that is not installed",
+            wanted=f"the extra {extra!r} of masm",
+            hint=f"pip install 'masm[{extra}]'",
+        )

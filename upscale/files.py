@@ -55,6 +55,15 @@ def naming_a_full_disk(target: Path) -> Iterator[None]:
         raise OSError(full, os.strerror(full), str(target)) from exc
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each on the disk before what it holds."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk, where the file system can do so."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

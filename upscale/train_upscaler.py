@@ -22,7 +22,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from upscale.errors import InputError
+from upscale.errors import InputError, require_package
 from upscale.prediction.error_fields import ErrorCopula, fit_copula
 from upscale.prediction.upscaler import Upscaler, make_meta
 from upscale.seeds import ParameterStream
@@ -100,7 +100,7 @@ def train(
         Posterior standard deviations, own units; posteriors are then taken as normal.
     draws : xarray.DataArray (pixel, draw, parameter), optional
         Of the posteriors, own units, in place of ``sd``: their shape then enters the
-        intervals, and how their parameters hang together enters draws of maps and what
+        intervals, and how their parameters are correlated enters draws of maps and what
         trees learn (`upscale.training.conditional_means`).
     coordinates : pandas.DataFrame (pixel), optional
         ``latitude`` and ``longitude`` in degrees; those of ``covariates`` otherwise.
@@ -117,7 +117,26 @@ def train(
     ------
     InputError
         If the tables do not fit together, or are too few to be split.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, upscale
+    >>> rng = np.random.default_rng(1)
+    >>> covariates = pd.DataFrame(
+    ...     {"sand": rng.uniform(0.0, 90.0, 40),
+    ...      "latitude": rng.uniform(36.0, 44.0, 40),
+    ...      "longitude": rng.uniform(-84.0, -76.0, 40)},
+    ...     index=pd.RangeIndex(40, name="pixel"),
+    ... )
+    >>> vmax = pd.DataFrame({"vmax": 2e-5 + 5e-7 * covariates["sand"]})
+    >>> upscaler = upscale.train(
+    ...     vmax, covariates, bounds={"vmax": (2e-5, 8e-5)}, sd=0.01 * vmax, seed=1,
+    ...     rules=upscale.TrainingRules(n_candidates=1, max_trees=20),
+    ... )
+    >>> sorted(set(upscaler.validation["split"]))
+    ['blocked', 'random', 'random_train']
     """
+    require_package("xgboost", "upscale")
     rules = rules or TrainingRules()
     if seed < 0:
         raise InputError("training: seed", str(seed), "0 or more")
@@ -142,11 +161,11 @@ def train(
         y = prior.to_unit(table.parameters[prior.name].to_numpy())
         return draft_of(prior, y, known, priors.index(prior), shared, rules, seed)
 
-    drafts = _side_by_side(draft, priors, n_jobs)
+    targets = _side_by_side(draft, priors, n_jobs)
     if table.draws is not None and known is not None:
-        drafts = condition(drafts, known, shared, rules, seed)
+        targets = condition(targets, known, shared, rules, seed)
     finish = partial(_finish, shared=shared, rules=rules, seed=seed)
-    outcomes = _side_by_side(finish, drafts, n_jobs)
+    outcomes = _side_by_side(finish, targets, n_jobs)
     meta = make_meta(
         seed=seed,
         n_training=len(shared.pixels),

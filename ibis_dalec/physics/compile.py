@@ -24,7 +24,7 @@ _DIGEST = kernels.source_digest(FOLDER)
 def entry_point(function: Callable[..., Any], lanes: int) -> Any:
     """Compile an outermost function for one lane width, with a cache on disk.
 
-    What the entry point calls is told apart by the name of its workspace
+    What the entry point calls is distinguished by the name of its workspace
     (``name_record``).
     """
     return kernels.entry_point(function, FOLDER, _DIGEST, str(lanes))

@@ -392,6 +392,17 @@ def canopy_fluxes(w):
         wet_s = w.ssw[lane] * (above_s - q12)
         xu = 2.0 * FU * w.lai[lane]
         xs = 2.0 * FU * w.sai[lane]
+        # The heats that `solve` gave leaves and stems.
+        ta = w.ta[lane]
+        rliqu = w.rliqu[lane]
+        rliqs = w.rliqs[lane]
+        vap_u = latent_vaporisation(w.tlinu[lane], ta)
+        vap_s = latent_vaporisation(w.tlins[lane], ta)
+        sub_u = latent_sublimation(w.tlinu[lane], ta)
+        sub_s = latent_sublimation(w.tlins[lane], ta)
+        latent = xu * wet_u * (rliqu * vap_u + (1.0 - rliqu) * sub_u)
+        latent += xu * w.sut[lane] * (above_u - q12) * vap_u
+        latent += xs * wet_s * (rliqs * vap_s + (1.0 - rliqs) * sub_s)
         w.transpiration_hour[lane] = xu * max(0.0, w.sut[lane] * (above_u - q12))
         w.evap_wet[lane] = xu * wet_u + xs * wet_s
         # From here on these two hold the evaporation per element area.
@@ -412,6 +423,8 @@ def canopy_fluxes(w):
         fseni = si * cp * (wi * ti + (1.0 - wi) * w.tlini[lane] - t34)
         w.fvapg[lane] = fvapg
         w.fvapi[lane] = fvapi
+        latent += (1.0 - fi) * w.lat_ground[lane] * fvapg
+        w.latent_hour[lane] = latent + fi * w.lat_snow[lane] * fvapi
         w.heatg[lane] = w.solg[lane] + firg - fseng - w.lat_ground[lane] * fvapg
         w.heati[lane] = w.soli[lane] + firi - fseni - w.lat_snow[lane] * fvapi
         w.ti[lane] = min(ti, TMELT)

@@ -1,7 +1,9 @@
 """One hour of one or many lanes, in the order of specification, section 13."""
 
+import numpy as np
+
 from ibis_dalec.physics.compile import routine
-from ibis_dalec.physics.constants import DT, FU
+from ibis_dalec.physics.constants import DT, EMISSIVITY, FU, STEF
 from ibis_dalec.physics.energy_balance import (
     canopy_fluxes,
     linearise,
@@ -70,6 +72,14 @@ def add_canopy(w):
         w.sw_net[lane] += (sun - w.reflected[lane]) * (1.0 / 24.0)
         w.lw_in[lane] += w.fira[lane] * (1.0 / 24.0)
         w.lw_out[lane] += w.firb[lane] * (1.0 / 24.0)
+        w.ground_heat[lane] += ((1.0 - fi) * w.heatg[lane] + fi * w.heati[lane]) * (
+            1.0 / 24.0
+        )
+        # What the ground reflects of the sky, down and up through the canopy's gaps.
+        mirrored = (1.0 - EMISSIVITY) * w.infrared_gap[lane] * w.infrared_gap[lane]
+        emitted = max(0.0, w.firb[lane] - mirrored * w.fira[lane])
+        fourth = emitted / ((1.0 - mirrored) * STEF)
+        w.skin_temperature[lane] += np.sqrt(np.sqrt(fourth)) * (1.0 / 24.0)
 
 
 @routine
@@ -78,6 +88,7 @@ def add_ground(w):
     for lane in range(w.lai.shape[0]):
         w.et[lane] -= DT * w.fvapa[lane]
         w.sensible[lane] -= w.fsena[lane] * (1.0 / 24.0)
+        w.latent[lane] += w.latent_hour[lane] * (1.0 / 24.0)
         w.leaf_temperature[lane] += w.tu[lane] * (1.0 / 24.0)
         w.runoff[lane] += w.runoff_hour[lane]
         w.drainage[lane] += w.drainage_hour[lane]

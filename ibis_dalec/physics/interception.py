@@ -198,7 +198,9 @@ def evaporate_intercepted(w):
         taken = area_u * deficit_u + area_s * deficit_s
         w.negative_store[lane] = taken
         w.fvapa[lane] += taken * (1.0 / DT)
-        w.fsena[lane] -= (area_u * heat_u + area_s * heat_s) * (1.0 / DT)
+        heat = (area_u * heat_u + area_s * heat_s) * (1.0 / DT)
+        w.fsena[lane] -= heat
+        w.latent_hour[lane] -= heat
         # Without leaves (stems) their temperature is that of the ground.
         fi = w.fi[lane]
         skin = (1.0 - fi) * w.tg[lane] + fi * w.ti[lane]

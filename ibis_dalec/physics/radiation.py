@@ -247,6 +247,7 @@ def longwave(w):
         ems = 1.0 - exp(-w.sai[lane])
         leaf = black_body(w.tu[lane])
         stem = black_body(w.ts[lane])
+        w.infrared_gap[lane] = (1.0 - FU) + FU * (1.0 - emu) * (1.0 - ems)
         down = (1.0 - FU) * fira + FU * (
             (1.0 - emu) * (1.0 - ems) * fira + emu * (1.0 - ems) * leaf + ems * stem
         )

@@ -74,6 +74,9 @@ def finish_day(w):
         leaves = w.lai[lane] * (w.wliqu[lane] + w.wsnou[lane])
         stems = w.sai[lane] * (w.wliqs[lane] + w.wsnos[lane])
         w.swe[lane] = swe
+        w.soil_water_top[lane] = layer_water(
+            HSOI[0], w.poros[lane], w.wsoi[0, lane], w.wisoi[0, lane]
+        )
         w.storage[lane] = (
             w.wpud[lane] + w.wipud[lane] + swe + 2.0 * FU * (leaves + stems)
         )
@@ -85,9 +88,11 @@ def finish_day(w):
         )
     for k in range(NSOI):
         for lane in range(lanes):
-            w.storage[lane] += layer_water(
+            water = layer_water(
                 HSOI[k], w.poros[lane], w.wsoi[k, lane], w.wisoi[k, lane]
             )
+            w.soil_water[lane] += water
+            w.storage[lane] += water
 
 
 @routine

@@ -37,6 +37,7 @@ class Task:
     n_slots: int
     recording: Recording
     pools: Mapping[str, float]
+    settled: float = 0.0  # change of a cycle below which the physics has settled
 
 
 def parameter_arrays(
@@ -109,6 +110,7 @@ def make_task(
     recording: Recording,
     pools: Mapping[str, float] | None,
     spins: bool,
+    settled: float = 0.0,
 ) -> tuple[Task, xr.DataArray]:
     """Collect what all blocks share; check the calendar, ``lai`` and ``window``."""
     n = forcing.shape[0]
@@ -116,6 +118,10 @@ def make_task(
     cycles = int(spinup_cycles) if spins else 0
     if cycles < 0:
         raise InputError("spinup_cycles", found=str(cycles), wanted="0 or more")
+    if not 0.0 <= settled < 1.0:
+        raise InputError(
+            "settled", found=str(settled), wanted="a fraction from 0 to below 1"
+        )
     first_year = int((index < index[0] + pd.DateOffset(years=1)).sum())
     if cycles > 0 and index[-1] + pd.Timedelta(days=1) < index[0] + pd.DateOffset(
         years=1
@@ -141,6 +147,7 @@ def make_task(
         n_slots=int(slot.max()) + 1,
         recording=recording,
         pools=_pools(pools or {}, spins),
+        settled=float(settled),
     ), time
 
 

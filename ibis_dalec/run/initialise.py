@@ -14,7 +14,7 @@ from ibis_dalec.run.soil_properties import round_half_away, soil_properties
 
 #: Turnover and allocation that Table 2 of the paper does not list (d-1).
 P1, P8, P9 = 4.41e-6, 2.28e-2, 2.65e-6
-#: Root share of the remaining NPP, wood and root turnover of mapping "M2".
+#: Root fraction of the remaining NPP, wood and root turnover of mapping "M2".
 M2 = {"p4": 0.434, "p6": 2.06e-6, "p7": 2.48e-3}
 #: Carbon pools of the cold start (g m-2), section 14.2.
 INITIAL_POOLS = {

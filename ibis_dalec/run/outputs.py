@@ -54,6 +54,10 @@ _RECORDED = (
            "liquid fraction of the ice-free pore space", "state", "layer"),
     Output("soil_ice", "wisoi", "1", "ice fraction of the pore space", "state",
            "layer"),
+    Output("soil_water", "soil_water", "mm", "water and ice of all soil layers",
+           "state", "", "lwe_thickness_of_soil_moisture_content"),
+    Output("soil_water_top", "soil_water_top", "mm",
+           "water and ice of the upper soil layer, 0.1 m", "state"),
     Output("snow_water", "swe", "mm", "snow water equivalent", "state", "",
            "lwe_thickness_of_surface_snow_amount"),
     Output("water_storage", "storage", "mm",
@@ -79,6 +83,14 @@ _RECORDED = (
            "surface_upwelling_longwave_flux_in_air"),
     Output("sensible_heat", "sensible", "W m-2", "sensible heat, positive upward",
            "mean", "", "surface_upward_sensible_heat_flux"),
+    Output("latent_heat", "latent", "W m-2",
+           "latent heat of the energy balance, sublimation included, positive upward",
+           "mean", "", "surface_upward_latent_heat_flux"),
+    Output("ground_heat", "ground_heat", "W m-2",
+           "heat into the soil, or the snow on it", "mean", "",
+           "downward_heat_flux_at_ground_level_in_soil"),
+    Output("skin_temperature", "skin_temperature", "K",
+           "temperature of the emitted infrared", "mean", "", "surface_temperature"),
     Output("leaf_temperature", "leaf_temperature", "K", "leaf temperature", "mean"),
     Output("moisture_stress", "moisture_stress", "1",
            "soil moisture stress, 1 is none", "mean"),
@@ -251,7 +263,15 @@ class Recording:
 
 
 def state_names() -> list[str]:
-    """Names of the entries of a state vector, layers numbered from the top."""
+    """Names of the entries of a state vector, layers numbered from the top.
+
+    Examples
+    --------
+    >>> from ibis_dalec import state_names
+    >>> names = state_names()
+    >>> len(names) == len(set(names))
+    True
+    """
     names: list[str] = []
     for name, layers, _unit, _meaning in STATE:
         names += [name] if layers == 1 else [f"{name}_{k + 1}" for k in range(layers)]

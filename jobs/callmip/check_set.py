@@ -21,7 +21,7 @@ _SAME_RUN = ("source", "weather", "forcing")
 
 @dataclass(frozen=True)
 class Record:
-    """What of one file is held against the others.
+    """What of one file is compared with the others.
 
     Attributes
     ----------
@@ -48,10 +48,10 @@ class Record:
 
 
 def record_of(submission: Submission) -> Record:
-    """Take from a file what is held against the others."""
+    """Take from a file what is compared with the others."""
     axis = axis_of(submission)
     days = None if axis is None else axis.days
-    told = () if days is None else (str(days[0]), str(days[-1]), str(days.size))
+    reported = () if days is None else (str(days[0]), str(days[-1]), str(days.size))
     digests = {
         name: hashlib.sha256(values.tobytes()).hexdigest()
         for name, values in submission.series.items()
@@ -59,7 +59,7 @@ def record_of(submission: Submission) -> Record:
     return Record(
         submission.file,
         submission.name,
-        told,
+        reported,
         place_of(submission),
         digests,
         submission.content.attributes,
@@ -153,7 +153,7 @@ def _pair(prior: Record, posterior: Record) -> list[Finding]:
 
 
 def _one_parameter_set(output: str, members: list[Record]) -> list[Finding]:
-    """Hold the parameters that files name against each other (P3)."""
+    """Compare the parameters that files name with each other (P3)."""
     sets: dict[str, set[str]] = defaultdict(set)
     for record in members:
         digest = record.attributes.get("parameter_set")
@@ -175,7 +175,7 @@ def _one_parameter_set(output: str, members: list[Record]) -> list[Finding]:
 
 
 def _streams(record: Record) -> list[Finding]:
-    """Hold what a file says it was calibrated on against the protocol (P4)."""
+    """Compare what a file says it was calibrated on with the protocol (P4)."""
     findings = []
     used = _words(record.attributes.get("calibration_sites"))
     if wrong := [

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from jobs.callmip.rehearsal import Origin, rehearse
 from jobs.callmip.sites import SITES
 from jobs.callmip.write import write_content
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
-from jobs.inputs.digests import require_same_inputs
-from jobs.inputs.pixel_data import forcing_of
+from jobs.inputs.posterior_runs import require_separate, run_posterior
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_summary import posterior_means, read_summary
 from jobs.run.run import Run
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-N_MEMBERS = 50
-"""Draws of the posterior that an uncertainty is taken from, where there are as many."""
 
 
 def towers(run: Run) -> list[tuple[Pixel, str]]:
@@ -83,50 +72,28 @@ def export_run(run: Run, folder: Path) -> Iterator[Path]:
     ConfigError
         If a pixel is no tower of CalLMIP's or is not calibrated; before any work.
     """
-    if run.config.sites != "separate":
-        raise ConfigError(
-            Problem(
-                "config.yaml",
-                "sites",
-                found=run.config.sites,
-                wanted="separate: what is exported are the draws of each tower alone",
-            )
-        )
     pairs = towers(run)
-    for pixel, _ in pairs:
-        posterior_means(run, pixel)  # says what is missing, before anything runs
+    require_separate(run, [pixel for pixel, _ in pairs])
     for pixel, site in pairs:
         yield from _export_tower(run, pixel, site, folder)
 
 
 def _export_tower(run: Run, pixel: Pixel, site: str, folder: Path) -> Iterator[Path]:
-    means, drivers = posterior_means(run, pixel), forcing_of(run, pixel)
-    require_same_inputs(run, pixel, read_summary(run.folder.pixel(pixel.id)), drivers)
-    model = model_of(run.config)
-    exported = tuple(model.exported)  # type: ignore[attr-defined]
-    simulate = model.calibration_model(drivers, exported, slice(None))
-    runs = {
-        "Prior": simulate({}),
-        "Posterior": simulate({key: np.array([value]) for key, value in means.items()}),
-    }
-    members = simulate(_draws(run.folder.pixel(pixel.id).posterior))
-    origin = _origin(run, pixel, site, means)
+    ran = run_posterior(run, pixel)
+    runs = {"Prior": ran.prior, "Posterior": ran.posterior}
+    origin = _origin(run, pixel, site, ran.means)
     for stage, simulated in runs.items():
         name = origin.name(stage)
-        content = rehearse(
-            origin,
-            stage,
-            simulated.isel(sample=0),
-            members if stage == "Posterior" else None,
-        )
+        members = ran.members if stage == "Posterior" else None
+        content = rehearse(origin, stage, simulated, members)
         path = folder / name.output / str(name)
         write_content(path, content)
         yield path
 
 
-def _origin(run: Run, pixel: Pixel, site: str, means: dict[str, float]) -> Origin:
+def _origin(run: Run, pixel: Pixel, site: str, means: Mapping[str, float]) -> Origin:
     model, of_masm = model_of(run.config), version("masm")
-    text = json.dumps(means, sort_keys=True)
+    text = json.dumps(dict(means), sort_keys=True)
     return Origin(
         model=f"{model.title.replace('_', '-').replace(' ', '-')}.{of_masm}",
         site=site,
@@ -141,17 +108,6 @@ def _origin(run: Run, pixel: Pixel, site: str, means: dict[str, float]) -> Origi
             "parameter_set": hashlib.sha256(text.encode()).hexdigest(),
         },
     )
-
-
-def _draws(posterior: Path) -> dict[str, np.ndarray]:
-    """Return draws of every parameter, evenly thinned."""
-    import masm
-
-    found: xr.Dataset = masm.open_result(posterior).posterior
-    flat = found.stack(sample=("chain", "draw"))
-    n_draws = flat.sizes["sample"]
-    rows = np.unique(np.linspace(0, n_draws - 1, min(N_MEMBERS, n_draws)).astype(int))
-    return {str(name): flat[name].to_numpy()[rows] for name in flat.data_vars}
 
 
 def _site_of(pixel: Pixel) -> str:

@@ -58,7 +58,7 @@ SCENARIOS = {
     "Scen5": ("nep", "hfls"),
     "Scen6": ("hfls", "hfss"),
 }
-"""The variables that a scenario's calibration is held against."""
+"""The variables that a scenario's calibration is compared with."""
 
 UNCERTAINTY = "_post_unc"
 """Ends the name of a variable's posterior uncertainty."""

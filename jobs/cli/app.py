@@ -1,4 +1,4 @@
-"""The command line: one verb after another, each on a run folder.
+"""The command line: one command after another, each on a run folder.
 
 Nothing heavy is imported here, so that ``masm --help`` answers at once.
 """
@@ -13,25 +13,41 @@ isolate()  # before any module that the working directory may have too
 # isort: on
 from enum import StrEnum  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Annotated  # noqa: E402
+from typing import Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402
+import typer.core  # noqa: E402
 
 from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
+from jobs.cli.diagnose import diagnose  # noqa: E402
 from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
 from jobs.cli.information import information  # noqa: E402
 from jobs.cli.init import Template, TemplateModel  # noqa: E402
-from jobs.cli.options import talking  # noqa: E402
+from jobs.cli.options import Executors, talking  # noqa: E402
 from jobs.cli.sample import sample  # noqa: E402
 from jobs.cli.sites import sites  # noqa: E402
+from jobs.cli.soil_carbon_command import soil_carbon  # noqa: E402
+from jobs.cli.spatial import spatial  # noqa: E402
 from jobs.cli.swath import swath  # noqa: E402
-from jobs.config.executor_names import ExecutorName  # noqa: E402
-from jobs.console import show  # noqa: E402
+from jobs.console import print_out, show  # noqa: E402
 from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
+
+class FirstStepsFirst(typer.core.TyperGroup):
+    """The verbs, those that a newcomer needs before the others."""
+
+    first = ("init", "check", "run", "status", "report")
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of ``masm --help``."""
+        others = [name for name in self.commands if name not in self.first]
+        return [*self.first, *others]
+
+
 app = typer.Typer(
+    cls=FirstStepsFirst,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -55,8 +71,13 @@ app.command(epilog="Example: masm sample trial.zarr --n 500 --fixed towers.csv")
     talking()(sample)
 )
 app.command(epilog="Example: masm sites towers")(talking()(sites))
+app.command(epilog="Example: masm spatial towers")(talking()(spatial))
+app.command(epilog="Example: masm diagnose towers --pixel US-UMB")(talking()(diagnose))
 app.command(epilog="Example: masm information demo --derivatives exact")(
     talking(has_json=False)(information)
+)
+app.command(epilog="Example: masm soil-carbon plateau --executor slurm")(
+    talking()(soil_carbon)
 )
 app.command(epilog="Example: masm swath region --executor slurm")(
     talking(has_json=False)(swath)
@@ -79,7 +100,11 @@ def _before_every_verb(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_tell_version, is_eager=True, help="show the version"
+            "--version",
+            callback=_tell_version,
+            is_eager=True,
+            help="show the version",
+            metavar="",
         ),
     ] = False,
 ) -> None:
@@ -95,11 +120,6 @@ PixelIds = Annotated[
 ]
 Tasks = Annotated[Path | None, typer.Option(hidden=True)]
 Task = Annotated[int, typer.Option(hidden=True)]
-
-
-Executors = Annotated[
-    ExecutorName | None, typer.Option(help="in place of execution.executor")
-]
 
 
 class Parameters(StrEnum):
@@ -121,14 +141,20 @@ def init(
     template: Annotated[
         Template,
         typer.Option(
-            help="demo: a synthetic twin; site: one tower; region: a cube; "
+            metavar="NAME",
+            help="demo: a synthetic twin; site: one tower; towers: many real towers; "
+            "region: a cube; "
             "region-small: a synthetic region, to maps in about ten minutes; "
             "reanalysis: a synthetic network of sites; plateau: soil carbon of a "
-            "synthetic grassland; swath: a synthetic region seen by satellites"
+            "synthetic grassland; swath: a synthetic region seen by satellites",
         ),
     ] = Template.DEMO,
     model: Annotated[
-        TemplateModel, typer.Option(help="the process model; sipnet: demo and site")
+        TemplateModel,
+        typer.Option(
+            metavar="NAME",
+            help="the process model: ibis_dalec, or sipnet (of demo and site)",
+        ),
     ] = TemplateModel.IBIS_DALEC,
 ) -> None:
     """Write a commented config.yaml to start from."""
@@ -193,25 +219,25 @@ def screen(
 @talking()
 def calibrate(
     run: RunPath,
-    executor: Annotated[
-        ExecutorName | None, typer.Option(help="in place of execution.executor")
-    ] = None,
+    executor: Executors = None,
     pixel: PixelIds = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="go on from what is done already")
+        bool,
+        typer.Option("--resume", help="go on from what is done already", metavar=""),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what would be done, and do nothing")
+        bool,
+        typer.Option(
+            "--dry-run", help="say what would be done, and do nothing", metavar=""
+        ),
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="in place of execution.workers"),
+        typer.Option(min=1, help="in place of the configured number"),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(
-            metavar="ADDRESS", help="of Dask, in place of execution.dask.scheduler"
-        ),
+        typer.Option(metavar="ADDRESS", help="of Dask, in place of the configured one"),
     ] = None,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
@@ -257,7 +283,11 @@ def simulate(
     run: RunPath,
     parameters: Annotated[
         Parameters | None,
-        typer.Option(help="one of them; upscaled and ensemble need a region"),
+        typer.Option(
+            metavar="NAME",
+            help="one of default, calibrated, upscaled, ensemble; the last two need "
+            "a region",
+        ),
     ] = None,
     pixel: PixelIds = None,
     executor: Executors = None,
@@ -313,13 +343,44 @@ def evaluate(
                 show_sites(open_run(run), flux_sites, ["default", "calibrated"])
 
 
-@app.command(epilog="Example: masm export region")
+@app.command(epilog="Example: masm export towers --for ilamb")
 @talking()
-def export(run: RunPath) -> None:
-    """Write a region's maps (GeoTIFF, STAC), fluxes (CF netCDF) and samples."""
-    with guarded(run, "export"):
-        from jobs.cli.region import export_verb
+def export(
+    run: RunPath,
+    standard: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="FORMAT",
+            help="ilamb, pecan or efi: simulations of calibrated pixels in its format",
+        ),
+    ] = None,
+    pixel: PixelIds = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="with --for; RUN/export/FORMAT otherwise"),
+    ] = None,
+) -> None:
+    """Write maps of a region or a reanalysis, or simulations for other communities.
 
+    Maps are GeoTIFF with STAC; of a region also fluxes (CF netCDF) and samples. A
+    reanalysis maps the states of each year, with reanalysis.maps in its configuration.
+    With --for the calibrated pixels are simulated and written: ilamb, monthly means
+    with the names of CMIP; pecan, a file a year; efi, the members of the posterior.
+    """
+    with guarded(run, "export"):
+        from jobs.cli.export import export_for, refuse_without_standard
+        from jobs.cli.region import export_verb
+        from jobs.cli.run_kinds import commands_of
+
+        if standard is not None:
+            export_for(run, standard, pixel or [], output)
+            return
+        refuse_without_standard(pixel, output)
+        commands = commands_of(run)
+        if commands is not None and commands.export is not None:
+            commands.export(run)
+            return
         export_verb(run)
 
 
@@ -328,10 +389,11 @@ def export(run: RunPath) -> None:
 def status(
     run: RunPath,
     watch: Annotated[
-        bool, typer.Option("--watch", help="show it again every few seconds")
+        bool,
+        typer.Option("--watch", help="show it again every few seconds", metavar=""),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts")
+        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
     ] = False,
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
@@ -355,12 +417,12 @@ def retry(
         str | None, typer.Option(metavar="REASON", help="only pixels that failed so")
     ] = None,
     pixel: PixelIds = None,
-    executor: Annotated[
-        ExecutorName | None, typer.Option(help="in place of execution.executor")
-    ] = None,
+    executor: Executors = None,
 ) -> None:
     """Calibrate failed pixels again."""
-    with guarded(run, "retry"):
+    # What was stopped half-way has forgotten some failures, and not yet others.
+    again = f"masm retry {run}, then masm calibrate {run} --resume"
+    with guarded(run, "retry", again=again):
         from jobs.cli.calibrate import retry_run
 
         code = retry_run(run, executor, reason, pixel or [])
@@ -419,10 +481,12 @@ def reanalyse(
         typer.Option(
             "--wait",
             help="with slurm: wait for each cycle, analyse, go on with the next",
+            metavar="",
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what is left, and do nothing")
+        bool,
+        typer.Option("--dry-run", help="say what is left, and do nothing", metavar=""),
     ] = False,
     choose_radius: Annotated[
         str | None,
@@ -430,6 +494,14 @@ def reanalyse(
             metavar="KM", help="compare localisation radii, with commas between"
         ),
     ] = None,
+    run_again: Annotated[
+        bool,
+        typer.Option(
+            "--run-again",
+            help="with --choose-radius: members run again for each one",
+            metavar="",
+        ),
+    ] = False,
     tasks: Tasks = None,
     task: Task = 0,
 ) -> None:
@@ -447,8 +519,14 @@ def reanalyse(
         if choose_radius is not None:
             from jobs.cli.reanalyse import choose_radius_of
 
-            choose_radius_of(run, choose_radius)
+            choose_radius_of(run, choose_radius, again=run_again)
             return
+        if run_again:
+            from jobs.errors import ConfigError, Problem
+
+            raise ConfigError(
+                Problem("", "--run-again", "without radii", "--choose-radius KM,KM")
+            )
         from jobs.cli.reanalyse import reanalyse_run
 
         code = reanalyse_run(run, executor, wait=wait, dry_run=dry_run)
@@ -475,7 +553,7 @@ def schema(
 
         text = json.dumps(config_schema(), indent=2)
         if output is None:
-            show(text)
+            print_out(text)
         else:
             write_text(output, text + "\n")
             show(f"wrote {output}")
@@ -503,9 +581,7 @@ def warm_up() -> None:
 @talking()
 def run_all(
     run: RunPath,
-    executor: Annotated[
-        ExecutorName | None, typer.Option(help="in place of execution.executor")
-    ] = None,
+    executor: Executors = None,
 ) -> None:
     """Every stage in order, then the report, going on from what is done already.
 

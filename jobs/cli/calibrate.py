@@ -1,4 +1,4 @@
-"""What the verbs do: read the run, do the work, show what came of it."""
+"""What the commands do: read the run, do the work, show what came of it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,27 @@ from jobs.exit_codes import Exit
 from jobs.files import is_file, is_folder, put_aside, read_json, stands
 from jobs.inputs.digests import changed_inputs, refuse_changed_inputs
 from jobs.run.file_lock import alone
-from jobs.run.folder import PixelFolder
+from jobs.run.folder import PixelFolder, RunFolder
 from jobs.run.pixel import Pixel
+from jobs.run.pixel_files import (
+    has_posterior,
+    read_summary,
+    set_posterior_aside,
+)
 from jobs.run.pixel_state import REASONS, state_of
-from jobs.run.pixel_summary import read_summary
 from jobs.run.pixels import choose
 from jobs.run.run import Run, open_run, start
+from jobs.run.site_results import sites_left_out
 from jobs.run.status import status_of
 from jobs.stages.calibrate_pixel import calibrate_pixel
 from jobs.stages.calibrate_pixels import (
-    Tally,
+    BatchSummary,
     calibrate_pixels,
     calibration_work,
     pixels_left,
     refuse_overwriting,
 )
+from jobs.text_tables import counted
 
 _CHANGED = "inputs_changed"
 _WATCH_SECONDS = 5
@@ -59,12 +65,13 @@ def calibrate_run(
     not written down.
     """
     run = open_run(path)
+    sites_left_out(run)  # says of one that there is not, before anything runs
     run = _with_options(run, executor, workers, scheduler)
     pixels = choose(run.pixels, ids)
     if run.source.checks_at_start:
         from jobs.cli.check import check
 
-        list(check(run))  # a mistake in the one pixel's files is the user's to mend
+        list(check(run))  # a mistake in the one pixel's files is the user's to fix
     run.folder.require_writable()
     with alone(path, "calibrating", shared=bool(ids)):
         if not resume:
@@ -79,8 +86,8 @@ def _finished(
     run: Run, pixels: Sequence[Pixel]
 ) -> Iterator[tuple[Pixel, dict[str, Any]]]:
     """Give pixels that have a result, with its summary; say how far it is, if many."""
-    told = progress("inputs of finished pixels", len(pixels), "pixels")
-    with told if len(pixels) > _MANY else nullcontext(lambda n: None) as advance:
+    shown = progress("inputs of finished pixels", len(pixels), "pixels")
+    with shown if len(pixels) > _MANY else nullcontext(lambda n: None) as advance:
         for pixel in pixels:
             if summary := read_summary(run.folder.pixel(pixel.id)):
                 yield pixel, summary
@@ -166,16 +173,18 @@ def retry_run(
     with alone(path, "calibrating", shared=True):
         start(run)
         for pixel in chosen:
-            _forget(run.folder.pixel(pixel.id))
+            _forget(run.folder, pixel.id)
         return _calibrate_or_submit(run, chosen, executor)
 
 
-def _forget(folder: PixelFolder) -> None:
+def _forget(run: RunFolder, pixel_id: int) -> None:
     """Forget a failure; where inputs changed, also what came of the former ones."""
+    folder = run.pixel(pixel_id)
     if state_of(folder).reason == _CHANGED:
         folder.checkpoint.unlink(missing_ok=True)
-    elif is_file(folder.posterior):  # finished on other inputs
-        show(f"what came of the former inputs is now {put_aside(folder.posterior)}")
+    elif has_posterior(folder):  # finished on other inputs
+        former = set_posterior_aside(run, pixel_id)
+        show(f"what came of the former inputs is now {former}")
     if is_file(folder.failure):
         folder.failure.unlink(missing_ok=True)
 
@@ -216,9 +225,10 @@ def calibrate_task(path: Path, tasks: Path, number: int) -> Exit:
         return Exit.OVER_BUDGET
     elsewhere = failed - status_of(run.folder, pixels).states["failed"]
     with logged(path, f"task-{number}"):
-        tally = calibrate_pixels(run, pixels, "serial", max_failed=allowed - elsewhere)
-    _show_tally(run, pixels, tally)
-    return tally.exit
+        left = allowed - elsewhere
+        summary = calibrate_pixels(run, pixels, "serial", max_failed=left)
+    _show_summary(run, pixels, summary)
+    return summary.exit
 
 
 def describe_run(
@@ -232,10 +242,10 @@ def describe_run(
     """Show what ``calibrate`` would do."""
     run = open_run(path)
     run = _with_options(run, executor, workers, scheduler)
-    left, tally = pixels_left(run, choose(run.pixels, ids))
+    left, summary = pixels_left(run, choose(run.pixels, ids))
     runs = expected_runs(run.config)
     cost = "" if runs is None else f", about {runs * len(left)} model runs"
-    show(f"{len(left)} of {tally.n_asked} pixels to calibrate{cost}")
+    show(f"{len(left)} of {summary.n_asked} pixels to calibrate{cost}")
     name = executor or run.config.execution.executor
     if left:
         pace = status_of(run.folder, run.pixels).median_minutes
@@ -249,15 +259,15 @@ def _calibrate_or_submit(
     executor = executor or run.config.execution.executor
     with logged(run.folder.path, "calibrate"):
         try:
-            tally = _calibrate(run, pixels, executor)
+            summary = _calibrate(run, pixels, executor)
         except Submitted as submitted:
             show(f"{submitted}\nfollow with: masm status {run.folder.path} --watch")
             return Exit.DONE
-    _show_tally(run, pixels, tally)
-    return tally.exit
+    _show_summary(run, pixels, summary)
+    return summary.exit
 
 
-def _calibrate(run: Run, pixels: Sequence[Pixel], executor: str) -> Tally:
+def _calibrate(run: Run, pixels: Sequence[Pixel], executor: str) -> BatchSummary:
     left, _ = pixels_left(run, pixels)
     if executor in QUEUES:
         return calibrate_pixels(run, pixels, executor)
@@ -271,18 +281,18 @@ def _calibrate(run: Run, pixels: Sequence[Pixel], executor: str) -> Tally:
         )
 
 
-def _show_tally(run: Run, pixels: Sequence[Pixel], tally: Tally) -> None:
-    states = [state.state for state in tally.states.values()]
+def _show_summary(run: Run, pixels: Sequence[Pixel], summary: BatchSummary) -> None:
+    states = [state.state for state in summary.states.values()]
     counts = "   ".join(
         f"{state} {states.count(state)}"
         for state in ("done", "suspect", "failed", "skipped")
         if state in states
     )
-    show(f"calibrate  {len(pixels)} pixels   {counts}")
-    for reason, number in tally.reasons.most_common(3):
+    show(f"calibrate  {counted(len(pixels), 'pixels')}   {counts}")
+    for reason, number in summary.reasons.most_common(3):
         show(f"  {reason} {number}")
-    if tally.n_failed and len(pixels) == 1:
+    if summary.n_failed and len(pixels) == 1:
         show(f"  why: {run.folder.pixel(pixels[0].id).failure}")
-    if tally.over_budget:
+    if summary.over_budget:
         allowed = run.config.execution.max_failed_fraction
         show(f"stopped: more than {allowed:.0%} of the pixels failed")

@@ -10,7 +10,7 @@ import typer
 
 from jobs.cli.guard import guarded
 from jobs.cli.options import talking
-from jobs.console import show
+from jobs.console import print_out, show
 from jobs.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def check(
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts")
+        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
     ] = False,
 ) -> None:
-    """Hold files against the protocol of Phase 1b; exit code 2 where one has errors.
+    """Compare files with the protocol of Phase 1b; exit code 2 where one has errors.
 
     Of a folder every netCDF file in it is checked, and then the set: each site once,
     priors and posteriors of the same days.
@@ -57,7 +57,10 @@ def check(
         from jobs.callmip.findings import has_errors
 
         files, findings = check_path(path, records)
-        show(_as_json(path, files, findings) if as_json else _text(files, findings))
+        if as_json:
+            print_out(_as_json(path, files, findings))
+        else:
+            show(_text(files, findings))
     if has_errors(findings):
         raise typer.Exit(Exit.WRONG)
 
@@ -102,13 +105,13 @@ def _counts(findings: list[Finding]) -> dict[str, int]:
 
 
 def _as_json(path: Path, files: list[Path], findings: list[Finding]) -> str:
-    told = {
+    content = {
         "path": str(path),
         "n_files": len(files),
         "counts": _counts(findings),
         "findings": [finding.as_dict() for finding in findings],
     }
-    return json.dumps(told, indent=2)
+    return json.dumps(content, indent=2)
 
 
 def _text(files: list[Path], findings: list[Finding]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from jobs.config.methods import expected_runs
-from jobs.config.priors import calibrated_parameters
+from jobs.config.priors import calibrated_parameters, traits_of
 from jobs.config.process_model import model_of, units_of
 from jobs.console import table
 from jobs.errors import ConfigError, Problem
@@ -18,16 +18,17 @@ from jobs.inputs.judgement import (
 )
 from jobs.inputs.pixel_data import drivers_of, observations_of, weather_of
 from jobs.inputs.streams import make_streams
-from jobs.run.periods import pixel_periods
+from jobs.run.periods import OWN_PERIODS, pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.provenance import checksums
 from jobs.run.run import Run
+from jobs.run.site_results import sites_left_out
 from jobs.run.status import status_of
-from jobs.stages.price import minutes_of, stage_costs
+from jobs.stages.price import minutes_of, stage_costs, years_of
 from jobs.text_tables import TextTable
 
 _BYTES_PER_DRAW = 8
-_N_TOLD = 20  # refusals and doubts that are told in full
+_N_PRINTED = 20  # refusals and doubts that are printed in full
 _N_CHAINS = 4  # that keep_draws is meant for
 _BYTES_BESIDE = 200_000  # model runs, fit and attributes in a posterior.nc
 
@@ -49,6 +50,7 @@ def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
     """
     doubts = [] if doubts is None else doubts
     config = run.config
+    sites_left_out(run)
     if run.source.is_region:
         from jobs.cli.region_check import check_region
 
@@ -57,20 +59,27 @@ def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
         checksums(run.inputs)
         refused: list[Problem] = []
         for pixel in run.pixels:
-            yield f"{pixel.name}: {pixel.latitude:g} N, {pixel.longitude:g} E"
+            yield f"{pixel.name}: {_place(pixel)}"
             try:
                 yield from _pixel(run, pixel, doubts)
             except ValueError as exc:
                 yield "  refused: " + str(exc).splitlines()[0]
                 refused += problems_of(exc)
         if refused:
-            raise ConfigError(refused[:_N_TOLD])
-    years = config.periods.calibration.last - config.periods.spinup.first + 1
+            raise ConfigError(refused[:_N_PRINTED])
+    for name, trait in traits_of(config).items():
+        unit = model_of(config).parameters[name].unit
+        used = "" if name in calibrated_parameters(config) else ", not calibrated here"
+        yield (
+            f"traits: {name} {trait.mean:.4g} {unit}, sd {trait.sd:.3g} at a new site, "
+            f"{trait.n_studies} studies{used}"
+        )
+    years, _ = years_of(run)
     cycled = years + model_of(config).spinup_cycles
     runs = expected_runs(config)
     if runs is not None:
         yield (
-            f"cost: about {runs} model runs of {cycled} years (spin-up included) a "
+            f"cost: at most {runs} model runs of {cycled} years (spin-up included) a "
             f"pixel, {runs * len(run.pixels)} in all"
         )
     n_columns = len(calibrated_parameters(config)) + 1  # and the log density
@@ -129,7 +138,7 @@ def verdict(doubts: Sequence[str]) -> Iterator[str]:
         yield f"nothing wrong was found; looked at {LOOKED_AT}"
         return
     yield f"suspicious: {len(doubts)} finding{'' if len(doubts) == 1 else 's'}"
-    for doubt in doubts[:_N_TOLD]:
+    for doubt in doubts[:_N_PRINTED]:
         yield f"  suspicious: {doubt}"
 
 
@@ -138,6 +147,12 @@ def problems_of(exc: ValueError) -> list[Problem]:
     if isinstance(exc, ConfigError):
         return list(exc.problems)
     return [Problem("", str(exc))]
+
+
+def _place(pixel: Pixel) -> str:
+    """Return latitude and longitude as people write them."""
+    north = f"{abs(pixel.latitude):g} {'S' if pixel.latitude < 0 else 'N'}"
+    return f"{north}, {abs(pixel.longitude):g} {'W' if pixel.longitude < 0 else 'E'}"
 
 
 def _pixel(run: Run, pixel: Pixel, doubts: list[str]) -> Iterator[str]:
@@ -156,7 +171,9 @@ def _pixel(run: Run, pixel: Pixel, doubts: list[str]) -> Iterator[str]:
         return
     observations = observations_of(run, pixel, forcing)
     periods = pixel_periods(config, forcing)
-    if periods.whole != config.periods.whole:
+    if config.periods.by_site is not None or OWN_PERIODS in forcing.attrs:
+        yield f"  its own years: {periods}"
+    elif periods.whole != config.periods.whole:
         yield f"  its record is shorter than periods: {periods}"
     for period in ("calibration", "validation"):
         years = getattr(periods, period)

@@ -67,7 +67,7 @@ def compare(
         str | None, typer.Option("--pixel", metavar="ID", help="which pixel")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts")
+        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
     ] = False,
 ) -> None:
     """Compare calibration methods on one pixel, and recommend one."""
@@ -96,6 +96,7 @@ def _compared(
 
     from jobs.console import logged, progress
     from jobs.figures.methods import draw_methods
+    from jobs.files import sweep
     from jobs.inputs.pixel_data import synthetic_parts
     from jobs.run.file_lock import alone
     from jobs.run.run import start
@@ -105,6 +106,7 @@ def _compared(
     path = run.folder.path
     with alone(path, "comparing"):
         start(run)
+        sweep(run.folder.methods.parent)
         bar = progress("compare", len(names) * len(budgets) * n_seeds, "fits")
         with logged(path, "compare"), threadpool_limits(limits=1), bar as advance:
             found = compare_pixel(
@@ -136,7 +138,7 @@ def _show(run: Run, pixel: Pixel, found: masm.Comparison, *, as_json: bool) -> N
     import json
     import math
 
-    from jobs.console import show, table
+    from jobs.console import print_out, show, table
 
     if as_json:
         facts = {
@@ -148,7 +150,7 @@ def _show(run: Run, pixel: Pixel, found: masm.Comparison, *, as_json: bool) -> N
             "summary": json.loads(found.summary.to_json(orient="records")),
             "rows": json.loads(found.table.to_json(orient="records")),
         }
-        show(json.dumps(facts))
+        print_out(json.dumps(facts))
         return
     rows = found.summary[list(_SHOWN)].copy()
     rows["verdict"] = [_short(text) for text in rows["verdict"]]

@@ -103,7 +103,10 @@ def build(
 def check(
     cube: CubePath,
     verify: Annotated[
-        bool, typer.Option("--verify", help="hold every file against its checksum")
+        bool,
+        typer.Option(
+            "--verify", help="compare every file with its checksum", metavar=""
+        ),
     ] = False,
 ) -> None:
     """Report coverage, gaps, ranges and units of a cube; compute nothing."""

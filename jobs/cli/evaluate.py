@@ -12,14 +12,16 @@ from jobs.cli.tables import parameter_table, score_table
 from jobs.config.process_model import model_of, units_of
 from jobs.console import progress, show
 from jobs.disk_errors import system_fault
+from jobs.errors import ConfigError, Problem
 from jobs.figures.pixel import draw_fit, draw_posterior
 from jobs.inputs.pixel_data import known_truth, synthetic_parts
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_state import FINISHED, state_of
-from jobs.run.pixel_summary import read_summary
+from jobs.run.pixel_files import read_result, read_summary
+from jobs.run.pixel_state import FINISHED
 from jobs.run.pixels import choose, figure_names
 from jobs.run.run import Run, open_run, start
 from jobs.run.site_results import calibrated_means
+from jobs.run.states import states_of
 from jobs.stages.evaluate import evaluate_pixel, median_scores, simulate_pixel
 
 
@@ -43,8 +45,6 @@ def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int | str]) -> N
 
 def evaluate_run(path: Path, ids: Sequence[int | str]) -> None:
     """Score pixels, draw their figures, and show both."""
-    import masm
-
     run = open_run(path)
     run.folder.require_writable()
     pixels = _with_posterior(run, choose(run.pixels, ids), ["calibrated"])
@@ -69,7 +69,7 @@ def evaluate_run(path: Path, ids: Sequence[int | str]) -> None:
             label += f", {parts}"
         figures = run.folder.figures
         draw_fit(shown_comparison, figures / f"fit_{names[pixel.id]}.png", title=label)
-        result = masm.open_result(run.folder.pixel(pixel.id).posterior)
+        result = read_result(run.folder.pixel(pixel.id))
         truth = known_truth(run, pixel) or None
         draw_posterior(
             result.posterior,
@@ -105,8 +105,8 @@ class _Damaged:
 
         Raises
         ------
-        ValueError, OSError
-            What was found at the last pixel, if it was at every one.
+        ConfigError
+            What was found at the first pixel, if something was at every one.
         """
         try:
             yield
@@ -115,7 +115,18 @@ class _Damaged:
                 raise fault from exc
             self.found[pixel.id] = exc
             if len(self.found) == self.n_pixels:
-                raise next(iter(self.found.values())) from None
+                first = next(iter(self.found.values()))
+                if isinstance(first, ConfigError):
+                    raise first from None
+                raise ConfigError(
+                    Problem(
+                        f"pixel {next(iter(self.found))}",
+                        "its files are damaged, and no other pixel can be used",
+                        found=str(first)[:300],
+                        wanted="what the run has written",
+                        hint="masm simulate makes simulations again.",
+                    )
+                ) from first
 
     def tell(self) -> None:
         """Show how many there were, and why."""
@@ -131,5 +142,5 @@ def _with_posterior(
     """Leave out pixels without a result, where one is needed and some have it."""
     if "calibrated" not in sets:
         return list(pixels)
-    done = [p for p in pixels if state_of(run.folder.pixel(p.id)).state in FINISHED]
+    done = [p for p, s in states_of(run.folder, pixels) if s.state in FINISHED]
     return done or list(pixels)

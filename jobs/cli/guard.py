@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -17,14 +18,17 @@ from typing import NoReturn
 
 import typer
 
-from jobs.console import OutputLost, printable, voice
+from jobs.config.extras import extra_of, install_hint
+from jobs.console import OutputLost, ShownFormatter, printable, voice
 from jobs.disk_errors import full_disk, refused, system_fault
-from jobs.errors import ConfigError, DiskFull, PartlySubmitted, Stopped
+from jobs.errors import ConfigError, DiskFull, PartlySubmitted, Problem, Stopped
 from jobs.exit_codes import Exit
+from jobs.files import OddFile
 
 logger = logging.getLogger(__name__)
 
-_STOPS = (signal.SIGTERM, signal.SIGUSR1)
+_STOPS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGXCPU, signal.SIGHUP)
+"""Of a queue, a limit of processor time, and a terminal that was closed."""
 SAVED = "finished work is saved. Go on with"
 _OURS = ("ibis_dalec", "landdata", "landmodels", "masm", "upscale")
 
@@ -35,10 +39,10 @@ def guarded(
 ) -> Iterator[None]:
     """Turn errors into exit codes, and signals into an orderly stop.
 
-    ``again`` is the command that goes on, where it is not the verb on the run, and
+    ``again`` is what to type to go on, where it is not the command on the run, and
     ``saved`` what becomes of the work that a stop finds half done.
 
-    A mistake of the user's is told in full and exits 2; a set of Slurm arrays that
+    A mistake of the user's is reported in full and exits 2; a set of Slurm arrays that
     was submitted in part exits 3; a signal exits 75 with progress saved; anything
     else is a bug, with its traceback in the run's logs.
     """
@@ -55,11 +59,11 @@ def guarded(
         except KeyboardInterrupt as stop:
             _stop(stop, verb, go_on)
         except Exception as exc:
-            code = told(exc, run, verb, go_on)
+            code = reported(exc, run, verb, go_on)
             raise typer.Exit(code) from (exc if code == Exit.BUG else None)
 
 
-def told(exc: Exception, run: Path, verb: str, go_on: str) -> Exit:
+def reported(exc: Exception, run: Path, verb: str, go_on: str) -> Exit:
     """Say what an error came of, and return the exit code it comes to.
 
     Raises
@@ -73,7 +77,11 @@ def told(exc: Exception, run: Path, verb: str, go_on: str) -> Exit:
     fault = full_disk(exc, run) or system_fault(exc)
     if fault is not None and not _is_refusal(exc):
         _stop(fault, verb, go_on)
-    mistake = exc if isinstance(exc, _user_errors()) else refused(exc)
+    mistake = (
+        exc
+        if isinstance(exc, _user_errors())
+        else refused(exc) or _damage(exc) or _not_installed(exc)
+    )
     if mistake is not None:
         say(str(mistake))
         return Exit.WRONG
@@ -90,7 +98,12 @@ def say(text: str) -> None:
 
 
 def safe_output() -> None:
-    """Let no name keep a command from printing, whatever the encoding of the output."""
+    """Let no name keep a command from printing, or steer the terminal.
+
+    Whatever the encoding of the output; also where a warning is shown without a log.
+    """
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(ShownFormatter())
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError, LookupError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -99,12 +112,19 @@ def safe_output() -> None:
 @contextmanager
 def left_to_stop() -> Iterator[None]:
     """Keep the exit code of a stop, should Ctrl-C come again while Python ends."""
+    atexit.register(_let_end)  # registered first, so called last
     try:
         yield
     except SystemExit as end:
         if end.code == Exit.STOPPED:
             signal.signal(signal.SIGINT, _end_at_once)
         raise
+
+
+def _let_end() -> None:
+    """Ignore Ctrl-C from here on: Python gives up its handlers before it ends."""
+    if signal.getsignal(signal.SIGINT) is _end_at_once:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _end_at_once(number: int, frame: FrameType | None) -> None:
@@ -132,6 +152,40 @@ def _stop(stop: KeyboardInterrupt, verb: str, go_on: str) -> NoReturn:
         sys.stderr.flush()
         os._exit(Exit.STOPPED)
     raise typer.Exit(Exit.STOPPED) from None
+
+
+def _damage(exc: Exception) -> ConfigError | None:
+    """Return what to say if a file of the run is not as it was written."""
+    plain = sys.modules.get("masm.hdf5_files")
+    kinds = (OddFile, plain.NotPlain) if plain else (OddFile,)
+    if not isinstance(exc, kinds):
+        return None
+    return ConfigError(
+        Problem(
+            "a file of the run",
+            "is damaged",
+            found=str(exc)[:300],
+            wanted="what the run has written",
+            hint="Take it away; the command that wrote it makes it again.",
+        )
+    )
+
+
+def _not_installed(exc: Exception) -> ConfigError | None:
+    """Return what to say if a package of an extra is missing."""
+    name = getattr(exc, "name", None) if isinstance(exc, ModuleNotFoundError) else None
+    extra = extra_of(name or "")
+    if not extra:
+        return None
+    return ConfigError(
+        Problem(
+            "",
+            str(name),
+            found="a package that is not installed",
+            wanted=f"the extra {extra!r} of masm",
+            hint=install_hint(extra),
+        )
+    )
 
 
 def _is_refusal(exc: BaseException) -> bool:
@@ -190,7 +244,11 @@ def _signals(verb: str, go_on: str) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handlers = dict.fromkeys(_STOPS, stop)
+    handlers = {
+        number: stop
+        for number in _STOPS
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+    }  # with nohup a closed terminal is of no matter
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         handlers[signal.SIGINT] = interrupt
     before = {n: signal.signal(n, handler) for n, handler in handlers.items()}

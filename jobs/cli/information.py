@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.guard import guarded
-from jobs.config.executor_names import ExecutorName
+from jobs.cli.options import Executors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +32,9 @@ def information(
     pixel: Annotated[
         list[str] | None, typer.Option("--pixel", metavar="ID", help="only these")
     ] = None,
-    executor: Annotated[
-        ExecutorName | None, typer.Option(help="in place of execution.executor")
-    ] = None,
+    executor: Executors = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts")
+        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
     ] = False,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
@@ -84,6 +82,7 @@ def _inform(
 ) -> None:
     from jobs.console import logged
     from jobs.executors.tasks import do_units, minutes_for
+    from jobs.files import sweep
     from jobs.run.file_lock import alone
     from jobs.run.pixels import choose
     from jobs.run.run import start
@@ -93,13 +92,13 @@ def _inform(
         left_to_inform,
         pixels_informed,
     )
+    from jobs.stages.price import years_of
 
     pixels = pixels_informed(run, choose(run.pixels, ids))
     run.folder.require_writable()
     path = run.folder.path
     verb = ["information", "--derivatives", derivatives]
-    years = run.config.periods
-    n_years = years.calibration.last - years.spinup.first + 1
+    n_years, _ = years_of(run)
     with alone(path, "information"):
         start(run)
         with logged(path, "information"):
@@ -114,6 +113,7 @@ def _inform(
             )
         if not whole:
             return
+        sweep(run.folder.information)  # no task is left that could be writing
         tables = gather_information(run, pixels)
         figure = _draw(run, tables)
         _show(run, tables, figure, as_json=as_json)
@@ -136,7 +136,7 @@ def _draw(run: Run, tables: dict[str, pd.DataFrame]) -> Path:
 def _show(
     run: Run, tables: dict[str, pd.DataFrame], figure: Path, *, as_json: bool
 ) -> None:
-    from jobs.console import show, table
+    from jobs.console import print_out, show, table
     from jobs.figures.information import reduction_table
 
     if as_json:
@@ -145,7 +145,7 @@ def _show(
             name: json.loads(rows.to_json(orient="records"))
             for name, rows in tables.items()
         }
-        show(json.dumps(facts))
+        print_out(json.dumps(facts))
         return
     n = tables["streams"]["pixel"].nunique()
     over = f"median of {n} pixels" if n > 1 else "one pixel"

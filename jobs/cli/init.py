@@ -15,6 +15,7 @@ class Template(StrEnum):
 
     DEMO = "demo"
     SITE = "site"
+    TOWERS = "towers"
     REGION = "region"
     REANALYSIS = "reanalysis"
     PLATEAU = "plateau"

@@ -1,4 +1,4 @@
-"""Options that every verb has: ``--quiet``, ``--verbose`` and ``--json``."""
+"""Options that every command has: ``--quiet``, ``--verbose`` and ``--json``."""
 
 from __future__ import annotations
 
@@ -12,20 +12,35 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from jobs.cli.guard import guarded
+from jobs.config.executor_names import ExecutorName
 from jobs.console import Voice, print_out, speaking
 from jobs.exit_codes import Exit
 
+Executors = Annotated[
+    ExecutorName | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"in place of the configured executor: {', '.join(ExecutorName)}",
+    ),
+]
+"""The option ``--executor`` of every command that has it."""
+
 _EVERY: dict[str, Any] = {
     "quiet": Annotated[
-        bool, typer.Option("--quiet", "-q", help="show only what went wrong")
+        bool,
+        typer.Option("--quiet", "-q", help="show only what went wrong", metavar=""),
     ],
     "verbose": Annotated[
-        bool, typer.Option("--verbose", "-v", help="show the log on the screen too")
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="show the log on the screen too", metavar=""
+        ),
     ],
 }
 _JSON: dict[str, Any] = {
     "results_as_json": Annotated[
-        bool, typer.Option("--json", help="show results as JSON, for scripts")
+        bool,
+        typer.Option("--json", help="show results as JSON, for scripts", metavar=""),
     ],
 }
 
@@ -33,7 +48,7 @@ _JSON: dict[str, Any] = {
 def talking(
     *, has_json: bool = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a verb the options of how much it tells, and in which form.
+    """Give a command the options of how much it tells, and in which form.
 
     Parameters
     ----------
@@ -77,7 +92,7 @@ def talking(
 def _in_json(
     said: Voice, function: Callable[..., None], *args: Any, **words: Any
 ) -> None:
-    """Do a verb, then print what it would have shown as one document."""
+    """Run a command, then print what it would have shown as one document."""
     code: int = Exit.DONE
     try:
         function(*args, **words)

@@ -93,8 +93,26 @@ def report_run(path: Path) -> None:
     show(f"wrote {write_reanalysis_report(run)}")
 
 
-def choose_radius_of(path: Path, text: str) -> None:
-    """Compare localisation radii on the forecasts that a run has made."""
+def export_run(path: Path) -> None:
+    """Write the maps of the states, a folder for each year."""
+    from jobs.console import progress
+    from jobs.stages.reanalysis.maps import maps_of, write_maps_of
+
+    run = open_reanalysis(path)
+    maps_of(run)
+    run.folder.require_writable()
+    with (
+        alone(path, "exporting"),
+        logged(path, "export"),
+        progress("export", None, "files") as on_files,
+    ):
+        for file in write_maps_of(run):
+            on_files(1)
+            show(str(file))
+
+
+def choose_radius_of(path: Path, text: str, *, again: bool = False) -> None:
+    """Compare localisation radii on the forecasts of a run, or on runs of their own."""
     from jobs.console import progress, table
     from jobs.figures.reanalysis import draw_radii
     from jobs.stages.reanalysis.radius import compare_radii
@@ -102,9 +120,14 @@ def choose_radius_of(path: Path, text: str) -> None:
     radii = _kilometres(text)
     run = open_reanalysis(path)
     run.folder.require_writable()
-    with logged(path, "reanalyse"), progress("radius", len(radii), "radii") as advance:
-        found, chosen = compare_radii(run, radii, advance)
-    figure = run.folder.figures / "reanalysis_radius.png"
+    with (
+        alone(path, "reanalysing"),
+        logged(path, "reanalyse"),
+        progress("radius", len(radii), "radii") as advance,
+    ):
+        found, chosen = compare_radii(run, radii, advance, again=again)
+    name = "reanalysis_radius_again.png" if again else "reanalysis_radius.png"
+    figure = run.folder.figures / name
     title = f"{run.config.name}: residual correlation by localisation radius"
     draw_radii(found, chosen, figure, title=title)
     wide = found.pivot(index="radius_km", columns="state", values="criterion")
@@ -113,7 +136,8 @@ def choose_radius_of(path: Path, text: str) -> None:
     show(table(wide.reset_index(), "residual spatial correlation", formats))
     show(
         f"figure   {figure}\nleast with {chosen:g} km: set localisation.radius_km in a "
-        "new run. Members were not run again for each radius."
+        "new run."
+        + ("" if again else " Members were not run again: --run-again does that.")
     )
 
 

@@ -1,4 +1,4 @@
-"""The verbs of a region: upscale, simulate, evaluate, export, and what each shows."""
+"""The commands of a region: upscale, simulate, evaluate, export; what each shows."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from jobs.inputs.pixel_data import synthetic_parts
 from jobs.run.file_lock import alone
 from jobs.run.pixel_state import FINISHED, state_of
 from jobs.run.run import Run, open_run, start
+from jobs.run_tables import read_run_table
 from jobs.stages.evaluate import is_simulated
 from jobs.stages.flux_sites import score_sites
 from jobs.stages.region_evaluate import score_region, simulated_sets, summarise_scores
@@ -54,8 +55,6 @@ def is_region(path: Path) -> bool:
 
 def upscale_verb(path: Path) -> None:
     """Train, validate and map, and show how well it went."""
-    import pandas as pd
-
     run = _open_region_run(path, "upscale")
     start(run)
     with alone(path, "upscaling"), logged(path, "upscale"):
@@ -65,7 +64,7 @@ def upscale_verb(path: Path) -> None:
     folder = path / "upscaling"
     show(table(found.counts, "quality control of calibrated pixels", _whole("n_pixels",
          "n_only")))  # fmt: skip
-    skill = pd.read_csv(folder / "skill.csv")
+    skill = read_run_table(folder / "skill.csv")
     skill["upscaled"] = skill["upscaled"].map({True: "yes", False: "no: mean"})
     skill = skill.rename(columns=_SHORT)
     numbers = dict.fromkeys(list(_SHORT.values())[1:], ".2f")

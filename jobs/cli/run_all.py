@@ -10,7 +10,7 @@ import typer
 
 from jobs.cli.calibrate import calibrate_run
 from jobs.cli.evaluate import evaluate_run, simulate_run
-from jobs.cli.guard import SAVED, told
+from jobs.cli.guard import SAVED, reported
 from jobs.cli.region import is_region, run_region
 from jobs.cli.run_kinds import commands_of
 from jobs.cli.screen import screen_run
@@ -45,14 +45,14 @@ def run_everything(path: Path, executor: str | None) -> Exit:
     except (OutputLost, typer.Exit):
         raise
     except Exception as exc:
-        code = told(exc, path, "run", f"{SAVED}: masm run {path}")
+        code = reported(exc, path, "run", f"{SAVED}: masm run {path}")
         if code == Exit.WRONG and (passed or _traces(path) != before):
             code = Exit.SOME_FAILED
     return _report(path, code)
 
 
 def _stages(path: Path, executor: str | None, on_stage: Callable[[Exit], None]) -> Exit:
-    """Do every stage; ``on_stage`` is told what each came to."""
+    """Do every stage; ``on_stage`` is called with what each came to."""
     region = is_region(path)
     if region:
         if not screen_run(path, executor):
@@ -93,7 +93,7 @@ def _report(path: Path, code: Exit) -> Exit:
     except (OutputLost, typer.Exit):
         raise
     except Exception as exc:
-        failed = told(exc, path, "run", f"{SAVED}: masm report {path}")
+        failed = reported(exc, path, "run", f"{SAVED}: masm report {path}")
         if code == Exit.DONE:
             return Exit.SOME_FAILED if failed == Exit.WRONG else failed
     return code

@@ -25,12 +25,15 @@ class Commands:
         Writes the report.
     status : callable, optional
         Yields lines that say how far the run is.
+    export : callable, optional
+        Writes maps.
     """
 
     check: Callable[[Path], Iterable[str]]
     run: Callable[[Path, str | None], Exit]
     report: Callable[[Path], None] | None = None
     status: Callable[[Path], Iterable[str]] | None = None
+    export: Callable[[Path], None] | None = None
 
 
 def commands_of(run: Path) -> Commands | None:
@@ -42,7 +45,12 @@ def commands_of(run: Path) -> Commands | None:
 def _of_a_reanalysis() -> Commands:
     from jobs.cli import reanalyse
 
-    return Commands(reanalyse.check_run, reanalyse.reanalyse_run, reanalyse.report_run)
+    return Commands(
+        reanalyse.check_run,
+        reanalyse.reanalyse_run,
+        reanalyse.report_run,
+        export=reanalyse.export_run,
+    )
 
 
 def _of_soil_carbon() -> Commands:

@@ -34,7 +34,7 @@ def sample(
     ] = None,
     forest_above: Annotated[
         float,
-        typer.Option(min=0, max=1, help="only cells with a larger share of forest"),
+        typer.Option(min=0, max=1, help="only cells with a larger fraction of forest"),
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="fixes the choice")] = 1,
     out: Annotated[
@@ -87,9 +87,9 @@ def _candidates(cube: Cube, forest_above: float):
 
     from jobs.errors import ConfigError, Problem
 
-    share = cube.static["forest_fraction"].to_numpy()
+    fraction = cube.static["forest_fraction"].to_numpy()
     # Without a land cover product every cell of the cube passes.
-    passes = np.isnan(share) | (share > forest_above) | (forest_above == 0.0)
+    passes = np.isnan(fraction) | (fraction > forest_above) | (forest_above == 0.0)
     ids = cube.cells.ids[passes & (cube.states != 1)]
     if not ids.size:
         raise ConfigError(

@@ -12,6 +12,7 @@ from jobs.figures.screening import draw_screening, importance_table
 from jobs.inputs.pixel_data import synthetic_parts
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run, open_run, start
+from jobs.stages.price import years_of
 from jobs.stages.screen import (
     check_screening,
     comparison,
@@ -30,11 +31,13 @@ from jobs.stages.screen import (
 if TYPE_CHECKING:
     import xarray as xr
 
-_MUCH = 0.02  # share of variance that should not be left out unseen
+_MUCH = 0.02  # fraction of variance that should not be left out unseen
 _UNITS = {
     "morris": "trajectories",
     "sobol": "base points",
     "sums_of_squares": "runs",
+    "fast": "curves",
+    "derivatives": "points",
 }
 _N_RANKED = 10  # parameters shown of each output, by either method
 
@@ -77,9 +80,7 @@ def screen_task(path: Path, tasks: Path, number: int) -> None:
 
 
 def _minutes(run: Run) -> float:
-    years = run.config.periods
-    n_runs = runs_of_a_pixel(run.config)
-    return minutes_for(run, n_runs, years.calibration.last - years.spinup.first + 1)
+    return minutes_for(run, runs_of_a_pixel(run.config), years_of(run)[0])
 
 
 def _show(run: Run, pixels: Sequence[Pixel]) -> None:
@@ -89,8 +90,8 @@ def _show(run: Run, pixels: Sequence[Pixel]) -> None:
     effects = gather(run, pixels)
     selected = selection_of(run.config, effects)
     written = write_selection(run, selected)
-    shares = masm.importance(effects, run.config.screening.statistics)
-    shares = shares.transpose("pixel", "stream", "parameter")
+    fractions = masm.importance(effects, run.config.screening.statistics)
+    fractions = fractions.transpose("pixel", "stream", "parameter")
     of_variance = has_shares(effects)
     n = effects.sizes["pixel"]
     label = f"{run.config.name}, {n} pixel{'s' if n > 1 else ''}"
@@ -99,10 +100,10 @@ def _show(run: Run, pixels: Sequence[Pixel]) -> None:
     figure = run.folder.figures / "screening.png"
     draw_screening(
         importance_table(
-            shares.to_numpy(),
-            shares["pixel"].to_numpy().tolist(),
-            [str(name) for name in shares["stream"].to_numpy()],
-            [str(name) for name in shares["parameter"].to_numpy()],
+            fractions.to_numpy(),
+            fractions["pixel"].to_numpy().tolist(),
+            [str(name) for name in fractions["stream"].to_numpy()],
+            [str(name) for name in fractions["parameter"].to_numpy()],
         ),
         figure,
         title=f"{label}: {title_of(run.config)}",
@@ -154,7 +155,7 @@ def _show_doubts(effects: xr.Dataset) -> None:
             show(
                 f"{name}: the regression does not describe the model (adjusted R2 down "
                 f"to {value:.2f}, wanted {R2_LIMIT:g}): effects are curved or of "
-                "higher order. Do not use these shares; use screening.method: sobol"
+                "higher order. Do not use these fractions; use screening.method: sobol"
             )
 
 
@@ -176,7 +177,7 @@ def _show_sobol(
     formats |= {"bent": ".2f", "rank_morris": ".0f", "rank_sobol": ".0f"}
     n = found["pixel"].nunique()
     show(table(shown, f"Morris beside Sobol, mean of {n} pixels", formats))
-    # Where the interval reaches zero the index has not been told from nothing.
+    # Where the interval reaches zero the index is not distinguishable from none.
     certain = means["total"] - means["total_conf"] > _MUCH
     left_out = ~means.index.get_level_values("parameter").isin(selected)
     missed = means[certain & left_out].index.get_level_values("parameter").unique()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jobs.console import logged, progress, show, table
+from jobs.console import logged, show, table
 from jobs.exit_codes import Exit
+from jobs.figures.labels import readable_totals
+from jobs.files import sweep
 from jobs.run.file_lock import alone
 from jobs.run.folder import RunFolder
+from jobs.stages.soil_carbon_tasks import open_soil_carbon
 
 if TYPE_CHECKING:
     from jobs.stages.soil_carbon import SoilCarbonRun
@@ -20,33 +22,6 @@ if TYPE_CHECKING:
 _SCORES = {"n": ".0f", "r2": ".2f", "mae": ".3g", "bias": ".3g", "correlation": ".2f"}
 _TOTALS = {"default": ".4g", "mean": ".4g", "p05": ".4g", "p95": ".4g",
            "share_of_area": ".3f", "share_periodic": ".2f"}  # fmt: skip
-
-
-def open_soil_carbon(path: Path) -> SoilCarbonRun:
-    """Read the configuration and every input; nothing is simulated or written."""
-    from jobs.config.checks import option_problems
-    from jobs.config.methods import method_names
-    from jobs.config.reader import read_as
-    from jobs.config.soil_carbon import SoilCarbonConfig
-    from jobs.errors import ConfigError, did_you_mean
-    from jobs.inputs.soil_carbon import read_inputs
-    from jobs.stages.soil_carbon import SoilCarbonRun
-
-    folder = RunFolder(path)
-    folder.refuse_links()
-    config, document = read_as(SoilCarbonConfig, folder.config)
-    chosen = config.calibration
-    if chosen.method not in method_names():
-        raise ConfigError(
-            document.problem(
-                ("calibration", "method"), found=f'"{chosen.method}"',
-                wanted=", ".join(method_names()),
-                hint=did_you_mean(chosen.method, method_names()),
-            )
-        )  # fmt: skip
-    if problems := list(option_problems(chosen.method, chosen.options, document)):
-        raise ConfigError(problems)
-    return SoilCarbonRun(path, config, read_inputs(config))
 
 
 def describe(path: Path) -> Iterator[str]:
@@ -87,7 +62,8 @@ def run_soil_carbon(path: Path, executor: str | None = None) -> Exit:
     Returns
     -------
     Exit
-        `Exit.SOME_FAILED` where a calibration is openly suspect.
+        `Exit.DONE`, also where a calibration is suspect, which is shown, and where
+        the work is in a queue.
     """
     from threadpoolctl import threadpool_limits
 
@@ -100,31 +76,31 @@ def run_soil_carbon(path: Path, executor: str | None = None) -> Exit:
     with alone(path, "calibrating"), logged(path, "run"), threadpool_limits(limits=1):
         start(run)
         warm_up()
-        _work(run)
-        _tables(run)
-        _show_outputs(run)
+        if _work(run, executor):
+            sweep(run.folder)  # no task is left that could be writing
+            _tables(run)
+            _show_outputs(run)
     return Exit.DONE
 
 
-def _work(run: SoilCarbonRun) -> None:
-    from jobs.executors.units import do_each
-    from jobs.stages import soil_carbon as stages
+def _work(run: SoilCarbonRun, executor: str | None) -> bool:
+    """Do the steps in turn; tell whether all are through, and not in a queue."""
+    from jobs.executors.tasks import do_units
+    from jobs.stages.soil_carbon_tasks import STEPS, unit_run
 
-    def do(
-        verb: str, unit: str, work: Callable[..., object], left: list[tuple[Any, ...]]
-    ) -> None:
-        with (
-            progress(verb, len(left), unit) as advance,
-            closing(do_each(work, run, left, run.config.workers)) as done,
-        ):
-            for _ in done:
-                advance(1)
-
-    do("calibrate", "calibrations", stages.calibrate, [*stages.calibrations_left(run)])
-    do("errors of draws", "posteriors", stages.posterior_errors,
-       [*stages.errors_left(run)])  # fmt: skip
-    do("predict", "chunks", stages.predict_chunk,
-       [(k,) for k in stages.chunks_left(run)])  # fmt: skip
+    return all(
+        do_units(
+            unit_run(run),
+            step.work,
+            step.left(run),
+            verb=["soil-carbon", "--step", name],
+            unit=step.unit,
+            executor=executor,
+            minutes=step.minutes,
+            title=step.title,
+        )
+        for name, step in STEPS.items()
+    )
 
 
 def _tables(run: SoilCarbonRun) -> None:
@@ -142,12 +118,12 @@ def _tables(run: SoilCarbonRun) -> None:
     show(table(scores[columns], "withheld observations", _SCORES))
     columns = ["ecosystem", "quantity", *_TOTALS, "unit"]
     found = stages.totals(run)
-    show(table(found[columns], "totals", _TOTALS))
-    share = float(found["share_of_area"].min())
-    if share < 1.0:
+    show(table(readable_totals(found)[columns], "totals of carbon", _TOTALS))
+    fraction = float(found["share_of_area"].min())
+    if fraction < 1.0:
         show(
             f"totals leave out cells without a steady state in some draw: at least "
-            f"{share:.1%} of the area is summed"
+            f"{fraction:.1%} of the area is summed"
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobs.cli.guard import guarded
-from jobs.config.executor_names import ExecutorName
+from jobs.cli.options import Executors
 
 if TYPE_CHECKING:
     from jobs.config.swath import SwathConfig
@@ -23,11 +23,9 @@ def swath(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
-    executor: Annotated[
-        ExecutorName | None, typer.Option(help="in place of execution.executor")
-    ] = None,
+    executor: Executors = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts")
+        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
     ] = False,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
@@ -42,14 +40,20 @@ def swath(
 
 def run_swath(run: Path, executor: str | None, *, as_json: bool = False) -> Exit:
     """Do what is left of a swath run, and show what came of it."""
-    from jobs.config.swath import read_swath
     from jobs.console import logged
     from jobs.executors.tasks import do_units
     from jobs.exit_codes import Exit
+    from jobs.files import sweep
     from jobs.run.file_lock import alone
-    from jobs.stages.swath import assimilate, experiments_left, swath_run
+    from jobs.stages.swath import (
+        assimilate,
+        experiments_left,
+        open_swath,
+        swath_folder,
+        swath_run,
+    )
 
-    config = read_swath(run)
+    config = open_swath(run)
     chosen = executor or config.execution.executor
     with alone(run, "assimilating"), logged(run, "swath"):
         whole = do_units(
@@ -62,6 +66,8 @@ def run_swath(run: Path, executor: str | None, *, as_json: bool = False) -> Exit
             executor="serial" if chosen == "local" else chosen,
             minutes=_GUESS_MINUTES * config.swath.grid.rows * config.swath.grid.columns,
         )
+        if whole:
+            sweep(swath_folder(run))  # no task is left that could be writing
     if whole:
         _show(run, config, as_json=as_json)
     return Exit.DONE
@@ -69,10 +75,10 @@ def run_swath(run: Path, executor: str | None, *, as_json: bool = False) -> Exit
 
 def check_swath(run: Path) -> list[str]:
     """Make the region of a swath run and say what it holds; nothing is assimilated."""
-    from jobs.config.swath import read_swath
     from jobs.inputs.swath import SYNTHETIC, make_twin
+    from jobs.stages.swath import open_swath
 
-    config = read_swath(run)
+    config = open_swath(run)
     twin = make_twin(config)
     problem = twin.problem()
     count = {
@@ -90,20 +96,20 @@ def check_swath(run: Path) -> list[str]:
 
 
 def _task(run: Path, tasks: Path, number: int) -> None:
-    from jobs.config.swath import read_swath
     from jobs.console import logged
     from jobs.executors.tasks import do_task
-    from jobs.stages.swath import assimilate, swath_run
+    from jobs.stages.swath import assimilate, open_swath, swath_run
 
     with logged(run, f"swath-task-{number}"):
-        do_task(swath_run(run, read_swath(run)), assimilate, tasks, number)
+        do_task(swath_run(run, open_swath(run)), assimilate, tasks, number)
 
 
 def _show(run: Path, config: SwathConfig, *, as_json: bool) -> None:
     import pandas as pd
 
-    from jobs.console import show, table
+    from jobs.console import print_out, show, table
     from jobs.figures.swath import draw_swath
+    from jobs.run_tables import read_run_table
     from jobs.stages.swath import read_experiment, swath_folder
 
     found = [
@@ -112,11 +118,11 @@ def _show(run: Path, config: SwathConfig, *, as_json: bool) -> None:
     ]
     facts: list[dict[str, Any]] = [one for one in found if one is not None]
     figure = run / "figures" / "swath.png"
-    targets = pd.read_csv(swath_folder(run) / "targets.csv")
+    targets = read_run_table(swath_folder(run) / "targets.csv")
     misfits = _misfits(facts)
     draw_swath(targets, misfits, figure, title=f"{config.name} (synthetic)")
     if as_json:
-        show(json.dumps({"experiments": facts}))
+        print_out(json.dumps({"experiments": facts}))
         return
     rows = pd.DataFrame(
         {

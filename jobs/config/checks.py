@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from jobs.config.extras import install_hint, not_installed
 from jobs.config.methods import (
     method_defaults,
     method_names,
@@ -21,6 +22,9 @@ Table = Mapping[str, Parameter]
 JOINED_METHODS = ("emulator", "published")
 """Methods whose sites can be joined: their runs are few and spread over the prior."""
 
+_BORROWS = "emulator"
+"""The method that can begin with what neighbours found."""
+
 
 def check_meaning(config: Config, document: Document) -> None:
     """Refuse unknown streams and parameters, bad bounds, years without weather.
@@ -34,14 +38,50 @@ def check_meaning(config: Config, document: Document) -> None:
     problems = [
         *_spinup(config, document),
         *_streams(config, document),
+        *_stream_errors(config, document),
         *_parameters(config, document, table),
         *_twin(config, document, table),
         *_years(config, document),
         *_method(config, document),
         *_sites(config, document),
+        *_traits(config, document),
+        *_left_out(config, document),
+        *_sweeps(config, document),
+        *_scaling(config, document),
+        *_neighbours(config, document),
+        *_extras(config, document),
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _extras(config: Config, document: Document) -> Iterator[Problem]:
+    """What a region needs and is not installed, before hours of work find out."""
+    if config.pixels.source == "region" and (missing := not_installed("regions")):
+        yield document.problem(
+            ("pixels", "source"),
+            found=f"region; not installed: {', '.join(missing)}",
+            wanted="the packages that regions and their maps need",
+            hint=install_hint("regions"),
+        )
+
+
+def _neighbours(config: Config, document: Document) -> Iterator[Problem]:
+    if config.calibration.neighbours == 0:
+        return
+    keys = ("calibration", "neighbours")
+    if config.calibration.method != _BORROWS:
+        yield document.problem(
+            keys,
+            found=f"method {config.calibration.method}, which makes no use of it",
+            wanted=f"method {_BORROWS}, or no such key",
+        )
+    if config.sites != "separate":
+        yield document.problem(
+            keys,
+            found=f"sites: {config.sites}, which needs runs spread over the prior",
+            wanted="sites: separate, or no such key",
+        )
 
 
 def _spinup(config: Config, document: Document) -> Iterator[Problem]:
@@ -84,6 +124,44 @@ def _streams(config: Config, document: Document) -> Iterator[Problem]:
         )
 
 
+def _stream_errors(config: Config, document: Document) -> Iterator[Problem]:
+    """Errors of a stream that do not go together."""
+    for name, stream in config.streams.items():
+        if not stream.errors.unusual:
+            continue
+        from masm import Errors
+        from masm.errors import InputError
+
+        wrong = stream.discrepancy
+        keys = ("streams", name, "errors")
+        try:
+            errors = Errors(
+                **stream.errors.model_dump(),
+                treatment=stream.treatment,
+                between_years=stream.between_years,
+                discrepancy_sd=0.0 if wrong is None else wrong.sd,
+            )
+        except InputError as exc:
+            what, *more = str(exc).splitlines()
+            said = dict(line.split(maxsplit=1) for line in more)
+            yield document.problem(
+                keys,
+                found=f"{what.removeprefix('errors: ')}: {said.get('found', '')}",
+                wanted=said.get("wanted", ""),
+            )
+            continue
+        sampled = stream.variance == "sampled" or getattr(
+            stream.variance, "sampled", False
+        )
+        usual = errors.shape.is_normal and errors.effective_share == 1.0
+        if sampled and not usual:
+            yield document.problem(
+                keys,
+                found=f"{errors.name}, with errors of unknown size",
+                wanted="a variance that is known, or normal errors that all count",
+            )
+
+
 def _parameters(config: Config, document: Document, table: Table) -> Iterator[Problem]:
     calibrated = set()
     keys: tuple[str | int, ...]
@@ -119,7 +197,7 @@ def _parameters(config: Config, document: Document, table: Table) -> Iterator[Pr
 
 def _twin(config: Config, document: Document, table: Table) -> Iterator[Problem]:
     twin, place = config.twin, config.pixels
-    observed = place.source == "site" or (
+    observed = place.source in ("site", "towers") or (
         place.source == "table" and place.observations is not None
     )
     if twin is None:
@@ -165,6 +243,13 @@ def _twin(config: Config, document: Document, table: Table) -> Iterator[Problem]
 
 
 def _years(config: Config, document: Document) -> Iterator[Problem]:
+    if config.periods.by_site and config.pixels.source not in ("table", "towers"):
+        yield document.problem(
+            ("periods", "by_site"),
+            found=f"pixels of a {config.pixels.source}",
+            wanted="spinup, calibration and validation; by_site is for table and "
+            "towers",
+        )
     if config.pixels.source != "generated":
         return
     years, periods = config.pixels.years, config.periods
@@ -213,17 +298,24 @@ def option_problems(
             yield document.problem(
                 ("calibration", "options", name), found=repr(value), wanted=wanted
             )
+        elif name == "stop_at_error" and isinstance(value, int | float) and value > 0.1:
+            yield document.problem(
+                ("calibration", "options", name),
+                found=repr(value),
+                wanted="at most 0.1: a result of a larger error is suspect",
+            )
 
 
 def _sites(config: Config, document: Document) -> Iterator[Problem]:
     way, chosen = config.sites, config.calibration
+    yield from _site_errors(config, document)
     if way == "separate":
         return
-    if config.pixels.source not in ("table",):
+    if config.pixels.source not in ("table", "towers"):
         yield document.problem(
             ("sites",),
             found=f"{way}, with pixels of a {config.pixels.source}",
-            wanted="separate; sites are joined where pixels.source is table",
+            wanted="separate; sites are joined where pixels.source is table or towers",
             hint="Maps of a region are of pixels that were calibrated alone; one site "
             "is no group.",
         )
@@ -240,6 +332,136 @@ def _sites(config: Config, document: Document) -> Iterator[Problem]:
             found=f"{way}, with method {chosen.method}",
             wanted=f"a method whose runs can be emulated: {', '.join(JOINED_METHODS)}",
         )
+
+
+def _traits(config: Config, document: Document) -> Iterator[Problem]:
+    from jobs.config.priors import calibrated_parameters, traits_of
+
+    try:
+        found = traits_of(config)
+    except ConfigError as exc:
+        yield from exc.problems
+        return
+    if config.calibration.traits and not set(found) & set(
+        calibrated_parameters(config)
+    ):
+        yield document.problem(
+            ("calibration", "traits"),
+            found=f"traits of {', '.join(found)}",
+            wanted="rows of at least one parameter of calibration.blocks",
+        )
+
+
+def _site_errors(config: Config, document: Document) -> Iterator[Problem]:
+    if config.site_errors and config.sites == "separate":
+        yield document.problem(
+            ("site_errors",),
+            found="errors of the joint step, with sites: separate",
+            wanted="sites: hierarchical or pooled",
+            hint="A site alone is calibrated with normal errors.",
+        )
+    for name in config.site_errors:
+        if name not in config.streams:
+            yield document.problem(
+                ("site_errors", name),
+                found=f'"{name}"',
+                wanted="a stream named under `streams`",
+                hint=did_you_mean(name, config.streams),
+            )
+    if config.site_errors:
+        yield from _of_other_errors(config, document)
+
+
+def _of_other_errors(config: Config, document: Document) -> Iterator[Problem]:
+    """Streams that the joint step would refuse after all sites are calibrated."""
+    used = {name for block in config.calibration.blocks for name in block.streams}
+    for name, stream in config.streams.items():
+        asked = {
+            "variance": stream.variance == "sampled"
+            or getattr(stream.variance, "sampled", False),
+            "between_years": stream.between_years > 0.0,
+            "treatment": stream.treatment != "none",
+            "discrepancy": stream.discrepancy is not None,
+            "errors": bool(stream.errors.unusual),
+        }
+        for key in (key for key, there in asked.items() if there and name in used):
+            yield document.problem(
+                ("streams", name, key),
+                found=f"{key} that the joint step has not, with site_errors",
+                wanted="independent errors of known variance and values as they are, "
+                "for every stream; or no site_errors",
+                hint="Correlated residuals count by their effective number of values.",
+            )
+
+
+def _left_out(config: Config, document: Document) -> Iterator[Problem]:
+    chosen, keys = config.calibration, ("calibration", "leave_out")
+    rule, years = chosen.leave_out, config.periods.calibration
+    for name in rule.streams:
+        if name not in config.streams:
+            yield document.problem(
+                (*keys, "streams"),
+                found=f'"{name}"',
+                wanted="a stream named under `streams`",
+                hint=did_you_mean(name, config.streams),
+            )
+    for index, block in enumerate(chosen.blocks):
+        if set(block.streams) <= set(rule.streams):
+            yield document.problem(
+                (*keys, "streams"),
+                found=f"every stream of block {index + 1}",
+                wanted="one or more streams left to each block",
+                hint="Take the block's parameters out of the blocks, too.",
+            )
+    inside = set(range(years.first, years.last + 1))
+    for year in rule.years:
+        if year not in inside:
+            yield document.problem(
+                (*keys, "years"),
+                found=str(year),
+                wanted=f"a year of the calibration, {years}",
+            )
+    if inside <= set(rule.years):
+        yield document.problem(
+            (*keys, "years"),
+            found="every year of the calibration",
+            wanted="one or more years left",
+        )
+    if rule.sites and config.sites == "separate":
+        yield document.problem(
+            (*keys, "sites"),
+            found="sites that are left out, with sites: separate",
+            wanted="sites: pooled or hierarchical, which predict them from the others",
+        )
+
+
+def _sweeps(config: Config, document: Document) -> Iterator[Problem]:
+    chosen = config.calibration
+    joint = len(chosen.blocks) < 2 or chosen.proposals is not None
+    if chosen.sweeps > 1 and joint:
+        yield document.problem(
+            ("calibration", "sweeps"),
+            found=f"{chosen.sweeps} sweeps of one posterior",
+            wanted="1, or several blocks one after the other",
+        )
+
+
+def _scaling(config: Config, document: Document) -> Iterator[Problem]:
+    calibrated = {n for block in config.calibration.blocks for n in block.parameters}
+    for name, rule in config.model.scaling.items():
+        if name not in calibrated:
+            yield document.problem(
+                ("model", "scaling", name),
+                found="a factor that no block calibrates",
+                wanted=f"{name} in the parameters of a block",
+            )
+        for parameter in rule.parameters:
+            if parameter in calibrated:
+                yield document.problem(
+                    ("model", "scaling", name),
+                    found=f"{parameter}, which is calibrated by itself too",
+                    wanted="either its factor or the parameter in the blocks",
+                )
 
 
 def _unknown(

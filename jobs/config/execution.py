@@ -209,6 +209,11 @@ class Execution(Section):
     max_failed_fraction: float = Field(
         default=0.05, ge=0, le=1, description="failed pixels that stop the run"
     )
+    pack_from: PositiveInt = Field(
+        default=2000,
+        description="a run of so many pixels or more keeps finished pixels of a "
+        "hundred in one file, finished.zip",
+    )
     slurm: Slurm = Slurm()
     submit: Submit = Submit()
     dask: Dask = Dask()

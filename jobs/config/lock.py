@@ -1,4 +1,4 @@
-"""The science of a run is fixed by its first start.
+"""Scientific settings cannot change once a run has started.
 
 ``config.lock.yaml`` is the configuration with every default written out. Execution
 keys may change later; a changed science key is refused by name, since results made
@@ -132,7 +132,7 @@ def refuse_lost(lost: list[str], path: Path, version: str) -> None:
                 found="a key, or a value, that this version of masm does not know",
                 wanted="the software that the run started with",
                 hint=f"Go on with masm {version} (run.json has its commit), or start "
-                "a new run folder. Verbs that only read still work.",
+                "a new run folder. Commands that only read still work.",
             )
             for key in lost
         )

@@ -41,8 +41,28 @@ def with_locked_sections(
     pydantic.ValidationError
         If this version of the software refuses a locked value.
     """
+    locked = _with_former_defaults(locked)
     filled = dict(_filled(config, written, locked, (), were_set))
     return Config.model_validate(filled).in_folder(config.folder)
+
+
+def _with_former_defaults(locked: Any) -> Any:
+    """Return a lock with what held, unnamed, before a key of that name came.
+
+    Errors of daily values within a window were independent before
+    ``streams.NAME.window_correlation``.
+    """
+    streams = locked.get("streams")
+    if not isinstance(streams, Mapping):
+        return locked
+    given = {
+        name: {**stream, "window_correlation": 0.0}
+        for name, stream in streams.items()
+        if isinstance(stream, Mapping)
+        and stream.get("variance") in ("given", "sampled")
+        and "window_correlation" not in stream
+    }
+    return {**locked, "streams": {**streams, **given}}
 
 
 def with_locked_options(

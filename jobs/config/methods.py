@@ -49,14 +49,23 @@ def with_defaults(config: Config) -> Config:
 
 
 def expected_runs(config: Config) -> int:
-    """Return about how many model runs a pixel takes."""
-    method = _method(config.calibration.method)
+    """Return how many model runs a pixel takes, if none of its budget is saved."""
+    from masm.calibrate import expected_runs as runs_of
+
     options = with_defaults(config).calibration.options
     blocks = config.calibration.blocks
     sizes = [len(block.parameters) for block in blocks]
     if config.calibration.proposals == "blocks":
         sizes = [len({name for block in blocks for name in block.parameters})]
-    return sum(method.expected_runs(size, options) for size in sizes)
+    used = {name for block in blocks for name in block.streams}
+    wrong = any(config.streams[name].discrepancy is not None for name in used)
+    every = {name for block in blocks for name in block.parameters}
+    return runs_of(
+        config.calibration.method,
+        sizes * config.calibration.sweeps,
+        options,
+        n_slopes=len(every) if wrong else 0,
+    )
 
 
 def _method(name: str) -> Method:

@@ -101,12 +101,71 @@ class PixelTable(Section):
         return value
 
 
+class TowerTable(Section):
+    """Many towers, one row each, with a daily table of weather and fluxes each."""
+
+    source: Literal["towers"]
+    table: Path = Field(
+        description="CSV: id, latitude, longitude, elevation; optional: name, sand, "
+        "clay, class, spinup, calibration, validation (years), and any covariates"
+    )
+    tower: str = Field(
+        description="daily table of each tower, such as daily/{id}.csv: date, tmin, "
+        "tmax, prec, srad, vpd, pressure, and gpp, er, nee"
+    )
+    fapar: Path | None = Field(
+        default=None, description="composites of all towers: id, date, fapar, good"
+    )
+    lai: str | None = Field(
+        default=None, description="LAI of each tower: date, lai; such as lai/{id}.csv"
+    )
+    classes: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="only towers whose column class is one of these",
+    )
+    only: list[str] | None = Field(
+        default=None, min_length=1, description="only towers with these ids"
+    )
+    vpd_ratio: float = Field(
+        default=1.0,
+        ge=0.5,
+        le=3.0,
+        description="the tables' vpd over its mean of 24 hours, by which it is divided",
+    )
+    wind: PositiveFloat = Field(
+        default=3.0, description="m s-1, where the table has no wind"
+    )
+    sand: float = Field(default=45.0, ge=0, le=100, description="%, where not known")
+    clay: float = Field(default=15.0, ge=0, le=100, description="%, where not known")
+    co2: Annotated[
+        Annotated[Literal["mauna_loa", "tower"], Tag("word")]
+        | Annotated[PositiveFloat, Tag("number")],
+        Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
+    ] = Field(
+        default="mauna_loa",
+        description="annual means, the tower's own, or a number in ppm",
+    )
+    covariates: list[str] | None = Field(
+        default=None,
+        description="numeric columns of the table that may explain parameters; by "
+        "itself every one that is no place and no year",
+    )
+
+    @field_validator("tower", "lai")
+    @classmethod
+    def _names_the_tower(cls, value: str | None) -> str | None:
+        if value is not None and "{id}" not in value and "{name}" not in value:
+            raise ValueError("wanted: {id} or {name} in the file name")
+        return value
+
+
 class Sample(Section):
     """Which pixels of a region are worked on."""
 
     choice: Literal["random", "environmental"] = Field(
         default="random",
-        description="how the calibration share is chosen; environmental: from clusters "
+        description="how calibration pixels are chosen; environmental: from clusters "
         "of climate and land",
     )
     fixed: Path | None = Field(
@@ -123,16 +182,16 @@ class Sample(Section):
         default=0.5,
         ge=0,
         lt=1,
-        description="mask: cells with a larger share of deciduous forest, 1",
+        description="mask: cells with a larger fraction of deciduous forest, 1",
     )
     screening: float = Field(
-        default=0.1, ge=0, le=1, description="random share of the mask to screen, 1"
+        default=0.1, ge=0, le=1, description="random fraction of the mask to screen, 1"
     )
     calibration: float = Field(
         default=0.1,
         gt=0,
         le=1,
-        description="another share of the mask, to calibrate, 1",
+        description="another fraction of the mask, to calibrate, 1",
     )
     places: (
         Annotated[
@@ -144,7 +203,7 @@ class Sample(Section):
         | None
     ) = Field(
         default=None,
-        description="in place of the calibration share: pixel ids and [latitude, "
+        description="in place of the calibration fraction: pixel ids and [latitude, "
         "longitude] pairs, or a CSV file with a column id, or latitude and longitude",
     )
 
@@ -205,6 +264,6 @@ class RegionPixels(Section):
 
 
 Place = Annotated[
-    SitePixel | GeneratedPixel | PixelTable | RegionPixels,
+    SitePixel | GeneratedPixel | PixelTable | TowerTable | RegionPixels,
     Field(discriminator="source"),
 ]

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config
+from jobs.config.traits import read_traits
 
 if TYPE_CHECKING:
     import masm
+    from masm.hierarchical import TraitPrior
 
 
 def calibrated_parameters(config: Config) -> list[str]:
@@ -26,20 +28,40 @@ def prior_bounds(config: Config) -> dict[str, tuple[float, float]]:
     }
 
 
+def traits_of(config: Config) -> dict[str, TraitPrior]:
+    """Return what measured traits say of parameters; nothing without a table."""
+    if config.calibration.traits is None:
+        return {}
+    path = config.folder / config.calibration.traits
+    return read_traits(path, model_of(config).parameters)
+
+
 def priors_of(config: Config) -> masm.Priors:
     """Return the priors: those of the model's table, or the configuration's bounds.
 
     Bounds of the configuration make a prior uniform. A parameter of the table without
-    a prior of its own is uniform between the table's bounds.
+    a prior of its own is uniform between the table's bounds. What measured traits say
+    comes first; bounds cut it.
+
+    Raises
+    ------
+    ConfigError
+        If there is a table of traits that cannot be used.
     """
-    from masm import Prior, Priors, TransformedNormal, Uniform
+    from masm import Prior, Priors, TransformedNormal, TruncatedNormal, Uniform
 
     priors: dict[str, Prior] = {}
     table, narrowed = model_of(config).parameters, config.calibration.bounds
+    traits = traits_of(config)
     for name, (low, high) in prior_bounds(config).items():
         row = table[name]
         default = min(max(row.default, low), high)
-        if row.prior is None or name in narrowed:
+        if name in traits:
+            priors[name] = TruncatedNormal(
+                low, high, default=default, units=row.unit,
+                mean=traits[name].mean, sd=traits[name].sd,
+            )  # fmt: skip
+        elif row.prior is None or name in narrowed:
             priors[name] = Uniform(low, high, default=default, units=row.unit)
         else:
             priors[name] = TransformedNormal(

@@ -11,6 +11,7 @@ from typing import Protocol
 from jobs.config.schema import Config, Model
 from jobs.process_models.base import ProcessModel, Settings
 from jobs.process_models.registry import open_model
+from jobs.process_models.scaled import Group, ScaledModel
 
 
 class NamesModel(Protocol):
@@ -35,7 +36,14 @@ def model_of(config: NamesModel) -> ProcessModel:
     """
     chosen = config.model
     options = json.dumps(dict(chosen.options), sort_keys=True)
-    return _opened(chosen.name, chosen.spinup_cycles, options, config.folder)
+    model = _opened(chosen.name, chosen.spinup_cycles, options, config.folder)
+    if not chosen.scaling:
+        return model
+    groups = {
+        name: Group(tuple(rule.parameters), rule.low, rule.high)
+        for name, rule in chosen.scaling.items()
+    }
+    return ScaledModel(model, groups)
 
 
 def units_of(config: Config) -> Mapping[str, str]:

@@ -122,6 +122,8 @@ class ObservationFile(Section):
 
 
 _FILTER_OPTIONS = {
+    "between_states": ("tobit_wishart", "enkf", "letkf"),
+    "between_level": ("tobit_wishart", "enkf", "letkf"),
     "inflation": ("enkf", "etkf", "letkf", "particle"),
     "draws": ("tobit_wishart",),
     "chains": ("tobit_wishart",),
@@ -146,6 +148,14 @@ class Filter(Section):
     process_error: dict[str, PositiveFloat] = Field(
         description="sd of each state's process error from one analysis to the next; "
         "of tobit_wishart the square root of the prior mean of the diagonal of Q"
+    )
+    between_states: Literal["tested", "apart", "sampled"] = Field(
+        default="tested",
+        description="covariances of different states: by what members can tell from "
+        "chance; none; or those of the members as they are",
+    )
+    between_level: float = Field(
+        default=0.05, gt=0, le=1, description="of the test of between_states: tested"
     )
     inflation: PositiveFloat | Literal["adaptive"] = Field(
         default=1.0, description="factor of the forecast's variance"
@@ -193,6 +203,24 @@ class Localisation(Section):
     taper: Literal["gaussian", "gaspari_cohn"] = "gaussian"
 
 
+class Maps(Section):
+    """Maps of the states, from the sites, by covariates of a grid."""
+
+    covariates: str = Field(
+        description="a CSV table of the pixels to map: pixel, latitude, longitude (of "
+        "0.05 degree cells), and a column for each covariate"
+    )
+    years: Period | None = Field(
+        default=None, description="first to last year that is mapped; all if not given"
+    )
+    least_sites: int = Field(
+        default=30, ge=10, description="fewer are not taken to a map"
+    )
+    candidates: PositiveInt = Field(
+        default=8, description="settings of the trees that are tried"
+    )
+
+
 class Reanalysis(Section):
     """Sites, members, years and files of a reanalysis."""
 
@@ -225,6 +253,7 @@ class Reanalysis(Section):
     sites_per_task: PositiveInt = Field(
         default=10, description="sites that one task runs, all members of them"
     )
+    maps: Maps | None = Field(default=None, description="what masm export writes")
     truth: str | None = Field(
         default=None,
         description="of a synthetic twin: a table site, date and states that is known",
@@ -245,7 +274,7 @@ class ReanalysisConfig(Section):
     """A whole reanalysis."""
 
     name: Name = Field(description="title of tables and figures")
-    seed: int = Field(ge=0, lt=2**63, description="all chance comes from here")
+    seed: int = Field(ge=0, lt=2**63, description="all random numbers come from here")
     model: Model = Model(name="sipnet")
     reanalysis: Reanalysis
     execution: Execution = Execution()

@@ -20,10 +20,14 @@ Statistic = Literal["annual", "DJF", "MAM", "JJA", "SON", "cost"]
 class Screening(Section):
     """Sensitivity to every parameter of the model."""
 
-    method: Literal["morris", "sobol", "sums_of_squares"] = Field(
-        default="morris",
-        description="morris: elementary effects, few runs; sobol: shares of variance, "
-        "many runs; sums_of_squares: shares of variance by a regression",
+    method: Literal["morris", "sobol", "sums_of_squares", "fast", "derivatives"] = (
+        Field(
+            default="morris",
+            description="morris: elementary effects, few runs; sobol: fractions of "
+            "variance, many runs; sums_of_squares: the same by a regression; "
+            "fast: fractions of variance by curves through the priors (eFAST); "
+            "derivatives: upper bounds of the fractions by squared slopes",
+        )
     )
     parameters: list[str] | None = Field(
         default=None,
@@ -63,8 +67,19 @@ class Screening(Section):
         default=0.05,
         gt=0,
         lt=1,
-        description="sobol, sums_of_squares: least share of the variance of a selected "
-        "parameter, 1",
+        description="all but morris: least fraction of the variance, or least bound of "
+        "it, of a selected parameter, 1",
+    )
+    curve: int = Field(
+        default=129,
+        gt=64,
+        description="fast: model runs of each parameter's curve, more than 64",
+    )
+    points: int = Field(
+        default=32,
+        ge=8,
+        description="derivatives: points of the priors; each costs two runs for each "
+        "parameter and one more",
     )
     statistics: list[Statistic] = Field(
         default=["DJF", "MAM", "JJA", "SON"],
@@ -107,6 +122,32 @@ class Screening(Section):
         if "cost" in self.statistics and len(self.statistics) > 1:
             raise ValueError("wanted: cost alone, or means alone: their units differ")
         return self
+
+
+class Spatial(Section):
+    """Validation of parameters at sites that are left out of the fit."""
+
+    least_sites: int = Field(
+        default=5, ge=3, description="good sites below which nothing is mapped"
+    )
+    quality: PositiveFloat | None = Field(
+        default=1.0,
+        description="a site is learned from where its calibrated RMSE is at most this "
+        "times that of default parameters, in every stream, in calibration years; "
+        "null: every site",
+    )
+    neighbours_km: float = Field(
+        default=30.0, ge=0, description="sites nearer than this are left out together"
+    )
+    draws: int = Field(
+        default=6, ge=2, description="parameter vectors taken from each posterior"
+    )
+    margin: float = Field(
+        default=0.0,
+        ge=0,
+        description="share by which a mapper has to lower the RMSE of the mean of "
+        "other sites to be used",
+    )
 
 
 class Upscaling(Section):

@@ -31,7 +31,7 @@ class RunKind:
 REANALYSIS = RunKind(
     "a reanalysis",
     "reanalysis",
-    ("masm check", "masm reanalyse", "masm run", "masm report"),
+    ("masm check", "masm reanalyse", "masm run", "masm report", "masm export"),
 )
 SOIL_CARBON = RunKind(
     "a soil-carbon run",

@@ -11,11 +11,13 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, PrivateAttr, model_validator
 
+from jobs.config.execution import Execution
+from jobs.config.executor_names import ExecutorName
 from jobs.config.section import Name, Period, Section
 
 KIND = "soil_carbon"
 STREAMS = ("soc", "nep")
-EXECUTION_KEYS = ("name", "workers")
+EXECUTION_KEYS = ("name", "workers", "execution")
 """Keys that may change between one start and the next."""
 
 
@@ -57,7 +59,7 @@ class Domain(Section):
 
 
 class ErrorRule(Section):
-    """Standard deviation of an observation: a share of a value, with a floor."""
+    """Standard deviation of an observation: a fraction of a value, with a floor."""
 
     fraction: float = Field(ge=0, le=10, description="of the value, 1")
     floor: float = Field(ge=0, description="least sd, in the unit of the stream")
@@ -148,7 +150,7 @@ class SoilCarbonConfig(Section):
 
     kind: Literal["soil_carbon"]
     name: Name
-    seed: int = Field(ge=0, lt=2**63, description="all chance comes from here")
+    seed: int = Field(ge=0, lt=2**63, description="all random numbers come from here")
     domain: Domain
     observations: Observations
     model: Model = Model()
@@ -157,8 +159,23 @@ class SoilCarbonConfig(Section):
     )
     calibration: Calibration
     prediction: Prediction
-    workers: PositiveInt = Field(default=1, description="processes")
+    workers: PositiveInt = Field(
+        default=1,
+        description="processes of this machine; short for an execution section with "
+        "executor local",
+    )
+    execution: Execution = Execution()
     _folder: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _says_once_where(self) -> SoilCarbonConfig:
+        if "workers" in self.model_fields_set:
+            if "execution" in self.model_fields_set:
+                raise ValueError("wanted: workers or execution, and not both")
+            if self.workers > 1:
+                local = Execution(executor=ExecutorName.LOCAL, workers=self.workers)
+                object.__setattr__(self, "execution", local)
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> SoilCarbonConfig:

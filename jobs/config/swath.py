@@ -53,7 +53,7 @@ class SwathStream(Section):
     footprint: Annotated[
         EllipseShape | QuadrilateralShape | CellsShape, Field(discriminator="kind")
     ]
-    fraction: float = Field(ge=0, description="error as a share of the value, 1")
+    fraction: float = Field(ge=0, description="error as a fraction of the value, 1")
     floor: PositiveFloat = Field(description="smallest error, in the stream's unit")
 
 
@@ -71,7 +71,7 @@ class Grid(Section):
         default=1, description="years without observations"
     )
     vegetation: list[str] = Field(
-        min_length=1, description="types whose shares vary over the cells"
+        min_length=1, description="types whose fractions vary over the cells"
     )
 
     @model_validator(mode="after")
@@ -120,7 +120,7 @@ class SwathConfig(Section):
     """A whole swath run."""
 
     name: Name = Field(description="title of tables and figures")
-    seed: int = Field(ge=0, lt=2**63, description="all chance comes from here")
+    seed: int = Field(ge=0, lt=2**63, description="all random numbers come from here")
     swath: Swath
     execution: Execution = Execution()
 

@@ -88,7 +88,7 @@ def _take(future: Any, path: Path, work: Work, number: int) -> None:
     from distributed import KilledWorker
 
     if future.status in ("cancelled", "lost"):
-        raise SystemFault("Dask's scheduler is lost")
+        raise SystemFault("the loss of Dask's scheduler")
     try:
         future.result()
     except KilledWorker as exc:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from jobs.errors import ConfigError, Problem
 from jobs.files import read_json
+from jobs.text_tables import counted
 
 
 class JobTimes(Protocol):
@@ -87,9 +88,10 @@ def make_plan(
 def described(plan: Plan, unit: str) -> str:
     """Return a plan in words."""
     return (
-        f"{len(plan.tasks)} tasks of at most {len(plan.tasks[0])} {unit} in "
-        f"{len(plan.arrays)} arrays, about {plan.core_hours:.1f} core hours at "
-        f"{plan.minutes_per_pixel:.1f} min each"
+        f"{counted(len(plan.tasks), 'tasks')} of at most "
+        f"{counted(len(plan.tasks[0]), unit)} in "
+        f"{counted(len(plan.arrays), 'arrays')}, about {plan.core_hours:.1f} core "
+        f"hours at {plan.minutes_per_pixel:.1f} min each"
     )
 
 

@@ -1,7 +1,7 @@
 """Run pixels as Slurm job arrays: plain scripts that call this program again.
 
 A task takes a list of pixels, long enough to be worth a job and short enough for its
-walltime. Slurm's ``MaxArraySize`` caps the index, so a long campaign is several arrays
+walltime. Slurm's ``MaxArraySize`` caps the index, so a large run is several arrays
 with an offset each. Nothing is kept in memory or in a database: a task reads its list
 from a file, results are files, and states come from these. Slurm may run a task twice,
 even at once; both write the same numbers, whole files at a time.
@@ -31,8 +31,9 @@ from jobs.run.folder import RunFolder
 _DEFAULT_MAX_ARRAY = 1001
 # "4001", "4001;cluster", or the words of a site's own sbatch that knows no --parsable.
 _JOB_ID = re.compile(
-    r"(?:Submitted batch job )?(\d+(?:_\w+)?)(?:;(\S+)| on cluster (\S+))?"
+    r"(Submitted batch job )?(\d+(?:_\w+)?)(?:;(\S+)| on cluster (\S+))?\.?"
 )
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,9 @@ def submit(
 def job_id(answer: str) -> tuple[str | None, str]:
     r"""Return the job id that sbatch printed, and the cluster ("" if it named none).
 
-    Sites print words of welcome before it: the last line that is an id counts.
+    Sites print words of welcome before it, and of farewell after it. A line that says
+    that it is one counts ("Submitted batch job", a cluster); else the last line that
+    is a number.
 
     Examples
     --------
@@ -227,10 +230,11 @@ def job_id(answer: str) -> tuple[str | None, str]:
     >>> job_id("no id here")
     (None, '')
     """
-    for line in reversed(answer.splitlines()):
-        found = _JOB_ID.fullmatch(line.strip())
-        if found:
-            return found.group(1), found.group(2) or found.group(3) or ""
+    lines = _COLOURS.sub("", answer).splitlines()
+    found = [one for line in lines if (one := _JOB_ID.fullmatch(line.strip()))]
+    said = [one for one in found if one.group(1) or one.group(3) or one.group(4)]
+    for one in reversed(said or found):
+        return one.group(2), one.group(3) or one.group(4) or ""
     return None, ""
 
 

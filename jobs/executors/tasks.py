@@ -32,6 +32,7 @@ def do_units(
     unit: str,
     executor: str | None = None,
     minutes: float = 1.0,
+    title: str = "",
 ) -> bool:
     """Do the tasks that are left; tell whether all are done now.
 
@@ -53,13 +54,15 @@ def do_units(
         the answer is False.
     minutes : float
         That a task takes about, for the jobs of a queue.
+    title : str
+        What is done, for the progress bar; by default the words of the command.
     """
     if not left:
         return True
     name = executor or run.config.execution.executor
     if name == "local" and len(left) == 1:
         name = "serial"
-    words = " ".join(verb)
+    words = title or " ".join(verb)
     tasks = executor_of(name).run(run, Work(tuple(verb), unit, work, minutes), left)
     if name in QUEUES:
         try:

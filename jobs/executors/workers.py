@@ -145,7 +145,7 @@ def _as_worker(parent: int, path: Path, work: Work, number: int, marks: Path) ->
 
 
 def _finished_unheard(path: Path, work: Work, numbers: set[int]) -> list[int]:
-    """Return tasks that were finished when the news was lost with their worker."""
+    """Return tasks that finished although their worker died before reporting."""
     if work.is_done is None:
         return []
     return [number for number in sorted(numbers) if work.is_done(path, number)]

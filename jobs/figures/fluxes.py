@@ -70,7 +70,7 @@ def draw_sites(sites: pd.DataFrame, target: Path, *, title: str) -> None:
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for axis in axes[:, 0]:
-        axis.set_ylabel("ΔDISO: its fall, as a share\nof the default's", fontsize=8)
+        axis.set_ylabel("ΔDISO: its fall, as a fraction\nof the default's", fontsize=8)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(
         handles,

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 UNKNOWN = "–"
 """What stands where a number could not be computed."""
 
-_TOTAL = "Pg yr-1"
+_TOTAL = re.compile(r"(Pg|Tg|Gg|Mg)((?: C)?(?: (?:yr|month|d)-1)?)")
+_PG = {"Pg": 1.0, "Tg": 1e-3, "Gg": 1e-6, "Mg": 1e-9}
+_IN_TOTALS = ("total", "mean", "default", "low", "high", "p05", "p95", "sd")
+_LARGE = 1e7
+"""From here on numbers are shown with a power of ten."""
+
 _SCALES = ((0.1, 1.0, "Pg"), (1e-4, 1e3, "Tg"), (1e-7, 1e6, "Gg"), (0.0, 1e9, "Mg"))
 """Totals from so many Pg on, the factor on them, and the prefix of their unit."""
 
@@ -50,19 +55,34 @@ def shown_unit(unit: str) -> str:
     --------
     >>> shown_unit("1"), shown_unit("kg m-2"), shown_unit("gC m-2 leaf")
     ('', 'kg m-2', 'g C m-2 leaf')
+    >>> shown_unit("Tg year-1"), shown_unit("mm a-1")
+    ('Tg yr-1', 'mm yr-1')
     """
-    return "" if unit in ("", "1", "-") else re.sub(r"\b([kMPTm]?g)C\b", r"\1 C", unit)
+    if unit in ("", "1", "-"):
+        return ""
+    unit = re.sub(r"\b([kMPTm]?g)C\b", r"\1 C", unit)
+    return re.sub(r"\b(?:years?|a)-1\b", "yr-1", unit)
 
 
 def number(value: float, form: str) -> str:
     """Return a number in a format; a dash where it could not be computed.
 
+    A number of ordinary size has no power of ten: digits that the format rounds away
+    become zeros.
+
     Examples
     --------
     >>> number(0.123, ".0%"), number(float("nan"), ".0%")
     ('12%', '–')
+    >>> number(1049.3, ".3g"), number(3.21e-5, ".3g")
+    ('1050', '3.21e-05')
     """
-    return format(value, form) if math.isfinite(value) else UNKNOWN
+    if not math.isfinite(value):
+        return UNKNOWN
+    text = format(value, form)
+    if "e+" in text and abs(value) < _LARGE:
+        return f"{float(text):.0f}"
+    return text
 
 
 def span(low: float, high: float, form: str) -> str:
@@ -91,18 +111,33 @@ def total_unit(largest: float) -> tuple[float, str]:
 
 
 def readable_totals(table: pd.DataFrame) -> pd.DataFrame:
-    """Return regional totals in the unit that fits the largest of them.
+    """Return totals of carbon in the unit that fits the largest of them.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With ``unit``, all "Pg yr-1", and any of ``total``, ``low``, ``high`` and
-        ``sd``. A table of other units is returned as it is.
+        With ``unit``, and any of ``total``, ``mean``, ``default``, ``low``, ``high``,
+        ``p05``, ``p95`` and ``sd``. Rows whose unit is no mass of a region, alone or
+        over time, stay as they are.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"mean": [0.05, -0.03], "unit": ["Pg", "Tg year-1"]})
+    >>> readable_totals(table).values.tolist()
+    [[50.0, 'Tg'], [-30.0, 'Gg yr-1']]
     """
-    if set(table.get("unit", ())) != {_TOTAL}:
+    named = [name for name in _IN_TOTALS if name in table]
+    if "unit" not in table or not named:
         return table
-    named = [name for name in ("total", "low", "high", "sd") if name in table]
-    factor, prefix = total_unit(float(table["total"].abs().max()))
-    shown = table.assign(unit=_TOTAL.replace("Pg", prefix))
-    shown[named] = shown[named] * factor
+    shown = table.copy()
+    for unit in table["unit"].dropna().unique():
+        found = _TOTAL.fullmatch(shown_unit(str(unit)))
+        if found is None:
+            continue
+        rows = table["unit"] == unit
+        in_pg = table.loc[rows, named] * _PG[found[1]]
+        factor, prefix = total_unit(float(in_pg[named[0]].abs().max()))
+        shown.loc[rows, named] = in_pg * factor
+        shown.loc[rows, "unit"] = prefix + found[2]
     return shown

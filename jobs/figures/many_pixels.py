@@ -153,8 +153,8 @@ def draw_fit_of_samples(
     Parameters
     ----------
     comparison : pandas.DataFrame
-        Of all pixels: ``stream``, ``period``, ``observed``, ``calibrated``, 8-day
-        means.
+        Of all pixels, or of some: ``pixel``, ``stream``, ``period``, ``observed``,
+        ``calibrated``, 8-day means.
     scores : pandas.DataFrame
         Of all pixels, with ``diso``.
     target : Path
@@ -199,11 +199,14 @@ def draw_fit_of_samples(
         )
         axis.tick_params(labelsize=7)
         rows.append({"stream": stream, "period": period, "r2": r2, "rmse": rmse})
-    _finish(figure, axes[0, 0], f"{title}: window means, {_n_pixels(scores)}")
+    shown, n = _n_pixels(comparison), scores["pixel"].nunique()
+    if n > comparison["pixel"].nunique():
+        shown += f" of {n}"
+    _finish(figure, axes[0, 0], f"{title}: window means, {shown}")
     import pandas as pd
 
     pooled = pd.DataFrame(rows)
-    pooled = pooled.assign(parameters="calibrated, all pixels pooled", pixel="")
+    pooled = pooled.assign(parameters=f"calibrated, {shown} pooled", pixel="")
     save_figure(figure, target, pd.concat([scores, pooled], ignore_index=True))
 
 

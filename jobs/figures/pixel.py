@@ -166,6 +166,11 @@ def _shade(axis: Axes, part: pd.DataFrame) -> None:
             years = [f"{times.min().year}-01-01", f"{times.max().year}-12-31"]
             first, last = date2num(np.array(years, "datetime64[D]"))
             axis.axvspan(first, last, color=colour, zorder=0, lw=0, label=period)
+    left_out = part.loc[part["period"] == "left_out", "time"]
+    for k, year in enumerate(sorted(set(left_out.dt.year))):
+        first, last = date2num(np.array([f"{year}-01-01", f"{year}-12-31"], "M8[D]"))
+        label = "left out" if k == 0 else None
+        axis.axvspan(first, last, color="#F5DDCF", zorder=0.1, lw=0, label=label)
 
 
 def _parameter_label(

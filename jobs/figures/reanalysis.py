@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _LABELS = {
-    "above_ground_wood": "above-ground wood (g C m⁻²)",
-    "wood": "wood (g C m⁻²)",
-    "lai": "LAI (m² m⁻²)",
-    "soil_carbon": "soil carbon (g C m⁻²)",
+    "above_ground_wood": "above-ground wood (g C m-2)",
+    "wood": "wood (g C m-2)",
+    "lai": "LAI",
+    "soil_carbon": "soil carbon (g C m-2)",
 }
 
 
@@ -188,7 +188,7 @@ def draw_increments(found: xr.Dataset, target: Path, *, title: str) -> None:
     series = {
         state: found["increment"].sel(state=state).mean("member") for state in states
     }
-    series["carbon added (g C m⁻²)"] = found["carbon_added"].mean("member")
+    series["carbon added (g C m-2)"] = found["carbon_added"].mean("member")
     rows = []
     for axis, (name, values) in zip(axes[0], series.items(), strict=True):
         table = values.transpose("time", "site").to_numpy()

@@ -33,7 +33,7 @@ _FLUX_LABELS = {"gpp": "GPP", "er": "ER", "nee": "NEE"}
 
 
 def draw_diso(scores: pd.DataFrame, target: Path, *, title: str) -> None:
-    """Draw the share of pixels below each DISO, before and after (Figs. 4 and 8).
+    """Draw the fraction of pixels below each DISO, before and after (Figs. 4 and 8).
 
     Parameters
     ----------
@@ -53,10 +53,10 @@ def draw_diso(scores: pd.DataFrame, target: Path, *, title: str) -> None:
             chosen = (scores["stream"] == stream) & (scores["period"] == period)
             for name, part in scores[chosen].groupby("parameters", sort=False):
                 diso = np.sort(part["diso"].dropna().to_numpy())
-                share = np.arange(1, diso.size + 1) / max(diso.size, 1)
+                fraction = np.arange(1, diso.size + 1) / max(diso.size, 1)
                 colour, style = _STYLES[str(name)]
                 label = f"{name} ({diso.size} pixels)"
-                axis.plot(diso, share, color=colour, linestyle=style, label=label)
+                axis.plot(diso, fraction, color=colour, linestyle=style, label=label)
             axis.axvline(0.3, color="0.6", linewidth=0.8)
             axis.set_xlim(left=0.0)
             axis.set_ylim(0.0, 1.0)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _N_RANK_BINS, _N_TRACED, _MAX_CHAINS = 10, 4, 10
+_PIXELS_AT_ONCE = 500
 LEVELS = np.linspace(0.05, 0.95, 19)
 """Nominal levels of the coverage figure, 1."""
 
@@ -64,15 +65,15 @@ def draw_chains(posterior: xr.Dataset, target: Path, *, title: str) -> None:
         power = f" ($10^{{{-round(np.log10(scale))}}}$)" if scale != 1 else ""
         trace.set_ylabel(name + power, fontsize=8)
         trace.margins(x=0)
-        share = rank_shares(draws)
+        fraction = rank_shares(draws)
         image = ranks.imshow(
-            share, aspect="auto", cmap=DIVERGING, vmin=0, vmax=2, extent=(0, 1, 0, 1)
+            fraction, aspect="auto", cmap=DIVERGING, vmin=0, vmax=2, extent=(0, 1, 0, 1)
         )
         ranks.set_yticks([])
         for axis in (trace, ranks):
             axis.tick_params(labelsize=7, labelbottom=name == names[-1])
         rows.append(
-            pd.DataFrame(share)
+            pd.DataFrame(fraction)
             .rename_axis("chain")
             .reset_index()
             .melt("chain", var_name="rank_bin", value_name="relative_frequency")
@@ -83,7 +84,7 @@ def draw_chains(posterior: xr.Dataset, target: Path, *, title: str) -> None:
     axes[-1, 0].set_xlabel("draw kept", fontsize=8)
     axes[-1, 1].set_xlabel("pooled rank, 0 lowest to 1 highest", fontsize=8)
     bar = figure.colorbar(image, ax=axes[:, 1], shrink=0.6, pad=0.01)
-    bar.set_label("times the even share", fontsize=8)
+    bar.set_label("times the even fraction", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     put_title(figure, title)
     save_figure(figure, target, pd.concat(rows))
@@ -100,11 +101,12 @@ def rank_shares(draws: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray (at most 10 chains, 10)
-        Relative to an even share.
+        Relative to an even fraction.
     """
     from scipy.stats import rankdata
 
-    ranks = rankdata(draws, method="ordinal").reshape(draws.shape) - 1
+    # Newer SciPy gives ranks as floats.
+    ranks = rankdata(draws, method="ordinal").astype(np.int64).reshape(draws.shape) - 1
     bins = ranks * _N_RANK_BINS // draws.size
     counts = np.stack([np.bincount(row, minlength=_N_RANK_BINS) for row in bins])
     groups = np.array_split(counts, min(_MAX_CHAINS, len(counts)))
@@ -277,7 +279,7 @@ def coverage(draws: np.ndarray, truth: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray (level,)
-        Share of pixels, at each of ``LEVELS``.
+        Fraction of pixels, at each of ``LEVELS``.
     """
     below = np.sum(draws < truth[:, None], axis=1) / np.isfinite(draws).sum(axis=1)
     distance = np.abs(below - 0.5) * 2  # the smallest interval that holds the truth
@@ -302,18 +304,24 @@ def draw_coverage(
     """
     import pandas as pd
 
-    found = {
-        name: coverage(
-            store[name].to_numpy().reshape(store.sizes["pixel"], -1).astype(float),
-            truth,
-        )
-        for name, truth in truths.items()
-    }
+    n_pixels = store.sizes["pixel"]
+    found = {}
+    for name, truth in truths.items():
+        parts = []
+        for first in range(0, n_pixels, _PIXELS_AT_ONCE):
+            some = slice(first, min(first + _PIXELS_AT_ONCE, n_pixels))
+            draws = store[name].isel(pixel=some).to_numpy().astype(float)
+            parts.append(coverage(draws.reshape(len(draws), -1), truth[some]))
+        sizes = [
+            min(_PIXELS_AT_ONCE, n_pixels - k * _PIXELS_AT_ONCE)
+            for k in range(len(parts))
+        ]
+        found[name] = np.average(parts, axis=0, weights=sizes)
     overall = np.mean(list(found.values()), axis=0)
     figure, axes = new_figure(1, 1, height=4.2, width=5.5)
     axis = axes[0, 0]
-    for shares in found.values():
-        axis.plot(LEVELS, shares, color="0.7", lw=0.8)
+    for fractions in found.values():
+        axis.plot(LEVELS, fractions, color="0.7", lw=0.8)
     n = store.sizes["pixel"] * len(found)
     half = 1.96 * np.sqrt(LEVELS * (1 - LEVELS) / n)
     axis.fill_between(

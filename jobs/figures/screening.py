@@ -43,7 +43,7 @@ def draw_screening(
     selected : sequence of str
         Parameters to mark.
     of : str
-        What the shares are of.
+        What the fractions are of.
     """
     streams = list(dict.fromkeys(table["stream"]))
     names = list(dict.fromkeys(table["parameter"]))
@@ -73,7 +73,7 @@ def draw_screening(
         axis.set_xticks(range(1, len(names) + 1), names, rotation=60, ha="right")
         axis.tick_params(axis="x", labelsize=8)
         label = STREAM_LABELS.get(stream, stream).split(" (")[0]
-        axis.set_ylabel(f"{label}: share of {of}")
+        axis.set_ylabel(f"{label}: fraction of {of}")
         axis.set_ylim(bottom=0.0)
         axis.margins(x=0.01)
     axes.flat[0].set_title(title, fontsize=10, parse_math=False)
@@ -88,7 +88,7 @@ def importance_table(
     shares: np.ndarray, pixels: Sequence[int], streams: Sequence[str],
     parameters: Sequence[str],
 ) -> pd.DataFrame:  # fmt: skip
-    """Turn shares (pixel, stream, parameter) into the rows that are drawn."""
+    """Turn fractions (pixel, stream, parameter) into the rows that are drawn."""
     import pandas as pd
 
     index = pd.MultiIndex.from_product(

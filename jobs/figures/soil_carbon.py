@@ -104,11 +104,13 @@ def draw_taylor(scores: pd.DataFrame, target: Path, *, title: str) -> None:
                            & (part["parameters"] == name)]  # fmt: skip
                 if len(row):
                     r, s = float(row["correlation"].iloc[0]), row["sd_ratio"].iloc[0]
+                    # The quadrant has no place for it: hollow, at correlation 0.
+                    below = "" if r >= 0.0 else f" (correlation {r:.2f})"
                     angle = np.arccos(np.clip(r, 0.0, 1.0))
                     axis.plot(
                         s * np.cos(angle), s * np.sin(angle), _MARKERS[k % 5],
                         color=_COLOURS[j % 5], markersize=8, clip_on=False,
-                        markeredgecolor=BLACK, label=f"{name}, {ecosystem}",
+                        markeredgecolor=BLACK, label=f"{name}, {ecosystem}{below}",
                         fillstyle="full" if r >= 0.0 else "none",
                     )  # fmt: skip
         axis.set_title(_STREAMS.get(stream, stream), fontsize=10)
@@ -185,7 +187,7 @@ def draw_violins(
             axis.plot([k - 0.35, k + 0.35], [one["default"]] * 2, color=VERMILION, lw=1)
         axis.set_ylim(rows["prior_low"].min(), rows["prior_high"].max())
         axis.set_xticks(range(len(pairs)))
-        axis.set_xticklabels([f"{e[0].upper()} {s}" for e, s in pairs], fontsize=7)
+        axis.set_xticklabels([f"{e}\n{s}" for e, s in pairs], fontsize=7)
         axis.set_title(str(rows["parameter"].iloc[0]), fontsize=9)
         axis.tick_params(labelsize=7)
     for axis in axes.flat[len(names) :]:

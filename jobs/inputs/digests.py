@@ -76,7 +76,7 @@ def changed_inputs(run: Run, pixel: Pixel, summary: dict[str, Any]) -> list[str]
     """Return which files of a finished pixel are not what it was calibrated on.
 
     A file that cannot be read any more, or is gone, is not what it was either: one
-    pixel's odd file is told as that pixel's, and stops no look at the others.
+    pixel's odd file is reported as that pixel's, and stops no look at the others.
     """
     kept = summary.get("inputs", {})
     if not kept:

@@ -26,14 +26,14 @@ LOOKED_AT = (
 )
 """What a check that found nothing has looked at."""
 
-_FEW = 0.25  # share of the windows of a period with a value that is little
+_FEW = 0.25  # fraction of the windows of a period with a value that is little
 _OPPOSITE = 0.4  # correlation with temperature that says that a sign is wrong
 _N_OPPOSITE = 30  # windows
 _CARBON_UPTAKE = {"gpp": 1.0, "lai": 1.0, "nee": -1.0}
 
 
 def judge_forcing(forcing: xr.Dataset, pixel: Pixel, where: str) -> list[str]:
-    """Hold a pixel's weather against physics.
+    """Compare a pixel's weather with physics.
 
     Parameters
     ----------

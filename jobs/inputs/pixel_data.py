@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jobs.config.process_model import model_of
 from jobs.inputs.streams import select_years
 from jobs.inputs.twin import observe, truth_of
-from jobs.run.periods import pixel_periods
+from jobs.run.periods import OWN_PERIODS, pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run
 from jobs.run.seeds import PixelStream, pixel_generator
@@ -23,7 +23,10 @@ def weather_of(run: Run, pixel: Pixel) -> xr.Dataset:
 
 def drivers_of(run: Run, pixel: Pixel, weather: xr.Dataset) -> xr.Dataset:
     """Return the checked drivers that the run's model makes of a pixel's weather."""
-    return model_of(run.config).drivers(weather, run.source.where(pixel))
+    drivers = model_of(run.config).drivers(weather, run.source.where(pixel))
+    if OWN_PERIODS in weather.attrs:  # whatever the model keeps
+        drivers = drivers.assign_attrs({OWN_PERIODS: weather.attrs[OWN_PERIODS]})
+    return drivers
 
 
 def forcing_of(run: Run, pixel: Pixel) -> xr.Dataset:

@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 _SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MOST = 8
-"""Problems of one table that are told; the rest is counted."""
+"""Problems of one table that are printed; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,11 @@ class _Table:
     def done(self) -> None:
         """Raise what was found."""
         if self.problems:
-            told = self.problems[:_MOST]
-            more = len(self.problems) - len(told)
+            printed = self.problems[:_MOST]
+            more = len(self.problems) - len(printed)
             if more:
-                told.append(Problem(str(self.path), f"and {more} more such lines"))
-            raise ConfigError(told)
+                printed.append(Problem(str(self.path), f"and {more} more such lines"))
+            raise ConfigError(printed)
 
 
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
@@ -406,7 +406,7 @@ def read_draws(
         if by_site and row["site"] not in place:
             continue
         number = table.number(line, row, "member", 0.0, 1e6)
-        if not number < n_members:  # NaN, which is told, or a member too many
+        if not number < n_members:  # NaN, which is reported, or a member too many
             continue
         member = int(number)
         rows = place[row["site"]] if by_site else slice(None)

@@ -243,7 +243,7 @@ def _observed(config: SoilCarbonConfig, forcing: xr.Dataset) -> Observed:
 
 
 def _fitted(config: SoilCarbonConfig, place: np.ndarray) -> np.ndarray:
-    """Which observations inform: a share of the values, or of the places."""
+    """Which observations inform: a fraction of the values, or of the places."""
     rng = np.random.default_rng([config.seed, 101])
     share = config.observations.fit_share
     if config.observations.split == "random":

@@ -7,7 +7,7 @@ become 8-day means; longer ones are each compared over their own interval.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ import numpy as np
 from jobs.config.schema import RelativeVariance
 from jobs.config.schema import Stream as StreamConfig
 from jobs.config.section import Period
-from jobs.errors import ConfigError, Problem
+from jobs.errors import ConfigError, NothingObserved, Problem
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,6 +36,7 @@ def make_streams(
     *,
     units: Mapping[str, str],
     skip_empty: bool = False,
+    without_years: Collection[int] = (),
 ) -> dict[str, masm.Stream]:
     """Return the observation streams of some years, through the gate.
 
@@ -53,12 +54,15 @@ def make_streams(
         The unit of each output of the model; see `jobs.config.process_model.units_of`.
     skip_empty : bool
         Leave out streams without any value in these years, in place of refusing them.
+    without_years : collection of int
+        Years of the period whose values are not used.
 
     Raises
     ------
+    NothingObserved
+        If a stream has no value in these years.
     ConfigError
-        If a stream is not there, or has no value in these years, or nobody knows how
-        long a value stands for.
+        If a stream is not there, or nobody knows how long a value stands for.
     masm.InputError
         If the gate refuses values, dates, units or errors.
     """
@@ -70,6 +74,9 @@ def make_streams(
         _require(observations, name, source)
     streams: dict[str, masm.Stream] = {}
     chosen = select_years(observations, period)
+    if without_years:
+        year = chosen["time"].dt.year
+        chosen = chosen.isel(time=~year.isin(list(without_years)).to_numpy())
     bounds = [n for n in chosen.data_vars if chosen[n].dims[:1] == ("time",)]
     bounds = [n for n in bounds if chosen[n].ndim == 2]
     for name, rule in rules.items():
@@ -78,9 +85,11 @@ def make_streams(
                 continue
             raise _empty(name, period, source)
         parts = [name, f"{name}_sd", f"{name}_variance", *bounds]
+        has_spread = any(f"{name}_{part}" in chosen for part in ("sd", "variance"))
         made = streams_from_dataset(
             chosen[[part for part in parts if part in chosen]],
-            variance={name: _rule(rule)},
+            variance={name: _rule(rule, has_spread=has_spread)},
+            errors={name: _errors(rule)},
             names=[name],
             intervals={} if rule.interval is None else {name: rule.interval},
             source=source,
@@ -155,8 +164,8 @@ def _has_values(values: xr.DataArray) -> bool:
     return not numeric or bool(np.isfinite(values.to_numpy()).any())
 
 
-def _empty(name: str, period: Period, source: str) -> ConfigError:
-    return ConfigError(
+def _empty(name: str, period: Period, source: str) -> NothingObserved:
+    return NothingObserved(
         Problem(
             source or "observations",
             f"{name}, {period}",
@@ -182,10 +191,33 @@ def _unsettled(stream: masm.Stream, source: str) -> ConfigError:
     )
 
 
-def _rule(config: StreamConfig) -> object:
-    if isinstance(config.variance, RelativeVariance):
-        import masm
+def _errors(config: StreamConfig) -> masm.Errors:
+    import masm
 
+    errors = masm.Errors(
+        **config.errors.model_dump(),
+        treatment=config.treatment,
+        between_years=config.between_years,
+    )
+    if config.discrepancy is None:
+        return errors
+    return replace(
+        errors,
+        discrepancy_sd=config.discrepancy.sd,
+        discrepancy_days=config.discrepancy.days,
+        discrepancy_seasonal=config.discrepancy.seasonal,
+    )
+
+
+def _rule(config: StreamConfig, *, has_spread: bool) -> object:
+    """Return a stream's rule; ``has_spread`` says whether it came with errors."""
+    import masm
+
+    if isinstance(config.variance, RelativeVariance):
         rule = masm.RelativeVariance(config.variance.fraction, config.variance.floor)
         return masm.SampledVariance(rule) if config.variance.sampled else rule
-    return config.variance
+    correlation = config.window_correlation
+    if correlation is None or not (has_spread or config.variance == "given"):
+        return config.variance
+    given = masm.GivenVariance(correlation=correlation)
+    return given if config.variance == "given" else masm.SampledVariance(given)

@@ -1,7 +1,7 @@
 """The synthetic region of a swath run: cells, footprints, truth and observations.
 
-Everything is made: weather from monthly normals, shares of vegetation types and
-overpasses by chance, observations by the model at a drawn truth, with noise.
+Everything is made: weather from monthly normals, fractions of vegetation types and
+overpasses at random, observations by the model at a drawn truth, with noise.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def make_twin(config: SwathConfig) -> SwathTwin:
 
 
 def _cells(config: SwathConfig) -> tuple[list[Cell], Grid]:
-    """Cells with weather of their own, colder polewards, and shares of types."""
+    """Cells with weather of their own, colder polewards, and fractions of types."""
     from jobs.process_models.dalec_bethy_region import Cell, Grid, drivers_of
     from landdata import generate_weather, harvard_normals
 
@@ -200,7 +200,7 @@ def _overpasses(config: SwathConfig, grid: Grid, n_days: int) -> list[Overpass]:
 
 
 def _footprint(shape: Any, grid: Grid, rng: np.random.Generator, here: Any) -> Any:
-    """A footprint about a place by chance in the grid."""
+    """A footprint about a random place in the grid."""
     from jobs.process_models.dalec_bethy_region import CellSet, Ellipse, Polygon
 
     cell = int(rng.integers(grid.longitude.size))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -24,9 +25,11 @@ from jobs.netcdf_files import read_netcdf
 from jobs.notebook.grids import on_grid
 from jobs.report.results import Results
 from jobs.run import run as run_folder
+from jobs.run.pixel_files import has_posterior, read_result
 from jobs.run.pixel_state import FINISHED
 from jobs.run.pixels import choose
 from jobs.run.status import Status, lines, status_of
+from jobs.stages.prior_draws import prior_of
 from jobs.stages.region_parameters import upscaled_file
 from jobs.stages.stage_states import stages_of
 
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     import masm
+    from jobs.stages.diagnose import Diagnosis
+    from jobs.stages.spatial_validation import SpatialValidation
 
 _UNITS_OF_PIXELS = {
     "latitude": "degrees_north",
@@ -92,6 +97,14 @@ class OpenedRun:
     ----------
     folder : Path
         The run folder.
+
+    Examples
+    --------
+    >>> from jobs.cli.init import Template, initialise
+    >>> _ = initialise(Path("demo"), Template.DEMO)
+    >>> run = OpenedRun(Path("demo"))
+    >>> run.config.name, len(run.pixels)
+    ('Demo, a synthetic temperate deciduous forest', 1)
     """
 
     def __init__(self, folder: Path) -> None:
@@ -215,8 +228,47 @@ class OpenedRun:
             raise self._missing(path, "the run has not been screened", "screen")
         return read_netcdf(path)
 
+    @property
+    def spatial(self) -> SpatialValidation:
+        """Validation at left-out sites: ``scores``, ``methods``, ``sentences``, ....
+
+        Raises
+        ------
+        ConfigError
+            If ``masm spatial`` has not been done with the present calibrations.
+        """
+        from jobs.stages.spatial_validation import open_spatial
+
+        return open_spatial(self._run)
+
+    def diagnosis(self, pixel: int | str) -> Diagnosis:
+        """Return why the calibrated model misses at a pixel: tables and sentences.
+
+        Parameters
+        ----------
+        pixel : int or str
+            Its id, as in ``pixels``.
+
+        Raises
+        ------
+        ConfigError
+            If ``masm diagnose`` has not been done with the present calibration.
+        """
+        from jobs.stages.diagnose import read_diagnosis
+
+        one = choose(self._run.pixels, [pixel])[0]
+        found = read_diagnosis(self._run, one)
+        if found is None:
+            path = self._run.folder.path / "diagnosis"
+            what = f"pixel {pixel} has not been diagnosed"
+            raise self._missing(path, what, f"diagnose --pixel {pixel}")
+        return found
+
     def result(self, pixel: int | str) -> masm.Result:
-        """Return the whole calibration of one pixel.
+        """Return the whole calibration of one pixel, with draws of its prior.
+
+        ``result(pixel).to_netcdf("pixel.nc")`` writes one file with all groups that
+        ArviZ knows, wherever the run keeps them.
 
         Parameters
         ----------
@@ -228,21 +280,22 @@ class OpenedRun:
         ConfigError
             If the run has no such pixel, or it has no posterior.
         """
-        import masm
-
         one = choose(self._run.pixels, [pixel])[0]
-        path = self._run.folder.pixel(one.id).posterior
-        if not path.exists():
+        folder = self._run.folder.pixel(one.id)
+        if not has_posterior(folder):
             state = self._results.states[one.id]
             raise ConfigError(
                 Problem(
-                    str(path),
+                    str(folder.posterior),
                     f"pixel {pixel} has no posterior",
                     found=f"{state.state} {state.reason or ''}".strip(),
                     hint=f"masm calibrate {self.folder} --pixel {pixel} --resume",
                 )
             )
-        return masm.open_result(path)
+        found = read_result(folder)
+        if "prior" in found.groups:
+            return found
+        return replace(found, groups={**found.groups, "prior": prior_of(self._run)})
 
     def plot_forest(
         self, parameter: str | None = None, pixels: Sequence[int] | None = None

@@ -17,6 +17,8 @@ import numpy as np
 
 from jobs.errors import ConfigError, Problem
 from jobs.process_models.base import Output, Parameter, Settings
+from jobs.process_models.parameter_table import rows_of
+from jobs.process_models.pixel_loop import run_places
 from jobs.process_models.registry import refuse_options
 
 if TYPE_CHECKING:
@@ -130,23 +132,11 @@ class Century:
         chunk: int,
     ) -> Iterator[xr.Dataset]:
         """Simulate many places; outputs that the model does not have are NaN."""
-        import xarray as xr
 
-        for start in range(0, weather.sizes["pixel"], chunk):
-            rows = list(range(start, min(start + chunk, weather.sizes["pixel"])))
-            found = []
-            for row in rows:
-                one = weather.isel(pixel=row)
-                drivers = self.drivers(one, f"pixel {int(one['pixel'])}")
-                values = parameters.isel(pixel=row)
-                given = {str(n): float(v) for n, v in values.items()}
-                run = self.simulate(drivers, given)
-                missing = np.full(run.sizes["time"], np.nan)
-                for name in outputs:
-                    if name not in run:
-                        run[name] = ("time", missing)
-                found.append(run[list(outputs)])
-            yield xr.concat(found, weather["pixel"].isel(pixel=rows))
+        def one(place: xr.Dataset, where: str, given: dict[str, float]) -> xr.Dataset:
+            return self.simulate(self.drivers(place, where), given)
+
+        yield from run_places(weather, parameters, outputs, chunk, one)
 
     def warm_up(self) -> None:
         """Compile the model into its cache."""
@@ -250,11 +240,8 @@ def _parameters(ecosystem: str) -> dict[str, Parameter]:
     from landmodels.century import parameter_table
 
     column = "default" if ecosystem == "meadow" else "default_steppe"
-    found = {}
-    for name, row in parameter_table().iterrows():
-        low, high, default = (float(row[c]) for c in ("min", "max", column))
-        if low < high and low <= default <= high:
-            unit = "1" if row["unit"] in ("", "-") else str(row["unit"])
-            words = str(row["description"])
-            found[str(name)] = Parameter(default, low, high, unit, words)
-    return found
+    return {
+        name: row
+        for name, row in rows_of(parameter_table(), column)
+        if row.low < row.high and row.low <= row.default <= row.high
+    }

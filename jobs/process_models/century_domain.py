@@ -24,6 +24,8 @@ STOCK = -1
 KINDS = ("none", "mean", "periodic", "run")
 """How a state at the start was found; "run" is a spin-up of 4,000 years."""
 _KG_PER_G = 1e-3
+_MOST_LANES = 2_000
+"""Lanes of a call, a parameter vector in a cell each; they bound its memory."""
 SOC_DEFINITION = (
     "active, slow and passive soil carbon (litter left out), the model's 0-20 cm times "
     "the depth factor"
@@ -193,31 +195,50 @@ def observed_values(
         Stocks in kg m-2, fluxes in g m-2 month-1; NaN for a sample that is outside
         the model, and in cells without a steady state.
     """
-    from landmodels.errors import InputError
-
     cells = np.unique(targets.cell)
     part = forcing.isel(cell=cells)
     place = np.searchsorted(cells, targets.cell)
     given = {name: np.atleast_1d(np.asarray(v, float)) for name, v in
              parameters.items()}  # fmt: skip
     n = max((len(v) for v in given.values()), default=1)
+    vectors = {name: np.broadcast_to(v, n) for name, v in given.items()}
     values = np.full((n, targets.cell.size), np.nan)
-    for k in range(n):
-        one = {name: v[k % len(v)] for name, v in given.items()}
-        try:
-            values[k] = _one(part, targets.month, place, one, settings)
-        except InputError:
-            continue  # this one contradicts itself: outside the model
+    for some in _groups(n, len(cells)):
+        found = _some(part, targets.month, place, vectors, some, settings)
+        for sample, row in found:
+            values[sample] = row
     return values
 
 
-def _one(part, month, place, one, settings) -> np.ndarray:
-    found = _simulate(part, one, settings)
-    values = found["nep"].transpose("cell", "time").values[place, np.maximum(month, 0)]
+def _groups(n_samples: int, n_cells: int) -> list[np.ndarray]:
+    """Samples that run in one call: no more than `_MOST_LANES` lanes, or one."""
+    size = max(1, _MOST_LANES // n_cells)
+    return [np.arange(k, min(k + size, n_samples)) for k in range(0, n_samples, size)]
+
+
+def _some(part, month, place, vectors, samples, settings):
+    """Pairs of sample and values; samples that contradict themselves are left out."""
+    from landmodels.errors import InputError
+
+    try:
+        found = _simulate(part, {k: v[samples] for k, v in vectors.items()}, settings)
+    except InputError:
+        if samples.size == 1:
+            return []  # outside the model
+        halves = np.array_split(samples, 2)
+        return [
+            pair for half in halves
+            for pair in _some(part, month, place, vectors, half, settings)
+        ]  # fmt: skip
+    order = [d for d in ("sample", "cell", "time") if d in found["nep"].dims]
+    nep = found["nep"].transpose(*order).values
+    nep = nep.reshape(-1, *nep.shape[-2:])
+    values = nep[:, place, np.maximum(month, 0)]
     stock = month == STOCK
     if stock.any():
-        values = np.where(stock, _mean_stock(found, settings)[place], values)
-    return values
+        means = _mean_stock(found, settings).reshape(len(nep), -1)
+        values = np.where(stock, means[:, place], values)
+    return list(zip(samples, values, strict=True))
 
 
 def predicted_means(
@@ -246,16 +267,16 @@ def predicted_means(
     kind = np.full((n, len(cells)), KINDS.index("run"), "int8")
     years = xr.DataArray(part["time"].dt.year)
     inside = ((years >= nep_years[0]) & (years <= nep_years[1])).values
-    for k in range(n):
-        one = {name: float(values[k]) for name, values in parameters.items()}
-        found = _simulate(part, one, settings)
-        soc[k] = _mean_stock(found, settings)
-        months = found["nep"].transpose("cell", "time").values[:, inside]
+    vectors = {name: np.asarray(v, float) for name, v in parameters.items()}
+    for some in _groups(n, len(cells)):
+        found = _simulate(part, {k: v[some] for k, v in vectors.items()}, settings)
+        soc[some] = _mean_stock(found, settings)
+        months = found["nep"].transpose("sample", "cell", "time").values[..., inside]
         # Rows side by side: numpy then adds each alike, however many there are.
-        nep[k] = np.ascontiguousarray(months).mean(axis=1) * 12.0
+        nep[some] = np.ascontiguousarray(months).mean(axis=-1) * 12.0
         if "spinup_kind" in found:
-            words = np.atleast_1d(found["spinup_kind"].values)
-            kind[k] = [KINDS.index(str(word)) for word in words]
+            words = found["spinup_kind"].transpose("sample", "cell").values
+            kind[some] = [[KINDS.index(str(word)) for word in row] for row in words]
     return soc, nep, kind
 
 
@@ -266,12 +287,14 @@ def month_index(forcing: xr.Dataset, year: Any, month: Any) -> np.ndarray:
     return np.where((at >= 0) & (at < forcing.sizes["time"]), at, -9)
 
 
-def _simulate(part: xr.Dataset, one: Mapping[str, float], settings: Settings) -> Any:
+def _simulate(
+    part: xr.Dataset, vectors: Mapping[str, np.ndarray], settings: Settings
+) -> Any:
     from landmodels import century
 
     return century.simulate_batch(
         part,
-        {**settings.fixed, **one},
+        {**settings.fixed, **vectors},
         spinup=settings.spinup,
         co2_effect=settings.co2_effect,
         depth_factor=settings.depth_factor,

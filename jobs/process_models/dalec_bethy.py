@@ -14,6 +14,8 @@ import numpy as np
 
 from jobs.errors import ConfigError, Problem
 from jobs.process_models.base import NormalPrior, Output, Parameter, Settings
+from jobs.process_models.parameter_table import unit_of
+from jobs.process_models.pixel_loop import run_places
 from jobs.process_models.registry import refuse_options
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _OUTPUTS = {
     "sif": Output(
         "mW m-2 sr-1 nm-1", "solar-induced fluorescence at 743 nm, at its overpass"
     ),
-    "fapar": Output("1", "absorbed share of the light, at its overpass"),
+    "fapar": Output("1", "absorbed fraction of the light, at its overpass"),
     "ssm": Output("m3 m-3", "soil moisture of the surface layer"),
     "lvod": Output("1", "vegetation optical depth in L-band"),
     "vegetation_carbon": Output("g m-2", "carbon of the vegetation"),
@@ -41,7 +43,7 @@ _OUTPUTS = {
 _SECONDS_OF_A_DAY = 86_400.0
 _OPTIONS = {
     "vegetation_type": "a type",
-    "vegetation": "types with their shares",
+    "vegetation": "types with their fractions",
     "elevation": "m above the sea",
     "overpass_hours": "local hours by stream",
 }
@@ -54,7 +56,7 @@ class DalecBethy:
     ----------
     settings : Settings
         Options ``vegetation_type`` (see `landmodels.dalec_bethy.vegetation_types`),
-        or ``vegetation`` with the share of each of several types; ``elevation`` (m);
+        or ``vegetation`` with the fraction of each of several types; ``elevation`` (m);
         ``overpass_hours``, the local hour 0..23 of a satellite's stream, or -1 for
         the whole day.
     """
@@ -118,19 +120,13 @@ class DalecBethy:
         chunk: int,
     ) -> Iterator[xr.Dataset]:
         """Simulate many places, ``chunk`` at a time."""
-        import xarray as xr
 
-        for start in range(0, weather.sizes["pixel"], chunk):
-            rows = list(range(start, min(start + chunk, weather.sizes["pixel"])))
-            found = []
-            for row in rows:
-                one = weather.isel(pixel=row)
-                drivers = self.drivers(one, f"pixel {int(one['pixel'])}")
-                values = parameters.isel(pixel=row)
-                given = {str(n): float(v) for n, v in values.items()}
-                model = self.calibration_model(drivers, outputs, slice(None))
-                found.append(model(given).isel(sample=0, drop=True))
-            yield xr.concat(found, weather["pixel"].isel(pixel=rows))
+        def one(place: xr.Dataset, where: str, given: dict[str, float]) -> xr.Dataset:
+            drivers = self.drivers(place, where)
+            model = self.calibration_model(drivers, outputs, slice(None))
+            return model(given).isel(sample=0, drop=True)
+
+        yield from run_places(weather, parameters, outputs, chunk, one)
 
     def warm_up(self) -> None:
         """Compile the model into its cache."""
@@ -154,7 +150,7 @@ class CalibrationModel:
     years : slice
         Of ``time``, the days wanted.
     fractions : mapping
-        Share of each vegetation type.
+        Fraction of each vegetation type.
     hours : mapping
         Local hours of overpasses that differ from the model's own.
     """
@@ -261,7 +257,9 @@ def _fractions(options: Mapping[str, Any]) -> dict[str, float]:
         if kind not in known:
             raise _wrong(where, f'"{kind}"', f"types among {', '.join(known)}")
         if not (number and 0.0 < share <= 1.0):
-            raise _wrong(f"{where}.{kind}", repr(share), "a share above 0, at most 1")
+            raise _wrong(
+                f"{where}.{kind}", repr(share), "a fraction above 0, at most 1"
+            )
     total = sum(given.values())
     if abs(total - 1.0) > 1e-6:
         raise _wrong(where, f"shares that sum to {total:g}", "a sum of 1")
@@ -314,7 +312,7 @@ def _parameters(types: tuple[str, ...]) -> dict[str, Parameter]:
             control.prior,
             low,
             high,
-            "1" if unit in ("", "-") else unit,
+            unit_of(unit),
             f"{text}, {kind}" if kind else text,
             _prior(control.transform, control.prior, control.sd),
         )

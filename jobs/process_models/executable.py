@@ -18,6 +18,8 @@ import numpy as np
 
 from jobs.errors import ConfigError, Problem
 from jobs.process_models.base import Output, Parameter, Settings
+from jobs.process_models.parameter_table import unit_of
+from jobs.process_models.pixel_loop import run_places
 from jobs.process_models.registry import refuse_options
 
 if TYPE_CHECKING:
@@ -81,8 +83,14 @@ class Executable:
         return tuple(self._outputs)
 
     def drivers(self, weather: xr.Dataset, where: str) -> xr.Dataset:
-        """Return the daily weather as it is; the program knows what it needs."""
-        return weather
+        """Return all that is known of the weather; the program knows what it needs.
+
+        Beside what was measured these are humidity, pressure and cloud cover, where
+        they can be made of it.
+        """
+        from landdata import with_drivers
+
+        return with_drivers(weather, where, required=False)
 
     def calibration_model(
         self, drivers: xr.Dataset, outputs: Sequence[str], years: slice
@@ -109,21 +117,11 @@ class Executable:
         chunk: int,
     ) -> Iterator[xr.Dataset]:
         """Run the program for each place; outputs it does not have are NaN."""
-        import xarray as xr
 
-        for start in range(0, weather.sizes["pixel"], chunk):
-            rows = list(range(start, min(start + chunk, weather.sizes["pixel"])))
-            found = []
-            for row in rows:
-                values = parameters.isel(pixel=row)
-                given = {str(n): float(v) for n, v in values.items()}
-                one = self.simulate(weather.isel(pixel=row, drop=True), given)
-                empty = np.full(one.sizes["time"], np.nan)
-                for name in outputs:
-                    if name not in one:
-                        one[name] = ("time", empty)
-                found.append(one[list(outputs)])
-            yield xr.concat(found, weather["pixel"].isel(pixel=rows))
+        def one(place: xr.Dataset, where: str, given: dict[str, float]) -> xr.Dataset:
+            return self.simulate(self.drivers(place, where), given)
+
+        yield from run_places(weather, parameters, outputs, chunk, one)
 
     def warm_up(self) -> None:
         """Nothing of ours is compiled."""
@@ -233,7 +231,7 @@ def _read_parameters(path: Path) -> dict[str, Parameter]:
             default,
             low,
             high,
-            "1" if pd.isna(unit) or unit in ("", "-") else str(unit),
+            "1" if pd.isna(unit) else unit_of(unit),
             "" if pd.isna(words) else str(words),
         )
     if not found:

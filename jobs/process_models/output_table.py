@@ -34,6 +34,11 @@ UNITS = {
     "runoff": "mm d-1",
     "drainage": "mm d-1",
     "sensible_heat": "W m-2",
+    "latent_heat": "W m-2",
+    "ground_heat": "W m-2",
+    "skin_temperature": "K",
+    "soil_water": "mm",
+    "soil_water_top": "mm",
     "snow_water": "mm",
     "clab": "g m-2",
     "cf": "g m-2",
@@ -42,7 +47,8 @@ UNITS = {
     "clit": "g m-2",
     "csom": "g m-2",
 }
-"""Units of the models' own outputs; nee is positive for release."""
+"""Units of the models' own outputs; nee is positive for release, ground heat into the
+ground."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,23 @@ _NEP = (
 _GPP = "gross_primary_productivity_of_biomass_expressed_as_carbon"
 _STATE = "time: point"
 
+_HFLS = Target(
+    {"latent_heat": 1.0}, "W m-2", "latent heat flux, sublimation included", "up",
+    "surface_upward_latent_heat_flux",
+)  # fmt: skip
+_TS = Target(
+    {"skin_temperature": 1.0}, "K", "skin temperature, of the emitted infrared", "",
+    "surface_temperature",
+)  # fmt: skip
+_MRSO = Target(
+    {"soil_water": 1.0}, "kg m-2", "water and ice of all soil layers", "",
+    "mass_content_of_water_in_soil", _STATE,
+)  # fmt: skip
+_MRSOS = Target(
+    {"soil_water_top": 1.0}, "kg m-2", "water and ice of the upper 0.1 m of soil", "",
+    "mass_content_of_water_in_soil_layer", _STATE,
+)  # fmt: skip
+
 CALLMIP = {
     "nep": Target(
         {"nee": -_FLUX}, "kgC m-2 s-1", "net ecosystem production", "down", _NEP
@@ -139,6 +162,14 @@ CALLMIP = {
         "up",
         "surface_upward_sensible_heat_flux",
     ),
+    "hfls": _HFLS,
+    "hfg": Target(
+        {"ground_heat": 1.0}, "W m-2", "heat into the soil, or the snow on it", "down",
+        "downward_heat_flux_at_ground_level_in_soil",
+    ),
+    "ts": _TS,
+    "mrso": _MRSO,
+    "mrsos": _MRSOS,
     "tran": Target(
         {"transpiration": _DAY},
         "kg m-2 s-1",
@@ -201,6 +232,10 @@ CMIP = {
         {"sensible_heat": 1.0}, "W m-2", "sensible heat flux", "up",
         "surface_upward_sensible_heat_flux",
     ),
+    "hfls": _HFLS,
+    "ts": _TS,
+    "mrso": _MRSO,
+    "mrsos": _MRSOS,
     "snw": Target(
         {"snow_water": 1.0}, "kg m-2", "snow water equivalent", "",
         "surface_snow_amount", _STATE,
@@ -247,6 +282,7 @@ PECAN = {
     "Evap": Target({"et": _DAY}, "kg m-2 s-1", "evapotranspiration", "up"),
     "Transp": Target({"transpiration": _DAY}, "kg m-2 s-1", "transpiration", "up"),
     "Qh": Target({"sensible_heat": 1.0}, "W m-2", "sensible heat flux", "up"),
+    "Qle": Target({"latent_heat": 1.0}, "W m-2", "latent heat flux", "up"),
     "SWE": Target(
         {"snow_water": 1.0}, "kg m-2", "snow water equivalent", cell_methods=_STATE
     ),
@@ -256,5 +292,23 @@ PECAN = {
     ),
 }  # fmt: skip
 
-FORMATS = {"callmip": CALLMIP, "cmip": CMIP, "pecan": PECAN}
+EFI = {
+    # CF has no standard name for NEE; its sign must not be inferred.
+    "nee": Target({"nee": _FLUX}, "kg m-2 s-1", "net ecosystem exchange", "up"),
+    "reco": Target({"er": _FLUX}, "kg m-2 s-1", "ecosystem respiration", "up"),
+    **{
+        name: CMIP[name]
+        for name in ("gpp", "lai", "evspsbl", "hfls", "hfss", "mrso", "cVeg", "cSoil")
+    },
+}
+
+CMIP_TABLES = {
+    **dict.fromkeys(CMIP, "Lmon"),
+    **dict.fromkeys(("nep", "cWood", "cSoil"), "Emon"),
+    **dict.fromkeys(("evspsbl", "hfss", "hfls", "ts"), "Amon"),
+    "snw": "LImon",
+}
+"""The monthly table of CMIP6 that a variable is in."""
+
+FORMATS = {"callmip": CALLMIP, "cmip": CMIP, "pecan": PECAN, "efi": EFI}
 """The table: format, name, target."""

@@ -19,6 +19,8 @@ from jobs.process_models.base import (
     Settings,
     UpdatedState,
 )
+from jobs.process_models.parameter_table import rows_of
+from jobs.process_models.pixel_loop import run_places
 from jobs.process_models.registry import refuse_options
 
 if TYPE_CHECKING:
@@ -121,19 +123,13 @@ class Sipnet:
         chunk: int,
     ) -> Iterator[xr.Dataset]:
         """Simulate many places, ``chunk`` at a time."""
-        import xarray as xr
 
-        for start in range(0, weather.sizes["pixel"], chunk):
-            rows = range(start, min(start + chunk, weather.sizes["pixel"]))
-            found = []
-            for row in rows:
-                one = weather.isel(pixel=row)
-                drivers = self.drivers(one, f"pixel {int(one['pixel'])}")
-                values = parameters.isel(pixel=row)
-                given = {str(n): np.array([float(v)]) for n, v in values.items()}
-                run = _daily(drivers, given, self._options, "nan")
-                found.append(run[list(outputs)].isel(sample=0, drop=True))
-            yield xr.concat(found, weather["pixel"].isel(pixel=list(rows)))
+        def one(place: xr.Dataset, where: str, given: dict[str, float]) -> xr.Dataset:
+            lanes = {name: np.array([value]) for name, value in given.items()}
+            run = _daily(self.drivers(place, where), lanes, self._options, "nan")
+            return run.isel(sample=0, drop=True)
+
+        yield from run_places(weather, parameters, outputs, chunk, one)
 
     def warm_up(self) -> None:
         """Compile the model into its cache."""
@@ -149,7 +145,7 @@ class Sipnet:
         return tuple(state_names())
 
     def check_members(self, parameters: Mapping[str, Array], where: str) -> None:
-        """Refuse values out of range, and allocation shares above one."""
+        """Refuse values out of range, and allocation fractions above one."""
         from landmodels.sipnet import InputError, check_parameters
 
         try:
@@ -167,7 +163,7 @@ class Sipnet:
         state: Array | None = None,
         pools: Mapping[str, Array] | None = None,
     ) -> MemberRun:
-        """Run the members of one place; wood is the above-ground share of the start."""
+        """Run the members of one place; wood is the above-ground part of the start."""
         from landmodels import sipnet
 
         n = len(drivers)
@@ -247,8 +243,8 @@ def _initial(pools: Mapping[str, Array], given: Mapping[str, Array]) -> dict[str
     if "lai" in pools:
         found["laiInit"] = np.asarray(pools["lai"])
     if "above_ground_wood" in pools:
-        share = 1.0 - value("coarseRootFrac") - value("fineRootFrac")
-        found["plantWoodInit"] = np.asarray(pools["above_ground_wood"]) / share
+        fraction = 1.0 - value("coarseRootFrac") - value("fineRootFrac")
+        found["plantWoodInit"] = np.asarray(pools["above_ground_wood"]) / fraction
     if "soil_carbon" in pools:
         litter = value("litterInit") if "litterInit" in given else 0.0
         found["soilInit"] = np.asarray(pools["soil_carbon"]) - litter
@@ -308,7 +304,7 @@ def _daily(
     """Daily values in the units of ``_OUTPUTS``, over (sample, time)."""
     from landmodels import sipnet
 
-    # Shares of allocation above one make no plant: such a run has failed.
+    # Fractions of allocation above one make no plant: such a run has failed.
     found = sipnet.simulate_batch(
         drivers, given, options=options, dead_runs=dead, inconsistent_parameters="nan"
     )
@@ -324,13 +320,4 @@ def _daily(
 def _parameters() -> dict[str, Parameter]:
     from landmodels.sipnet import parameter_table
 
-    return {
-        str(name): Parameter(
-            float(row["default"]),
-            float(row["min"]),
-            float(row["max"]),
-            "1" if row["unit"] in ("", "-") else str(row["unit"]),
-            str(row["description"]),
-        )
-        for name, row in parameter_table().iterrows()
-    }
+    return dict(rows_of(parameter_table()))

@@ -2,7 +2,7 @@
 
 Parts are gathered from result files only, so a page can be made again at any time, of
 a run that is half finished too. What has not been made is left out, and the page says
-which verb makes it.
+which command makes it.
 """
 
 from jobs.report.page import write_report

@@ -19,6 +19,7 @@ from jobs.config.priors import prior_bounds
 from jobs.files import write_text
 from jobs.report.parts import link
 from jobs.report.results import Results
+from jobs.run.blocks import packed_pixel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ def write_details(results: Results, on_pixels: Callable[[int], None]) -> Embedde
     results : Results
         Of a run whose finished pixels are collected.
     on_pixels : callable
-        Is told of each number of pixels that is done.
+        Called with each number of pixels that is done.
 
     Returns
     -------
@@ -146,6 +147,8 @@ def _files(results: Results, pixel_id: int) -> Iterator[dict[str, str]]:
     run = results.run
     folder = run.folder.pixel(pixel_id)
     paths: list[Path] = [folder.summary, folder.posterior, folder.failure]
+    if not folder.posterior.exists() and packed_pixel(folder):
+        paths.append(folder.block)
     paths.append(run.folder.scores(pixel_id))
     paths.append(run.folder.comparison(pixel_id))
     for path in paths:
@@ -158,19 +161,23 @@ def _densities(results: Results, rows: range) -> np.ndarray:
     """Return (row, parameter, bin): densities between prior bounds, 99 at the top."""
     bounds = prior_bounds(results.run.config)
     found = np.zeros((len(rows), len(bounds), _N_BINS), int)
-    finished = {pixel.id for pixel in results.finished}
-    if not any(results.run.pixels[row].id in finished for row in rows):
+    if not any(results.run.pixels[row].id in results.summaries for row in rows):
         return found
     import zarr
 
-    store = zarr.open_group(results.run.folder.path / "posteriors.zarr", mode="r")
+    from jobs.stages.synced_store import SyncedStore
+
+    store = zarr.open_group(
+        SyncedStore(results.run.folder.path / "posteriors.zarr", read_only=True),
+        mode="r",
+    )
     for j, (name, (low, high)) in enumerate(bounds.items()):
         array = store[name]
         draws = np.asarray(array[rows.start : rows.stop])  # type: ignore[index]
         draws = draws.reshape(len(rows), -1)
         known = np.isfinite(draws)
-        share = np.where(known, (draws - low) / (high - low), 0.0)
-        place = np.clip((share * _N_BINS).astype(int), 0, _N_BINS - 1)
+        fraction = np.where(known, (draws - low) / (high - low), 0.0)
+        place = np.clip((fraction * _N_BINS).astype(int), 0, _N_BINS - 1)
         place += _N_BINS * np.arange(len(rows))[:, None]
         counts = np.bincount(place[known], minlength=len(rows) * _N_BINS)
         found[:, j] = counts.reshape(len(rows), _N_BINS)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from jobs.figures.labels import span
+from jobs.files import read_json
 from jobs.report.parts import MAX_ROWS, Section, add_pictures, link, table_of
 from jobs.run.site_results import is_joined, sites_folder
+from jobs.run_tables import read_run_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,14 +23,12 @@ def section_of_sites(run: Run) -> Section:
 
     Empty until the joint step of the present calibrations is done.
     """
-    import pandas as pd
-
     section = Section("Sites together", "sites", "sites")
     if not is_joined(run):
         return section
     folder = sites_folder(run)
     tables = {
-        name: pd.read_csv(folder / f"{name}.csv")
+        name: read_run_table(folder / f"{name}.csv")
         for name in ("group", "parameters", "verdicts", "scores")
     }
     section.notes += _notes(run, tables)
@@ -79,7 +78,7 @@ def section_of_sites(run: Run) -> Section:
 
 
 def _notes(run: Run, tables: dict[str, pd.DataFrame]) -> list[str]:
-    facts = json.loads((sites_folder(run) / "stamp.json").read_text())
+    facts = read_json(sites_folder(run) / "stamp.json")
     first, other = facts["group_prior"]
     found = [
         f"The calibrated parameters of this run are the {run.config.sites} ones.",

@@ -16,7 +16,14 @@ from jobs.report.results import Results
 
 WIDTH = 760
 """Of the map, in its own units."""
-_LEAST_BOX = 1.0  # degrees: a small region fills the map, one site has a coast near it
+_LEAST_BOX = 1.0  # degrees: one site has a coast or a border near it
+_LEAST_REGION = 0.3  # degrees: a small region fills the map
+
+
+def around(longitude: np.ndarray, latitude: np.ndarray) -> Box:
+    """Return what the map shows: the data, or one site and its surroundings."""
+    at_least = _LEAST_BOX if len(longitude) == 1 else _LEAST_REGION
+    return box_around(longitude, latitude, at_least=at_least)
 
 
 def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
@@ -30,9 +37,7 @@ def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
         Details of some pixels, and where those of the others are.
     """
     table = results.pixels
-    box = box_around(
-        table["longitude"].to_numpy(), table["latitude"].to_numpy(), at_least=_LEAST_BOX
-    )
+    box = around(table["longitude"].to_numpy(), table["latitude"].to_numpy())
     west, south, east, north = box
     scale = WIDTH / (east - west)
     stretch = 1 / np.cos(np.deg2rad((south + north) / 2))
@@ -78,14 +83,13 @@ def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
 def _parameters(results: Results) -> list[dict[str, Any]]:
     """Return each calibrated parameter with its posterior mean at every pixel."""
     known = model_of(results.run.config).parameters
-    found = []
+    found, ids = [], [pixel.id for pixel in results.run.pixels]
+    table = results.estimates
     for name, (low, high) in prior_bounds(results.run.config).items():
-        means = [
-            short(results.summaries[pixel.id]["parameters"][name]["mean"])
-            if pixel.id in results.summaries
-            else None
-            for pixel in results.run.pixels
-        ]
+        means: list[float | None] = [None] * len(ids)
+        if len(table):
+            part = table[table["parameter"] == name].set_index("pixel")["mean"]
+            means = [short(value) for value in part.reindex(ids)]
         found.append(
             {
                 "name": name,
@@ -143,19 +147,20 @@ def _path(x: np.ndarray, y: np.ndarray) -> str:
 
 
 def _graticule(box: Box, project: Any) -> list[dict[str, Any]]:
-    """Return lines of whole degrees with their labels."""
+    """Return lines of round degrees with their labels, at most six each way."""
     west, south, east, north = box
     lines = []
     for low, high, vertical in ((west, east, True), (south, north, False)):
-        steps = (1, 2, 5, 10, 20, 30, 45)
+        steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 45)
         step = next((s for s in steps if (high - low) / s <= 6), 90)
-        for degree in range(int(np.ceil(low / step)) * step, int(high) + 1, step):
+        for k in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1):
+            degree = round(k * step, 6)
             if vertical:
                 ends = project(np.array([degree, degree]), np.array([south, north]))
-                label = f"{abs(degree)}° {'W' if degree < 0 else 'E'}"
+                label = f"{abs(degree):g}° {'W' if degree < 0 else 'E'}"
             else:
                 ends = project(np.array([west, east]), np.array([degree, degree]))
-                label = f"{abs(degree)}° {'S' if degree < 0 else 'N'}"
+                label = f"{abs(degree):g}° {'S' if degree < 0 else 'N'}"
             (x1, x2), (y1, y2) = ends
             lines.append(
                 {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from jobs.errors import ConfigError, Problem
 from jobs.files import replacing, write_text
 from jobs.report.details import Embedded, write_details
 from jobs.report.mapping import map_payload
+from jobs.report.parts import Section, whole_parts
 from jobs.report.pictures import drawings_of
 from jobs.report.results import Results
 from jobs.report.sections import sections
@@ -63,12 +66,17 @@ def write_report(run: Run) -> Path:
     drawings = list(drawings_of(results))
     with progress("figures", len(drawings), "figures") as on_figures:
         for draw in drawings:
-            draw()
+            whole_parts("a figure", "figure", partial(_drawn, draw))
             on_figures(1)
     with progress("map details", len(run.pixels), "pixels") as on_pixels:
         embedded = write_details(results, on_pixels)
     write_text(run.folder.report, render(results, embedded))
     return run.folder.report
+
+
+def _drawn(draw: Callable[[], None]) -> list[Section]:
+    draw()
+    return []
 
 
 def render(results: Results, embedded: Embedded) -> str:

@@ -7,17 +7,29 @@ the folder is copied.
 from __future__ import annotations
 
 import base64
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
+from jobs.disk_errors import system_fault
+from jobs.errors import ConfigError
 from jobs.figures.labels import UNKNOWN, number, readable_totals, shown_unit
+from jobs.files import OddFile, read_bytes, stands
+from jobs.run_tables import read_run_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from jobs.run.folder import RunFolder
+
+
+logger = logging.getLogger(__name__)
+
+_DAMAGE = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError)
+"""What a damaged file makes of those who read it."""
 
 
 class HasFolder(Protocol):
@@ -28,8 +40,11 @@ class HasFolder(Protocol):
         """Where everything stands."""
 
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_OF_A_PICTURE = 2**25
+"""Bytes."""
 MAX_ROWS = 25
-"""Of a table that a verb has written."""
+"""Of a table that a command has written."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,7 @@ class Picture:
 
 @dataclass
 class Section:
-    """A part of the page; without content it says which verb makes it."""
+    """A part of the page; without content it says which command makes it."""
 
     title: str
     anchor: str
@@ -85,7 +100,35 @@ class Section:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to show yet."""
-        return not (self.facts or self.tables or self.pictures)
+        told = self.notes and not self.verb  # what is wrong, and no command fixes it
+        return not (self.facts or self.tables or self.pictures or told)
+
+
+def whole_parts(
+    title: str, anchor: str, make: Callable[[], Section | Iterable[Section]]
+) -> list[Section]:
+    """Return what a part of the page came to, or say that its files are damaged.
+
+    Everything on the page was written before, and may be of anybody's by now: one odd
+    file takes away its part, and not the page.
+
+    Parameters
+    ----------
+    title, anchor : str
+        Of the section that says so.
+    make : callable
+        Gives a section, or several.
+    """
+    try:
+        made = make()
+        return [made] if isinstance(made, Section) else list(made)
+    except _DAMAGE as exc:
+        if isinstance(exc, ConfigError) or system_fault(exc):
+            raise
+        told = f"{type(exc).__name__}: {exc}"[:300]
+        logger.warning("%s is left out of the report: %s", title, told)
+        logger.debug("while reading it", exc_info=exc)
+        return [Section(title, anchor, notes=[f"Left out, its files are odd: {told}"])]
 
 
 def link(run: HasFolder, path: Path, text: str = "") -> Link:
@@ -98,11 +141,14 @@ def picture(
     run: HasFolder, path: Path, alt: str, caption: str, *sources: Path
 ) -> Picture | None:
     """Embed a PNG if it is there, linked to its table and to further sources."""
-    if not path.exists():
+    if not stands(path):
         return None
+    content = read_bytes(path, _MOST_OF_A_PICTURE)
+    if not content.startswith(_PNG):
+        raise OddFile(f"{path.name} is no PNG")
     csv = path.with_suffix(".csv")
     files = [path, *([csv] if csv.exists() else []), *sources]
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    data = base64.b64encode(content).decode("ascii")
     return Picture(data, alt, caption, [link(run, file) for file in files])
 
 
@@ -150,13 +196,10 @@ def add_pictures(
 
 
 def add_csv(run: HasFolder, section: Section, path: Path, caption: str) -> None:
-    """Show a table that a verb has written, its first rows if it is long."""
-    import pandas as pd
-
-    if not path.exists():
+    """Show a table that a command has written, its first rows if it is long."""
+    if not stands(path):
         return
-    frame = pd.read_csv(path)
-    frame = readable_totals(frame)
+    frame = readable_totals(read_run_table(path))
     if len(frame) > MAX_ROWS:
         caption += f", first {MAX_ROWS} of {len(frame)} rows"
         frame = frame.head(MAX_ROWS)

@@ -20,11 +20,13 @@ from jobs.figures import (
 from jobs.figures import (
     reliability as figures_checks,
 )
+from jobs.files import stands
 from jobs.inputs.pixel_data import synthetic_parts
-from jobs.netcdf_files import read_netcdf
 from jobs.report.regional import drawings_of_region
 from jobs.report.results import Results
 from jobs.run.pixel import Pixel
+from jobs.run.pixel_files import read_group
+from jobs.run_tables import read_run_table
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +57,11 @@ def drawings_of(results: Results) -> Iterator[Callable[[], None]]:
 
 
 def _draw_sites(results: Results, title: str) -> None:
-    import pandas as pd
-
     folder = results.run.folder
     path = folder.evaluation / "flux_sites.csv"
-    if not path.exists():
+    if not stands(path):
         return
-    sites = pd.read_csv(path)
+    sites = read_run_table(path)
     if any(name.startswith("improved_") for name in sites.columns):
         target = folder.figures / "fig10_sites.png"
         figures_fluxes.draw_sites(sites, target, title=title)
@@ -114,7 +114,7 @@ def _draw_checks(results: Results, pixel: Pixel) -> None:
     run, folder = results.run, results.run.folder.figures
     state = results.states[pixel.id]
     title = f"{pixel.name}: {state.state} {state.reason}".strip()
-    path = run.folder.pixel(pixel.id).posterior
+    pixel_folder = run.folder.pixel(pixel.id)
     groups: dict[str, Any] = {}
     for name in (
         "posterior",
@@ -125,9 +125,9 @@ def _draw_checks(results: Results, pixel: Pixel) -> None:
         "posterior_predictive",
     ):
         try:
-            groups[name] = read_netcdf(path, name)
+            groups[name] = read_group(pixel_folder, name)
         except (FileNotFoundError, ValueError):
-            logger.info("%s has no group %s", path, name)
+            logger.info("%s has no group %s", pixel_folder.path, name)
     draw: list[tuple[str, tuple[str, ...], Callable[..., None], Any]] = [
         (
             "chains",

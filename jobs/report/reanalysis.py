@@ -151,7 +151,7 @@ def _notes(run: ReanalysisRun, found: xr.Dataset) -> list[str]:
     notes = [
         f"{found.sizes['site']} sites, {found.sizes['member']} members of "
         f"{run.config.model.name}, {section.years}; filter {section.filter.name}, "
-        f"localisation radius {section.localisation.radius_km} km."
+        f"localisation radius {section.localisation.radius_km:g} km."
     ]
     if section.truth is not None:
         notes.append("This run is synthetic: weather, truth and observations are made.")
@@ -178,7 +178,28 @@ def _notes(run: ReanalysisRun, found: xr.Dataset) -> list[str]:
             f"Never observed: {', '.join(never)}. What is said of it comes from the "
             "model, the initial pools and its covariance with what was observed."
         )
+    if section.filter.name in ("tobit_wishart", "enkf", "letkf"):
+        notes.append(_between(section.filter.between_states, found))
     return notes
+
+
+def _between(rule: str, found: xr.Dataset) -> str:
+    """Say which covariances between states were believed."""
+    if rule == "sampled":
+        return "Covariances between states are those of the members, chance included."
+    if rule == "apart":
+        return "No covariances between states: each is corrected by itself alone."
+    factor = found["state_factor"].transpose("time", "state", "state_2").to_numpy()
+    names = [str(state) for state in found["state"].to_numpy()]
+    pairs = [
+        f"{names[j]} and {names[k]}: {int((factor[:, j, k] > 0.0).sum())}"
+        for j in range(len(names))
+        for k in range(j + 1, len(names))
+    ]
+    return (
+        "Covariances between states count where members can tell them from chance; so "
+        f"many of {len(factor)} analyses used those of " + "; ".join(pairs) + "."
+    )
 
 
 _PICTURES = (
@@ -209,7 +230,7 @@ _PICTURES = (
         "Effective number of members behind the weighted fluxes.",
     ),
     (
-        "radius", "Localisation radius", "reanalysis_radius.png",
+        "radius", "Localisation radius", "reanalysis_radius*.png",
         "Spatial correlation that each radius leaves in the residuals.",
     ),
 )  # fmt: skip

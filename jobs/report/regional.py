@@ -1,4 +1,4 @@
-"""Draw what only a region has, from the files that its verbs have left."""
+"""Draw what only a region has, from the files that its commands have left."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from jobs.figures import (
 from jobs.figures import (
     upscaling as figures_upscaling,
 )
+from jobs.files import stands
 from jobs.netcdf_files import read_netcdf
 from jobs.report.results import Results
+from jobs.run_tables import read_run_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,6 +159,4 @@ def _store(run: Run, parameter_set: str, group: str) -> xr.Dataset | None:
 
 
 def _table(path: Path) -> pd.DataFrame | None:
-    import pandas as pd
-
-    return pd.read_csv(path) if path.exists() else None
+    return read_run_table(path) if stands(path) else None

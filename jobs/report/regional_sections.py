@@ -45,7 +45,7 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
             ),
             (
                 "region_diso.png",
-                "Curves of the share of pixels below each DISO, by parameter set",
+                "Curves of the fraction of pixels below each DISO, by parameter set",
                 "Share of the region's pixels below each DISO.",
             ),
             (
@@ -62,7 +62,7 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
             ("upscaling/quality_control.csv", "Pixels that quality control dropped"),
             (
                 "evaluation/region_summary.csv",
-                "DISO over the region, default against others: share below 0.3, share "
+                "DISO over the region, default against others: part below 0.3, part "
                 "better than default, and by how much it fell",
             ),
         ],

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
-from jobs.files import TEXT_LIMIT, OddFile, read_bytes
 from jobs.inputs.pixel_data import known_truth
+from jobs.report.pixel_tables import as_frame, joined, read_table, with_pixel
+from jobs.run.folder import RunFolder
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_state import FINISHED, PixelState, state_of
-from jobs.run.pixel_summary import read_summary
+from jobs.run.pixel_files import read_summary
+from jobs.run.pixel_state import FINISHED, PixelState
 from jobs.run.run import Run
+from jobs.run.states import states_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,33 +30,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_WORDS = ("stream", "period", "parameters")
-_NUMBERS = (
-    "observed",
-    "observed_sd",
-    "default",
-    "calibrated",
-    "r",
-    "rmse",
-    "ae",
-    "diso",
-    "r2",
-)
-
-
-def _read_table(path: Path, options: Any) -> Any:
-    """Read a pixel's table; None if there is none, or it is damaged."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    try:
-        content = read_bytes(path, TEXT_LIMIT)
-        return csv.read_csv(pa.BufferReader(content), convert_options=options)
-    except FileNotFoundError:
-        return None
-    except (OddFile, pa.ArrowInvalid, pa.ArrowKeyError) as exc:
-        logger.warning("%s is damaged and left out: %s", path.name, exc)
-        return None
+_Row = TypeVar("_Row")
+_ROWS_AT_ONCE = 20_000
+_TOGETHER = 500
+"""Small tables that are joined into one at a time."""
+_MOST_COMPARED = 4000
+"""Pixels of which the pooled fit is drawn."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +53,8 @@ class Results:
     @cached_property
     def states(self) -> dict[int, PixelState]:
         """State of each pixel by id."""
-        folder = self.run.folder
-        return {pixel.id: state_of(folder.pixel(pixel.id)) for pixel in self.run.pixels}
+        found = states_of(self.run.folder, self.run.pixels)
+        return {pixel.id: state for pixel, state in found}
 
     @cached_property
     def finished(self) -> list[Pixel]:
@@ -80,48 +62,46 @@ class Results:
         return [p for p in self.run.pixels if self.states[p.id].state in FINISHED]
 
     @cached_property
-    def summaries(self) -> dict[int, dict[str, Any]]:
-        """``summary.json`` of each finished pixel by id."""
-        folder = self.run.folder
-        return {
-            pixel.id: read_summary(folder.pixel(pixel.id)) for pixel in self.finished
-        }
+    def summaries(self) -> Mapping[int, dict[str, Any]]:
+        """``summary.json`` of each finished pixel by id, read when it is asked for."""
+        return _Summaries(self.run.folder, [pixel.id for pixel in self.finished])
 
     @cached_property
     def pixels(self) -> pd.DataFrame:
         """A row for each pixel: place, state, reason, cost."""
         import pandas as pd
 
-        rows = []
-        for pixel in self.run.pixels:
+        def row_of(pixel: Pixel) -> dict[str, Any]:
             state, summary = self.states[pixel.id], self.summaries.get(pixel.id, {})
-            rows.append(
-                {
-                    "pixel": pixel.id,
-                    "name": pixel.name,
-                    "latitude": pixel.latitude,
-                    "longitude": pixel.longitude,
-                    "state": state.state,
-                    "reason": state.reason,
-                    "minutes": summary.get("minutes", np.nan),
-                    "n_model_runs": summary.get("n_model_runs", np.nan),
-                    "n_failed_runs": summary.get("n_failed_runs", np.nan),
-                    "surrogate_rmse": summary.get("surrogate_rmse", np.nan),
-                }
-            )
-        return pd.DataFrame(rows)
+            return {
+                "pixel": pixel.id,
+                "name": pixel.name,
+                "latitude": pixel.latitude,
+                "longitude": pixel.longitude,
+                "state": state.state,
+                "reason": state.reason,
+                "minutes": summary.get("minutes", np.nan),
+                "n_model_runs": summary.get("n_model_runs", np.nan),
+                "n_failed_runs": summary.get("n_failed_runs", np.nan),
+                "surrogate_rmse": summary.get("surrogate_rmse", np.nan),
+            }
+
+        rows = map(row_of, self.run.pixels)
+        parts = [pd.DataFrame(part) for part in _some(rows)]
+        return pd.concat(parts, ignore_index=True)
 
     @cached_property
     def estimates(self) -> pd.DataFrame:
         """A row for each finished pixel and parameter, as its summary gives them."""
         import pandas as pd
 
-        rows = [
-            {"pixel": pixel_id, "parameter": name, **values}
+        rows = (
+            {"pixel": pixel_id, "parameter": sys.intern(name), **values}
             for pixel_id, summary in self.summaries.items()
             for name, values in summary["parameters"].items()
-        ]
-        return pd.DataFrame(rows)
+        )
+        parts = [pd.DataFrame(part) for part in _some(rows)]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
     @cached_property
     def parameter_rows(self) -> pd.DataFrame:
@@ -178,37 +158,37 @@ class Results:
         )
         grouped = table.groupby("stream", sort=False)
         medians = grouped[["mean", "q05", "q95"]].median()
-        shares = grouped[["at_low_bound", "at_high_bound"]].mean()
-        return medians.join(shares).reset_index()
+        fractions = grouped[["at_low_bound", "at_high_bound"]].mean()
+        return medians.join(fractions).reset_index()
 
     @cached_property
     def scores(self) -> pd.DataFrame:
         """Scores of every evaluated pixel; empty if there is none."""
-        return self._read("scores")
+        return self._read("scores", self.finished)
 
     @cached_property
     def comparison(self) -> pd.DataFrame:
-        """8-day means of every evaluated pixel; empty if there is none."""
-        return self._read("comparison")
+        """Window means of evaluated pixels, at most 4,000 of them, evenly spaced.
+
+        Columns ``pixel``, ``stream``, ``period``, ``observed`` and ``calibrated``;
+        empty if nothing has been evaluated.
+        """
+        n = len(self.finished)
+        kept = np.unique(np.linspace(0, n - 1, min(n, _MOST_COMPARED)).round())
+        pixels = [self.finished[int(k)] for k in kept]
+        table = self._read("comparison", pixels)
+        wanted = ["pixel", "stream", "period", "observed", "calibrated"]
+        return table[wanted] if len(table) else table
 
     def comparisons_of(self, pixel_id: int) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Yield each stream of a pixel with its rows of `comparison`."""
-        part = self.comparison.iloc[self._rows_of.get(pixel_id, slice(0))]
-        for stream in dict.fromkeys(part["stream"]) if len(part) else ():
+        """Yield each stream of a pixel with its 8-day means."""
+        path = self.run.folder.comparison(pixel_id)
+        table = read_table(path, "comparison", self.run.config.streams)
+        if table is None:
+            return
+        part = as_frame([table])
+        for stream in dict.fromkeys(part["stream"]):
             yield str(stream), part[part["stream"] == stream]
-
-    @cached_property
-    def _rows_of(self) -> dict[int, slice]:
-        """Rows of each pixel in `comparison`, which stand together."""
-        if not len(self.comparison):
-            return {}
-        ids = self.comparison["pixel"].to_numpy()
-        firsts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
-        ends = np.r_[firsts[1:], ids.size]
-        return {
-            int(ids[first]): slice(int(first), int(end))
-            for first, end in zip(firsts, ends, strict=True)
-        }
 
     @cached_property
     def truths(self) -> dict[int, dict[str, float]]:
@@ -222,30 +202,53 @@ class Results:
         """Return the collected posteriors of finished pixels, opened lazily."""
         import xarray as xr
 
+        from jobs.stages.synced_store import SyncedStore
+
         path = self.run.folder.path / "posteriors.zarr"
-        opened = xr.open_zarr(path).set_coords("pixel").set_index(pixel="pixel")
+        # Without Dask's threads: they do not live on in a forked process.
+        stored = SyncedStore(path, read_only=True)
+        opened = xr.open_zarr(stored, chunks=None).set_coords("pixel")
+        opened = opened.set_index(pixel="pixel")
         return opened.sel(pixel=[pixel.id for pixel in self.finished])
 
-    def _read(self, kind: str) -> pd.DataFrame:
-        """Read a table of each finished pixel."""
-        import pandas as pd
-        import pyarrow as pa
-        from pyarrow import csv
-
-        # Thousands of small files: pandas takes five times as long for each.
-        kinds: dict[str, Any] = dict.fromkeys(_WORDS, pa.string())
-        kinds |= dict.fromkeys(_NUMBERS, pa.float64()) | {"time": pa.timestamp("s")}
-        options = csv.ConvertOptions(column_types=kinds)
-        parts = []
-        for pixel in self.finished:
+    def _read(self, kind: str, pixels: Sequence[Pixel]) -> pd.DataFrame:
+        """Read a table of each of some pixels."""
+        parts: list[Any] = []
+        some: list[Any] = []
+        for pixel in pixels:
             path = getattr(self.run.folder, kind)(pixel.id)
-            if (part := _read_table(path, options)) is not None:
-                if "pixel" not in part.column_names:
-                    ids = pa.array(np.full(part.num_rows, pixel.id))
-                    part = part.add_column(0, "pixel", ids)
-                parts.append(part)
-        if not parts:
-            return pd.DataFrame()
-        together = pa.concat_tables(parts, promote_options="default")
-        frame: pd.DataFrame = together.to_pandas()  # equal words are one object
-        return frame
+            if (part := read_table(path, kind, self.run.config.streams)) is None:
+                continue
+            some.append(with_pixel(part, pixel.id))
+            if len(some) == _TOGETHER:
+                parts, some = [*parts, joined(some)], []
+        return as_frame([*parts, *some])
+
+
+class _Summaries(Mapping[int, dict[str, Any]]):
+    """Summaries of finished pixels by id; none is kept."""
+
+    def __init__(self, folder: RunFolder, ids: Sequence[int]) -> None:
+        self._folder = folder
+        self._ids = dict.fromkeys(ids)
+
+    def __getitem__(self, pixel_id: int) -> dict[str, Any]:
+        if pixel_id not in self._ids:
+            raise KeyError(pixel_id)
+        return read_summary(self._folder.pixel(pixel_id))
+
+    def __contains__(self, pixel_id: object) -> bool:
+        return pixel_id in self._ids
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+def _some(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    """Yield rows, so many at a time."""
+    left = iter(rows)
+    while part := list(islice(left, _ROWS_AT_ONCE)):
+        yield part

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config.process_model import units_of
+from jobs.config.process_model import model_of, units_of
+from jobs.config.schema import Config
 from jobs.figures.labels import UNKNOWN, number, shown_unit, span, with_unit
+from jobs.files import stands
 from jobs.inputs.pixel_data import synthetic_parts
-from jobs.report.parts import Fact, Section, Table, add_pictures, link, table_of
+from jobs.report.parts import (
+    Fact,
+    Section,
+    Table,
+    add_pictures,
+    link,
+    table_of,
+    whole_parts,
+)
 from jobs.report.regional_sections import regional
 from jobs.report.results import Results
 from jobs.run.provenance import read_record
+from jobs.run_tables import read_run_table
 from jobs.stages.screen import effects_file, title_of
 from masm.problem.blocks import caution
 
@@ -23,11 +36,12 @@ if TYPE_CHECKING:
 MEANINGS = {
     "no_forcing": "the weather file is missing or cannot be used",
     "no_observations": "nothing usable was observed in the calibration years",
+    "observations_refused": "the observations have a fault; the failure file names it",
     "model_nan": "the model gave no finite numbers where it was tried",
     "suspicious_data": "the inputs are suspicious, and no surrogate fits; see the log",
     "surrogate_not_fitted": "the surrogate is wrong where the posterior is",
     "mode_lost": "a run fits, and no draws of the posterior lie around it",
-    "not_converged": "chains on the surrogate disagree",
+    "not_converged": "chains disagree, or weights do not support the draws",
     "collapsed": "the canopy dies out at the minimum; see minimum in the summary",
     "no_posterior": "the method chosen gives a best point or what is not ruled out",
     "timed_out": "took longer than execution.pixel_minutes",
@@ -46,16 +60,23 @@ def sections(results: Results) -> list[Section]:
     results : Results
         Of a started run.
     """
+    parts: dict[str, Callable[[Results], Section | Iterable[Section]]] = {
+        "What ran, and what it cost": what_ran,
+        "States, and why pixels failed": states,
+        "Which parameters matter": screening,
+        "Parameters": parameter_section,
+        "Fit before and after": fit,
+        "Sites together": joined_sites,
+        "Why the calibrated model misses": diagnosis,
+        "Validation at left-out sites": left_out_sites,
+        "How reliable is it?": trust,
+        "What each stream is worth": information,
+        "The region": regional,
+    }
     return [
-        what_ran(results),
-        states(results),
-        screening(results),
-        parameter_section(results),
-        fit(results),
-        *joined_sites(results),
-        trust(results),
-        *information(results),
-        *regional(results),
+        one
+        for number, (title, make) in enumerate(parts.items())
+        for one in whole_parts(title, f"part{number}", partial(make, results))
     ]
 
 
@@ -79,8 +100,9 @@ def what_ran(results: Results) -> Section:
         Fact("median minutes a pixel", number(minutes.median(), ".2f"), pixels),
         Fact("method", config.calibration.method, lock),
         Fact("streams", ", ".join(config.streams), lock),
-        Fact("calibration years", str(config.periods.calibration), lock),
-        Fact("validation years", str(config.periods.validation), lock),
+        Fact("calibration years", _years(config, "calibration"), lock),
+        Fact("validation years", _years(config, "validation"), lock),
+        *[Fact(name, value, lock) for name, value in experiments(config)],
         Fact("seed", str(config.seed), lock),
         Fact("started", record.get("started", "–")[:16].replace("T", " "), facts_file),
         Fact("masm", record.get("versions", {}).get("masm", "–"), facts_file),
@@ -95,6 +117,46 @@ def what_ran(results: Results) -> Section:
             "a real place."
         )
     return section
+
+
+def experiments(config: Config) -> list[tuple[str, str]]:
+    """Say what of a run is an experiment: a name and what was done, for each."""
+    chosen, found = config.calibration, []
+    if chosen.sweeps > 1:
+        found.append(("sweeps of the blocks", str(chosen.sweeps)))
+    for what in ("streams", "years", "sites"):
+        if left_out := getattr(chosen.leave_out, what):
+            found.append((f"{what} left out", ", ".join(map(str, left_out))))
+    for name, factor in config.model.scaling.items():
+        row = model_of(config).parameters[name]
+        of = ", ".join(factor.parameters)
+        said = f"{row.low:.3g} to {row.high:.3g} times {of}"
+        found.append((f"scaling factor {name}", said))
+    for name, stream in config.streams.items():
+        if stream.treatment != "none":
+            found.append((f"treatment of {name}", stream.treatment))
+        if stream.discrepancy is not None:
+            rule = stream.discrepancy
+            season = ", half of it seasonal" if rule.seasonal else ""
+            found.append(
+                (
+                    f"model discrepancy of {name}",
+                    f"sd {rule.sd:g} over {rule.days:g} days{season}",
+                )
+            )
+        if errors := stream.errors.unusual:
+            said = ", ".join(
+                f"{k.replace('_', ' ')} {v if isinstance(v, str) else format(v, 'g')}"
+                for k, v in errors.items()
+            )
+            found.append((f"errors of {name}", said))
+    return found
+
+
+def _years(config: Config, period: str) -> str:
+    if config.periods.by_site is not None:
+        return "each site's own"
+    return str(getattr(config.periods, period))
 
 
 def states(results: Results) -> Section:
@@ -117,7 +179,8 @@ def states(results: Results) -> Section:
     ):
         again = f"masm retry RUN --reason {reason}" if state == "failed" else ""
         first = results.run.folder.pixel(int(part["pixel"].iloc[0]))
-        evidence = first.failure if first.failure.exists() else first.summary
+        files = (first.failure, first.summary)
+        evidence = next((file for file in files if file.exists()), first.block)
         rows.append(
             {
                 "state": state,
@@ -145,8 +208,8 @@ def screening(results: Results) -> Section:
         results.run,
         section,
         "screening.png",
-        "Box plots of each parameter's share, by stream",
-        f"{title[0].upper()}{title[1:]}: share of "
+        "Box plots of each parameter's fraction, by stream",
+        f"{title[0].upper()}{title[1:]}: fraction of "
         + ("the variance." if of_variance else "the summed effects."),
     )
     path = folder / "selection.csv"
@@ -170,7 +233,7 @@ def _undescribed(path: Path) -> list[str]:
         [
             f"The regression does not describe {', '.join(map(str, streams))}: its "
             "adjusted R2 is under 0.8, effects are curved or of higher order. Do not "
-            "use these shares; use Sobol indices."
+            "use these fractions; use Sobol indices."
         ]
         if len(streams)
         else []
@@ -181,7 +244,7 @@ def _selection_table(results: Results, path: Path) -> Table:
     """Show the parameters that matter most to each stream."""
     import pandas as pd
 
-    frame = pd.read_csv(path)
+    frame = read_run_table(path, numbers=["rank", "share", "q25", "q75"])
     frame = frame[frame["rank"] <= _N_RANKED].sort_values(["stream", "rank"])
     words = {True: "yes", False: ""}
     shown = pd.DataFrame(
@@ -200,7 +263,7 @@ def _selection_table(results: Results, path: Path) -> Table:
         }
     )
     caption = (
-        f"The {_N_RANKED} most important parameters of each stream: share of its "
+        f"The {_N_RANKED} most important parameters of each stream: fraction of its "
         + (
             "summed effects (mean over pixels)."
             if results.run.config.screening.method == "morris"
@@ -219,6 +282,31 @@ def joined_sites(results: Results) -> list[Section]:
     return [] if run.config.sites == "separate" else [section_of_sites(run)]
 
 
+def diagnosis(results: Results) -> list[Section]:
+    """Say why the calibrated model misses, where ``masm diagnose`` has looked."""
+    from jobs.report.diagnosis import section_of_diagnosis
+
+    run = results.run
+    if run.config.pixels.source == "towers" or (run.folder.path / "diagnosis").is_dir():
+        return [section_of_diagnosis(run)]
+    return []
+
+
+def left_out_sites(results: Results) -> list[Section]:
+    """Show the validation at left-out sites, of a run of several sites."""
+    from jobs.report.spatial import section_of_spatial
+
+    run = results.run
+    if run.config.pixels.source == "towers" or (run.folder.path / "spatial").is_dir():
+        return [section_of_spatial(run)]
+    return []
+
+
+def _unbroken(unit: str) -> str:
+    """Return a unit that a browser keeps on one line."""
+    return unit if unit == "-" else unit.replace(" ", "\u00a0").replace("-", "-\u2060")
+
+
 def parameter_section(results: Results) -> Section:
     """Prior, posterior, default and edge of each parameter."""
     import pandas as pd
@@ -230,7 +318,8 @@ def parameter_section(results: Results) -> Section:
     source = [link(run, run.folder.path / "report" / "parameters.csv")]
     rows, many = results.parameter_rows, len(results.finished) > 1
     meanings = [
-        with_unit(*pair) for pair in zip(rows["meaning"], rows["unit"], strict=True)
+        with_unit(meaning, _unbroken(unit))
+        for meaning, unit in zip(rows["meaning"], rows["unit"], strict=True)
     ]
     frame = pd.DataFrame(
         {
@@ -395,7 +484,7 @@ def trust(results: Results) -> Section:
     for pattern, alt, caption in (
         (
             "chains_*.png",
-            "Traces of four chains, and heat map of rank shares of all chains",
+            "Traces of four chains, and heat map of rank fractions of all chains",
             "Chains: the chains agree if all ranks are equally frequent.",
         ),
         (
@@ -420,18 +509,16 @@ def trust(results: Results) -> Section:
 
 def information(results: Results) -> list[Section]:
     """What each stream is worth; no section where nobody has asked."""
-    import pandas as pd
-
     from jobs.figures.information import reduction_table
 
     run = results.run
     section = Section("What each stream is worth", "information", "information")
     for key in ("target", "parameter"):
         path = run.folder.information / f"{key}s.csv"
-        if not path.exists():
+        if not stands(path):
             continue
         try:
-            rows = reduction_table(pd.read_csv(path), key)
+            rows = reduction_table(read_run_table(path, numbers=["reduction"]), key)
         except (ValueError, KeyError):  # not as it was written
             continue
         names = [str(column) for column in rows.columns[1:]]
@@ -460,10 +547,13 @@ def _ranges(low: pd.Series, high: pd.Series) -> list[str]:
 
 
 def _edge(low: float, high: float, many: bool) -> str:
-    """Say at which end of its prior a posterior piles up, in what share of pixels."""
+    """Say at which end of its prior a posterior piles up, and in how many pixels."""
     if not (np.isfinite(low) and np.isfinite(high)):
         return UNKNOWN
     ends = [("low", low), ("high", high)]
     if many:
-        return ", ".join(f"{end} {share:.0%}" for end, share in ends if share) or "none"
-    return " and ".join(end for end, share in ends if share) or "no"
+        return (
+            ", ".join(f"{end} {fraction:.0%}" for end, fraction in ends if fraction)
+            or "none"
+        )
+    return " and ".join(end for end, fraction in ends if fraction) or "no"

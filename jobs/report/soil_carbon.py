@@ -7,26 +7,31 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from jobs.figures.labels import readable_totals
 from jobs.figures.soil_carbon import (
     draw_correlations,
     draw_maps,
     draw_taylor,
     draw_violins,
 )
-from jobs.files import write_text
+from jobs.files import make_folder, stands, write_text
 from jobs.report.page import time_of_making, version_of_masm
 from jobs.report.parts import Fact, Link, Section, link, picture, table_of
 from jobs.run.folder import RunFolder
+from jobs.run_tables import read_run_table
 from jobs.stages.soil_carbon import SoilCarbonRun, open_posterior
 from jobs.stages.soil_carbon_maps import fields
 
-_LABELS = {"soc": "SOC density (kg m⁻²)", "nep": "NEP (g C m⁻² yr⁻¹)"}
+_LABELS = {"soc": "SOC density (kg m-2)", "nep": "NEP (g C m-2 yr-1)"}
 _STATED = {
     "synthetic": "synthetic", "model": "model", "soc_definition": "SOC is",
     "depth": "depth of the samples", "depth_factor": "depth factor",
     "co2_effect": "CO2 effect", "spinup": "spin-up", "calendar": "calendar",
     "soil": "soil", "soc_period": "years of SOC", "nep_period": "years of NEP",
 }  # fmt: skip
+_SAID = ("synthetic", "depth", "depth_factor", "co2_effect", "spinup", "soil")
+"""Columns of the tables that the page states once."""
+
 _CITATIONS = (
     ("Zhao, R., Zhang, W., Duan, Z., Chen, S., Shi, Z. (2022)",
      "An improved estimate of soil carbon pool and carbon fluxes in the "
@@ -39,27 +44,25 @@ _CITATIONS = (
 
 def draw_figures(run: SoilCarbonRun) -> None:
     """Draw maps, Taylor diagram, violins and correlations into ``figures/``."""
-    import pandas as pd
-
     folder, title = run.path / "figures", _title(run)
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     places, found = fields(run)
     for name, label in _LABELS.items():
         period = run.statement[f"{name}_period"]
         draw_maps(places, found[name], folder / f"map_{name}.png", label=label,
                   title=f"{title}: {period}, depth factor "
                   f"{run.statement['depth_factor']}")  # fmt: skip
-    scores = pd.read_csv(run.folder / "scores.csv")
+    scores = read_run_table(run.folder / "scores.csv")
     draw_taylor(scores, folder / "taylor.png", title=f"{title}: withheld observations")
     draws = {
         pair: {name: values.to_numpy().ravel() for name, values in
                open_posterior(run, *pair).posterior.data_vars.items()}
         for pair in run.pairs
     }  # fmt: skip
-    parameters = pd.read_csv(run.folder / "parameters.csv")
+    parameters = read_run_table(run.folder / "parameters.csv")
     draw_violins({p: {str(n): v for n, v in d.items()} for p, d in draws.items()},
                  parameters, folder / "violins.png", title=title)  # fmt: skip
-    draw_correlations(pd.read_csv(run.folder / "correlations.csv"),
+    draw_correlations(read_run_table(run.folder / "correlations.csv"),
                       folder / "correlations.png", title=title)  # fmt: skip
 
 
@@ -159,8 +162,8 @@ def _totals(run: SoilCarbonRun) -> Section:
     part = Section("Totals", "totals")
     _add_table(
         run, part, "totals",
-        "Totals of the mapped cells: stocks in Pg C, fluxes in Tg C yr-1; 5 to 95 % of "
-        "the posterior draws",
+        "Totals of carbon in the mapped cells; p05 and p95 are the 5 and 95 % points "
+        "of the posterior draws",
     )  # fmt: skip
     return part
 
@@ -191,12 +194,11 @@ def _parameters(run: SoilCarbonRun) -> Section:
 
 
 def _add_table(run: SoilCarbonRun, part: Section, name: str, caption: str) -> None:
-    import pandas as pd
-
     path = run.folder / f"{name}.csv"
-    if not path.exists():
+    if not stands(path):
         return
-    frame = pd.read_csv(path)
+    frame = readable_totals(read_run_table(path))
+    frame = frame.drop(columns=[name for name in _SAID if name in frame])
     forms = {str(n): ".4g" for n in frame.select_dtypes("number").columns}
     forms |= {str(n): "d" for n in frame.select_dtypes("integer").columns}
     source = [_source(run, f"soil_carbon/{name}.csv")]

@@ -1,6 +1,6 @@
 """Choose pixels of a region by their environment, in place of at random.
 
-Means of the climate, elevation and the share of forest are the covariates; within each
+Means of climate, elevation and the fraction of forest are the covariates; within each
 ecoregion they are clustered, and pixels are drawn from the clusters
 (`masm.hierarchical.site_choice`). Without a table of ecoregions the region is one.
 """
@@ -106,7 +106,7 @@ def choose_by_environment(
                 wanted="pixels that pass the mask and have weather",
             )
         )
-    names, table = covariates_of(cube.path)
+    names, table = covariates_of(cube)
     rows = np.searchsorted(cube.cells.ids, candidates)
     values = table[rows]
     varies = values.std(axis=0) > 0.0
@@ -140,23 +140,21 @@ def choose_by_environment(
 
 
 @lru_cache(maxsize=2)
-def covariates_of(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+def covariates_of(cube: Cube) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Return the environment of every pixel of a cube: names, and (pixel, name).
 
     NaN where a pixel has no weather. All years of the cube count.
     """
-    from jobs.run.region_sample import open_region
     from landdata.meteorology.climate_means import CLIMATE, climate_means
 
-    cube = open_region(path)
     climate = np.full((len(cube), len(CLIMATE)), np.nan)
     good = np.flatnonzero(cube.states != 1)
     for first in range(0, good.size, _CHUNK):
         rows = good[first : first + _CHUNK]
-        found = climate_means(cube.forcing(cube.cells.ids[rows].tolist()))
+        found = climate_means(cube.weather(cube.cells.ids[rows].tolist()))
         climate[rows] = np.column_stack([found[name] for name in CLIMATE])
     land = np.column_stack([cube.static[name].to_numpy() for name in _LAND])
-    # A cube without a map of land cover has no share of forest anywhere.
+    # A cube without a map of land cover has no fraction of forest anywhere.
     known = np.isfinite(land).all(axis=0)
     names = (*CLIMATE, *np.array(_LAND)[known].tolist())
     return names, np.column_stack([climate, land[:, known]])

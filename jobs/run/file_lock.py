@@ -1,4 +1,4 @@
-"""One process at a time, where two would do each other's work: locks that die with it.
+"""File locks: one process at a time per stage; released when the process ends.
 
 The lock is ``flock`` on a hidden file of the run folder. The kernel drops it with the
 process that holds it, however that ends, so there is nothing to clear away and no
@@ -37,9 +37,18 @@ def _let_go() -> None:
 os.register_at_fork(after_in_child=_let_go)
 
 
+class LockUnavailable(RuntimeError):
+    """A file system without locks, where one was needed."""
+
+
 @contextmanager
 def alone(
-    folder: Path, doing: str, *, shared: bool = False, wait: bool = False
+    folder: Path,
+    doing: str,
+    *,
+    shared: bool = False,
+    wait: bool = False,
+    strict: bool = False,
 ) -> Iterator[None]:
     """Hold a run folder's lock for an activity.
 
@@ -53,12 +62,16 @@ def alone(
         Whether others may hold the lock too, if they also share it.
     wait : bool
         Whether to wait for others, for what takes them a moment.
+    strict : bool
+        Whether to do nothing without a lock.
 
     Raises
     ------
     ConfigError
         If another process holds the lock, or what stands at its name is no file of
         this user.
+    LockUnavailable
+        With ``strict``, on a file system that has no locks.
     """
     handle = _opened(folder / f".{doing}", folder)
     _held.add(handle)
@@ -77,6 +90,8 @@ def alone(
                 )
             ) from None
         except OSError as exc:  # some shared file systems have no locks
+            if strict:
+                raise LockUnavailable(f"{folder} cannot be locked ({exc})") from exc
             logger.warning("%s cannot be locked (%s): going on without", folder, exc)
         with suppress(OSError):  # who it is helps people, and is not needed
             os.ftruncate(handle, 0)

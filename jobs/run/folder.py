@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from jobs.errors import ConfigError, Problem
@@ -29,9 +30,16 @@ _OURS = (
     "screening",
     "sites",
     "reanalysis",
+    "diagnosis",
+    "spatial",
+    "callmip",
+    "export",
+    "soil_carbon",
     "config.lock.yaml",
     "run.json",
     "pixels.csv",
+    "prior.nc",
+    "neighbours.csv",
     "report.html",
 )
 """What a run writes at the top of its folder; its locks are looked at when opened."""
@@ -70,9 +78,13 @@ def _is_of_a_pixel(path: Path, run: Path) -> bool:
 
 _PIXEL_FILE = re.compile(
     r"evaluation/(scores|comparison)_\d{5,8}\.csv"
-    r"|information/\d{5,8}\.json"
+    r"|(information|diagnosis)/\d{5,8}\.json"
     r"|simulations/(default|calibrated|observed)/\d{5,8}\.nc"
 )
+
+
+BLOCK = "finished.zip"
+"""Finished pixels of a folder of a hundred, in one file; see `jobs.run.blocks`."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +93,12 @@ class PixelFolder:
 
     path: Path
 
-    @property
+    @cached_property
     def posterior(self) -> Path:
         """Draws, diagnostics and costs; opens in ArviZ."""
         return self.path / "posterior.nc"
 
-    @property
+    @cached_property
     def summary(self) -> Path:
         """Status, cost and parameter table as JSON; written before the posterior."""
         return self.path / "summary.json"
@@ -105,6 +117,11 @@ class PixelFolder:
     def claim(self) -> Path:
         """Who is working on the pixel now."""
         return self.path / "running.json"
+
+    @cached_property
+    def block(self) -> Path:
+        """The file of the finished pixels of its hundred, where a run packs them."""
+        return self.path.parent / BLOCK
 
 
 @dataclass(frozen=True)
@@ -132,6 +149,16 @@ class RunFolder:
     def pixel_table(self) -> Path:
         """One row for each pixel of the run."""
         return self.path / "pixels.csv"
+
+    @property
+    def prior(self) -> Path:
+        """Draws of the prior, which is the same for every pixel."""
+        return self.path / "prior.nc"
+
+    @property
+    def neighbours(self) -> Path:
+        """Wave of each pixel, and the pixels it may borrow its start from."""
+        return self.path / "neighbours.csv"
 
     @property
     def logs(self) -> Path:
@@ -165,9 +192,15 @@ class RunFolder:
 
     def pixel(self, pixel_id: int) -> PixelFolder:
         """Return the folder of one pixel, two levels deep (100 pixels a folder)."""
-        return PixelFolder(
-            self.path / "pixels" / f"{pixel_id // 100:03d}" / f"{pixel_id:05d}"
-        )
+        return PixelFolder(self.group(pixel_id) / f"{pixel_id:05d}")
+
+    def group(self, pixel_id: int) -> Path:
+        """Return the folder of the hundred pixels that one belongs to."""
+        return self._pixels / f"{pixel_id // 100:03d}"
+
+    @cached_property
+    def _pixels(self) -> Path:
+        return self.path / "pixels"
 
     def simulation(self, pixel_id: int, parameters: str) -> Path:
         """Return the daily model output with ``default`` or ``calibrated`` values."""

@@ -54,6 +54,55 @@ class PixelPeriods:
         )
 
 
+OWN_PERIODS = "own_periods"
+"""Attribute of a weather whose table says which years do what, as `str` has them."""
+
+
+def read_own(text: str) -> PixelPeriods:
+    """Return what ``str`` of periods says.
+
+    Examples
+    --------
+    >>> text = "spin-up 2003, calibration 2004-2006, validation none"
+    >>> str(read_own(text)) == text
+    True
+    """
+    spinup, calibration, held_out = (part.split()[-1] for part in text.split(", "))
+    return PixelPeriods(
+        Period.model_validate(spinup),
+        Period.model_validate(calibration),
+        None if held_out == "none" else Period.model_validate(held_out),
+    )
+
+
+def of_one_record(share: float, first: int, last: int) -> PixelPeriods | None:
+    """Split a record of whole years: the first spins up, a share at the end validates.
+
+    Parameters
+    ----------
+    share : float
+        Of the years after the first; at least one, where there are two.
+    first, last : int
+        Whole years of the record.
+
+    Examples
+    --------
+    >>> str(of_one_record(1 / 3, 2003, 2013))
+    'spin-up 2003, calibration 2004-2010, validation 2011-2013'
+    >>> of_one_record(1 / 3, 2003, 2003) is None
+    True
+    """
+    n = last - first
+    if n < 1:
+        return None
+    held = min(n - 1, max(1, round(n * share)))
+    return PixelPeriods(
+        Period(first=first, last=first),
+        Period(first=first + 1, last=last - held),
+        Period(first=last - held + 1, last=last) if held else None,
+    )
+
+
 def pixel_periods(config: Config, forcing: xr.Dataset) -> PixelPeriods:
     """Return the years of a pixel from its weather, as ``forcing_of`` cut it.
 
@@ -64,6 +113,9 @@ def pixel_periods(config: Config, forcing: xr.Dataset) -> PixelPeriods:
     forcing : xarray.Dataset (time,)
         Whole years.
     """
+    own = forcing.attrs.get(OWN_PERIODS)
+    if own is not None:
+        return read_own(str(own))
     years = forcing["time"].to_numpy()[[0, -1]].astype("datetime64[Y]").astype(int)
     first, last = (years + 1970).tolist()
     found = within(config.periods, first, last)
@@ -83,6 +135,10 @@ def within(periods: Periods, first: int, last: int) -> PixelPeriods | None:
     >>> within(run, 2005, 2006) is None
     True
     """
+    if periods.by_site is not None:
+        if last - first + 1 < periods.by_site.least_years:
+            return None
+        return of_one_record(periods.by_site.validation_share, first, last)
     given = periods.spinup.first
     spinup = given if first <= given <= last else first
     calibration = _cut(periods.calibration, spinup + 1, last)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from jobs.disk_errors import was_system_fault
 from jobs.errors import Stopped
 from jobs.files import is_file, is_folder, kind_of, read_json, stands, write_text
+from jobs.run.blocks import Block, read_block
 from jobs.run.folder import PixelFolder
 from jobs.run.summary_checks import check_summary
 
@@ -25,6 +26,7 @@ State = Literal["waiting", "running", "done", "suspect", "failed", "skipped"]
 Reason = Literal[
     "no_forcing",
     "no_observations",
+    "observations_refused",
     "model_nan",
     "suspicious_data",
     "surrogate_not_fitted",
@@ -48,6 +50,7 @@ STATES: tuple[State, ...] = (
 REASONS: tuple[Reason, ...] = (
     "no_forcing",
     "no_observations",
+    "observations_refused",
     "model_nan",
     "suspicious_data",
     "surrogate_not_fitted",
@@ -103,14 +106,16 @@ def state_of(folder: PixelFolder) -> PixelState:
     """
     if damage := _damage_of_folder(folder.path):
         return PixelState("waiting", damage=damage)
+    own = is_file(folder.posterior)
+    block = Block() if own else read_block(folder.block)
+    if packed := block.pixels.get(folder.path.name):
+        return _finished(packed.summary)
+    damage = block.damage
     if not stands(folder.path):
-        return PixelState("waiting")  # nothing begun: most of a million pixels
-    damage = ""
-    if is_file(folder.posterior):
+        return PixelState("waiting", damage=damage)
+    if own:
         try:
-            summary = check_summary(read_json(folder.summary))
-            state: State = "suspect" if summary.get("status") == "suspect" else "done"
-            return PixelState(state, summary.get("reason", ""), summary.get("minutes"))
+            return _finished(check_summary(read_json(folder.summary)))
         except FileNotFoundError:
             damage = "summary.json is not there"
         except ValueError as exc:
@@ -131,6 +136,11 @@ def state_of(folder: PixelFolder) -> PixelState:
     if is_claimed(folder.claim):
         return PixelState("running")
     return PixelState("waiting", damage=damage)
+
+
+def _finished(summary: Mapping[str, Any]) -> PixelState:
+    state: State = "suspect" if summary.get("status") == "suspect" else "done"
+    return PixelState(state, summary.get("reason", ""), summary.get("minutes"))
 
 
 def _damage_of_folder(path: Path) -> str:

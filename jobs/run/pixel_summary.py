@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from jobs.errors import ConfigError, Problem
-from jobs.files import is_file, read_json
-from jobs.run.folder import PixelFolder
 from jobs.run.pixel import Pixel
+from jobs.run.pixel_files import read_summary
 from jobs.run.run import Run
-from jobs.run.summary_checks import check_summary
-
-
-def read_summary(folder: PixelFolder) -> dict[str, Any]:
-    """Read ``summary.json``; empty if the pixel is not done, or it is damaged."""
-    if not is_file(folder.posterior):
-        return {}
-    try:
-        return check_summary(read_json(folder.summary))
-    except (FileNotFoundError, ValueError):
-        return {}
 
 
 def posterior_means(run: Run, pixel: Pixel) -> dict[str, float]:

@@ -6,13 +6,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import write_text
-from jobs.run.csv_tables import Row, read_rows
+from jobs.run.csv_tables import Row, as_row, read_cells
 from jobs.run.pixel import Pixel
 from jobs.spreadsheets import quoted, unquoted
 
@@ -23,10 +23,27 @@ _RANGES = {
     "sand": (0.0, 100.0),
     "clay": (0.0, 100.0),
 }
+_WORD = re.compile(r"[A-Za-z][\w.-]{0,60}", re.ASCII)
+_KEY = re.compile(r"[A-Za-z0-9][\w.-]{0,60}", re.ASCII)
+_NUMBER = re.compile(r"\d{1,8}", re.ASCII)
 
 
-def read_pixels(path: Path) -> list[Pixel]:
+_Cells = Iterable[tuple[int, list[str]]]
+
+
+def read_pixels(
+    path: Path, defaults: Mapping[str, float] | None = None, *, named: bool = True
+) -> list[Pixel]:
     """Read a table of pixels.
+
+    Parameters
+    ----------
+    path : Path
+        CSV with a row for each pixel.
+    defaults : mapping, optional
+        What columns hold where they are not there, or a cell is empty.
+    named : bool
+        Whether there has to be a column name; else the id is the name.
 
     Ids are whole numbers, or words such as ``US-Ha1``: then the pixels are numbered by
     their rows, from 1, and keep the word as their ``key``.
@@ -36,8 +53,11 @@ def read_pixels(path: Path) -> list[Pixel]:
     ConfigError
         Naming line and column of every value that cannot be.
     """
-    header, rows = read_rows(path, "the table of pixels")
+    rows: _Cells
+    header, rows = read_cells(path, "the table of pixels")
     wanted = [field.name for field in fields(Pixel) if field.name != "key"]
+    if defaults or not named:
+        header, rows = _filled(header, rows, defaults or {}, named)
     missing = [name for name in wanted if name not in header]
     if missing:
         raise ConfigError(
@@ -52,29 +72,48 @@ def read_pixels(path: Path) -> list[Pixel]:
     pixels: list[Pixel] = []
     problems: list[Problem] = []
     lines: dict[str, int] = {}
-    by_word = "key" not in header and any(_is_word(row["id"]) for _, row in rows)
-    for number, (line, row) in enumerate(rows, start=1):
-        where = f"{path.name}:{line}"
-        found = list(_row_problems(row, where, by_word))
-        problems += found
-        if found:
+    place = [header.index(name) for name in wanted]
+    at_id, key_at = header.index("id"), header.index("key") if "key" in header else -1
+    by_word = "key" not in header and any(
+        _is_word(cells[at_id]) for _, cells in rows if len(cells) > at_id
+    )
+    for number, (line, cells) in enumerate(rows, start=1):
+        pixel = _sound_pixel(cells, place, key_at, number, by_word)
+        if pixel is None:
+            row = as_row(header, cells)
+            problems += _row_problems(row, f"{path.name}:{line}", by_word)
             continue
-        cells = {name: (row[name] or "").strip() for name in wanted}
-        lat, lon, height, sand, clay = (float(cells[name]) for name in _RANGES)
-        key = cells["id"] if by_word else (row.get("key") or "").strip()
-        pixel_id = number if by_word else int(cells["id"])
-        name = unquoted(cells["name"])
-        pixel = Pixel(pixel_id, name, lat, lon, height, sand, clay, key)
-        if pixel.given_id in lines:
-            wanted_id = f"an id of its own (line {lines[pixel.given_id]} has it)"
-            problems.append(Problem(where, "id", pixel.given_id, wanted_id))
-        lines[pixel.given_id] = line
+        for one in {pixel.given_id, str(pixel.id)} if not by_word else {pixel.key}:
+            if one in lines:
+                wanted_id = f"an id of its own (line {lines[one]} has it)"
+                where = f"{path.name}:{line}"
+                problems.append(Problem(where, "id", one, wanted_id))
+            lines[one] = line
         pixels.append(pixel)
     if not pixels and not problems:
         problems.append(Problem(str(path), "no pixels", wanted="at least one row"))
     if problems:
         raise ConfigError(problems[:20])
     return pixels
+
+
+def _filled(
+    header: list[str], rows: _Cells, defaults: Mapping[str, float], named: bool
+) -> tuple[list[str], _Cells]:
+    """Put defaults where a column or a cell is missing, and the id for a name."""
+    filled = {name: f"{value:g}" for name, value in defaults.items()}
+    more = [*filled, *(() if named else ("name",))]
+    columns = [*header, *(name for name in more if name not in header)]
+    made = []
+    for line, cells in rows:
+        row = as_row(header, cells)
+        for name, value in filled.items():
+            if not (row.get(name) or "").strip():
+                row[name] = value
+        if not named and not (row.get("name") or "").strip():
+            row["name"] = row.get("id")
+        made.append((line, [row[name] or "" for name in columns]))
+    return columns, made
 
 
 def write_pixels(pixels: Sequence[Pixel], path: Path) -> None:
@@ -97,14 +136,25 @@ def figure_names(pixels: Sequence[Pixel]) -> dict[int, str]:
     >>> figure_names([one, Pixel(1, "oak-hill", 42.0, -72.0, 3.0, 60.0, 10.0)])
     {0: 'oak_hill_0', 1: 'oak_hill_1'}
     """
-    slugs = Counter(pixel.slug for pixel in pixels)
+    return distinct_names({pixel.id: pixel.slug for pixel in pixels}, "_")
+
+
+def distinct_names(plain: Mapping[int, str], between: str) -> dict[int, str]:
+    """Return names of pixels by id; like ones get their id, so that each is its own.
+
+    Examples
+    --------
+    >>> distinct_names({3: "oak", 5: "oak", 7: "fir"}, "-")
+    {3: 'oak-3', 5: 'oak-5', 7: 'fir'}
+    """
+    alike = Counter(plain.values())
     names = {
-        pixel.id: pixel.slug if slugs[pixel.slug] == 1 else f"{pixel.slug}_{pixel.id}"
-        for pixel in pixels
+        pixel_id: name if alike[name] == 1 else f"{name}{between}{pixel_id}"
+        for pixel_id, name in plain.items()
     }
     taken = Counter(names.values())
     return {
-        pixel_id: name if taken[name] == 1 else f"{name}_pixel{pixel_id}"
+        pixel_id: name if taken[name] == 1 else f"{name}{between}pixel{pixel_id}"
         for pixel_id, name in names.items()
     }
 
@@ -138,14 +188,65 @@ def choose(pixels: Sequence[Pixel], ids: Sequence[int | str]) -> list[Pixel]:
 
 def _is_word(cell: str | None) -> bool:
     """Whether an id is a name such as US-Ha1, which may stand in a file's name."""
-    return bool(re.fullmatch(r"\s*[A-Za-z][\w.-]{0,60}\s*", cell or "", re.ASCII))
+    return bool(_WORD.fullmatch((cell or "").strip()))
+
+
+def _sound_pixel(
+    cells: list[str], place: list[int], key_at: int, number: int, by_word: bool
+) -> Pixel | None:
+    """Return the pixel of a row; None if anything of it cannot be.
+
+    Parameters
+    ----------
+    cells : list of str
+        Of the row.
+    place : list of int
+        Columns of id, name, latitude, longitude, elevation, sand and clay.
+    key_at : int
+        Column of the key; below 0 if there is none.
+    number : int
+        Of the row, from 1: the id where ids are words.
+    by_word : bool
+        Whether ids are words.
+    """
+    try:
+        given, name, *numbers = (cells[k].strip() for k in place)
+        lat, lon, height, sand, clay = map(float, numbers)
+    except (IndexError, ValueError):
+        return None
+    sound = (
+        (_NUMBER.fullmatch(given) or (by_word and _is_word(given)))
+        and name
+        and name.isprintable()
+        and all(
+            low <= value <= high
+            for value, (low, high) in zip(
+                (lat, lon, height, sand, clay), _RANGES.values(), strict=True
+            )
+        )
+        and sand + clay <= 100.0
+    )
+    if by_word:
+        key, pixel_id = given, number
+    else:
+        key = cells[key_at].strip() if 0 <= key_at < len(cells) else ""
+        sound = sound and (not key or bool(_KEY.fullmatch(key)))
+        pixel_id = int(given) if sound else 0
+    if not sound:
+        return None
+    return Pixel(pixel_id, unquoted(name), lat, lon, height, sand, clay, key)
 
 
 def _row_problems(row: Row, where: str, by_word: bool = False) -> Iterator[Problem]:
-    number = re.fullmatch(r"\s*\d{1,8}\s*", row["id"] or "", re.ASCII)
+    number = _NUMBER.fullmatch((row["id"] or "").strip())
     if not (number or (by_word and _is_word(row["id"]))):
         wanted = "a word such as US-Ha1, or a number" if by_word else "a whole number"
         yield Problem(where, "id", _shown(row["id"]), wanted)
+    key = (row.get("key") or "").strip()
+    if key and not by_word and not _KEY.fullmatch(key):
+        yield Problem(
+            where, "key", ascii(key)[:60], "a word such as US-Ha1, or nothing"
+        )
     name = (row["name"] or "").strip()
     if not name.isprintable():
         yield Problem(where, "name", ascii(name)[:60], "a name of printable characters")

@@ -19,6 +19,7 @@ from jobs.process_models.registry import MODELS
 from jobs.run.file_lock import alone
 from jobs.run.folder import RunFolder
 from jobs.run.provenance import checksums, read_record, record, write_record
+from jobs.run.start_files import refuse_lost_record
 
 _FREE = ("name", "execution")
 """Keys that may change during a run."""
@@ -74,6 +75,16 @@ class ReanalysisRun:
         ConfigError
             If it cannot.
         """
+        if self.config.model.scaling:
+            raise ConfigError(
+                self.problem(
+                    ["model", "scaling"],
+                    found=", ".join(self.config.model.scaling),
+                    wanted="no such key: members have parameters of the model's table",
+                    hint="Of a calibration with factors, give the draws of the "
+                    "parameters themselves (reanalysis.parameters.draws).",
+                )
+            )
         model = model_of(self.config)
         if not isinstance(model, Restartable):
             raise ConfigError(
@@ -256,13 +267,15 @@ def start_reanalysis(run: ReanalysisRun, inputs: dict[str, Path]) -> None:
         facts = read_record(run.folder.record)
         found = checksums(inputs)
         if not facts:
+            made = (run.folder.path / "reanalysis").rglob("*.nc")
+            refuse_lost_record(run.folder.record, made)
             started = record(run.config.seed, found)
             write_record(run.folder.record, {**started, "reanalysis": science})
             return
+    then = facts.get("reanalysis")
+    then = then if isinstance(then, dict) else {}
     changed = [
-        key
-        for key in sorted({*science, *facts.get("reanalysis", {})})
-        if science.get(key) != facts.get("reanalysis", {}).get(key)
+        key for key in sorted({*science, *then}) if science.get(key) != then.get(key)
     ]
     problems = [
         run.problem(
@@ -299,5 +312,6 @@ def _science(config: ReanalysisConfig) -> dict[str, Any]:
             flat[key] = value
 
     whole = config.model_dump(mode="json")
+    whole["reanalysis"].pop("maps")  # made of what is done, as often as wanted
     walk({key: value for key, value in whole.items() if key not in _FREE}, "")
     return flat

@@ -1,9 +1,9 @@
 """The pixels of a region cube: which ones a run takes, and what the cube gives them.
 
-A run screens one random share of the usable pixels and calibrates another. Both are
+A run screens one random fraction of the usable pixels and calibrates another. Both are
 drawn from one shuffle with the run's seed, from its two ends, so they never meet and
-a larger share holds the smaller one. With ``choice: environmental`` the calibration
-share is chosen by climate and land instead, and the screening share is of the others.
+a larger fraction holds the smaller one. With ``choice: environmental`` the calibration
+fraction is chosen by climate and land, and the screening fraction is of the others.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def open_region(path: Path) -> Cube:
 
 
 def draw_sample(config: Config, folder: Path) -> RegionSample:
-    """Choose the pixels of a run: the mask, then a share of it or the user's list.
+    """Choose the pixels of a run: the mask, then a fraction of it or the user's list.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def region_of(config: Config) -> RegionPixels:
 
 
 def _share(fraction: float, n: int) -> int:
-    """Return how many pixels a share is; at least one if it is more than none."""
+    """Return how many pixels a fraction is; at least one if it is more than none."""
     return min(n, max(1, round(fraction * n))) if fraction > 0 else 0
 
 

@@ -10,6 +10,7 @@ from jobs.config.lock import apply_lock, check_inputs, keys_set, refuse_lost, wr
 from jobs.config.reader import read_config
 from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document
+from jobs.files import sweep
 from jobs.run.file_lock import alone
 from jobs.run.folder import RunFolder
 from jobs.run.pixel import Pixel
@@ -69,7 +70,10 @@ class Run:
     @property
     def inputs(self) -> dict[str, Path]:
         """Input files of the whole run, by their name in the configuration."""
-        return {f"pixels.{key}": path for key, path in self.source.files().items()}
+        found = {f"pixels.{key}": path for key, path in self.source.files().items()}
+        if (traits := self.config.calibration.traits) is not None:
+            found["calibration.traits"] = (self.config.folder / traits).resolve()
+        return found
 
 
 def open_run(path: Path) -> Run:
@@ -121,9 +125,14 @@ def start(run: Run) -> None:
             bind(folder, facts)
 
 
+_BEGUN = (".config.lock.", ".run.", ".pixels.")
+"""What the names begin with that a start writes to first."""
+
+
 def _start_first(run: Run) -> None:
     """Write table, lock and record, each whole; with the record the run has started."""
     folder, inputs = run.folder, dict(run.inputs)
+    sweep(folder.path, keep=lambda path: not path.name.startswith(_BEGUN))
     write_pixels(run.pixels, folder.pixel_table)
     write_lock(run.config, folder.lock)
     if run.source.is_region:

@@ -1,4 +1,4 @@
-"""Where a pixel's own file says that it is, held against the table of pixels."""
+"""Where a pixel's own file says that it is, compared with the table of pixels."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ class RunStream:
     SAMPLE_OF_PIXELS = (0, 0, 4)
     MAP_DRAWS = (5,)
     SITES = (6,)
+    PRIOR_DRAWS = (0, 0, 11)
     MEMBER_PARAMETERS = (0, 0, 0, 1)
     MEMBER_DRIVERS = (0, 0, 0, 2)
     MEMBER_POOLS = (0, 0, 0, 3)
@@ -37,6 +38,7 @@ class RunStream:
     SWATH_PASSES = (0, 0, 7)
     SWATH_TRUTH = (0, 0, 8)
     SWATH_STARTS = (0, 0, 9)
+    SPATIAL = (0, 0, 10)
 
 
 def pixel_generator(seed: int, pixel: int, key: PixelStream) -> np.random.Generator:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobs.disk_errors import system_fault
 from jobs.files import replacing
+from jobs.netcdf_files import write_netcdf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ def save_simulation(
     }
     packing = {name: {"zlib": True, "complevel": 4} for name in kept.data_vars}
     with replacing(path) as aside:
-        kept.to_netcdf(aside, engine="h5netcdf", encoding=packing)
+        write_netcdf(kept, aside, encoding=packing)
 
 
 def saved_parameters(path: Path) -> dict[str, float] | None:

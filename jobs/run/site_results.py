@@ -12,10 +12,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import ConfigError, Problem
-from jobs.files import is_file, read_json, sha256
+from jobs.errors import ConfigError, Problem, did_you_mean
+from jobs.files import is_file, read_json
 from jobs.run.csv_tables import read_rows
 from jobs.run.pixel import Pixel
+from jobs.run.pixel_files import digest_of_posterior
 from jobs.run.pixel_state import FINISHED, state_of
 from jobs.run.pixel_summary import posterior_means
 from jobs.run.run import Run
@@ -40,12 +41,47 @@ def stamp_of(run: Run) -> dict[str, Any]:
         state = state_of(folder)
         done = state.state in FINISHED
         pixels[str(pixel.id)] = (
-            sha256(folder.posterior) if done else f"{state.state} {state.reason}"
+            digest_of_posterior(folder) if done else f"{state.state} {state.reason}"
         )
-    facts = [pixels, run.config.seed, run.config.sites, SETTINGS]
+    facts: list[Any] = [pixels, run.config.seed, run.config.sites, SETTINGS]
+    if run.config.site_errors:
+        facts.append({k: v.model_dump() for k, v in run.config.site_errors.items()})
+    if left_out := run.config.calibration.leave_out.sites:
+        facts.append(sorted(left_out, key=lambda one: (isinstance(one, str), one)))
     text = json.dumps(facts, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return {"sites": run.config.sites, "of": digest, "pixels": pixels}
+
+
+def sites_left_out(run: Run) -> set[int]:
+    """Return the pixels that ``calibration.leave_out.sites`` names.
+
+    By the ids of the pixel table; where these are words, by numbers of this run too.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such pixel.
+    """
+    asked = [str(one) for one in run.config.calibration.leave_out.sites]
+    if not asked:
+        return set()
+    by_number = {str(pixel.id): pixel.id for pixel in run.pixels}
+    by_word = {pixel.given_id: pixel.id for pixel in run.pixels}
+    known = by_number | by_word
+    if unknown := [one for one in asked if one not in known]:
+        few = ", ".join([pixel.given_id for pixel in run.pixels][:12])
+        raise ConfigError(
+            Problem(
+                "config.yaml",
+                "calibration.leave_out.sites",
+                found=", ".join(unknown),
+                wanted=f"ids of {run.folder.pixel_table.name}: {few}"
+                f"{', ...' if len(run.pixels) > 12 else ''}",
+                hint=did_you_mean(unknown[0], by_word),
+            )
+        )
+    return {known[one] for one in asked}
 
 
 def is_joined(run: Run) -> bool:

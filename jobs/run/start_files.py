@@ -12,16 +12,26 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import ConfigError, Problem
-from jobs.files import OddFile, is_file, is_folder, read_bytes, stands, write_text
+from jobs.files import (
+    TEXT_LIMIT,
+    OddFile,
+    digest_of,
+    is_file,
+    is_folder,
+    read_bytes,
+    stands,
+    write_text,
+)
 from jobs.run.folder import RunFolder
 from jobs.run.provenance import read_record, write_record
 
 _KEY = "belongs_with"
+_TABLE_LIMIT = 2**30  # bytes: ten million pixels
 _MARK = re.compile(
     rb"^# belongs with run\.json ([0-9a-f]{64}) pixels\.csv ([0-9a-f]{64})\n", re.M
 )
@@ -73,6 +83,34 @@ def _files_in(folder: Path, depth: int) -> Iterator[Path]:
             yield Path(entry.path)
 
 
+def refuse_lost_record(path: Path, work: Iterable[Path]) -> None:
+    """Refuse work without the record that it rests on, as a half-made copy has it.
+
+    Parameters
+    ----------
+    path : Path
+        ``run.json``, which is not there.
+    work : iterable of Path
+        What was computed, if anything.
+
+    Raises
+    ------
+    ConfigError
+        If there is anything.
+    """
+    if any(is_file(one) and not one.name.startswith(".") for one in work):
+        raise ConfigError(
+            Problem(
+                path.name,
+                "the record of this run is not there, and work is",
+                found="nothing",
+                wanted="run.json as the run wrote it",
+                hint="Copy it again from where this folder came from, or start a new "
+                "run folder: what was computed rests on it.",
+            )
+        )
+
+
 def bind(folder: RunFolder, facts: dict[str, Any]) -> None:
     """Write the digests into lock and record; the record comes last.
 
@@ -83,8 +121,8 @@ def bind(folder: RunFolder, facts: dict[str, Any]) -> None:
     facts : dict
         What ``run.json`` is to hold.
     """
-    lock = _without_mark(read_bytes(folder.lock))
-    table = _digest(read_bytes(folder.pixel_table))
+    lock = _without_mark(read_bytes(folder.lock, TEXT_LIMIT))
+    table = digest_of(folder.pixel_table, _TABLE_LIMIT)
     facts = {key: value for key, value in facts.items() if key != _KEY}
     mark = f"# belongs with run.json {_digest_of(facts)} pixels.csv {table}\n"
     write_text(folder.lock, mark + lock.decode("utf-8"))
@@ -95,15 +133,15 @@ def bind(folder: RunFolder, facts: dict[str, Any]) -> None:
 def is_bound(folder: RunFolder) -> bool:
     """Tell whether lock and record hold digests already."""
     return _KEY in read_record(folder.record) and bool(
-        _MARK.search(read_bytes(folder.lock))
+        _MARK.search(read_bytes(folder.lock, TEXT_LIMIT))
     )
 
 
 def _check_digests(folder: RunFolder) -> None:
     facts = read_record(folder.record)
     try:
-        lock = read_bytes(folder.lock)
-        table = _digest(read_bytes(folder.pixel_table))
+        lock = read_bytes(folder.lock, TEXT_LIMIT)
+        table = digest_of(folder.pixel_table, _TABLE_LIMIT)
     except OddFile as exc:
         raise ConfigError(_problem("the files of its start", str(exc))) from exc
     mark, kept = _MARK.search(lock), facts.get(_KEY)

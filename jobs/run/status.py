@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from jobs.run.folder import RunFolder
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_state import STATES, PixelState, State, state_of
+from jobs.run.pixel_state import STATES, State
+from jobs.run.states import states_of
+from jobs.text_tables import counted
 
 
 @dataclass(frozen=True)
@@ -48,23 +51,35 @@ class Status:
         return asdict(self)
 
 
-def status_of(folder: RunFolder, pixels: list[Pixel]) -> Status:
-    """Read the state of every pixel and count."""
-    found = [state_of(folder.pixel(pixel.id)) for pixel in pixels]
-    counts = Counter(state.state for state in found)
-    minutes = sorted(state.minutes for state in found if state.minutes is not None)
+def status_of(folder: RunFolder, pixels: Sequence[Pixel]) -> Status:
+    """Read the state of every pixel and count; none of them is kept."""
+    counts: Counter[State] = Counter()
+    reasons: dict[State, Counter[str]] = {
+        state: Counter() for state in ("failed", "skipped", "suspect")
+    }
+    damaged: Counter[str] = Counter()
+    minutes = array("d")
+    for _, found in states_of(folder, pixels):
+        counts[found.state] += 1
+        if found.state in reasons:
+            reasons[found.state][found.reason or "?"] += 1
+        if found.damage:
+            damaged[found.damage] += 1
+        if found.minutes is not None:
+            minutes.append(found.minutes)
     median = slow = left = None
     if minutes:
-        median = minutes[len(minutes) // 2]
-        slow = minutes[min(len(minutes) - 1, int(0.9 * len(minutes)))]
+        ordered = sorted(minutes)
+        median = ordered[len(ordered) // 2]
+        slow = ordered[min(len(ordered) - 1, int(0.9 * len(ordered)))]
         waiting = counts["waiting"] + counts["running"] / 2
         left = waiting * median / max(1, counts["running"])
     return Status(
         len(pixels),
         {state: counts[state] for state in STATES},
-        _reasons(found, "failed") | _reasons(found, "skipped"),
-        _reasons(found, "suspect"),
-        dict(Counter(state.damage for state in found if state.damage).most_common()),
+        dict(reasons["failed"].most_common() + reasons["skipped"].most_common()),
+        dict(reasons["suspect"].most_common()),
+        dict(damaged.most_common()),
         median,
         slow,
         left,
@@ -92,7 +107,7 @@ def lines(
     counts = "   ".join(
         f"{state} {number}" for state, number in status.states.items() if number
     )
-    yield f"calibrate  {status.n_pixels} pixels   {counts}"
+    yield f"calibrate  {counted(status.n_pixels, 'pixels')}   {counts}"
     for title, reasons in (("suspect", status.suspect), ("failed", status.reasons)):
         if reasons:
             listed = "   ".join(f"{reason} {n}" for reason, n in reasons.items())
@@ -114,8 +129,3 @@ def lines(
     later = list(stages or {})
     for name in later[later.index("calibrate") + 1 :] if later else []:
         yield f"{name:<9}  {(stages or {})[name]}"
-
-
-def _reasons(found: list[PixelState], state: State) -> dict[str, int]:
-    reasons = Counter(item.reason or "?" for item in found if item.state == state)
-    return dict(reasons.most_common())

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,7 +25,7 @@ from jobs.config.priors import priors_of
 from jobs.config.process_model import units_of
 from jobs.config.schema import Config
 from jobs.disk_errors import full_disk, is_refused_in, system_fault
-from jobs.errors import OutOfTime, Stopped, SystemFault
+from jobs.errors import NothingObserved, OutOfTime, Stopped, SystemFault
 from jobs.executors.base import OnRuns
 from jobs.files import (
     is_file,
@@ -45,6 +45,7 @@ from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
 from jobs.run.event_log import Ledger
 from jobs.run.folder import PixelFolder
+from jobs.run.neighbours import NeighboursUnfinished
 from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_state import (
@@ -58,6 +59,8 @@ from jobs.run.pixel_state import (
     write_failure,
 )
 from jobs.run.run import Run, open_run
+from jobs.stages.borrowed_start import DIGEST, borrowed_start
+from jobs.stages.slim_result import slim
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +135,7 @@ def calibrate_pixel(
             raise
         except (Exception, OutOfTime) as exc:
             claim.require_held()
-            if is_refused_in(exc, folder.path):
+            if is_refused_in(exc, folder.path) or isinstance(exc, NeighboursUnfinished):
                 raise  # the pixel is not to blame
             _stop_for_the_system(exc, folder.path)
             reason = _reason(exc)
@@ -144,9 +147,10 @@ def calibrate_pixel(
         minutes = (time.monotonic() - started) / 60
         summary = summarise(result, minutes)
         thinned = thin(result, run.config.calibration.keep_draws)
+        kept = slim(thinned, with_prior=len(run.pixels) == 1)
         try:
             write_text(folder.summary, json.dumps(summary, indent=1) + "\n")
-            thinned.to_netcdf(folder.posterior)  # written aside, then put in place
+            kept.to_netcdf(folder.posterior)  # written aside, then put in place
         except Exception as exc:
             if not is_refused_in(exc, folder.path):
                 _stop_for_the_system(exc, folder.path)
@@ -161,7 +165,7 @@ def calibrate_pixel(
 def as_found(config: Config, state: PixelState) -> PixelState:
     """Return what the call that found a pixel's state makes of it.
 
-    A pixel whose observations are missing or refused is skipped by later calls. The
+    A pixel without observations is skipped by later calls. The
     call that finds it out counts it as failed, and says so by its exit code; where
     sites are joined there is nothing to do for it, and it is skipped at once.
     """
@@ -212,6 +216,13 @@ def summarise(result: masm.Result, minutes: float) -> dict[str, Any]:
         for name, digest in result.attrs.items()
         if str(name).startswith(_INPUT)
     }
+    borrowed = {
+        name.removeprefix(DIGEST): inputs.pop(name)
+        for name in list(inputs)
+        if name.startswith(DIGEST)
+    }
+    if borrowed:
+        summary["neighbours"] = borrowed
     if inputs:
         summary["inputs"] = inputs
     errors = result.summary_of_errors()
@@ -263,9 +274,7 @@ def _calibrate_whole(
     try:
         return _calibrate(run, pixel, checkpoint, on_runs)
     except DamagedCheckpoint as exc:
-        logger.warning(
-            "%s\n  It is now %s; starting afresh.", exc, put_aside(checkpoint)
-        )
+        logger.warning("%s\n  It is now %s; starting anew.", exc, put_aside(checkpoint))
         return _calibrate(run, pixel, checkpoint, on_runs)
 
 
@@ -313,7 +322,11 @@ def read_inputs(run: Run, pixel: Pixel) -> PixelInputs:
         observations = observations_of(run, pixel, forcing)
         years = pixel_periods(config, forcing).calibration
         streams = make_streams(
-            observations, config.streams, years, units=units_of(config)
+            observations,
+            config.streams,
+            years,
+            units=units_of(config),
+            without_years=config.calibration.leave_out.years,
         )
         for stream in streams.values():
             stream.aggregate()  # refuses a variance of zero, too few values
@@ -321,10 +334,18 @@ def read_inputs(run: Run, pixel: Pixel) -> PixelInputs:
     except ValueError as exc:
         if fault := system_fault(exc):
             raise fault from exc
-        raise PixelError("no_observations", str(exc)) from exc
+        raise PixelError(_why_not_observed(exc), str(exc)) from exc
     for doubt in doubts:
         logger.warning("pixel %d: suspicious: %s", pixel.id, doubt)
     return PixelInputs(forcing, observations, streams, doubts)
+
+
+def _why_not_observed(exc: ValueError) -> Reason:
+    """Whether nothing was there to fit, or what was there was found wrong."""
+    import masm.errors
+
+    nothing = (NothingObserved, masm.errors.NothingObserved)
+    return "no_observations" if isinstance(exc, nothing) else "observations_refused"
 
 
 def _calibrate(
@@ -339,13 +360,20 @@ def _calibrate(
 
     chosen = config.calibration
     options: dict[str, Any] = dict(chosen.options)
+    borrowed = borrowed_start(run, pixel)
     with model_runs(model, config.execution.run_seconds, on_runs) as running:
         result = masm.calibrate(
             observations=read.streams,
             priors=priors_of(config),
             seed=[config.seed, pixel.id],
-            inputs=input_digests(run, pixel, read.forcing, read.observations),
-            blocks=[masm.Block(b.streams, b.parameters) for b in chosen.blocks],
+            inputs=input_digests(run, pixel, read.forcing, read.observations)
+            | borrowed.digests,
+            start=borrowed.start,
+            blocks=[
+                masm.Block(fitted_streams(config, b.streams), b.parameters)
+                for b in chosen.blocks
+            ],
+            sweeps=chosen.sweeps,
             proposals=chosen.proposals,
             method=chosen.method,
             checkpoint=checkpoint,
@@ -357,6 +385,12 @@ def _calibrate(
     known = " ".join(doubts)
     doubts += [one for one in said if one.split(": ", 1)[-1] not in known]
     return replace(result, attrs={**result.attrs, "doubts": "; ".join(doubts)})
+
+
+def fitted_streams(config: Config, names: Sequence[str]) -> list[str]:
+    """Return the streams of a block that the calibration sees, in their order."""
+    left_out = config.calibration.leave_out.streams
+    return [name for name in names if name not in left_out]
 
 
 @contextmanager
@@ -420,7 +454,7 @@ def _reason(exc: BaseException) -> Reason:
 def _stop_for_the_system(exc: BaseException, folder: Path) -> None:
     """Turn what the system could not do into a stop: no pixel is to blame.
 
-    Too little memory is told as the pixel's where it came of computing: another try
+    Too little memory is reported as the pixel's where it came of computing: another try
     would end the same way.
     """
     if full := full_disk(exc, folder):

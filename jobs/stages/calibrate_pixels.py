@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,25 +17,36 @@ from jobs.executors.registry import executor_of
 from jobs.exit_codes import Exit
 from jobs.files import make_folder, stands
 from jobs.run.folder import RunFolder
+from jobs.run.neighbours import (
+    by_wave,
+    lenders,
+    read_neighbours,
+    require_listed,
+    write_neighbours,
+)
+from jobs.run.packing import Packer
 from jobs.run.pixel import Pixel
+from jobs.run.pixel_files import has_posterior
 from jobs.run.pixel_state import FINISHED, PixelState, state_of, write_failure
 from jobs.run.run import Run
+from jobs.run.states import states_of
 from jobs.run.status import status_of
 from jobs.stages.calibrate_pixel import as_found, calibrate_here
+from jobs.stages.prior_draws import write_prior
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Tally:
-    """What came of the pixels of one campaign.
+class BatchSummary:
+    """What came of the pixels of one batch.
 
     Attributes
     ----------
     n_asked : int
         Pixels asked for.
     n_before : int
-        Of these, done before the campaign began.
+        Of these, done before the batch began.
     states : dict
         State of each pixel that is finished now, by id.
     over_budget : bool
@@ -66,21 +77,20 @@ class Tally:
         return Exit.SOME_FAILED if self.n_failed else Exit.DONE
 
 
-def pixels_left(run: Run, pixels: Sequence[Pixel]) -> tuple[list[Pixel], Tally]:
-    """Return pixels without a result, and a tally of those that have one.
+def pixels_left(run: Run, pixels: Sequence[Pixel]) -> tuple[list[Pixel], BatchSummary]:
+    """Return pixels without a result, and a summary of those that have one.
 
     A failed pixel counts as finished: it is tried again by ``masm retry``.
     """
-    tally = Tally(len(pixels))
+    summary = BatchSummary(len(pixels))
     left = []
-    for pixel in pixels:
-        state = state_of(run.folder.pixel(pixel.id))
+    for pixel, state in states_of(run.folder, pixels):
         if state.state in FINISHED or state.state in ("failed", "skipped"):
-            tally.states[pixel.id] = state
+            summary.states[pixel.id] = state
         else:
             left.append(pixel)
-    tally.n_before = len(tally.states)
-    return left, tally
+    summary.n_before = len(summary.states)
+    return left, summary
 
 
 def refuse_overwriting(run: Run, pixels: Sequence[Pixel]) -> None:
@@ -94,7 +104,8 @@ def refuse_overwriting(run: Run, pixels: Sequence[Pixel]) -> None:
     begun = [
         pixel
         for pixel in pixels
-        if any(
+        if has_posterior(run.folder.pixel(pixel.id))
+        or any(
             stands(path)
             for path in (
                 run.folder.pixel(pixel.id).posterior,
@@ -123,7 +134,7 @@ def calibrate_pixels(
     on_pixel: Callable[[int, PixelState], None] | None = None,
     on_runs: Callable[[int], None] | None = None,
     max_failed: float | None = None,
-) -> Tally:
+) -> BatchSummary:
     """Calibrate what is left of the pixels, within the failure budget.
 
     Parameters
@@ -144,33 +155,63 @@ def calibrate_pixels(
     Submitted
         If the pixels are in a queue now.
     """
-    left, tally = pixels_left(run, pixels)
+    left, summary = pixels_left(run, pixels)
     # The pace of finished pixels is read from their files: for a queue alone.
     queued = executor in QUEUES
     pace = status_of(run.folder, run.pixels).median_minutes if queued else None
     work = calibration_work(pace, on_runs=on_runs)
-    allowed = run.config.execution.max_failed_fraction * tally.n_asked
+    allowed = run.config.execution.max_failed_fraction * summary.n_asked
     if max_failed is not None:
         allowed = max_failed
     ids = [pixel.id for pixel in left]
-    with closing(executor_of(executor).run(run, work, ids)) as finished:
-        for pixel_id in finished:
-            state = as_found(run.config, state_of(run.folder.pixel(pixel_id)))
-            tally.states[pixel_id] = state
-            logger.info(
-                "pixel %d %s %s (%d of %d)",
-                pixel_id,
-                state.state,
-                state.reason,
-                len(tally.states),
-                tally.n_asked,
-            )
-            if on_pixel is not None:
-                on_pixel(pixel_id, state)
-            if tally.n_failed > allowed:
-                tally.over_budget = True
-                break
-    return tally
+    packer = Packer(run)
+    packer.starts(ids)
+    for wave in _waves(run, ids):
+        with closing(executor_of(executor).run(run, work, wave)) as finished:
+            for pixel_id in finished:
+                state = as_found(run.config, state_of(run.folder.pixel(pixel_id)))
+                summary.states[pixel_id] = state
+                packer.ended(pixel_id)
+                logger.info(
+                    "pixel %d %s %s (%d of %d)",
+                    pixel_id,
+                    state.state,
+                    state.reason,
+                    len(summary.states),
+                    summary.n_asked,
+                )
+                if on_pixel is not None:
+                    on_pixel(pixel_id, state)
+                if summary.n_failed > allowed:
+                    summary.over_budget = True
+                    return summary
+    if len(run.pixels) > 1:  # also where the last call was killed before this
+        write_prior(run)
+    return summary
+
+
+def _waves(run: Run, ids: Sequence[int]) -> Iterator[list[int]]:
+    """Yield pixels that can be calibrated side by side, wave by wave.
+
+    All at once, unless pixels borrow their start from others. A queue takes one wave;
+    the same command submits the next when it is through.
+
+    Raises
+    ------
+    ConfigError
+        If a wave's pixels borrow from pixels that have not come to an end.
+    """
+    n = run.config.calibration.neighbours
+    if n == 0 or not ids:
+        yield list(ids)
+        return
+    write_neighbours(run.folder, run.pixels, n)
+    known = read_neighbours(run.folder)
+    require_listed(run.folder, ids, known)
+    for wave in by_wave(ids, known):
+        for one in wave:
+            lenders(run.folder, known[one].neighbours, n)
+        yield wave
 
 
 def calibration_work(

@@ -9,26 +9,33 @@ pixels that the next one takes again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jobs.config.priors import prior_bounds
 from jobs.disk_errors import full_disk, system_fault
-from jobs.files import put_aside, read_json
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder
+from jobs.run.packing import Packer
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_state import FINISHED, state_of
+from jobs.run.pixel_files import (
+    draws_kept_apart,
+    posterior_content,
+    require_summary,
+    set_posterior_aside,
+    stamp_of,
+)
+from jobs.run.pixel_state import FINISHED
 from jobs.run.run import Run
-from jobs.run.summary_checks import check_summary
+from jobs.run.states import states_of
 from jobs.stages.posterior_store import (
     COUNTS,
     ERROR_NUMBERS,
     NUMBERS,
-    PIXELS_PER_CHUNK,
+    PIXELS_AT_ONCE,
     STATES,
     array_of,
     consolidate,
@@ -41,9 +48,6 @@ if TYPE_CHECKING:
     import zarr
 
 logger = logging.getLogger(__name__)
-
-_CHUNKS_AT_ONCE = 8  # each write costs some ms, however little is written
-_BLOCK = PIXELS_PER_CHUNK * _CHUNKS_AT_ONCE
 
 
 def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
@@ -61,7 +65,7 @@ def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
     run : Run
         A run that has started.
     on_pixels : callable
-        Is told of each number of pixels that is up to date; all of the run in the end.
+        Called with each number of pixels that is up to date; all of the run in the end.
 
     Raises
     ------
@@ -73,28 +77,37 @@ def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
     run.folder.require_writable()
     with alone(run.folder.path, "collecting"):
         store = open_store(path, run)
-        states = [state_of(run.folder.pixel(pixel.id)) for pixel in run.pixels]
+        Packer(run).pack_all()
         marks = np.asarray(array_of(store, "collected_mtime")[:])
-        new = []
-        for row, (pixel, state) in enumerate(zip(run.pixels, states, strict=True)):
-            if state.state in FINISHED:
-                stamp = _stamp(run.folder.pixel(pixel.id).posterior)
-                if stamp != marks[row]:
-                    new.append((row, pixel, stamp))
-        codes = np.array([STATES.index(state.state) for state in states], "i1")
-        on_pixels(len(states) - len(new))
-        damaged = []
-        for block in _by_block(new):
-            damaged += _write(store, run, block)
-            on_pixels(len(block))
-        codes[damaged] = STATES.index("waiting")
+        codes = np.zeros(len(run.pixels), "i1")
+        n_new = 0
+        rows = enumerate(states_of(run.folder, run.pixels))
+        # Pixels are written where they are found: what was read of a block of packed
+        # ones to tell their states is at hand then.
+        for _, some in groupby(rows, key=lambda item: item[0] // PIXELS_AT_ONCE):
+            n_old, new = 0, []
+            for row, (pixel, state) in some:
+                codes[row] = STATES.index(state.state)
+                if state.state in FINISHED:
+                    folder = run.folder.pixel(pixel.id)
+                    stamp = stamp_of(folder)
+                    if stamp != marks[row]:
+                        new.append((row, pixel, folder, stamp))
+                        continue
+                n_old += 1
+            on_pixels(n_old)
+            if new:
+                damaged = _write(store, run, new)
+                codes[damaged] = STATES.index("waiting")
+                n_new += len(new) - len(damaged)
+                on_pixels(len(new))
         array_of(store, "state")[:] = codes
         consolidate(store)
-    return len(new) - len(damaged)
+    return n_new
 
 
 def _write(
-    store: zarr.Group, run: Run, items: Sequence[tuple[int, Pixel, int]]
+    store: zarr.Group, run: Run, items: Sequence[tuple[int, Pixel, PixelFolder, int]]
 ) -> list[int]:
     """Write pixels of some chunks: read these once, fill in rows, write them once.
 
@@ -102,19 +115,18 @@ def _write(
     """
     names, streams = list(prior_bounds(run.config)), sampled_streams(run.config)
     errors = [f"error_scale_{number}" for number in ERROR_NUMBERS if streams]
-    first = items[0][0] // _BLOCK * _BLOCK
-    rows = slice(first, min(first + _BLOCK, len(run.pixels)))
+    first = items[0][0] // PIXELS_AT_ONCE * PIXELS_AT_ONCE
+    rows = slice(first, min(first + PIXELS_AT_ONCE, len(run.pixels)))
     targets = {
         name: array_of(store, name)
         for name in (*NUMBERS, *names, "at_bound", *errors, *COUNTS, "collected_mtime")
     }
     arrays = {name: np.asarray(array[rows]) for name, array in targets.items()}
     damaged = []
-    for row, pixel, stamp in items:
-        folder = run.folder.pixel(pixel.id)
+    for row, pixel, folder, stamp in items:
         here = {name: array[row - first] for name, array in arrays.items()}
         try:
-            summary = check_summary(read_json(folder.summary))
+            summary = require_summary(folder)
             read = _read_pixel(folder, summary, names, streams, here)
         except Exception as exc:  # whatever stands there, it is this pixel's alone
             # What the system could not read is not damaged.
@@ -125,7 +137,7 @@ def _write(
                 "`masm calibrate --resume` runs the pixel again",
                 pixel.id,
                 exc,
-                put_aside(folder.posterior),
+                set_posterior_aside(run.folder, pixel.id),
             )
             damaged.append(row)
             continue
@@ -152,9 +164,7 @@ def _read_pixel(
     # Reading a netCDF file's every attribute first takes thirty times as long.
     from h5py import h5f
 
-    from masm.hdf5_files import read_image
-
-    read = {name: np.array(row) for name, row in rows.items()}
+    read = {name: np.empty_like(row) for name, row in rows.items()}
     for j, name in enumerate(names):
         entry = summary["parameters"][name]
         for number in NUMBERS:
@@ -167,7 +177,11 @@ def _read_pixel(
             read[f"error_scale_{number}"][j] = _number(entry.get(number))
     for count in COUNTS:
         read[count] = summary[count]
-    content = read_image(folder.posterior, follow=False)
+    if draws := draws_kept_apart(folder):
+        for name in names:
+            _lay_out(draws[name], read[name])
+        return read
+    content = posterior_content(folder)
     opened = h5f.open_file_image(content)
     try:
         for name in names:
@@ -215,16 +229,3 @@ def _lay_out(draws: np.ndarray, row: np.ndarray) -> None:
     else:
         n_draws = min(draws.shape[1], row.shape[1])
         row[: len(draws), :n_draws] = draws[:, -n_draws:]
-
-
-def _by_block(
-    items: Sequence[tuple[int, Pixel, int]],
-) -> Iterator[list[tuple[int, Pixel, int]]]:
-    blocks: dict[int, list[tuple[int, Pixel, int]]] = {}
-    for item in items:
-        blocks.setdefault(item[0] // _BLOCK, []).append(item)
-    yield from blocks.values()
-
-
-def _stamp(path: Path) -> int:
-    return path.lstat().st_mtime_ns

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.config.priors import priors_of
 from jobs.errors import ConfigError, Problem
-from jobs.files import is_file, put_aside, replacing, stands
+from jobs.files import put_aside, replacing, stands
 from jobs.inputs.simulate import calibration_model
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run
+from jobs.run_tables import read_run_table
 from jobs.spreadsheets import safe_texts
-from jobs.stages.calibrate_pixel import PixelError, model_runs, read_inputs
+from jobs.stages.calibrate_pixel import (
+    PixelError,
+    fitted_streams,
+    model_runs,
+    read_inputs,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +57,11 @@ def compare_pixel(
         raise ConfigError(
             Problem("", f"pixel {pixel.id} ({exc.reason})", found=str(exc))
         ) from exc
-    used = {name for block in config.calibration.blocks for name in block.streams}
+    used = {
+        name
+        for block in config.calibration.blocks
+        for name in fitted_streams(config, block.streams)
+    }
     streams = {name: one for name, one in read.streams.items() if name in used}
     seed = [config.seed, pixel.id]
     model = calibration_model(config, read.forcing)
@@ -83,12 +93,10 @@ def write_comparison(comparison: masm.Comparison, pixel: Pixel, path: Path) -> N
 
 def _others(path: Path, pixel: Pixel, columns: list[str]) -> pd.DataFrame | None:
     """Rows of other pixels; what is no such table is put aside."""
-    import pandas as pd
-
     if not stands(path):
         return None
     try:
-        known = pd.read_csv(path) if is_file(path) else None
+        known = read_run_table(path)
     except ValueError:  # also what pandas says of a damaged file
         known = None
     if known is None or list(known.columns) != columns:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from jobs.config.process_model import units_of
+from jobs.config.schema import Config
 from jobs.errors import ConfigError, Problem
-from jobs.files import replacing, stands
+from jobs.files import OddFile, replacing, stands
 from jobs.inputs.digests import require_same_inputs
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import simulate
@@ -15,7 +18,7 @@ from jobs.inputs.streams import make_streams, pair
 from jobs.netcdf_files import read_netcdf
 from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_summary import read_summary
+from jobs.run.pixel_files import read_summary
 from jobs.run.run import Run
 from jobs.run.simulation_files import save_simulation, saved_parameters
 from jobs.run.site_results import calibrated_means
@@ -65,6 +68,9 @@ def read_simulation(run: Run, pixel: Pixel, parameters: str) -> xr.Dataset:
     ------
     ConfigError
         If there is none yet.
+    OddFile
+        If it is not as it was written: no days, or a stream that is no series of
+        numbers over them.
     """
     path = run.folder.simulation(pixel.id, parameters)
     if not stands(path):
@@ -75,7 +81,16 @@ def read_simulation(run: Run, pixel: Pixel, parameters: str) -> xr.Dataset:
                 hint=f"masm simulate {run.folder.path} --parameters {parameters}",
             )
         )
-    return read_netcdf(path)
+    found = read_netcdf(path)
+    days = found.coords.get("time")
+    if days is None or days.dims != ("time",) or days.dtype.kind != "M":
+        raise OddFile(f"{path.name} has no days")
+    for name in run.config.streams:
+        if name not in found or found[name].dims != ("time",):
+            raise OddFile(f"{path.name} has no series of {name}")
+        if found[name].dtype.kind not in "fiu":
+            raise OddFile(f"{path.name}: {name} is no numbers")
+    return found
 
 
 def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
@@ -84,9 +99,11 @@ def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row for each stream and 8-day window: ``stream``, ``period``, ``time``
-        (first day), ``observed``, ``observed_sd`` (as the calibration took it),
-        ``default``, ``calibrated``; values in the stream's unit.
+        One row for each stream and 8-day window: ``stream``, ``period``
+        (``calibration``, ``validation``, or ``left_out`` of what the calibration was
+        not shown of its own years), ``time`` (first day), ``observed``,
+        ``observed_sd`` (as the calibration took it), ``default``, ``calibrated``;
+        values in the stream's unit.
     """
     import pandas as pd
 
@@ -118,7 +135,7 @@ def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
                 pd.DataFrame(
                     {
                         "stream": name,
-                        "period": period,
+                        "period": period_names(config, name, period, time),
                         "time": time,
                         "observed": observed,
                         "observed_sd": sd,
@@ -127,6 +144,19 @@ def compare(run: Run, pixel: Pixel) -> pd.DataFrame:
                 )
             )
     return pd.concat(parts, ignore_index=True)
+
+
+def period_names(config: Config, stream: str, period: str, time: Any) -> Any:
+    """Name the period of each value; what the calibration left out has its own."""
+    import pandas as pd
+
+    left_out = config.calibration.leave_out
+    if period == "validation" or not (left_out.streams or left_out.years):
+        return period
+    hidden = pd.DatetimeIndex(time).year.isin(left_out.years)
+    if stream in left_out.streams:
+        hidden = np.ones(len(hidden), bool)
+    return np.where(hidden, "left_out", period)
 
 
 def score_table(table: pd.DataFrame) -> pd.DataFrame:

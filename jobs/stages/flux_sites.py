@@ -132,9 +132,9 @@ def score_sites(run: Run, folder: Path, sets: Sequence[str]) -> pd.DataFrame:
         A row for each site, season, year (or ``all``), flux and ``compared``
         (``model/tower``, ``model/product`` and ``product/tower``): ``n`` values,
         ``step`` (8day or monthly), ``diso_<set>``, and ``improved_<set>``, the fall of
-        DISO as a share of the first set's (the paper's delta DISO). Empty if no tower
-        lies in a pixel. ``attrs["left_out"]`` has the towers whose file could not be
-        used, each with the reason; so has ``flux_sites_left_out.csv``.
+        DISO as a fraction of that of the first set (delta DISO of the paper). Empty
+        where no tower lies in a pixel. ``attrs["left_out"]`` has the towers whose file
+        could not be used, each with the reason; so has ``flux_sites_left_out.csv``.
 
     Raises
     ------

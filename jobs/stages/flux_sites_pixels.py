@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.inputs.pixel_data import forcing_of, observations_of
+from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run
 from jobs.stages.evaluate import read_simulation
@@ -64,7 +65,7 @@ def pixel_fluxes(
     """
     import xarray as xr
 
-    years = run.config.periods.observed.years
+    years = pixel_periods(run.config, forcing_of(run, pixel)).observed.years
     found = {}
     for name in sets:
         daily = read_simulation(run, pixel, name).sel(time=years)

@@ -17,14 +17,20 @@ from jobs.config.priors import calibrated_parameters, priors_of
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config
 from jobs.errors import ConfigError, Problem
-from jobs.files import is_file, make_folder, read_json, replacing, write_text
+from jobs.files import is_file, is_number, make_folder, read_json, replacing, write_text
 from jobs.inputs.digests import input_digests
 from jobs.inputs.simulate import calibration_model
 from jobs.run.pixel import Pixel
-from jobs.run.pixel_summary import posterior_means, read_summary
+from jobs.run.pixel_files import read_summary
+from jobs.run.pixel_summary import posterior_means
 from jobs.run.run import Run, open_run
 from jobs.spreadsheets import safe_texts
-from jobs.stages.calibrate_pixel import PixelError, model_runs, read_inputs
+from jobs.stages.calibrate_pixel import (
+    PixelError,
+    fitted_streams,
+    model_runs,
+    read_inputs,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +131,11 @@ def _information(run: Run, pixel: Pixel, derivatives: str) -> dict[str, Any]:
     from masm import CalibrationFailed, InputError, calibrated_information
 
     config = run.config
-    used = {name for block in config.calibration.blocks for name in block.streams}
+    used = {
+        name
+        for block in config.calibration.blocks
+        for name in fitted_streams(config, block.streams)
+    }
     targets = targets_of(config)
     try:
         read = read_inputs(run, pixel)
@@ -219,11 +229,33 @@ def left_to_inform(run: Run, pixels: Sequence[Pixel], derivatives: str) -> list[
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Read a pixel's result; empty where it is missing or not as it was written."""
     try:
         found = read_json(path) if is_file(path) else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and _is_whole(found) else {}
+
+
+_ROWS = {
+    "parameters": ("experiment", "parameter", "reduction"),
+    "targets": ("experiment", "target", "reduction"),
+    "streams": ("experiment", "signal"),
+}
+"""What each row of a result holds: words, and a number last."""
+
+
+def _is_whole(facts: dict[str, Any]) -> bool:
+    lists = [facts.get(name) for name in ("collapsed", *_ROWS)]
+    if not all(isinstance(one, list) for one in lists):
+        return False
+    return all(isinstance(one, str) for one in facts["collapsed"]) and all(
+        isinstance(row, dict)
+        and all(isinstance(row.get(word), str) for word in words)
+        and is_number(row.get(number))
+        for name, (*words, number) in _ROWS.items()
+        for row in facts[name]
+    )
 
 
 def gather_information(run: Run, pixels: Sequence[Pixel]) -> dict[str, pd.DataFrame]:

@@ -25,21 +25,24 @@ from jobs.inputs.digests import require_same_inputs
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model, simulate
 from jobs.inputs.streams import make_streams, pair
+from jobs.netcdf_files import write_netcdf
 from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
+from jobs.run.pixel_files import read_result, read_summary
 from jobs.run.pixel_state import FINISHED, state_of
-from jobs.run.pixel_summary import read_summary
 from jobs.run.run import Run
 from jobs.run.seeds import RunStream
 from jobs.run.simulation_files import save_simulation
-from jobs.run.site_results import sites_folder, stamp_of
-from jobs.stages.calibrate_pixel import priors_of, read_inputs
+from jobs.run.site_results import sites_folder, sites_left_out, stamp_of
+from jobs.spreadsheets import safe_texts
+from jobs.stages.calibrate_pixel import fitted_streams, priors_of, read_inputs
+from jobs.stages.evaluate import period_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
     import masm
-    from masm.hierarchical import CalibratedSite, Together
+    from masm.hierarchical import CalibratedSite, StreamErrors, Together
 
 logger = logging.getLogger(__name__)
 
@@ -103,13 +106,14 @@ def join_sites(run: Run, on_runs: Callable[[int], None] | None = None) -> Joined
         if not observed:
             sites[name] = None
             continue
-        results[pixel.id] = masm.open_result(run.folder.pixel(pixel.id).posterior)
+        results[pixel.id] = read_result(run.folder.pixel(pixel.id))
         sites[name] = _site(run, pixel, results[pixel.id], on_runs)
     try:
         found = calibrate_together(
             sites,
             seed=[run.config.seed, *RunStream.SITES],
             on_round=on_runs,
+            errors=_errors(run),
             **SAMPLING,
         )
     except masm.InputError as exc:
@@ -124,8 +128,20 @@ def join_sites(run: Run, on_runs: Callable[[int], None] | None = None) -> Joined
     return joined
 
 
+def _errors(run: Run) -> dict[str, StreamErrors]:
+    """Errors of streams, as the configuration has them."""
+    from masm.hierarchical import StreamErrors
+
+    return {
+        name: StreamErrors(**one.model_dump(exclude_none=True))
+        for name, one in run.config.site_errors.items()
+    }
+
+
 def pixels_to_join(run: Run) -> dict[Pixel, bool]:
-    """Return the pixels of a group, and whether each has observations.
+    """Return the pixels of a group, and whether each has observations to join.
+
+    A site that is left out counts as one without, and is predicted from the others.
 
     A pixel whose calibration failed for another reason is left out.
 
@@ -135,10 +151,11 @@ def pixels_to_join(run: Run) -> dict[Pixel, bool]:
         If a pixel waits to be calibrated, or fewer than two are.
     """
     found, waiting, failed = {}, [], []
+    left_out = sites_left_out(run)
     for pixel in run.pixels:
         state = state_of(run.folder.pixel(pixel.id))
         if state.state in FINISHED:
-            found[pixel] = True
+            found[pixel] = pixel.id not in left_out
         elif state.reason == "no_observations":
             found[pixel] = False
         elif state.state == "failed":
@@ -184,7 +201,9 @@ def _site(
     require_same_inputs(run, pixel, summary, read.forcing, read.observations)
     priors = priors_of(run.config)
     model = calibration_model(run.config, read.forcing)
-    problem = site_problem(model, read.streams, priors)
+    fitted = fitted_streams(run.config, list(read.streams))
+    streams = {name: read.streams[name] for name in fitted}
+    problem = site_problem(model, streams, priors)
     table = result.groups["runs"]
     theta = np.column_stack([table[name].to_numpy() for name in priors.names])
     runs = problem.run(np.clip(problem.unit(theta), 0.0, 1.0))
@@ -339,11 +358,14 @@ def _score_table(
     for pixel, observed in pixels.items():
         part = table[table["pixel"] == pixel.id].set_index("parameter")
         forcing = forcing_of(run, pixel)
+        ways: tuple[str, ...] = WAYS
         if not observed:
             _predict(run, pixel, forcing, part)
-            continue
+            if state_of(run.folder.pixel(pixel.id)).state not in FINISHED:
+                continue  # nothing was observed there, left out or not
+            ways = WAYS[1:]  # its own calibration is no part of this
         observations = observations_of(run, pixel, forcing)
-        runs = {way: simulate(run.config, forcing, _values(part, way)) for way in WAYS}
+        runs = {way: simulate(run.config, forcing, _values(part, way)) for way in ways}
         periods = pixel_periods(run.config, forcing)
         for period in ("calibration", "validation"):
             years = getattr(periods, period)
@@ -358,18 +380,28 @@ def _score_table(
             )
             for name, stream in streams.items():
                 for way, output in runs.items():
-                    _, seen, _, simulated = pair(stream, output[name])
-                    rows.append(
-                        {
-                            "pixel": pixel.id,
-                            "stream": name,
-                            "period": period,
-                            "sites": way,
-                            **scores(simulated, seen),
-                            "nse": _efficiency(simulated, seen),
-                        }
-                    )
+                    time, seen, _, simulated = pair(stream, output[name])
+                    for label, mine in _by_period(run, name, period, time):
+                        rows.append(
+                            {
+                                "pixel": pixel.id,
+                                "stream": name,
+                                "period": label,
+                                "sites": way,
+                                "left_out": int(not observed),
+                                **scores(simulated[mine], seen[mine]),
+                                "nse": _efficiency(simulated[mine], seen[mine]),
+                            }
+                        )
     return pd.DataFrame(rows)
+
+
+def _by_period(
+    run: Run, stream: str, period: str, time: np.ndarray
+) -> list[tuple[str, np.ndarray]]:
+    """Values of a period, those that the calibration was not shown by themselves."""
+    names = np.broadcast_to(period_names(run.config, stream, period, time), time.shape)
+    return [(str(name), names == name) for name in dict.fromkeys(names)]
 
 
 def _values(part: pd.DataFrame, way: str) -> dict[str, float]:
@@ -402,11 +434,12 @@ def _write(
     folder = sites_folder(run)
     for name in ("group", "parameters", "verdicts", "scores"):
         with replacing(folder / f"{name}.csv") as aside:
-            getattr(joined, name).to_csv(aside, index=False, float_format="%.10g")
+            table = safe_texts(getattr(joined, name))
+            table.to_csv(aside, index=False, float_format="%.10g")
     _write_draws(run, found, folder / "posterior.nc")
     settings = [
-        {"share_between": share, "degrees_of_freedom": degrees}
-        for share, degrees in found.settings
+        {"share_between": fraction, "degrees_of_freedom": degrees}
+        for fraction, degrees in found.settings
     ]
     facts = {**stamp, "group_prior": settings, "note": found.note}
     write_text(folder / "stamp.json", json.dumps(facts, indent=1) + "\n")
@@ -441,4 +474,4 @@ def _write_draws(run: Run, found: Together, path: Path) -> None:
         }
     )
     with replacing(path) as aside:
-        tree.to_netcdf(aside, engine="h5netcdf")
+        write_netcdf(tree, aside)

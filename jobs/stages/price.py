@@ -17,6 +17,7 @@ from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.inputs.pixel_data import drivers_of, observations_of, weather_of
 from jobs.inputs.streams import make_streams
+from jobs.run.periods import pixel_periods
 from jobs.run.region_sample import RegionSample
 from jobs.run.run import Run
 from jobs.run.status import status_of
@@ -65,8 +66,7 @@ def stage_costs(run: Run) -> list[StageCost]:
     """
     config = run.config
     cycles = model_of(config).spinup_cycles
-    calibration = config.periods.calibration.last - config.periods.spinup.first + 1
-    whole = config.periods.whole.last - config.periods.whole.first + 1
+    calibration, whole = years_of(run)
     n = len(run.pixels)
     costs = []
     if run.source.is_region:
@@ -84,6 +84,32 @@ def stage_costs(run: Run) -> list[StageCost]:
         StageCost("simulate", mapped, 2 * mapped + 3 * n, whole + cycles),
         StageCost("ensemble", mapped, draws * mapped, whole + cycles),
     ]
+
+
+def years_of(run: Run) -> tuple[int, int]:
+    """Return simulated years of a calibration and of a whole simulation.
+
+    Of a run whose sites have years of their own, the mean of the sites that can be
+    read; spin-up year included.
+    """
+    periods = run.config.periods
+    if periods.by_site is None:
+        calibration = periods.calibration.last - periods.spinup.first + 1
+        return calibration, periods.whole.last - periods.whole.first + 1
+    found = []
+    for pixel in run.pixels[:_MOST_JUDGED]:
+        try:
+            own = pixel_periods(
+                run.config, drivers_of(run, pixel, weather_of(run, pixel))
+            )
+        except ValueError:
+            continue  # what cannot be used is said elsewhere
+        first = own.spinup.first
+        found.append((own.calibration.last - first + 1, own.whole.last - first + 1))
+    if not found:
+        return periods.by_site.least_years, periods.by_site.least_years
+    calibration, whole = np.mean(found, axis=0).round().astype(int).tolist()
+    return calibration, whole
 
 
 def minutes_of(run: Run, costs: list[StageCost]) -> tuple[float, bool]:
@@ -181,7 +207,7 @@ def _least_diso(run: Run, pixel: Pixel) -> dict[str, float]:
         streams = make_streams(
             observations,
             run.config.streams,
-            run.config.periods.calibration,
+            pixel_periods(run.config, forcing).calibration,
             units=units_of(run.config),
         )
     except ValueError:

@@ -71,8 +71,8 @@ def summarise_scores(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``n_pixels``, mean and median ``diso``, ``below_0.3`` (share of pixels with a
-        DISO below it), and against the default of the same pixels: ``better`` (share
+        ``n_pixels``, mean and median ``diso``, ``below_0.3`` (fraction of pixels with a
+        DISO below it), and against the default of the same pixels: ``better`` (fraction
         with a lower DISO) and ``lowered`` (mean by which it fell), all of unit 1;
         means of ``r``, ``rmse`` and ``ae`` in the stream's unit.
     """

@@ -14,6 +14,7 @@ from jobs.files import replacing, sweep
 from jobs.netcdf_files import read_netcdf
 from jobs.run.region_sample import open_region
 from jobs.run.run import Run
+from jobs.run_tables import read_run_table
 from jobs.stages.region_evaluate import simulated_sets
 from jobs.stages.region_store import FLUXES, flux_attrs, open_group
 from jobs.stages.upscale import Upscaled, open_upscaled
@@ -145,7 +146,7 @@ def sample_table(run: Run, found: Upscaled) -> tuple[pd.DataFrame, dict[str, str
     """
     import pandas as pd
 
-    long = pd.read_csv(run.folder.path / "upscaling" / "posteriors.csv")
+    long = read_run_table(run.folder.path / "upscaling" / "posteriors.csv")
     wide = long.pivot(index="pixel", columns="parameter", values=list(_SAMPLE_COLUMNS))
     wide.columns = pd.Index([f"{pair[1]}_{pair[0]}" for pair in wide.columns])
     once = long.drop_duplicates("pixel").set_index("pixel")

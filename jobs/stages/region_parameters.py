@@ -14,10 +14,11 @@ from jobs.config.priors import calibrated_parameters
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
 from jobs.netcdf_files import read_netcdf
-from jobs.run.pixel_state import FINISHED, state_of
+from jobs.run.pixel_state import FINISHED
 from jobs.run.pixel_summary import posterior_means
 from jobs.run.region_sample import draw_sample, open_region
 from jobs.run.run import Run
+from jobs.run.states import states_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -100,7 +101,7 @@ def upscaled_file(run: Run, what: str) -> Path:
 
 
 def _calibrated(run: Run, names: tuple[str, ...]) -> Fields:
-    done = [p for p in run.pixels if state_of(run.folder.pixel(p.id)).state in FINISHED]
+    done = [p for p, s in states_of(run.folder, run.pixels) if s.state in FINISHED]
     if not done:
         raise ConfigError(
             Problem(

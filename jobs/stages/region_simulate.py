@@ -83,10 +83,10 @@ def block_means(
         Group to flux to (pixel, window), in the flux's unit.
     """
     draw, pixels = store.where(number)
-    forcing = _forcing(run, fields.ids[pixels])
+    weather = _weather(run, fields.ids[pixels])
     values = fields.values[draw, pixels]
     (simulated,) = model_of(run.config).simulate_pixels(
-        forcing, _parameters(fields, values), list(FLUXES), BLOCK_PIXELS
+        weather, _parameters(fields, values), list(FLUXES), BLOCK_PIXELS
     )
     kept = simulated.sel(time=run.config.periods.observed.years)
     days = kept["time"].to_numpy().astype("datetime64[D]")
@@ -107,9 +107,9 @@ def window_means(
     return (sums / np.diff(bounds, axis=1)[:, 0]).astype(np.float32)
 
 
-def _forcing(run: Run, ids: NDArray[np.int64]) -> xr.Dataset:
+def _weather(run: Run, ids: NDArray[np.int64]) -> xr.Dataset:
     cube = open_region(run.cube)
-    whole = cube.forcing(ids.tolist())
+    whole = cube.weather(ids.tolist())
     return whole.sel(time=run.config.periods.whole.years)
 
 

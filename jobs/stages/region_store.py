@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.files import read_json, write_text
+from jobs.disk_errors import system_fault
+from jobs.files import is_file, make_folder, read_json, write_text
 from jobs.run.run import Run
 from jobs.stages.region_parameters import Fields
 
@@ -99,7 +100,7 @@ def prepare_store(run: Run, parameter_set: str, fields: Fields) -> Store:
     for old in (path, path.with_suffix(".done")):
         shutil.rmtree(old, ignore_errors=True)
     _create(run, parameter_set, fields, path)
-    path.with_suffix(".done").mkdir(parents=True)
+    make_folder(path.with_suffix(".done"))
     write_text(stamp, json.dumps(plan, indent=1) + "\n")
     return store
 
@@ -118,7 +119,7 @@ def groups_of(parameter_set: str) -> Sequence[str]:
 
 
 def write_block(store: Store, number: int, means: dict[str, dict[str, Any]]) -> None:
-    """Write the chunks of one unit, then its mark.
+    """Write the chunks of one unit to the disk, then its mark.
 
     Parameters
     ----------
@@ -131,15 +132,18 @@ def write_block(store: Store, number: int, means: dict[str, dict[str, Any]]) -> 
     """
     import zarr
 
+    from jobs.stages.synced_store import SyncedStore, sync
+
     draw, pixels = store.where(number)
     for group, fluxes in means.items():
-        opened = zarr.open_group(store.path / group, mode="r+")
+        opened = zarr.open_group(SyncedStore(store.path / group), mode="r+")
         for name, values in fluxes.items():
             array: Any = opened[name]
             if array.ndim == 3:
                 array[draw, pixels] = values
             else:
                 array[pixels] = values
+        sync(opened)
     write_text(store.mark(number), "")
 
 
@@ -149,41 +153,85 @@ def open_group(run: Run, parameter_set: str, group: str) -> xr.Dataset:
     Raises
     ------
     ConfigError
-        If the run with this parameter set has not been made, or is not finished.
+        If the run with this parameter set has not been made, or is not finished, or
+        what stands there is not of the region's size.
     """
     import xarray as xr
 
     from jobs.errors import ConfigError, Problem
+    from jobs.stages.synced_store import SyncedStore
 
     path = store_path(run, parameter_set)
-    problem = ""
-    if not path.with_suffix(".json").exists():
+    hint = f"masm simulate {run.folder.path} --parameters {parameter_set}"
+    if not is_file(path.with_suffix(".json")):
         problem = "has not been simulated"
+    elif damage := _damage(run, path / group, group):
+        problem = f"is damaged ({damage})"
+        hint = f"Take {path.with_suffix('.json')} away, then {hint}"
     else:
-        sizes = xr.open_zarr(path / group, chunks=None, consolidated=False).sizes
-        store = Store(path, sizes["pixel"], sizes.get("draw", 1))
-        if store.left:
-            problem = f"is not finished: {len(store.left)} blocks are left"
-    if problem:
-        raise ConfigError(
-            Problem(
-                str(path.relative_to(run.folder.path)),
-                f"the region with {parameter_set} parameters {problem}",
-                hint=f"masm simulate {run.folder.path} --parameters {parameter_set}",
-            )
+        stored = SyncedStore(path / group, read_only=True)
+        found = xr.open_zarr(stored, chunks=None, consolidated=False)
+        store = Store(path, found.sizes["pixel"], found.sizes.get("draw", 1))
+        if not store.left:
+            return found
+        problem = f"is not finished: {len(store.left)} blocks are left"
+    raise ConfigError(
+        Problem(
+            str(path.relative_to(run.folder.path)),
+            f"the region with {parameter_set} parameters {problem}",
+            hint=hint,
         )
-    return xr.open_zarr(path / group, chunks=None, consolidated=False)
+    )
+
+
+def _damage(run: Run, path: Path, group: str) -> str:
+    """Say what is wrong with a group's arrays, before memory is taken for them."""
+    import zarr
+
+    from jobs.run.region_sample import open_region
+    from jobs.stages.synced_store import SyncedStore
+
+    times = window_bounds(_days(run), WINDOWS[group])[0].size
+    most = {
+        "pixel": open_region(run.cube).cells.ids.size,
+        "time": times,
+        "draw": max(1, run.config.upscaling.draws),
+        "bound": 2,
+    }
+    try:
+        stored = SyncedStore(path, read_only=True)
+        opened = zarr.open_group(stored, mode="r", use_consolidated=False)
+        arrays: dict[str, Any] = dict(opened.arrays())
+        for name, array in arrays.items():
+            dims = array.metadata.dimension_names or ()
+            sizes = dict(zip(dims, array.shape, strict=True))
+            for dim, n in sizes.items():
+                if n > most.get(str(dim), -1) or (dim == "time" and n != times):
+                    return f"{name} is {n} long over {dim}"
+            if any(
+                c > max(n, 1) for c, n in zip(array.chunks, array.shape, strict=True)
+            ):
+                return f"{name} has chunks of {array.chunks}"
+            if array.dtype.kind not in "if":
+                return f"{name} holds no numbers"
+        missing = {*FLUXES, "pixel", "time"} - set(arrays)
+        return f"no {', '.join(sorted(missing))}" if missing else ""
+    except Exception as exc:  # whatever damaged metadata make of the reader
+        if isinstance(exc, MemoryError) or system_fault(exc):
+            raise
+        return str(exc)[:200]
 
 
 def _create(run: Run, parameter_set: str, fields: Fields, path: Path) -> None:
     import zarr
 
     from jobs.run.region_sample import open_region
+    from jobs.stages.synced_store import SyncedStore, sync
 
     cube = open_region(run.cube)
     static = cube.static.sel(pixel=fields.ids)
     days = _days(run)
-    root = zarr.open_group(path, mode="w")
+    root = zarr.open_group(SyncedStore(path), mode="w")
     root.attrs.update(_attrs(run, parameter_set, synthetic=cube.synthetic))
     for name in groups_of(parameter_set):
         group = root.create_group(name, attributes=dict(root.attrs))
@@ -210,6 +258,7 @@ def _create(run: Run, parameter_set: str, fields: Fields, path: Path) -> None:
                     "coordinates": "lat lon",
                 },
             )
+    sync(root)
 
 
 def flux_attrs(name: str) -> dict[str, str]:

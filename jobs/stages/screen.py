@@ -14,14 +14,15 @@ from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem, did_you_mean
-from jobs.files import put_aside, replacing, stands, write_text
+from jobs.files import OddFile, put_aside, replacing, stands, write_text
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
-from jobs.netcdf_files import read_netcdf
+from jobs.netcdf_files import read_netcdf, write_netcdf
 from jobs.run.periods import pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run, open_run
+from jobs.run_tables import read_run_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +39,9 @@ PAPER = (
 
 
 def screening_pixels(run: Run) -> list[Pixel]:
-    """Return the pixels to screen: a region's screening share, else the run's own.
+    """Return the pixels to screen: a region's screening fraction, else the run's own.
 
-    A share of 0 is none. Where a list of places leaves no others, those are screened.
+    A fraction of 0 is none. Where a list of places leaves no others, it is screened.
     """
     if not run.source.is_region:
         return run.pixels
@@ -78,7 +79,7 @@ def screen_unit(path: Path, pixel_id: int) -> None:
         write_text(_failure(run, pixel_id), f"{exc}\n")
         return
     with replacing(_result(run, pixel_id)) as aside:
-        found.to_netcdf(aside, engine="h5netcdf")
+        write_netcdf(found, aside)
 
 
 def gather(run: Run, pixels: Sequence[Pixel]) -> xr.Dataset:
@@ -136,7 +137,7 @@ def gather(run: Run, pixels: Sequence[Pixel]) -> xr.Dataset:
     )
     together.attrs["title"] = f"{run.config.name}: {title_of(run.config)}"
     with replacing(effects_file(run)) as aside:
-        together.to_netcdf(aside, engine="h5netcdf")
+        write_netcdf(together, aside)
     return together
 
 
@@ -144,6 +145,8 @@ TITLES = {
     "morris": "Morris screening",
     "sobol": "Sobol total indices",
     "sums_of_squares": "sums of squares",
+    "fast": "eFAST total indices",
+    "derivatives": "bounds by derivatives",
 }
 """Method of screening to what people call it."""
 
@@ -167,6 +170,10 @@ def runs_of_a_pixel(config: Config) -> int:
         return rule.trajectories * (n + 1)
     if rule.method == "sobol":
         return rule.sobol_base * (n + 2)
+    if rule.method == "fast":
+        return rule.curve * n
+    if rule.method == "derivatives":
+        return rule.points * (2 * n + 1)
     return rule.draws or default_draws(n, rule.products)
 
 
@@ -191,7 +198,7 @@ def comparison(selected: masm.Selection, config: Config) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each parameter that any of the three names, by largest share:
+        A row for each parameter that any of the three names, by largest fraction:
         ``parameter``, ``share_<stream>`` (1), ``selected``, ``calibrated`` (bool)
         and ``meaning``; ``paper`` (bool) of the model that the paper used.
     """
@@ -212,7 +219,7 @@ def comparison(selected: masm.Selection, config: Config) -> pd.DataFrame:
 
 
 def write_selection(run: Run, selected: masm.Selection) -> Path:
-    """Write every share, rank and choice as ``screening/selection.csv``."""
+    """Write every fraction, rank and choice as ``screening/selection.csv``."""
     path = run.folder.path / "screening" / "selection.csv"
     table = selected.table.assign(
         selected=selected.table["parameter"].isin(selected.parameters)
@@ -224,7 +231,7 @@ def write_selection(run: Run, selected: masm.Selection) -> Path:
 
 
 def confirm(run: Run, pixels: Sequence[Pixel], effects: xr.Dataset) -> pd.DataFrame:
-    """Hold Morris against Sobol total indices on the first pixels of the sample.
+    """Compare Morris with Sobol total indices on the first pixels of the sample.
 
     Writes ``sobol_<base points>.csv`` beside the pixels' effects; pixels that are there
     already are not run again.
@@ -240,7 +247,13 @@ def confirm(run: Run, pixels: Sequence[Pixel], effects: xr.Dataset) -> pd.DataFr
 
     base = run.config.screening.sobol_base
     path = _design_folder(run) / f"sobol_{base}.csv"
-    done = pd.read_csv(path) if path.exists() else pd.DataFrame({"pixel": []})
+    done = pd.DataFrame({"pixel": []})
+    try:
+        done = read_run_table(path, numbers=["pixel"])
+    except FileNotFoundError:
+        pass
+    except OddFile as exc:
+        logger.warning("%s; now %s", exc, put_aside(path))
     for pixel in pixels[: run.config.screening.sobol_pixels]:
         screened = pixel.id in effects["pixel"].to_numpy()
         if pixel.id in set(done["pixel"]) or not screened:
@@ -349,6 +362,14 @@ def _effects(run: Run, pixel: Pixel) -> xr.Dataset:
             n_draws=rule.draws,
             products=rule.products,
         )
+    if rule.method == "fast":
+        return masm.fourier_effects(
+            model, priors, seed=seed, observations=streams, n_per_curve=rule.curve
+        )
+    if rule.method == "derivatives":
+        return masm.derivative_effects(
+            model, priors, seed=seed, observations=streams, n_points=rule.points
+        )
     return masm.screen(
         model,
         priors,
@@ -416,6 +437,10 @@ def _design_folder(run: Run) -> Path:
     elif rule.method == "sums_of_squares":
         n = runs_of_a_pixel(run.config)
         name = f"sums_of_squares_{n}_draws_{rule.products}_products"
+    elif rule.method == "fast":
+        name = f"fast_{rule.curve}_runs_a_curve"
+    elif rule.method == "derivatives":
+        name = f"derivatives_{rule.points}_points"
     if rule.parameters is not None or rule.bounds:
         asked = json.dumps([rule.parameters, rule.bounds], sort_keys=True)
         name += f"_{hashlib.sha256(asked.encode()).hexdigest()[:8]}"

@@ -7,8 +7,9 @@ domain is predicted in chunks of cells.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.config.soil_carbon import EXECUTION_KEYS, SoilCarbonConfig
+from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem
-from jobs.files import is_file, replacing
+from jobs.files import OddFile, is_file, make_folder, put_aside, replacing
 from jobs.inputs.soil_carbon import (
     Inputs,
     Observed,
@@ -25,10 +27,12 @@ from jobs.inputs.soil_carbon import (
     priors_of,
     settings_of,
 )
-from jobs.netcdf_files import read_netcdf
+from jobs.netcdf_files import read_netcdf, write_netcdf
 from jobs.process_models import century_domain
 from jobs.process_models.century_domain import Settings, Targets
 from jobs.run.provenance import checksums, read_record, record, write_record
+from jobs.run.start_files import refuse_lost_record
+from jobs.run_tables import read_run_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,10 +128,12 @@ def start(run: SoilCarbonRun) -> None:
     path = run.path / "run.json"
     facts = read_record(path)
     if not facts:
-        run.folder.mkdir(parents=True, exist_ok=True)
+        refuse_lost_record(path, run.folder.glob("*"))
+        make_folder(run.folder)
         write_record(path, {**record(run.config.seed, sums), "science": now})
         return
-    then = facts.get("science", {})
+    then = facts.get("science")
+    then = then if isinstance(then, dict) else {}
     changed = [key for key in sorted({*now, *then}) if now.get(key) != then.get(key)]
     changed += [key for key in sums if facts["inputs"].get(key) != sums[key]]
     if changed:
@@ -287,10 +293,16 @@ class Model:
 
 
 def open_posterior(run: SoilCarbonRun, ecosystem: str, strategy: str) -> masm.Result:
-    """Open the result of a calibration."""
+    """Open the result of a calibration.
+
+    Raises
+    ------
+    ConfigError
+        If it is damaged; it is put aside then.
+    """
     import masm
 
-    return masm.open_result(run.posterior(ecosystem, strategy))
+    return _whole(run, run.posterior(ecosystem, strategy), masm.open_result)
 
 
 def posterior_draws(
@@ -350,21 +362,68 @@ def predict_chunk(run: SoilCarbonRun, chunk: int) -> int:
         },
         coords={"cell": cells},
         attrs={**run.statement, "sets": "0: defaults; then posterior draws of "
-               f"{config.prediction.strategy}"},
+               f"{config.prediction.strategy}",
+               "draws": _digest_of_draws(run, ecosystem)},
     )  # fmt: skip
     with replacing(run.prediction(chunk)) as aside:
-        data.to_netcdf(aside, engine="h5netcdf")
+        write_netcdf(data, aside)
     return chunk
 
 
 def open_prediction(run: SoilCarbonRun) -> xr.Dataset:
-    """Return every predicted cell, (set, cell), in the order of the domain."""
+    """Return every predicted cell, (set, cell), in the order of the domain.
+
+    Raises
+    ------
+    ConfigError
+        If a chunk is damaged, or of other draws than those of the posterior that
+        stands; it is put aside then.
+    """
     import xarray as xr
 
-    parts = [read_netcdf(run.prediction(k)) for k in range(len(run.chunks))]
+    parts = []
+    kinds = run.inputs.forcing["ecosystem"].to_numpy().astype(str)
+    rests = {one: _digest_of_draws(run, one) for one in run.config.model.ecosystems}
+    for number, cells in enumerate(run.chunks):
+        part = _whole(run, run.prediction(number), read_netcdf)
+        same = part.attrs.get("draws", rests[kinds[cells[0]]]) == rests[kinds[cells[0]]]
+        whole = {"soc", "nep"} <= set(part) and part.sizes.get("cell") == len(cells)
+        if not (same and whole):
+            part = _whole(run, run.prediction(number), _refused)
+        parts.append(part)
     return xr.concat(
         parts, "cell", data_vars="minimal", combine_attrs="override"
     ).sortby("cell")
+
+
+def _refused(path: Path) -> Any:
+    raise OddFile(f"{path.name} does not hold its cells with the present posterior")
+
+
+def _digest_of_draws(run: SoilCarbonRun, ecosystem: str) -> str:
+    """Return the SHA-256 of the draws that an ecosystem is predicted with."""
+    chosen = run.config.prediction
+    draws = posterior_draws(run, ecosystem, chosen.strategy, chosen.draws)
+    whole = hashlib.sha256()
+    for name, values in sorted(draws.items()):
+        whole.update(name.encode() + np.ascontiguousarray(values).tobytes())
+    return whole.hexdigest()
+
+
+def _whole(run: SoilCarbonRun, path: Path, read: Callable[[Path], Any]) -> Any:
+    """Read a file of the run's own; what is damaged is put aside, to be made again."""
+    try:
+        return read(path)
+    except ValueError as exc:
+        if isinstance(exc, ConfigError) or system_fault(exc):
+            raise
+        aside = put_aside(path)
+        raise ConfigError(
+            Problem(
+                str(path), "is damaged", str(exc)[:200], "what the run has written",
+                f"It is now {aside.name}; this makes it again: masm run {run.path}",
+            )
+        ) from exc  # fmt: skip
 
 
 def score(run: SoilCarbonRun) -> pd.DataFrame:
@@ -455,8 +514,8 @@ def totals(run: SoilCarbonRun) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Stocks in Pg, fluxes in Tg yr-1, for each ecosystem and all: the default, the
-        mean of the draws and their 5 and 95 % points; the share of the area that has
-        a value in every set, which is what is summed; and the share of steady states
+        mean of the draws and their 5 and 95 % points; the fraction of the area that has
+        a value in every set, which is what is summed; and the fraction of steady states
         that repeat after one pass.
     """
     import pandas as pd
@@ -613,7 +672,8 @@ def error_correlations(run: SoilCarbonRun) -> pd.DataFrame:
 
     rows = []
     for ecosystem, strategy in run.pairs:
-        table = pd.read_csv(_errors_file(run, ecosystem, strategy))
+        path = _errors_file(run, ecosystem, strategy)
+        table = _whole(run, path, read_run_table)
         for name in priors_of(run.config, ecosystem):
             for stream in ("soc", "nep"):
                 error = table[f"rmse_{stream}"]
@@ -639,6 +699,5 @@ def _errors_file(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
     from jobs.spreadsheets import safe_texts
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as aside:
         safe_texts(table).to_csv(aside, index=False, float_format="%.6g")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jobs.files import make_folder
 from jobs.stages.soil_carbon import SoilCarbonRun, open_prediction
 from upscale.export.field_maps import write_field_map
 
@@ -29,7 +30,7 @@ def fields(run: SoilCarbonRun) -> tuple[pd.DataFrame, dict[str, dict[str, np.nda
         ``latitude`` and ``longitude``, degrees.
     found : dict
         ``soc`` [kg m-2] and ``nep`` [g m-2 yr-1] to mean, p05 and p95 of the draws,
-        default, difference (mean less default) and solved, the share of draws with a
+        default, difference (mean less default) and solved, the fraction of draws with a
         steady state, (cell,) each. Where fewer than 90 % have one, the mean and the
         interval are NaN: they would be those of some draws only.
     """
@@ -66,7 +67,7 @@ def write_geotiffs(run: SoilCarbonRun) -> Iterator[Path]:
     """Write ``maps/soc.tif`` and ``maps/nep.tif``, and yield each."""
     places, found = fields(run)
     folder = run.path / "maps"
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     tags = {**run.statement, "run": run.config.name,
             "draws": str(run.config.prediction.draws)}  # fmt: skip
     for name, unit in QUANTITIES.items():

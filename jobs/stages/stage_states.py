@@ -1,7 +1,10 @@
-"""Where each stage of a run stands, told from the files it leaves."""
+"""Where each stage of a run stands, read from the files it leaves."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from jobs.errors import ConfigError
@@ -36,17 +39,14 @@ def stages_of(run: Run, status: Status) -> dict[str, str]:
     calibrated = _share(status.n_pixels - n_left, status.n_pixels)
     report = _word(run.folder.report.exists())
     if not run.source.is_region:
-        scored = simulated = 0
-        if run.folder.evaluation.is_dir():
-            scored = sum(run.folder.scores(pixel.id).exists() for pixel in run.pixels)
-        if (path / "simulations").is_dir():
-            simulated = sum(
-                all(
-                    run.folder.simulation(pixel.id, name).exists()
-                    for name in ("default", "calibrated")
-                )
-                for pixel in run.pixels
-            )
+        scored = _n_there(run, [run.folder.scores])
+        simulated = _n_there(
+            run,
+            [
+                partial(run.folder.simulation, parameters=name)
+                for name in ("default", "calibrated")
+            ],
+        )
         return {
             "screen": _screened(path, "not asked for"),
             "calibrate": calibrated,
@@ -69,6 +69,23 @@ def stages_of(run: Run, status: Status) -> dict[str, str]:
         "export": _word(any((path / "maps").glob("*.nc"))),
         "report": report,
     }
+
+
+def _n_there(run: Run, files: Sequence[Callable[[int], Path]]) -> int:
+    """Return how many pixels have all of some files; each folder is listed once."""
+    listed = []
+    for file in files:
+        folder = file(0).parent
+        listed.append(set(os.listdir(folder)) if folder.is_dir() else set())
+    if not all(listed):
+        return 0
+    return sum(
+        all(
+            file(pixel.id).name in names
+            for file, names in zip(files, listed, strict=True)
+        )
+        for pixel in run.pixels
+    )
 
 
 def _is_whole(run: Run, parameter_set: str) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from jobs.config.swath import SwathConfig, read_swath
 from jobs.errors import ConfigError, Problem
-from jobs.files import is_file, make_folder, read_json, replacing, write_text
+from jobs.files import is_file, is_number, make_folder, read_json, replacing, write_text
 from jobs.inputs.swath import SYNTHETIC, SwathTwin, make_twin
 from jobs.run.folder import RunFolder
 from jobs.run.seeds import RunStream, run_generator
@@ -61,6 +61,18 @@ def experiments_left(run: Path, config: SwathConfig) -> list[int]:
     ]
 
 
+def open_swath(run: Path) -> SwathConfig:
+    """Read the configuration of a swath run, whose own files are no links.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake found, or naming links.
+    """
+    RunFolder(run).refuse_links()
+    return read_swath(run)
+
+
 def read_experiment(
     run: Path, config: SwathConfig, number: int
 ) -> dict[str, Any] | None:
@@ -70,8 +82,29 @@ def read_experiment(
         facts = read_json(path) if is_file(path) else None
     except ValueError:
         return None
-    same = isinstance(facts, dict) and facts.get("digest") == _digest(config)
-    return facts if same else None
+    if not isinstance(facts, dict) or facts.get("digest") != _digest(config):
+        return None
+    return facts if _is_whole(facts) else None
+
+
+_NUMBERS = (
+    "n_cells", "n_controls", "n_observations", "cost_prior", "cost",
+    "half_observations", "n_evaluations", "seconds", "memory_mb",
+)  # fmt: skip
+
+
+def _is_whole(facts: dict[str, Any]) -> bool:
+    """Tell whether a result holds numbers and words where they were written."""
+    before, after = facts.get("misfit_prior"), facts.get("misfit")
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return False
+    numbers: list[Any] = [facts.get(name) for name in _NUMBERS]
+    numbers += [*before.values(), *after.values()]
+    return (
+        before.keys() == after.keys()
+        and all(isinstance(facts.get(one), str) for one in ("experiment", "report"))
+        and all(map(is_number, numbers))
+    )
 
 
 def _digest(config: SwathConfig) -> str:
@@ -89,7 +122,7 @@ def assimilate(run: Path, number: int) -> None:
     """
     import masm
 
-    config = read_swath(run)
+    config = open_swath(run)
     name = config.experiments[number]
     without = name.removeprefix("without ") if number else None
     begin, cpu = time.monotonic(), time.process_time()
@@ -128,7 +161,7 @@ def _facts(
     problem: Assimilation,
     found: masm.Minimum,
 ) -> dict[str, Any]:
-    """What is told of an experiment; streams are those of the whole region."""
+    """What is reported of an experiment; streams are those of the whole region."""
     whole = twin.problem()
     before = whole.stream_misfit(np.zeros(whole.n))
     after = whole.stream_misfit(found.x)

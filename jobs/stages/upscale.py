@@ -19,10 +19,11 @@ import numpy as np
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
-from jobs.files import read_json, replacing, sweep, write_text
+from jobs.files import OddFile, read_json, replacing, sweep, write_text
 from jobs.netcdf_files import _write
 from jobs.run.run import Run
 from jobs.run.seeds import RunStream, run_generator
+from jobs.run_tables import read_run_table
 from jobs.stages.collect import collect
 from jobs.stages.region_parameters import upscaled_file
 from jobs.stages.upscale_inputs import (
@@ -97,7 +98,10 @@ def upscale_region(run: Run, on_pixels: Callable[[int], None]) -> Upscaled:
     stamp = _stamp(run, posteriors, covariates)
     folder = run.folder.path / "upscaling"
     if _read_stamp(folder) == stamp:
-        return _reopen(folder, covariates)
+        try:
+            return _reopen(folder, covariates)
+        except (FileNotFoundError, OddFile) as exc:
+            logger.warning("%s: upscaling is done again", exc)
     (folder / "stamp.json").unlink(missing_ok=True)
     sweep(folder)
     chosen, upscaler = _train(run, posteriors, covariates)
@@ -245,15 +249,15 @@ def _write_maps(run: Run, upscaler: upscale.Upscaler, covariates: pd.DataFrame) 
 
 
 def _reopen(folder: Path, covariates: pd.DataFrame) -> Upscaled:
-    import pandas as pd
-
     import upscale
 
     return Upscaled(
         upscale.open_upscaler(folder / "model"),
         covariates,
-        pd.read_csv(folder / "quality_control.csv"),
-        pd.read_csv(folder / "training_pixels.csv", keep_default_na=False),
+        read_run_table(folder / "quality_control.csv"),
+        read_run_table(
+            folder / "training_pixels.csv", ["pixel", "reason"], keep_default_na=False
+        ),
     )
 
 

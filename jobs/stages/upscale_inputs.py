@@ -12,6 +12,7 @@ import numpy as np
 from jobs.config.priors import prior_bounds
 from jobs.errors import ConfigError, Problem
 from jobs.files import sha256
+from jobs.run.pixel_files import posterior_content
 from jobs.run.pixel_state import FINISHED
 from jobs.run.region_sample import open_region
 from jobs.run.run import Run
@@ -21,6 +22,8 @@ from jobs.stages.region_store import BLOCK_PIXELS
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from landdata import Cube
 
 from jobs.netcdf_files import _write, read_netcdf
 
@@ -44,7 +47,11 @@ def posterior_table(run: Run) -> pd.DataFrame:
     import pandas as pd
     import zarr
 
-    store: Any = zarr.open_group(run.folder.path / "posteriors.zarr", mode="r")
+    from jobs.stages.synced_store import SyncedStore
+
+    store: Any = zarr.open_group(
+        SyncedStore(run.folder.path / "posteriors.zarr", read_only=True), mode="r"
+    )
     names = list(prior_bounds(run.config))
     meanings = str(store["state"].attrs["flag_meanings"]).split()
     codes = [meanings.index(state) for state in FINISHED]
@@ -95,7 +102,11 @@ def posterior_draws(run: Run, pixels: Sequence[int]) -> xr.DataArray | None:
     import xarray as xr
     import zarr
 
-    store: Any = zarr.open_group(run.folder.path / "posteriors.zarr", mode="r")
+    from jobs.stages.synced_store import SyncedStore
+
+    store: Any = zarr.open_group(
+        SyncedStore(run.folder.path / "posteriors.zarr", read_only=True), mode="r"
+    )
     names = list(prior_bounds(run.config))
     rows = {pixel.id: row for row, pixel in enumerate(run.pixels)}
     wanted = np.array([rows[pixel] for pixel in pixels])
@@ -153,7 +164,7 @@ def region_covariates(
         some = ids[first : first + BLOCK_PIXELS].tolist()
         parts.append(
             upscale.covariate_table(
-                cube.forcing(some).sel(time=periods.whole.years),
+                _climate(cube, some).sel(time=periods.whole.years),
                 cube.observations(some).sel(time=periods.calibration.years),
                 cube.static.sel(pixel=some),
                 least_months=_LEAST_MONTHS,
@@ -166,16 +177,30 @@ def region_covariates(
     return table
 
 
+def _climate(cube: Cube, ids: list[int]) -> xr.Dataset:
+    """Weather of some pixels; light and dryness as measured, where they were."""
+    from landdata import shortwave_of, vapour_pressure_deficit_of
+
+    found = cube.forcing(ids)
+    for name, complete in (
+        ("shortwave", shortwave_of),
+        ("vpd", vapour_pressure_deficit_of),
+    ):
+        if name in found:  # it may have gaps
+            found[name] = (found[name].dims, complete(found), found[name].attrs)
+    return found
+
+
 def _disos(run: Run, ids: np.ndarray) -> dict[str, np.ndarray]:
     """DISO of the calibrated fit of each stream (pixel,), from the result files."""
     import h5py
 
-    from masm.hdf5_files import plain_stream, read_image
+    from masm.hdf5_files import plain_stream
 
     names = list(run.config.streams)
     found = {f"diso_{name}": np.full(ids.size, np.nan) for name in names}
     for row, pixel_id in enumerate(ids.tolist()):
-        content = read_image(run.folder.pixel(pixel_id).posterior, follow=False)
+        content = posterior_content(run.folder.pixel(pixel_id))
         with h5py.File(plain_stream(content), "r") as opened:
             if "fit" not in opened:
                 continue

@@ -13,8 +13,9 @@ import numpy as np
 
 from landdata.cube.cube import FORMAT
 from landdata.cube.layout import SHARD_PIXELS, STATES, STATIC_ATTRS, Layout
+from landdata.cube.measured_weather import KNOWN
 from landdata.grid.grid import LAT_ATTRS, LON_ATTRS
-from landdata.variables import DAILY, DRIVERS
+from landdata.variables import DAILY
 
 
 def create_arrays(path: Path, layout: Layout, plan: dict[str, Any]) -> None:
@@ -94,9 +95,10 @@ def create_arrays(path: Path, layout: Layout, plan: dict[str, Any]) -> None:
         long_name="first day of the 8-day window",
     )  # fmt: skip
     sharded(
-        "forcing", len(DRIVERS), n_time, dims=("pixel", "driver", "time"),
-        drivers=list(DRIVERS), units=[DAILY[name].units for name in DRIVERS],
-        long_name="daily weather, one driver after the other",
+        "forcing", len(layout.variables), n_time, dims=("pixel", "variable", "time"),
+        variables=list(layout.variables), optional=layout.optional,
+        units=[KNOWN[name].units for name in layout.variables],
+        long_name="daily weather as measured, one variable after the other",
     )  # fmt: skip
     seen = ("pixel", "stream", "observed_time")
     streams = list(layout.streams)
@@ -120,7 +122,7 @@ def create_arrays(path: Path, layout: Layout, plan: dict[str, Any]) -> None:
     by_shard("state", dims=("pixel",), long_name="whether the pixel can be calibrated",
              flag_values=list(range(len(STATES))),
              flag_meanings=" ".join(STATES))  # fmt: skip
-    by_shard("filled", len(DRIVERS), dims=("pixel", "driver"),
+    by_shard("filled", len(layout.variables), dims=("pixel", "variable"),
              long_name="days filled or set to a limit")  # fmt: skip
     grid = layout.grid
     group.attrs.update(

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from landdata.cube.arrays import create_arrays
-from landdata.cube.cube import BUILDING, CHECKSUMS, Cube, open_cube
+from landdata.cube.cube import BUILDING, CHECKSUMS, FORMAT, Cube, open_cube
 from landdata.cube.layout import Layout, Runner, Source
-from landdata.errors import InputError
+from landdata.errors import InputError, require_package
 from landdata.files.provider_files import sha256
-from landdata.files.whole_files import sync_folder, write_text
+from landdata.files.whole_files import make_folder, sync_folder, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +69,22 @@ def build_cube(
     ------
     InputError
         If an input cannot be used, or the folder holds a cube of something else.
+
+    Examples
+    --------
+    >>> from landdata import SyntheticSource, build_cube, synthetic_block
+    >>> source = SyntheticSource(
+    ...     grid=synthetic_block(2, 1), years=(2003, 2003), forest_only=False
+    ... )
+    >>> cube = build_cube("small.zarr", source)
+    >>> len(cube), cube.synthetic
+    (2, True)
     """
+    for package in ("pyproj", "rasterio", "exactextract"):
+        require_package(package, "regions")
     path = Path(path)
     folder = path / BUILDING
-    plan = json.loads(json.dumps(source.describe()))
+    plan = json.loads(json.dumps({"format": FORMAT, **source.describe()}))
     if (path / CHECKSUMS).is_file():
         return _finished(path, plan)
     begun = (folder / _PLAN).is_file()  # a cube's arrays come after its plan
@@ -87,7 +99,7 @@ def build_cube(
         if (path / CHECKSUMS).is_file():  # another process has just finished it
             shutil.rmtree(folder, ignore_errors=True)
             return _finished(path, plan)
-        (folder / "shards").mkdir(exist_ok=True)
+        make_folder(folder / "shards")
         if (folder / _PLAN).is_file():
             _same_plan(json.loads((folder / _PLAN).read_text("utf-8")), plan, path)
         write_text(folder / _PLAN, json.dumps(plan, indent=1))
@@ -122,7 +134,7 @@ def _alone(folder: Path) -> Iterator[None]:
     Two builders of one cube would write the same shards and remove each other's
     files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(folder / _LOCK, flags, 0o600), "a") as opened:
         try:
@@ -171,6 +183,13 @@ def _runner(workers: int, on_progress: Progress) -> Runner:
 
 
 def _same_plan(begun: dict[str, Any], plan: dict[str, Any], path: Path) -> None:
+    if begun.get("format") != FORMAT:
+        raise InputError(
+            str(path),
+            found=f"a cube of format {begun.get('format', 1)!r} that was begun",
+            wanted=f"format {FORMAT}",
+            hint="An earlier version began it. Remove the folder and build again.",
+        )
     for key in sorted(set(begun) | set(plan)):
         if begun.get(key) != plan.get(key):
             raise InputError(
@@ -198,7 +217,7 @@ def _write_shard(path: Path, source: Source, layout: Layout, index: int) -> None
         "forcing": shard.forcing,
         "observations": shard.observations,
         "variances": shard.variances,
-        "state": shard.state(),
+        "state": shard.state(layout.optional),
         "filled": shard.filled,
     }
     if shard.true_series is not None:

@@ -98,7 +98,7 @@ class Elevation(_Entry):
 
 
 class Relative(BaseModel):
-    """A share of the value, with a floor."""
+    """A fraction of the value, with a floor."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -179,7 +179,7 @@ class _Content(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """A catalogue that was read and found to be in order.
+    r"""A catalogue that was read and found to be in order.
 
     Attributes
     ----------
@@ -187,6 +187,15 @@ class Catalogue:
         The file; patterns are relative to its folder.
     products : dict
         Name to entry, in the file's order: where two give a driver, the first does.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_catalogue
+    >>> text = "products:\n  height: {format: elevation, files: dem.tif}\n"
+    >>> _ = Path("catalogue.yaml").write_text(text)
+    >>> list(read_catalogue("catalogue.yaml").products)
+    ['height']
     """
 
     path: Path
@@ -213,12 +222,21 @@ _MOST_BYTES = 4 * 2**20
 
 
 def read_catalogue(path: str | Path) -> Catalogue:
-    """Read a catalogue.
+    r"""Read a catalogue.
 
     Raises
     ------
     InputError
         At the first mistake, as file:line:column.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_catalogue
+    >>> text = "products:\n  height: {format: elevation, files: dem.tif}\n"
+    >>> _ = Path("catalogue.yaml").write_text(text)
+    >>> read_catalogue("catalogue.yaml").products["height"].format
+    'elevation'
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap

@@ -6,7 +6,7 @@ nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from landdata.cube.cube import Cube
 from landdata.cube.layout import SHARD_PIXELS, STATES
-from landdata.variables import DAILY, DRIVERS, FLUXES
+from landdata.cube.measured_weather import KNOWN
+from landdata.meteorology.drivers import MADE
+from landdata.variables import FLUXES
 
 # Monthly means between which eastern forests lie; outside of them a unit or a fill
-# value is likelier than weather. Wider limits, for days, were applied on reading.
+# value is more likely than weather. Wider limits, for days, were applied on reading.
 USUAL_MEANS: dict[str, tuple[float, float]] = {
     "tmin": (-40.0, 30.0),
     "tmax": (-30.0, 45.0),
@@ -28,6 +30,12 @@ USUAL_MEANS: dict[str, tuple[float, float]] = {
     "specific_humidity": (2.0e-4, 0.025),
     "pressure": (6.0e4, 1.05e5),
     "cloud_cover": (0.05, 0.98),
+    "shortwave": (1.0, 35.0),
+    "vapour_pressure": (30.0, 4000.0),
+    "vpd": (10.0, 5000.0),
+    "dew_point": (-45.0, 30.0),
+    "relative_humidity": (10.0, 100.0),
+    "sea_level_pressure": (9.8e4, 1.05e5),
     "lai": (0.0, 8.0),
     "gpp": (-0.5, 20.0),
     "er": (0.0, 20.0),
@@ -35,6 +43,7 @@ USUAL_MEANS: dict[str, tuple[float, float]] = {
     "et": (0.0, 10.0),
 }
 _MAX_NAMED = 20
+_LIMITED = ("n_clipped_dark", "n_clipped_bright", "n_held_at_driest", "n_without_sun")
 
 
 @dataclass
@@ -46,17 +55,20 @@ class VariableReport:
     name, units : str
         What it is.
     coverage : float
-        Share of pixel days (or windows) with a value.
+        Fraction of pixel days (or windows) with a value.
     low, mean, high : float
         Of all values.
     filled_days : int
-        Days filled or brought to a limit when the cube was built.
+        Days filled or set to a limit: of a measured variable when the cube was built,
+        of a derived one when it is read.
     gaps_by_year : dict
         Year to missing pixel days or windows, of pixels that have any value.
     unusual_pixels : list of int
         Whose mean lies outside ``USUAL_MEANS``; at most 20 are named.
     n_unusual : int
         How many there are.
+    origin : str
+        How a derived variable follows from measured ones; nothing of the others.
     """
 
     name: str
@@ -69,6 +81,7 @@ class VariableReport:
     gaps_by_year: dict[int, int] = field(default_factory=dict)
     unusual_pixels: list[int] = field(default_factory=list)
     n_unusual: int = 0
+    origin: str = ""
 
 
 @dataclass
@@ -86,7 +99,7 @@ class CubeReport:
     skipped : dict
         Reason to the pixels that will be skipped.
     forcing, observations : list of VariableReport
-        By variable.
+        By variable: measured weather, then the drivers of IBIS-DALEC made of it.
     gaps_by_pixel : dict
         Pixel to missing windows over all streams, the worst 20.
     bytes_cube : int
@@ -95,6 +108,13 @@ class CubeReport:
         That a calibration of all usable pixels would write.
     core_hours : float
         That it would take.
+
+    Examples
+    --------
+    >>> from dataclasses import fields
+    >>> from landdata import CubeReport
+    >>> [one.name for one in fields(CubeReport)][:3]
+    ['n_pixels', 'synthetic', 'first_day']
     """
 
     n_pixels: int
@@ -167,6 +187,8 @@ def _variable_lines(one: VariableReport) -> Iterator[str]:
     )
     if one.filled_days:
         line += f"; {one.filled_days} pixel days filled or set to a limit"
+    if one.origin:
+        line += f"; {one.origin}"
     yield line
     if any(one.gaps_by_year.values()):
         gaps = ", ".join(f"{y}: {n}" for y, n in one.gaps_by_year.items() if n)
@@ -212,6 +234,11 @@ class _Tally:
         room = _MAX_NAMED - len(self.report.unusual_pixels)
         self.report.unusual_pixels += ids[odd][:room].tolist()
 
+    def add_origin(self, attrs: Mapping[str, Any]) -> None:
+        """Take in what a derived variable says of itself."""
+        self.report.origin = str(attrs.get("source", ""))
+        self.report.filled_days += sum(int(attrs.get(name, 0)) for name in _LIMITED)
+
     def finish(self) -> VariableReport:
         """The report."""
         self.report.coverage = self.count / max(self.size, 1)
@@ -238,10 +265,21 @@ def check_cube(
         That calibrating a pixel takes on one core; measure it on a few.
     bytes_per_pixel : float
         That a pixel's posterior takes on disk.
+
+    Examples
+    --------
+    >>> from landdata import SyntheticSource, build_cube, check_cube, synthetic_block
+    >>> source = SyntheticSource(
+    ...     grid=synthetic_block(2, 1), years=(2003, 2003), forest_only=False
+    ... )
+    >>> report = check_cube(build_cube("small.zarr", source))
+    >>> report.n_pixels, report.first_day, report.last_day
+    (2, '2003-01-01', '2003-12-31')
     """
     ids = cube.cells.ids
     days, windows = cube.time.year.to_numpy(), cube.observed_time.year.to_numpy()
-    forcing = {name: _Tally(name, DAILY[name].units, days) for name in DRIVERS}
+    names = (*cube.variables, *(name for name in MADE if name not in cube.variables))
+    forcing = {name: _Tally(name, KNOWN[name].units, days) for name in names}
     streams = {n: _Tally(n, FLUXES[n].units, windows) for n in cube.streams}
     missing = np.zeros(len(cube), dtype=np.int64)
     for first in range(0, len(cube), SHARD_PIXELS):
@@ -249,12 +287,13 @@ def check_cube(
         weather, seen = cube.forcing(part.tolist()), cube.observations(part.tolist())
         for name, tally in forcing.items():
             tally.add(weather[name].to_numpy(), part)
+            tally.add_origin(weather[name].attrs)
         for name, tally in streams.items():
             values = seen[name].to_numpy()
             tally.add(values, part)
             missing[first : first + part.size] += np.isnan(values).sum(axis=1)
     filled = cube.filled()
-    for index, name in enumerate(DRIVERS):
+    for index, name in enumerate(cube.variables):
         forcing[name].report.filled_days = int(filled[:, index].sum())
     skipped = {
         reason: ids[cube.states == code].tolist()

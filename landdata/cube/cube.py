@@ -1,13 +1,13 @@
 """The region cube, read: a pixel's weather and observations in a few milliseconds.
 
 Every pixel's chunk carries a checksum of its own, so damage shows when the pixel is
-read; ``Cube.verify`` holds whole files against the list made at the end of the
+read; ``Cube.verify`` compares whole files with the list made at the end of the
 build.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,16 +26,18 @@ from landdata.cube.cf_attributes import (
     series_coords,
     squared,
 )
-from landdata.cube.declared_sizes import require_declared_sizes
+from landdata.cube.declared_sizes import require_declared_sizes, require_small_metadata
 from landdata.cube.layout import STATES
+from landdata.cube.measured_weather import as_weather
 from landdata.cube.verify import CHECKSUMS, verify_files
 from landdata.errors import InputError
 from landdata.files.provider_files import reading
 from landdata.grid.grid import CRS, Cells, Grid
-from landdata.variables import DAILY, DRIVERS, FLUXES, SITE
+from landdata.meteorology.drivers import with_drivers
+from landdata.variables import DAILY, FLUXES, SITE
 
 BUILDING = "building"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +52,20 @@ class PixelData:
         degrees north and east, m, m2, 1.
     state : str
         "ok", or why it is to be skipped: "no_forcing", "no_observations".
+    weather : xarray.Dataset (time,)
+        What was measured, with place and soil.
     forcing : xarray.Dataset (time,)
-        Valid input of ``ibis_dalec.simulate``.
+        The same, with what follows from it: valid input of ``ibis_dalec.simulate``.
     observations : xarray.Dataset (time,)
         Each stream and ``<stream>_variance``, NaN where nothing was observed; time
         is the first day of each 8-day window.
+
+    Examples
+    --------
+    >>> from dataclasses import fields
+    >>> from landdata import PixelData
+    >>> [one.name for one in fields(PixelData)][-3:]
+    ['weather', 'forcing', 'observations']
     """
 
     id: int
@@ -64,6 +75,7 @@ class PixelData:
     area: float
     forest_fraction: float
     state: str
+    weather: xr.Dataset
     forcing: xr.Dataset
     observations: xr.Dataset
 
@@ -81,8 +93,19 @@ class Cube:
         Days of the weather; first days of the observations' windows.
     streams : tuple of str
         Observation streams.
+    variables : tuple of str
+        Measured weather, by the names of ``landdata.variables.RAW``.
     states : numpy.ndarray (pixel,)
         Codes of ``landdata.cube.layout.STATES``.
+
+    Examples
+    --------
+    >>> from landdata import SyntheticSource, build_cube, synthetic_block
+    >>> grid = synthetic_block(2, 1)
+    >>> source = SyntheticSource(1, grid, (2003, 2003), forest_only=False)
+    >>> cube = build_cube("small.zarr", source)
+    >>> len(cube), cube.streams
+    (2, ('lai', 'gpp'))
     """
 
     def __init__(self, path: Path):
@@ -90,21 +113,19 @@ class Cube:
 
         self.path = path
         with reading(path, "a region cube"):
+            require_small_metadata(path)
             group: Any = zarr.open_group(path, mode="r", zarr_format=3)
             self._group = group
             self.attrs: dict[str, Any] = dict(group.attrs)
             if self.attrs.get("region_cube_format") != FORMAT:
-                raise InputError(
-                    str(path),
-                    found=f"format {self.attrs.get('region_cube_format')!r}",
-                    wanted=f"a region cube of format {FORMAT}",
-                )
+                raise _other_format(path, self.attrs)
             require_declared_sizes(path, group)
             self.cells = Cells(self._values("pixel"))
             self.time = _dates(self._values("time"))
             self.observed_time = _dates(self._values("observed_time"))
             self.states: NDArray[np.uint8] = self._values("state")
-            self._forcing = group["forcing"]
+            self._weather = group["forcing"]
+            self.variables = tuple(str(v) for v in self._weather.attrs["variables"])
             self._observations = group["observations"]
             self._variances = group["variances"]
             self.streams = tuple(str(s) for s in self._observations.attrs["streams"])
@@ -166,6 +187,7 @@ class Cube:
         def static(name: str) -> float:
             return float(self.static[name].values[position])
 
+        weather = self.weather([pixel_id])
         return PixelData(
             id=int(pixel_id),
             lat=static("lat"),
@@ -174,25 +196,30 @@ class Cube:
             area=static("area"),
             forest_fraction=static("forest_fraction"),
             state=STATES[int(self.states[position])],
-            forcing=self.forcing([pixel_id]).isel(pixel=0, drop=True),
+            weather=weather.isel(pixel=0, drop=True),
+            forcing=with_drivers(weather).isel(pixel=0, drop=True),
             observations=self.observations([pixel_id]).isel(pixel=0, drop=True),
         )
 
-    def forcing(self, pixel_ids: Sequence[int]) -> xr.Dataset:
-        """Weather of some pixels: input of ``ibis_dalec.simulate_pixels``.
+    def weather(self, pixel_ids: Sequence[int]) -> xr.Dataset:
+        """Weather of some pixels as it was measured.
 
         Returns
         -------
         xarray.Dataset
-            tmin ... cloud_cover over (pixel, time), co2 over (time), float64; lat,
-            sand, clay over (pixel).
+            The variables of the cube over (pixel, time), in the units of
+            ``landdata.variables.RAW``; co2 over (pixel, time); lat, elevation, sand and
+            clay over (pixel,); float64. NaN all through where a pixel has no weather.
         """
         positions = [self._position(one) for one in pixel_ids]
-        stored = self._read(self._forcing, positions).astype(np.float64)
-        data: dict[str, Any] = {
-            name: (("pixel", "time"), stored[:, index], DAILY[name].attrs)
-            for index, name in enumerate(DRIVERS)
-        }
+        stored = self._read(self._weather, positions)
+        data = as_weather(
+            stored,
+            self.variables,
+            self.time,
+            self.cells.lat[positions],
+            self.static["elevation"].to_numpy()[positions],
+        )
         data["co2"] = (
             ("pixel", "time"),
             np.broadcast_to(self._co2, (len(positions), self._co2.size)),
@@ -201,12 +228,21 @@ class Cube:
         for name in ("sand", "clay"):
             values = self.static[name].to_numpy()[positions].astype(np.float64)
             data[name] = ("pixel", values, SITE[name].attrs)
-        data["lat"] = ("pixel", self.cells.lat[positions], SITE["lat"].attrs)
-        return xr.Dataset(
-            data,
-            coords=series_coords(self.cells.ids[positions], self.time, DAY_ATTRS),
-            attrs=self._label(),
-        )
+        data["lat"].attrs.update(SITE["lat"].attrs)
+        coords = series_coords(self.cells.ids[positions], self.time, DAY_ATTRS)
+        return data.assign_coords(coords).assign_attrs(self._label())
+
+    def forcing(self, pixel_ids: Sequence[int]) -> xr.Dataset:
+        """Weather of some pixels with the drivers that follow from it.
+
+        Returns
+        -------
+        xarray.Dataset
+            As `weather`, with pressure, specific humidity and cloud cover by the rules
+            of ``landdata.meteorology.drivers``: valid input of
+            ``ibis_dalec.simulate_pixels``.
+        """
+        return with_drivers(self.weather(pixel_ids), str(self.path))
 
     def observations(self, pixel_ids: Sequence[int]) -> xr.Dataset:
         """Observations of some pixels, over (pixel, time)."""
@@ -300,11 +336,11 @@ class Cube:
         )
 
     def filled(self) -> NDArray[np.uint16]:
-        """Days filled or brought to a limit, (pixel, driver)."""
+        """Days filled or brought to a limit, (pixel, variable)."""
         return self._values("filled")
 
     def verify(self) -> None:
-        """Hold every file of the cube against its checksum.
+        """Compare every file of the cube with its checksum.
 
         Raises
         ------
@@ -360,12 +396,23 @@ def open_cube(path: str | Path, *, verify: bool = False) -> Cube:
     path : path
         Its folder.
     verify : bool
-        Hold all its files against their checksums first (reads all of it).
+        Compare all its files with their checksums first (reads all of it).
 
     Raises
     ------
     InputError
         If there is no cube, or it is not finished, or its files differ.
+
+    Examples
+    --------
+    >>> from landdata import SyntheticSource, build_cube, open_cube, synthetic_block
+    >>> source = SyntheticSource(
+    ...     grid=synthetic_block(2, 1), years=(2003, 2003), forest_only=False
+    ... )
+    >>> _ = build_cube("small.zarr", source)
+    >>> cube = open_cube("small.zarr", verify=True)
+    >>> cube.states.tolist(), cube.pixel(int(cube.cells.ids[0])).state
+    ([0, 0], 'ok')
     """
     path = Path(path)
     if not (path / "zarr.json").is_file():
@@ -386,6 +433,24 @@ def open_cube(path: str | Path, *, verify: bool = False) -> Cube:
     if verify:
         cube.verify()
     return cube
+
+
+def _other_format(path: Path, attrs: Mapping[str, Any]) -> InputError:
+    """Refuse a cube of another version, and say with which command it is built anew."""
+    found = attrs.get("region_cube_format")
+    plan = attrs.get("plan")
+    kind = str(plan.get("kind", "")) if isinstance(plan, Mapping) else ""
+    command = f"masm region build CATALOGUE {path} --bounds=... --years ..."
+    if kind.startswith("SYNTHETIC"):
+        command = f"masm region synthetic {path} ..."
+    held = ": it holds the drivers of one model, not what was measured"
+    return InputError(
+        f"{path}  region_cube_format",
+        found=f"format {found!r}" + (held if found == 1 else ""),
+        wanted=f"a region cube of format {FORMAT}",
+        hint="Move the old folder away and build the cube again from the same files, "
+        f"with the options that you gave then: {command}",
+    )
 
 
 def _dates(days: NDArray) -> pd.DatetimeIndex:

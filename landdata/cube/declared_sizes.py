@@ -1,4 +1,4 @@
-"""What the arrays of a cube declare, held against each other and against its files.
+"""What the arrays of a cube declare, compared with each other and with its files.
 
 A few bytes of metadata can declare any shape, and a missing chunk is made up from its
 fill value: whoever reads such an array asks for all of the memory that it declares.
@@ -14,15 +14,36 @@ from pathlib import Path
 from typing import Any
 
 from landdata.cube.layout import SHARD_PIXELS
+from landdata.cube.measured_weather import KNOWN
 from landdata.errors import InputError
 from landdata.grid.grid import Grid
-from landdata.variables import DRIVERS
 
 _ALWAYS_ALLOWED = 2**20  # bytes of an axis
 _MOST_PACKED = 1100  # times that numbers in order shrink at most
 _MOST_CHUNK = 2**31  # bytes
 _AXES = ("pixel", "time", "observed_time")
 _CODECS = frozenset({"bytes", "blosc", "crc32c", "sharding_indexed", "zstd"})
+
+
+_MOST_METADATA = 2**26
+"""Bytes of a file of metadata: those of a cube have some thousands."""
+
+
+def require_small_metadata(path: Path) -> None:
+    """Refuse a cube whose files of metadata are of a size that cannot be meant.
+
+    Zarr reads them whole, and a file can have any size without taking place.
+
+    Raises
+    ------
+    InputError
+        Naming the first such file.
+    """
+    for one in (path / "zarr.json", *sorted(path.glob("*/zarr.json"))):
+        if one.is_file() and (size := one.stat().st_size) > _MOST_METADATA:
+            raise InputError(
+                str(one), found=f"{size} bytes", wanted="metadata of a cube"
+            )
 
 
 def require_declared_sizes(path: Path, group: Any) -> None:
@@ -41,7 +62,16 @@ def require_declared_sizes(path: Path, group: Any) -> None:
         Naming the array, what it declares and what the cube's axes want.
     """
     sizes = {name: _axis(path, group, name) for name in _AXES}
-    for name, wanted in _shapes(path, group.attrs, sizes).items():
+    variables = _array(path, group, "forcing").attrs.get("variables")
+    unknown = [one for one in variables or [None] if one not in KNOWN]
+    if unknown or not isinstance(variables, list):
+        raise InputError(
+            str(path / "forcing"),
+            found=f"variables {variables!r}",
+            wanted=f"a list of some of {', '.join(KNOWN)}",
+        )
+    shapes = _shapes(path, group.attrs, sizes, len(variables))
+    for name, wanted in shapes.items():
         if name not in group:
             continue  # asked for by name, and missed there
         array = _array(path, group, name)
@@ -92,7 +122,7 @@ def _bytes_in(folder: Path) -> int:
 
 
 def _shapes(
-    path: Path, attrs: Mapping[str, Any], sizes: Mapping[str, int]
+    path: Path, attrs: Mapping[str, Any], sizes: Mapping[str, int], n_variables: int
 ) -> dict[str, tuple[int | None, ...]]:
     """Return the shape that each array has to have; None is any number of streams."""
     pixels, days, windows = (sizes[name] for name in _AXES)
@@ -122,8 +152,8 @@ def _shapes(
         "time": (days,),
         "observed_time": (windows,),
         "co2": (days,),
-        "filled": (pixels, len(DRIVERS)),
-        "forcing": (pixels, len(DRIVERS), days),
+        "filled": (pixels, n_variables),
+        "forcing": (pixels, n_variables, days),
         "observations": (pixels, None, windows),
         "variances": (pixels, None, windows),
         "true_series": (pixels, None, windows),

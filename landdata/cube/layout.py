@@ -1,8 +1,10 @@
 """What a region cube holds, and what a source of one has to give.
 
-A cube is a Zarr v3 group. Weather lies in one array (pixel, driver, time) with a
-chunk for each pixel and 256 of them in a shard: a pixel's years are one read. One
-array for each driver would take seven reads and, measured, nine times as long.
+A cube is a Zarr v3 group. Weather as it was measured lies in one array (pixel,
+variable, time) with a chunk for each pixel and 256 of them in a shard: a pixel's years
+are one read. One array for each variable would take seven reads and, measured, nine
+times as long. Which variables there are differs between cubes: an attribute of the
+array names them.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landdata.grid.grid import Cells, Grid
+from landdata.variables import DRIVERS
 
 SHARD_PIXELS = 256
 
@@ -28,12 +31,12 @@ STATIC_ATTRS: dict[str, dict[str, str]] = {
         "standard_name": "surface_altitude",
         "long_name": "mean height above the sea",
     },
-    "sand": {"units": "%", "long_name": "sand, share of the mineral soil by weight"},
-    "clay": {"units": "%", "long_name": "clay, share of the mineral soil by weight"},
+    "sand": {"units": "%", "long_name": "sand, fraction of the mineral soil by weight"},
+    "clay": {"units": "%", "long_name": "clay, fraction of the mineral soil by weight"},
     "forest_fraction": {
         "units": "1",
         "standard_name": "area_fraction",
-        "long_name": "share of the cell that is deciduous forest",
+        "long_name": "fraction of the cell that is deciduous forest",
     },
 }
 
@@ -64,6 +67,11 @@ class Layout:
         Parameter to (values (pixel,), attributes): synthetic regions only.
     true_streams : mapping
         Series known without noise to their units: synthetic regions only.
+    variables : tuple of str
+        Measured weather, in the order of the cube; names of
+        ``landdata.cube.measured_weather.KNOWN``.
+    optional : int
+        How many of the last of them may have gaps.
     attrs : mapping
         Attributes of the cube; ``synthetic`` is 1 or 0.
     """
@@ -79,6 +87,8 @@ class Layout:
     attrs: Mapping[str, Any]
     truth: Mapping[str, tuple[NDArray, dict[str, Any]]] = field(default_factory=dict)
     true_streams: Mapping[str, str] = field(default_factory=dict)
+    variables: tuple[str, ...] = DRIVERS
+    optional: int = 0
 
     @property
     def days(self) -> NDArray:
@@ -100,9 +110,9 @@ class Shard:
 
     Attributes
     ----------
-    forcing : numpy.ndarray (pixel, driver, time)
-        In the order of ``DRIVERS``; NaN all through where a pixel has no weather.
-    filled : numpy.ndarray (pixel, driver)
+    forcing : numpy.ndarray (pixel, variable, time)
+        In the order of the layout; NaN all through where a pixel has no weather.
+    filled : numpy.ndarray (pixel, variable)
         Days that were filled or set to a limit.
     observations, variances : numpy.ndarray (pixel, stream, observed_time)
         NaN where nothing was observed.
@@ -116,11 +126,12 @@ class Shard:
     variances: NDArray
     true_series: NDArray | None = None
 
-    def state(self) -> NDArray[np.uint8]:
-        """Code of ``STATES`` for each pixel."""
-        weather = np.isfinite(self.forcing).all(axis=(1, 2))
-        seen = np.isfinite(self.observations).any(axis=(1, 2))
-        code = np.where(weather, np.where(seen, 0, 2), 1)
+    def state(self, optional: int = 0) -> NDArray[np.uint8]:
+        """Code of ``STATES`` for each pixel; the last variables may be optional."""
+        n = self.forcing.shape[1] - optional
+        weather = np.isfinite(self.forcing[:, :n]).all(axis=(1, 2))
+        observed = np.isfinite(self.observations).any(axis=(1, 2))
+        code = np.where(weather, np.where(observed, 0, 2), 1)
         return code.astype(np.uint8)
 
 

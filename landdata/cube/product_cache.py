@@ -214,7 +214,7 @@ def _modis(
     )
 
 
-def weather_slab(
+def cache_weather(
     source: ProductReader, folder: Path, cells: Cells, task: tuple[str, int]
 ):
     """Leave one product's year as arrays (pixel, day) in the folder."""
@@ -227,13 +227,13 @@ def weather_slab(
     whole = dataset.reindex(time=days).transpose("pixel", "time")
     for variable in whole.data_vars:
         _save(
-            slab_file(folder, name, year, str(variable)),
+            weather_file(folder, name, year, str(variable)),
             np.ascontiguousarray(whole[variable].to_numpy(), dtype=np.float32),
         )
     write_text(marker, json.dumps([str(v) for v in whole.data_vars]))
 
 
-def observed_slab(
+def cache_observed(
     source: ProductReader, folder: Path, cells: Cells, task: tuple[str, int]
 ) -> None:
     """Leave one product's year of observations and their errors in the folder."""
@@ -291,13 +291,13 @@ def land_file(folder: Path, name: str, first: int) -> Path:
     return folder / f"land-{name}-{first}.npy"
 
 
-def slab_file(folder: Path, name: str, year: int, variable: str) -> Path:
-    """Where ``weather_slab`` leaves a variable."""
+def weather_file(folder: Path, name: str, year: int, variable: str) -> Path:
+    """Where ``cache_weather`` leaves a variable."""
     return folder / f"slab-{name}-{year}-{variable}.npy"
 
 
 def observed_file(folder: Path, name: str, year: int) -> Path:
-    """Where ``observed_slab`` leaves it."""
+    """Where ``cache_observed`` leaves it."""
     return folder / f"seen-{name}-{year}.npy"
 
 

@@ -20,22 +20,26 @@ from numpy.typing import NDArray
 from landdata.cube import catalogue as entries
 from landdata.cube.catalogue import Catalogue
 from landdata.cube.layout import STATIC_ATTRS, Layout, Runner, Shard, days_of
+from landdata.cube.measured_weather import (
+    Chosen,
+    choose_variables,
+    measured_weather,
+)
 from landdata.cube.product_cache import (
     LAND_VARIABLES,
+    cache_observed,
+    cache_weather,
     land_file,
     land_part,
     observed_file,
-    observed_slab,
     offers,
-    slab_file,
-    weather_slab,
+    weather_file,
 )
 from landdata.cube.variance import relative_variance, triple_collocation
 from landdata.errors import InputError
 from landdata.files.provider_files import matching_files
 from landdata.grid.grid import Cells, Grid
 from landdata.meteorology.co2 import mauna_loa_co2
-from landdata.meteorology.drivers import choose_rules, describe_rules, make_drivers
 from landdata.variables import FLUXES
 
 _LAND_CELLS = 2000
@@ -43,7 +47,7 @@ _LAND_CELLS = 2000
 
 @dataclass(frozen=True, eq=False)
 class ProductSource:
-    """Files of a catalogue as a source of a cube.
+    r"""Files of a catalogue as a source of a cube.
 
     Attributes
     ----------
@@ -55,6 +59,17 @@ class ProductSource:
         Calendar years of weather and observations, both included.
     wind : float, optional
         m s-1, where no product gives wind.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import Grid, ProductSource, read_catalogue
+    >>> text = "products:\n  height: {format: elevation, files: dem.tif}\n"
+    >>> _ = Path("catalogue.yaml").write_text(text)
+    >>> catalogue = read_catalogue("catalogue.yaml")
+    >>> grid = Grid.from_bounds(-73.0, 42.0, -72.0, 43.0)
+    >>> ProductSource(catalogue, grid, (2001, 2009)).years
+    (2001, 2009)
     """
 
     catalogue: Catalogue
@@ -80,12 +95,12 @@ class ProductSource:
                 chosen[name] = mine
         return chosen
 
-    def rules(self) -> dict[str, tuple[str, ...]]:
-        """Variable to the variables that it is made of."""
+    def chosen(self) -> Chosen:
+        """Which variables the cube keeps, and what can be made of them."""
         available = {one for mine in self.weather().values() for one in mine}
         if self.wind is not None:
             available.add("wind")
-        return choose_rules(available, f"{self.catalogue.path}  products")
+        return choose_variables(available, f"{self.catalogue.path}  products")
 
     def streams(self) -> dict[str, str]:
         """Observation stream to its product; the first with a variance rule counts."""
@@ -130,17 +145,17 @@ class ProductSource:
 
     def prepare(self, folder: Path, run: Runner) -> Layout:
         """Read every product once, year by year, into files in the folder."""
-        chosen = self.rules()
+        chosen = self.chosen()
         land, maps = self._land(folder, run)
         cells = Cells(self.grid.cells.ids[maps["mask"][0].ravel() > 0])
         layout = self._layout(cells, land, maps, chosen)
         tasks: list[tuple[str, int]] = [
             (name, year) for name in self.weather() for year in self._years
         ]
-        run(partial(weather_slab, self, folder, cells), tasks)
+        run(partial(cache_weather, self, folder, cells), tasks)
         needed = _observed_products(self.catalogue, self.streams())
         run(
-            partial(observed_slab, self, folder, cells),
+            partial(cache_observed, self, folder, cells),
             [(name, year) for name in needed for year in self._years],
         )
         observed = _observed_days(folder, needed, self._years)
@@ -204,13 +219,15 @@ class ProductSource:
             "years": self.years,
             "co2": mauna_loa_co2(days_of(self.years)),
             "streams": {stream: FLUXES[stream].units for stream in streams},
+            "variables": chosen.variables,
+            "optional": len(chosen.optional),
             "static": land,
             "maps": maps,
             "attrs": {
                 "title": "Region cube on the 0.05 degree grid",
                 "synthetic": 0,
                 "source": f"products of {self.catalogue.path.name}",
-                "drivers_from": describe_rules(chosen),
+                "drivers_from": chosen.words(),
                 "variance_rules": {
                     stream: _words(self.catalogue.products[name].variance)
                     for stream, name in streams.items()
@@ -219,15 +236,15 @@ class ProductSource:
         }
 
     def shard(self, layout: Layout, folder: Path, first: int, last: int) -> Shard:
-        """Gather the years of some pixels and make drivers of them."""
-        days = layout.days
+        """Gather the years of some pixels."""
+        days, chosen = layout.days, self.chosen()
         start = days[0]
         found: dict[str, NDArray] = {}
         for name, variables in self.weather().items():
-            for variable in variables:
+            for variable in set(variables) & set(chosen.variables):
                 whole = np.full((last - first, days.size), np.nan, dtype=np.float32)
                 for year in self._years:
-                    file = slab_file(folder, name, year, variable)
+                    file = weather_file(folder, name, year, variable)
                     if not file.is_file():
                         continue
                     part = np.load(file, mmap_mode="r", allow_pickle=False)
@@ -236,9 +253,9 @@ class ProductSource:
                 found[variable] = whole
         if self.wind is not None and "wind" not in found:
             found["wind"] = np.full((last - first, days.size), self.wind)
-        forcing, filled = make_drivers(
+        forcing, filled = measured_weather(
             found,
-            self.rules(),
+            chosen,
             days,
             layout.cells.lat[first:last],
             layout.static["elevation"][first:last].astype(np.float64),
@@ -248,7 +265,7 @@ class ProductSource:
         observations = np.full(shape, np.nan, dtype=np.float32)
         variances = observations.copy()
         for index, name in enumerate(streams.values()):
-            values, errors = self._seen(folder, name, layout.observed, first, last)
+            values, errors = self._observed(folder, name, layout.observed, first, last)
             rule = self.catalogue.products[name].variance
             if isinstance(rule, entries.Relative):
                 spread = relative_variance(values, rule.fraction, rule.floor)
@@ -256,7 +273,7 @@ class ProductSource:
                 spread = np.square(np.where(errors > 0.0, errors, np.nan))
             else:
                 others = [
-                    self._seen(folder, other, layout.observed, first, last)[0]
+                    self._observed(folder, other, layout.observed, first, last)[0]
                     for other in rule.companions
                 ]
                 found_errors = triple_collocation(values, *others).variance[0]
@@ -267,7 +284,7 @@ class ProductSource:
             variances[:, index] = np.where(known, spread, np.nan)
         return Shard(forcing, filled, observations, variances)
 
-    def _seen(
+    def _observed(
         self, folder: Path, name: str, observed: NDArray, first: int, last: int
     ) -> tuple[NDArray, NDArray]:
         values = np.full((last - first, observed.size), np.nan)

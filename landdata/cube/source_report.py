@@ -27,6 +27,13 @@ class SourceReport:
     checksums : bool
         ``SHA256SUMS`` stands beside every file. Without it, damage that the format
         does not notice itself passes.
+
+    Examples
+    --------
+    >>> from dataclasses import fields
+    >>> from landdata import SourceReport
+    >>> [one.name for one in fields(SourceReport)][:3]
+    ['name', 'format', 'n_files']
     """
 
     name: str
@@ -39,14 +46,28 @@ class SourceReport:
 
 
 def check_sources(source: ProductSource) -> list[SourceReport]:
-    """What files a catalogue finds; reads none of them.
+    r"""What files a catalogue finds; reads none of them.
 
     Raises
     ------
     InputError
         If no product gives a driver that the model needs.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import Grid, ProductSource, check_sources, read_catalogue
+    >>> text = "products:\n  height: {format: elevation, files: dem.tif}\n"
+    >>> _ = Path("catalogue.yaml").write_text(text)
+    >>> grid = Grid.from_bounds(-73.0, 42.0, -72.0, 43.0)
+    >>> source = ProductSource(read_catalogue("catalogue.yaml"), grid, (2001, 2009))
+    >>> try:
+    ...     check_sources(source)
+    ... except Exception as error:
+    ...     print(str(error).splitlines()[0])
+    catalogue.yaml  products  tmin
     """
-    source.rules()
+    source.chosen()
     weather = source.weather()
     reports = []
     for name, entry in source.catalogue.products.items():

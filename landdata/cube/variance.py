@@ -1,6 +1,6 @@
 """How much an observed product is believed: three rules, each named in the cube.
 
-The product's own error; a share of the value with a floor; or triple collocation,
+The product's own error; a fraction of the value with a floor; or triple collocation,
 which Ma et al. (2022, section 5) name as the next step: with three products of one
 quantity whose errors are independent of each other and of the truth, the covariances
 of the three give the error variance of each (Stoffelen 1998; the covariance form of

@@ -69,7 +69,7 @@ def read_daily(
     calendar : str, optional
         Of the files' times, where they are wrong about it or silent.
     least_cover : float
-        Share of a cell that has to have values.
+        Fraction of a cell that has to have values.
 
     Returns
     -------
@@ -144,8 +144,8 @@ def _piece(
         dataset, variable, regridder, days, source, path, kept
     ):
         total[part], weight[part] = regridder.parts(values)
-    told = "" if source.per_composite else str(variable.attrs.get("units", ""))
-    return Piece(path, days, total, weight, regridder, told)
+    unit = "" if source.per_composite else str(variable.attrs.get("units", ""))
+    return Piece(path, days, total, weight, regridder, unit)
 
 
 # Units of an amount that do not say in what time, without their blanks.

@@ -36,7 +36,7 @@ def cell_means(
     *,
     must_cover: bool = True,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean of a raster's first band in each cell, and the share that has values.
+    """Mean of a raster's first band in each cell, and the fraction that has values.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +25,9 @@ class Hdf4Process:
     """A process that reads HDF4 files one after another; a context manager."""
 
     def __enter__(self) -> Hdf4Process:
+        if find_spec("pyhdf") is None:
+            message = "pyhdf is not installed: pip install 'masm[regions]'"
+            raise ModuleNotFoundError(message, name="pyhdf")
         self._process = subprocess.Popen(
             [sys.executable, "-I", __file__],
             stdin=subprocess.PIPE,

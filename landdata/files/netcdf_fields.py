@@ -20,10 +20,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from landdata.errors import InputError
+from landdata.files.outside_range import OutsideRange
 from landdata.files.units import conversion
 from landdata.grid.grid import Cells, Grid
 from landdata.grid.regrid import Axes, Regridder
 from landdata.grid.windows import window_length
+from landdata.meteorology.radiation import NIGHT_OFFSET_MJ
 from landdata.variables import Variable
 
 logger = logging.getLogger(__name__)
@@ -111,7 +113,7 @@ def times_of(dataset: xr.Dataset, name: str, path: str | Path) -> NDArray:
             f"{path}  {name}",
             found=f"calendar {calendar!r}, values such as {time[:1]}",
             wanted="dates of the real calendar (standard or proleptic_gregorian)",
-            hint="Dates of a calendar without leap days cannot be told from real ones: "
+            hint="Dates of a calendar without leap days look like real ones: "
             "from 1 March they may be a day off. Get the provider's own file."
             if calendar in ("noleap", "365_day", "all_leap", "366_day", "360_day")
             else "Is the unit written as 'days since 1950-01-01'?",
@@ -187,30 +189,18 @@ def blocks(
     )
     per_time = 8 * window.shape[1] * window.shape[2]
     step = max(1, BLOCK_BYTES // per_time)
-    n_invalid, n_known, first_invalid = 0, 0, np.nan
+    outside = OutsideRange(low, high, f"{path}  {variable.name}")
     for first in range(0, time.size, step):
         part = slice(first, min(first + step, time.size))
         values = window.isel({name: part}).to_numpy().astype(np.float64)
-        # Codes of water, snow or clouds lie outside the range that a file declares.
-        invalid = (values < low) | (values > high)
-        n_known += int(np.isfinite(values).sum())
-        if invalid.any():
-            first_invalid = values[invalid][0] if not n_invalid else first_invalid
-            n_invalid += int(invalid.sum())
-        values[invalid] = np.nan
-        values = values * factor + offset
+        values = outside.removed(values) * factor + offset
         if source.per_composite:
             days = time[part].astype("datetime64[D]")
             values /= np.array([window_length(day) for day in days])[:, None, None]
         if limits:
             values = within_limits(values, time[part], source, f"{path}")
         yield part, values
-    if n_invalid and source.screen is None:
-        logger.warning(
-            "%s  %s: %d of %d values lie outside the file's own valid range (%g to %g) "
-            "and are left out, such as %g",
-            path, variable.name, n_invalid, n_known, low, high, first_invalid,
-        )  # fmt: skip
+    outside.judge(warn=source.screen is None, single=time.size == 1)
 
 
 def needed_part(
@@ -303,6 +293,7 @@ def screened_blocks(
 def within_limits(values: NDArray, time: NDArray, source: Field, path: str) -> NDArray:
     """Refuse what cannot be; bring what rounding put just outside to the limit."""
     driver = source.variable
+    values = _without_night_offset(values, source, path)
     with np.errstate(invalid="ignore"):
         low = values < driver.low - source.slack
         high = values > driver.high + source.slack
@@ -316,6 +307,21 @@ def within_limits(values: NDArray, time: NDArray, source: Field, path: str) -> N
             hint="A wrong unit, a missing-value code that is not declared, or damage.",
         )
     return np.clip(values, driver.low, driver.high) if source.slack else values
+
+
+def _without_night_offset(values: NDArray, source: Field, path: str) -> NDArray:
+    """Light a little below zero, as sensors and packing leave it, set to zero."""
+    if source.variable.name != "shortwave":
+        return values
+    with np.errstate(invalid="ignore"):
+        small = (values < -source.slack) & (values >= -NIGHT_OFFSET_MJ)
+    if not small.any():
+        return values
+    logger.warning(
+        "%s  %s: %d values from %.3g to 0 MJ m-2 d-1 set to 0 (night offset)",
+        path, source.name, int(small.sum()), values[small].min(),
+    )  # fmt: skip
+    return np.where(small, 0.0, values)
 
 
 def target(where: Grid | Cells) -> Cells:

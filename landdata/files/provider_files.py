@@ -3,7 +3,7 @@
 Formats differ in what they notice themselves: a flipped bit in an uncompressed
 netCDF file is a wrong number and nothing more. Where checksums stand beside the
 files (``SHA256SUMS``, as ``sha256sum * > SHA256SUMS`` writes it), every file is
-held against them before it is opened.
+compared with them before it is opened.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def existing_file(path: str | Path) -> Path:
 
 @lru_cache(maxsize=4096)
 def _compare(path: Path, sums: Path, changed: int, size: int) -> None:
-    """Hold a file against its checksum, once as long as it does not change."""
+    """Compare a file with its checksum, once as long as it does not change."""
     wanted = _read_checksums(sums, sums.stat().st_mtime_ns).get(path.name)
     if wanted is None:
         return
@@ -94,7 +94,16 @@ def _read_checksums(sums: Path, changed: int) -> dict[str, str]:
 
 
 def write_checksums(folder: str | Path, pattern: str = "*") -> Path:
-    """Write ``SHA256SUMS`` for the files of a folder, and return its path."""
+    r"""Write ``SHA256SUMS`` for the files of a folder, and return its path.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import write_checksums
+    >>> _ = Path("lai.csv").write_text("date,lai\n")
+    >>> write_checksums(".", "*.csv").read_text().split()[-1]
+    'lai.csv'
+    """
     folder = Path(folder)
     names = sorted(
         path for path in folder.glob(pattern) if path.is_file() and path.name[0] != "."
@@ -179,7 +188,7 @@ def open_netcdf(
             f"calendar of {path}",
             found=repr(calendar),
             wanted=f"one of {', '.join(REAL_CALENDARS)}",
-            hint="Days of a calendar without leap days cannot be told from real ones.",
+            hint="Days of a calendar without leap days look like real ones.",
         )
     path = existing_file(path)
     with path.open("rb") as content:

@@ -23,7 +23,7 @@ _ONE_MEANING = (
     ("%d-%b-%Y", r"\d{1,2}-[A-Za-z]{3}-\d{4}"),
     ("%d-%b-%y", r"\d{1,2}-[A-Za-z]{3}-\d{2}"),
     ("%d %b %Y", r"\d{1,2} [A-Za-z]{3} \d{4}"),
-    ("%d %B %Y", r"\d{1,2} [A-Za-z]{4,9} \d{4}"),
+    ("%d %B %Y", r"\d{1,2} [A-Za-z]{3,9} \d{4}"),
 )
 _MIDNIGHT = re.compile(r"[T ]0?0:00(?::00(?:\.0+)?)?(?:Z|\+00:?00)?$")
 _TWO_ORDERS = re.compile(r"\d{1,2}([/.-])\d{1,2}\1(?:\d{4}|\d{2})")
@@ -57,6 +57,7 @@ def table_dates(text: pd.Series, where: str, notes: Notes) -> pd.Series:
     if stamped.all():
         days = days.str.replace(_MIDNIGHT, "", regex=True)
     first = days.iloc[0] if len(days) else ""
+    refusal: InputError | None = None
     for pattern, shape in _ONE_MEANING:
         if re.fullmatch(shape, first):
             found = _parsed(days, shape, pattern)
@@ -64,7 +65,9 @@ def table_dates(text: pd.Series, where: str, notes: Notes) -> pd.Series:
                 if pattern != "%Y-%m-%d":
                     notes.add(f"{text.name}: read as {_readable(pattern)}")
                 return found
-            raise _no_date(text, found, where, f"a date such as {first}")
+            refusal = _no_date(text, found, where, f"a date such as {first}")
+    if refusal is not None:  # "01 May 2003" may be a short name or a long one
+        raise refusal
     if _TWO_ORDERS.fullmatch(first):
         return _either_order(text, days, where, notes)
     found = _parsed(days, r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d")

@@ -14,14 +14,12 @@ from landdata.errors import InputError
 from landdata.files.column_names import matching_columns, near_name
 from landdata.files.notes import Notes
 from landdata.files.table_dates import table_dates
+from landdata.meteorology.radiation import NIGHT_OFFSET_MJ
 from landdata.variables import Variable
 
 _MISSING = ("", "na", "nan", "null", "none")
 Table = str | Path | pd.DataFrame
 """A file of a table, or the table itself."""
-# W m-2: further below zero no pyranometer's night offset reaches.
-NIGHT_OFFSET = 15.0
-_NIGHT_OFFSET_MJ = 0.0864 * NIGHT_OFFSET
 
 
 @dataclass(frozen=True)
@@ -233,7 +231,7 @@ def without_night_offset(
     """
     if column.variable.name != "shortwave":
         return values
-    small = (values < 0.0) & (values * column.factor >= -_NIGHT_OFFSET_MJ)
+    small = (values < 0.0) & (values * column.factor >= -NIGHT_OFFSET_MJ)
     if not small.any():
         return values
     if notes is not None:

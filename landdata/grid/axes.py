@@ -1,20 +1,23 @@
 """Where the pixels of a netCDF variable lie: axes, units, projection.
 
-Latitude and longitude, or x and y with a CF grid mapping that is held against the
+Latitude and longitude, or x and y with a CF grid mapping that is compared with the
 file's own latitudes and longitudes.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from pyproj import CRS, Transformer
 
 from landdata.errors import InputError
 from landdata.grid.grid import CRS as MODEL_CRS
 from landdata.grid.regrid import Axes
+
+if TYPE_CHECKING:
+    from pyproj import CRS
 
 _LAT = ("lat", "latitude")
 _LON = ("lon", "longitude")
@@ -31,6 +34,8 @@ def axes_of(dataset: xr.Dataset, variable: xr.DataArray, path: str | Path) -> Ax
     if lat and lon:
         _coordinates_in(dataset, lat, _NORTH, path)
         _coordinates_in(dataset, lon, _EAST, path)
+        from pyproj import CRS
+
         return _degrees(dataset, lon, lat, CRS(MODEL_CRS), path)
     if "x" in names and "y" in names:
         return _projected_axes(dataset, variable, names["x"], names["y"], path)
@@ -97,6 +102,8 @@ def _projected_axes(
     # NARR gives its sphere nowhere: NCEP's grids are on one of 6371200 m.
     if not any(key in attrs for key in ("semi_major_axis", "earth_radius", "crs_wkt")):
         attrs["earth_radius"] = 6371200.0
+    from pyproj import CRS
+
     crs = CRS.from_cf(attrs)
     if crs.is_geographic:
         for name, degrees in ((x, _EAST), (y, _NORTH)):
@@ -132,6 +139,8 @@ def _check_on_earth(coordinates: list[np.ndarray], crs: CRS, path: str | Path) -
     if any(values.size == 0 or not np.isfinite(values).all() for values in coordinates):
         return  # the axes themselves say what is wrong
     x, y = (float(values[values.size // 2]) for values in coordinates)
+    from pyproj import Transformer
+
     to_places = Transformer.from_crs(crs, MODEL_CRS, always_xy=True)
     lon, lat = to_places.transform(x, y)
     if np.isfinite([lon, lat]).all() and max(abs(x), abs(y)) < 3.0e7:
@@ -147,7 +156,7 @@ def _check_on_earth(coordinates: list[np.ndarray], crs: CRS, path: str | Path) -
 def _check_against_places(
     dataset: xr.Dataset, axes: Axes, mapping: str, path: str | Path
 ) -> None:
-    """Hold x, y and projection against the file's own latitudes and longitudes."""
+    """Compare x, y and projection with the file's own latitudes and longitudes."""
     shape = (axes.y.size, axes.x.size)
     lat = next((dataset[n] for n in _LAT if n in dataset.variables), None)
     lon = next((dataset[n] for n in _LON if n in dataset.variables), None)
@@ -157,6 +166,8 @@ def _check_against_places(
     columns = np.unique(np.linspace(0, shape[1] - 1, 5).astype(int))
     theirs_lat = lat[rows, columns].to_numpy()
     theirs_lon = lon[rows, columns].to_numpy()
+    from pyproj import Transformer
+
     to_source = Transformer.from_crs(MODEL_CRS, axes.crs, always_xy=True)
     x, y = to_source.transform(theirs_lon, theirs_lat)
     off_x = np.abs(x - axes.x[columns][None, :]) / abs(axes.dx)

@@ -55,6 +55,13 @@ class Grid:
         Of its north-western cell on the globe.
     n_rows, n_columns : int
         Size.
+
+    Examples
+    --------
+    >>> from landdata import Grid
+    >>> grid = Grid.from_bounds(-73.5, 41.5, -71.5, 43.0)
+    >>> grid.shape, len(grid.cells)
+    ((30, 40), 1200)
     """
 
     row: int
@@ -193,6 +200,13 @@ class Cells:
     ----------
     ids : numpy.ndarray (pixel,)
         ``row * 7200 + column``, rising.
+
+    Examples
+    --------
+    >>> from landdata import synthetic_block
+    >>> cells = synthetic_block(2, 2).cells
+    >>> len(cells), cells.lat.round(3).tolist()
+    (4, [42.275, 42.275, 42.225, 42.225])
     """
 
     ids: Ints

@@ -5,7 +5,7 @@ products that are coarser than the model or about as coarse (gridMET, NLDAS-2,
 NARR). A bilinear look at a 1 km grid would use four of the thirty pixels in a
 cell, so finer products (Daymet, soil, elevation) are averaged by area instead.
 
-Both are one sparse matrix per product, made once: the shares of exactextract
+Both are one sparse matrix per product, made once: the fractions of exactextract
 (exact coverage of each source pixel by each cell's polygon, in the source's own
 projection) or the hat functions of scipy's linear splines. A cell has a value
 where at least half of its weight lies on pixels that have one.
@@ -14,15 +14,18 @@ where at least half of its weight lies on pixels that have one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
 from scipy import sparse
 
 from landdata.errors import InputError
 from landdata.grid.grid import CRS as MODEL_CRS
 from landdata.grid.grid import Cells
+
+if TYPE_CHECKING:
+    from pyproj import CRS, Transformer
 
 Floats = NDArray[np.float64]
 
@@ -161,6 +164,8 @@ class Regridder:
     """
 
     def __init__(self, axes: Axes, cells: Cells, method: str | None = None):
+        from pyproj import Transformer
+
         to_source = Transformer.from_crs(MODEL_CRS, axes.crs, always_xy=True)
         self.axes = axes
         self.n_cells = len(cells)
@@ -320,14 +325,14 @@ def _coverage(
     ]
     found = exact_extract(raster, features, ["cell_id", "coverage"])
     ids = [np.asarray(one["properties"]["cell_id"], dtype=np.int64) for one in found]
-    shares = [np.asarray(one["properties"]["coverage"], float) for one in found]
+    fractions = [np.asarray(one["properties"]["coverage"], float) for one in found]
     row, column = np.divmod(np.concatenate(ids), x.size)
     # exactextract counts rows from the top and columns from the left.
     if axes.dy > 0.0:
         row = y.size - 1 - row
     if axes.dx < 0.0:
         column = x.size - 1 - column
-    weight = np.concatenate(shares)
+    weight = np.concatenate(fractions)
     corners = polygons[:, :4]
     ring = np.roll(corners, -1, axis=1)
     area = 0.5 * np.abs(

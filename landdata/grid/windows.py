@@ -18,7 +18,9 @@ def window_length(day: np.datetime64) -> int:
     [8, 5]
     """
     day = day.astype("datetime64[D]")
-    following = (day.astype("datetime64[Y]") + 1).astype("datetime64[D]")
+    following = (day.astype("datetime64[Y]") + np.timedelta64(1, "Y")).astype(
+        "datetime64[D]"
+    )
     return min(WINDOW_DAYS, int((following - day).astype(int)))
 
 

@@ -65,12 +65,7 @@ def climate_means(weather: xr.Dataset) -> xr.Dataset:
         weather[name].transpose("pixel", "time").to_numpy()
         for name in ("tmin", "tmax", "prec")
     )
-    light = np.stack(
-        [
-            shortwave_of(weather.isel(pixel=row), f"row {row}")
-            for row in range(weather.sizes["pixel"])
-        ]
-    )
+    light = shortwave_of(weather.transpose("pixel", "time"))
     mean = 0.5 * (tmin + tmax)
     wanted = np.maximum(0.0135 * light / _LATENT_HEAT * (mean + 17.8), 0.0)
     rain, snow = np.where(mean > 0.0, prec, 0.0), np.where(mean > 0.0, 0.0, prec)

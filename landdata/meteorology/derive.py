@@ -1,8 +1,7 @@
-"""Weather variables that a model needs, from those that a record has.
+"""Light and vapour pressure deficit for models that take them, as measured where known.
 
-Shortwave radiation and the vapour pressure deficit are taken as measured. Where a
-record has cloud cover and specific humidity in their place, they follow from these by
-the same relations, the other way round.
+Where a record has cloud cover or another humidity in their place, they follow from
+these by the rule table of :mod:`landdata.meteorology.drivers`.
 """
 
 from __future__ import annotations
@@ -11,12 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from landdata.errors import InputError
-from landdata.meteorology import humidity, radiation
+from landdata.meteorology.drivers import NoRule, derive, measured
+from landdata.meteorology.radiation import NIGHT_OFFSET_MJ
 
 Array = NDArray[np.float64]
-
-_RATIO = 0.622  # molar mass of water over that of dry air
 
 
 def shortwave_of(weather: xr.Dataset, where: str = "weather") -> Array:
@@ -25,39 +22,35 @@ def shortwave_of(weather: xr.Dataset, where: str = "weather") -> Array:
     Parameters
     ----------
     weather : xarray.Dataset
-        Over ``time`` (days): ``shortwave`` [MJ m-2 d-1], or ``cloud_cover`` [1], from
-        which missing days of the other are taken; the scalar ``lat``.
+        Over ``time`` (days), or ``pixel`` and ``time``: ``shortwave`` [MJ m-2 d-1], or
+        ``cloud_cover`` [1], from which missing days of the other are taken; ``lat``.
     where : str
         What to call the weather in an error.
 
     Returns
     -------
-    numpy.ndarray (time,)
+    numpy.ndarray (time,) or (pixel, time)
         MJ m-2 d-1.
 
     Raises
     ------
     InputError
-        If there is neither.
+        If there is neither, or an input is in another unit than it says here.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from landdata import shortwave_of
+    >>> day = np.array(["2003-06-21"], "datetime64[ns]")
+    >>> weather = xr.Dataset(
+    ...     {"cloud_cover": ("time", [0.4])}, {"time": day, "lat": 42.5}
+    ... )
+    >>> shortwave_of(weather).round(1)
+    array([23.4])
     """
-    names = [name for name in ("shortwave", "cloud_cover") if name in weather]
-    if not names:
-        raise InputError(
-            f"{where}  shortwave",
-            found=f"variables {', '.join(map(str, weather.data_vars))}",
-            wanted="shortwave radiation, or cloud cover",
-        )
-    found = np.full(weather.sizes["time"], np.nan)
-    if "shortwave" in weather:
-        found = np.asarray(weather["shortwave"].to_numpy(), dtype=np.float64).copy()
-    holes = np.isnan(found)
-    if holes.any() and "cloud_cover" in weather:
-        above = radiation.extraterrestrial_radiation(
-            weather["time"].to_numpy(), float(weather["lat"])
-        )
-        cloud = weather["cloud_cover"].to_numpy()
-        found[holes] = (radiation.transmissivity(cloud) * above)[holes]
-    return found
+    light = _measured_first(weather, "shortwave", where)
+    # A sensor's night offset is no light; more below zero is left for checks to see.
+    return np.where((light < 0.0) & (light >= -NIGHT_OFFSET_MJ), 0.0, light)
 
 
 def vapour_pressure_deficit_of(weather: xr.Dataset, where: str = "weather") -> Array:
@@ -66,37 +59,50 @@ def vapour_pressure_deficit_of(weather: xr.Dataset, where: str = "weather") -> A
     Parameters
     ----------
     weather : xarray.Dataset
-        Over ``time`` (days): ``vpd`` [Pa], or ``specific_humidity`` [kg kg-1] and
-        ``pressure`` [Pa], from which missing days of the other are taken; ``tmin``
-        and ``tmax`` [degC].
+        Over ``time`` (days), or ``pixel`` and ``time``: ``vpd`` [Pa], or another
+        humidity that the rules know (``vapour_pressure`` [Pa], ``dew_point`` [degC],
+        ``specific_humidity`` [kg kg-1] with ``pressure`` [Pa], ``relative_humidity``
+        [%]), from which missing days of the other are taken; ``tmin`` and ``tmax``
+        [degC].
     where : str
         What to call the weather in an error.
 
     Returns
     -------
-    numpy.ndarray (time,)
+    numpy.ndarray (time,) or (pixel, time)
         Pa, not below zero.
 
     Raises
     ------
     InputError
-        If there is neither.
+        If there is neither, or an input is in another unit than it says here.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> from landdata import vapour_pressure_deficit_of
+    >>> day = np.array(["2003-06-21"], "datetime64[ns]")
+    >>> weather = xr.Dataset(
+    ...     {"tmin": ("time", [10.0]), "tmax": ("time", [20.0]),
+    ...      "vapour_pressure": ("time", [1000.0])},
+    ...     {"time": day, "lat": 42.5},
+    ... )
+    >>> vapour_pressure_deficit_of(weather).round()
+    array([779.])
     """
-    if "vpd" not in weather and not {"specific_humidity", "pressure"} <= set(weather):
-        raise InputError(
-            f"{where}  vpd",
-            found=f"variables {', '.join(map(str, weather.data_vars))}",
-            wanted="vpd, or specific humidity with pressure",
-        )
-    found = np.full(weather.sizes["time"], np.nan)
-    if "vpd" in weather:
-        found = np.asarray(weather["vpd"].to_numpy(), dtype=np.float64).copy()
+    return np.maximum(_measured_first(weather, "vpd", where), 0.0)
+
+
+def _measured_first(weather: xr.Dataset, name: str, where: str) -> Array:
+    """Take a variable as measured, and its missing days from the next rule, if any."""
+    if name not in weather:
+        return np.array(derive(weather, name, where)[0].values)
+    found = np.array(measured(weather, name, where))
     holes = np.isnan(found)
-    if holes.any() and {"specific_humidity", "pressure"} <= set(weather):
-        q = weather["specific_humidity"].to_numpy()
-        vapour = q * weather["pressure"].to_numpy() / (_RATIO + (1.0 - _RATIO) * q)
-        saturation = humidity.daily_saturation_vapour_pressure(
-            weather["tmin"].to_numpy(), weather["tmax"].to_numpy()
-        )
-        found[holes] = (saturation - vapour)[holes]
-    return np.maximum(found, 0.0)
+    if holes.any():
+        try:
+            other, _ = derive(weather.drop_vars(name), name, where)
+        except NoRule:
+            return found
+        found[holes] = other.values[holes]
+    return found

@@ -45,6 +45,14 @@ def specific_humidity_from_vapour_pressure(
     return 0.622 * e / (np.asarray(pressure, dtype=np.float64) - 0.378 * e)
 
 
+def vapour_pressure_from_specific_humidity(
+    specific_humidity: ArrayLike, pressure: ArrayLike
+) -> Array:
+    """Vapour pressure [Pa] from specific humidity [kg kg-1] and air pressure [Pa]."""
+    q = np.asarray(specific_humidity, dtype=np.float64)
+    return q * np.asarray(pressure, dtype=np.float64) / (0.622 + 0.378 * q)
+
+
 def specific_humidity_from_dew_point(
     dew_point: ArrayLike, pressure: ArrayLike
 ) -> Array:
@@ -74,6 +82,14 @@ def specific_humidity_from_vpd(
     )
 
 
+def vapour_pressure_from_relative_humidity(
+    relative_humidity: ArrayLike, temperature: ArrayLike
+) -> Array:
+    """Vapour pressure [Pa] from relative humidity [%] and temperature [degC]."""
+    fraction = np.asarray(relative_humidity, dtype=np.float64) / 100.0
+    return fraction * saturation_vapour_pressure(temperature)
+
+
 def specific_humidity_from_relative_humidity(
     relative_humidity: ArrayLike, temperature: ArrayLike, pressure: ArrayLike
 ) -> Array:
@@ -83,7 +99,6 @@ def specific_humidity_from_relative_humidity(
     cool hours, so the product of the two means overstates the mean vapour
     pressure: by 0.2 hPa at the Fisher station. Prefer a dew point.
     """
-    share = np.asarray(relative_humidity, dtype=np.float64) / 100.0
     return specific_humidity_from_vapour_pressure(
-        share * saturation_vapour_pressure(temperature), pressure
+        vapour_pressure_from_relative_humidity(relative_humidity, temperature), pressure
     )

@@ -60,6 +60,13 @@ class Normals:
         degrees_north, %, %.
     source : str
         Where the weather came from, and its licence.
+
+    Examples
+    --------
+    >>> from landdata import harvard_normals
+    >>> normals = harvard_normals()
+    >>> normals.monthly.shape, normals.lag1.shape
+    ((12, 28), (6, 6))
     """
 
     monthly: pd.DataFrame
@@ -88,6 +95,15 @@ def normals_from_forcing(forcing: xr.Dataset, source: str) -> Normals:
 
     Gamma parameters by Thom's estimator (1958, Monthly Weather Review 86,
     117-122), which keeps the mean rain of a wet day.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from landdata import generate_weather, harvard_normals, normals_from_forcing
+    >>> rng = np.random.default_rng(1)
+    >>> weather = generate_weather(harvard_normals(), (2001, 2003), rng)
+    >>> normals_from_forcing(weather, "made up").monthly.index.tolist()[:3]
+    [1, 2, 3]
     """
     forcing = validate_forcing(forcing)
     weather = _weather(forcing)
@@ -165,13 +181,29 @@ def rain_gamma(amounts: pd.Series) -> tuple[float, float]:
 
 
 def harvard_normals() -> Normals:
-    """The normals that come with the package: Harvard Forest, 1999-2007."""
+    """The normals that come with the package: Harvard Forest, 1999-2007.
+
+    Examples
+    --------
+    >>> from landdata import harvard_normals
+    >>> round(harvard_normals().lat, 2)
+    42.54
+    """
     with as_file(files("landdata.meteorology") / "harvard_normals.json") as path:
         return read_normals(path)
 
 
 def write_normals(normals: Normals, path: str | Path) -> None:
-    """Write normals as JSON, beside the target first and then in its place."""
+    """Write normals as JSON, beside the target first and then in its place.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import harvard_normals, write_normals
+    >>> write_normals(harvard_normals(), "normals.json")
+    >>> Path("normals.json").is_file()
+    True
+    """
     path = Path(path)
     text = json.dumps(
         {
@@ -198,7 +230,15 @@ def write_normals(normals: Normals, path: str | Path) -> None:
 
 
 def read_normals(path: str | Path) -> Normals:
-    """Read what ``write_normals`` wrote."""
+    """Read what ``write_normals`` wrote.
+
+    Examples
+    --------
+    >>> from landdata import harvard_normals, read_normals, write_normals
+    >>> write_normals(harvard_normals(), "normals.json")
+    >>> read_normals("normals.json").lat == harvard_normals().lat
+    True
+    """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         monthly = pd.DataFrame(content["monthly"], index=range(1, 13))

@@ -1,4 +1,4 @@
-"""Weather held against physics: faults of a file that look like weather.
+"""Weather compared with physics: faults of a file that look like weather.
 
 A daily value tells little; a year of them does. Air that is never drier than 90 % of
 saturation, more light than the sun sends, pressure of another height or a summer in
@@ -9,7 +9,7 @@ values; who reads them decides what to do.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,8 +17,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from landdata.meteorology.humidity import daily_saturation_vapour_pressure
+from landdata.meteorology.drivers import derive, measured, with_drivers
+from landdata.meteorology.humidity import (
+    daily_saturation_vapour_pressure,
+    vapour_pressure_from_specific_humidity,
+)
 from landdata.meteorology.pressure import pressure_from_elevation
+from landdata.meteorology.radiation import NIGHT_OFFSET_MJ
+from landdata.meteorology.stuck_values import stuck_values
+from landdata.variables import RAW
 
 Floats = NDArray[np.float64]
 Verdict = Literal["refused", "suspicious"]
@@ -26,6 +33,9 @@ Verdict = Literal["refused", "suspicious"]
 LEAST_DAYS = 300  # of a record, before a year's statistics mean anything
 TROPICS = 30.0  # degrees: beyond, the warm half of the year follows the hemisphere
 SEASONAL = 5.0  # K between the warm and the cold quarter, from which there are seasons
+
+
+_HUMIDITIES = ("vapour_pressure", "vpd", "dew_point", "relative_humidity")
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class Finding:
     variable : str
         What it is about.
     found, wanted, hint : str
-        What was seen, what would be in order, the likely mend.
+        What was seen, what would be in order, the likely fix.
     """
 
     verdict: Verdict
@@ -56,13 +66,14 @@ class Finding:
 def weather_findings(
     forcing: xr.Dataset, lat: float, elevation: float | None = None
 ) -> list[Finding]:
-    """Hold a place's daily weather against physics.
+    """Compare a place's daily weather with physics.
 
     Parameters
     ----------
     forcing : xarray.Dataset (time,)
-        As ``ibis_dalec.validate_forcing`` returns it: tmin, tmax [degC], prec
-        [mm d-1], specific_humidity [kg kg-1], pressure [Pa], cloud_cover [1].
+        tmin, tmax [degC], prec [mm d-1], specific_humidity [kg kg-1], pressure [Pa],
+        cloud_cover [1], or what these can be made of; see
+        ``landdata.meteorology.drivers``.
     lat : float
         degrees north.
     elevation : float, optional
@@ -71,16 +82,28 @@ def weather_findings(
     Returns
     -------
     list of Finding
-        Empty where nothing was found, or the record is shorter than 300 days.
+        Empty where nothing was found. A record shorter than 300 days is compared with
+        the limits of each variable only.
+
+    Raises
+    ------
+    InputError
+        If a variable is in another unit than that of ``landdata.variables.RAW``.
     """
     time = pd.DatetimeIndex(forcing["time"].to_numpy())
-    if time.size < LEAST_DAYS:
-        return []
+    beyond = list(limit_findings(forcing))
+    if beyond or time.size < LEAST_DAYS:
+        return beyond
+
+    if "lat" not in forcing.variables:
+        forcing = forcing.assign(lat=lat)
+    stuck = list(stuck_findings(forcing, lat))
+    forcing = with_drivers(forcing, required=False)
 
     def of(name: str) -> Floats:
         return np.asarray(forcing[name].to_numpy(), np.float64)
 
-    found: list[Finding] = []
+    found: list[Finding] = stuck
     given = set(forcing.variables)
     if not {"tmin", "tmax"} <= given:
         return found
@@ -90,22 +113,71 @@ def weather_findings(
         q, at = of("specific_humidity"), of("pressure")
         humidity = relative_humidity(q, at, tmin, tmax)
         found += humidity_findings(humidity)
+    # Models that take the deficit get it as measured, whatever humidity was made of.
+    if "vpd" in given and len(found) == len(stuck):
+        found += deficit_findings(of("vpd"), tmin, tmax)
     found += temperature_findings(tmin, tmax)
     found += season_findings(0.5 * (tmin + tmax), time, lat)
     if "prec" in given and humidity is not None:
-        found += rain_findings(of("prec"), humidity)
+        warm = 0.5 * float((tmin + tmax).mean())
+        found += rain_findings(of("prec"), humidity, warm)
+    if "wind" in given:
+        found += wind_findings(of("wind"))
     if "pressure" in given and elevation is not None:
         found += pressure_findings(of("pressure"), elevation)
+    light: list[Finding] = []
     if "cloud_cover" in given:
-        found += light_findings(forcing["cloud_cover"])
-    return found
+        light += light_findings(forcing["cloud_cover"])
+    if "shortwave" in given and not light:
+        light += light_findings(_cloud_of_measured_light(forcing))
+    return found + light
+
+
+def limit_findings(weather: xr.Dataset) -> Iterator[Finding]:
+    """Values that cannot be: a unit that the file does not state, or a fill code."""
+    where = str(weather.attrs.get("file", "weather"))
+    for name in (*_HUMIDITIES, "shortwave", "sea_level_pressure", "tmean"):
+        if name not in weather:
+            continue
+        values, one = measured(weather, name, where), RAW[name]
+        low = -NIGHT_OFFSET_MJ if name == "shortwave" else one.low
+        beyond = (values < low) | (values > one.high)
+        if beyond.any():
+            yield Finding(
+                "refused",
+                name,
+                f"{values[beyond][0]:g} {one.units} ({int(beyond.sum())} days in all)",
+                f"{one.low:g} to {one.high:g} {one.units}",
+                f"Is it in {one.units}, and are missing days NaN?",
+            )
+
+
+def deficit_findings(deficit: Floats, tmin: Floats, tmax: Floats) -> list[Finding]:
+    """Judge a measured vapour pressure deficit [Pa] by the humidity that it means."""
+    full = daily_saturation_vapour_pressure(tmin, tmax)
+    humidity = 1.0 - deficit / full
+    humidity = humidity[np.isfinite(humidity)]
+    if humidity.size < LEAST_DAYS:
+        return []
+    found = humidity_findings(humidity)
+    return [replace(one, variable="vpd") for one in found]
+
+
+def _cloud_of_measured_light(weather: xr.Dataset) -> xr.DataArray:
+    """Cloud cover on days with measured light, with the counts of its limits."""
+    made, _ = derive(
+        weather.drop_vars("cloud_cover", errors="ignore"), "cloud_cover", ""
+    )
+    known = np.isfinite(made.values)
+    counts = {name: int(days[known].sum()) for name, days in made.limited.items()}
+    return xr.DataArray(made.values[known], dims="time", attrs=counts)
 
 
 def relative_humidity(
     specific_humidity: Floats, pressure: Floats, tmin: Floats, tmax: Floats
 ) -> Floats:
     """Daily vapour pressure over its saturation (1): q p / (0.622 + 0.378 q) / e_s."""
-    e = specific_humidity * pressure / (0.622 + 0.378 * specific_humidity)
+    e = vapour_pressure_from_specific_humidity(specific_humidity, pressure)
     return e / daily_saturation_vapour_pressure(tmin, tmax)
 
 
@@ -199,24 +271,52 @@ def season_findings(
         )
 
 
-def rain_findings(rain: Floats, humidity: Floats) -> Iterator[Finding]:
-    """Annual sums that are of another unit."""
+def stuck_findings(weather: xr.Dataset, lat: float) -> Iterator[Finding]:
+    """One number on many days in a row."""
+    for name, value, n_days in stuck_values(weather, lat):
+        yield Finding(
+            "suspicious",
+            name,
+            f"{value:g} on {n_days} days in a row",
+            "weather, which changes from day to day",
+            "A missing-value code, a broken sensor, or longer means laid on days?",
+        )
+
+
+def wind_findings(wind: Floats) -> Iterator[Finding]:
+    """Means of years that are of another unit."""
+    mean = float(wind.mean())
+    if not 0.4 <= mean <= 9.0:
+        yield Finding(
+            "suspicious",
+            "wind",
+            f"{mean:.2g} m s-1 on average",
+            "0.4 to 9 m s-1, as nearly everywhere on land",
+            "Is it in km h-1 or knots, or a scale lost?",
+        )
+
+
+def rain_findings(
+    rain: Floats, humidity: Floats, temperature: float
+) -> Iterator[Finding]:
+    """Annual sums that are of another unit; temperature [degC] is the mean."""
     annual = 365.25 * float(rain.mean())
-    if annual > 15000.0:
+    if annual > 8000.0:
         yield Finding(
             "suspicious",
             "prec",
             f"{annual:.0f} mm a year",
-            "at most 12000 mm, the wettest place on Earth",
+            "less, but for the wettest places on Earth (12000 mm)",
             "Is it a sum over more than a day, or in tenths of mm?",
         )
-    if annual < 10.0 and humidity.mean() > 0.35:
+    damp = humidity.mean() > 0.65 and temperature > 3.0  # no desert, hot or cold
+    if (annual < 10.0 and humidity.mean() > 0.35) or (annual < 150.0 and damp):
         yield Finding(
             "suspicious",
             "prec",
             f"{annual:.2g} mm a year, in air of {humidity.mean():.0%} humidity",
             "more rain, but for deserts",
-            "Is it in m, or in kg m-2 s-1?",
+            "Is it in m, in inches, in cm, or in kg m-2 s-1?",
         )
 
 
@@ -241,6 +341,8 @@ def light_findings(cloud_cover: xr.DataArray) -> Iterator[Finding]:
     """Days brighter than the clear sky or darker than the overcast one."""
     values = np.asarray(cloud_cover.to_numpy(), np.float64)
     n = values.size
+    if n < LEAST_DAYS:
+        return
     bright = max(
         int(cloud_cover.attrs.get("n_clipped_bright", 0)), int((values <= 0.0).sum())
     )

@@ -1,6 +1,6 @@
 """Cloud cover from measured shortwave, by the model's own radiation rule backwards.
 
-The model makes its sunlight from cloud cover: at the 24 full hours of a day
+The model makes its light from cloud cover: at the 24 full hours of a day
 coszen from the sun's declination, times the solar constant of the date, times a
 transmissivity 0.251 + 0.509 (1 - cloud) (IBIS, Foley et al. 1996, routine
 diurnal). Inverting exactly that rule, with the same hours and the same orbit,
@@ -12,12 +12,17 @@ clipped, and the caller counts them.
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ibis_dalec.physics.hourly_weather import COS_HOUR_ANGLE, sun_of_day
+from landdata.meteorology.sun import cos_zenith, sun_of_dates
 
 Array = NDArray[np.float64]
+
+NIGHT_OFFSET = 15.0
+"""Watts below zero that a pyranometer may read under a cold sky [W m-2]."""
+
+NIGHT_OFFSET_MJ = 0.0864 * NIGHT_OFFSET
+"""The same over a day [MJ m-2 d-1]."""
 
 OVERCAST_TRANSMISSIVITY = 0.251
 CLEAR_SKY_GAIN = 0.509
@@ -36,28 +41,35 @@ def extraterrestrial_radiation(time: ArrayLike, lat: float) -> Array:
     lat : float
         degrees north.
     """
-    days = pd.DatetimeIndex(np.atleast_1d(np.asarray(time, dtype="datetime64[D]")))
-    # The model's own equation, uncompiled: a year has too few days to compile for.
-    sun = np.array([sun_of_day.py_func(float(day)) for day in range(1, 367)])
-    solar_constant, sin_declination, cos_declination = sun[days.day_of_year - 1].T
-    phi = np.radians(lat)
-    coszen = (
-        np.sin(phi) * sin_declination[:, None]
-        + np.cos(phi) * cos_declination[:, None] * COS_HOUR_ANGLE
-    )
-    return solar_constant * np.maximum(coszen, 0.0).sum(axis=1) * 3600.0 / 1.0e6
+    solar_constant, _, _ = sun_of_dates(time)
+    light = np.maximum(cos_zenith(time, lat), 0.0).sum(axis=1)
+    return solar_constant * light * 3600.0 / 1.0e6
+
+
+def light_above_pixels(time: ArrayLike, lat: ArrayLike) -> Array:
+    """Shortwave above the atmosphere at many places [MJ m-2 d-1], (place, time).
+
+    Parameters
+    ----------
+    time : array of datetime64 (time,)
+    lat : array (place,)
+        degrees north; places of one latitude share the sun.
+    """
+    latitudes, row = np.unique(np.asarray(lat, np.float64), return_inverse=True)
+    rows = [extraterrestrial_radiation(time, float(one)) for one in latitudes]
+    return np.stack(rows)[row]
 
 
 def transmissivity(cloud_cover: ArrayLike) -> Array:
-    """Share of the light above the atmosphere that the model lets through."""
+    """Fraction of the light above the atmosphere that the model lets through."""
     cloud = np.asarray(cloud_cover, dtype=np.float64)
     return OVERCAST_TRANSMISSIVITY + CLEAR_SKY_GAIN * (1.0 - cloud)
 
 
 def cloud_cover_of(through: ArrayLike) -> Array:
-    """Cloud cover that lets a share of the light through, not clipped."""
-    share = np.asarray(through, dtype=np.float64)
-    return 1.0 - (share - OVERCAST_TRANSMISSIVITY) / CLEAR_SKY_GAIN
+    """Cloud cover that lets a fraction of the light through, not clipped."""
+    fraction = np.asarray(through, dtype=np.float64)
+    return 1.0 - (fraction - OVERCAST_TRANSMISSIVITY) / CLEAR_SKY_GAIN
 
 
 def cloud_cover_from_shortwave(
@@ -77,9 +89,17 @@ def cloud_cover_from_shortwave(
     lat : float
         degrees north.
     """
-    above = extraterrestrial_radiation(time, lat)
-    through = np.full(above.shape, np.nan)
-    np.divide(np.asarray(shortwave, np.float64), above, out=through, where=above > 0.0)
+    return cloud_cover_under(shortwave, extraterrestrial_radiation(time, lat))
+
+
+def cloud_cover_under(shortwave: ArrayLike, above: ArrayLike) -> Array:
+    """Cloud cover from light at the ground and above the atmosphere, not clipped.
+
+    Both in one unit and of one shape; NaN where nothing comes in above.
+    """
+    light, top = np.asarray(shortwave, np.float64), np.asarray(above, np.float64)
+    through = np.full(top.shape, np.nan)
+    np.divide(light, top, out=through, where=top > 0.0)
     return cloud_cover_of(through)
 
 

@@ -1,4 +1,4 @@
-"""Sunlight estimated from the range of temperature, where nobody measured it.
+"""Shortwave radiation from the range of temperature, where it was not measured.
 
 A clear day warms more between its night and its afternoon than an overcast one.
 Bristow and Campbell (1984) made this a transmissivity; Thornton and Running (1999)
@@ -23,9 +23,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from ibis_dalec.physics.hourly_weather import COS_HOUR_ANGLE, sun_of_day
 from landdata.meteorology.pressure import pressure_from_elevation
 from landdata.meteorology.radiation import extraterrestrial_radiation
+from landdata.meteorology.sun import cos_zenith
 from landdata.variables import RAW
 
 Array = NDArray[np.float64]
@@ -38,7 +38,7 @@ _VAPOUR_EFFECT = -6.1e-5  # Pa-1
 # Oak Ridge comes back within 0.1 % on average with the first and 14 % too bright with
 # the second.
 _B0, _B1, _B2, _C = 0.013, 0.201, 0.185, 1.5
-_DARKEST = 0.1  # share of the clear sky's light at a range of zero
+_DARKEST = 0.1  # fraction of the clear sky's light at a range of zero
 _RAIN_FACTOR = 0.75
 _SMOOTHING_DAYS = 30
 _SEA_LEVEL_PRESSURE = 101325.0  # Pa
@@ -47,7 +47,7 @@ _SEA_LEVEL_PRESSURE = 101325.0  # Pa
 def clear_sky_transmissivity(
     time: ArrayLike, lat: float, elevation: float, vapour_pressure: ArrayLike
 ) -> Array:
-    """Share of the light above the atmosphere that a cloudless day lets through.
+    """Fraction of the light above the atmosphere that a cloudless day lets through.
 
     Thornton and Running (1999): the transmissivity of the dry atmosphere to the
     power of its mass in the line of sight, averaged over the day by potential
@@ -61,15 +61,7 @@ def clear_sky_transmissivity(
     vapour_pressure : array (time,)
         Daily mean, Pa.
     """
-    days = pd.DatetimeIndex(np.atleast_1d(np.asarray(time, dtype="datetime64[D]")))
-    sun = np.array([sun_of_day.py_func(float(day)) for day in range(1, 367)])
-    _, sin_declination, cos_declination = sun[days.day_of_year - 1].T
-    phi = np.radians(lat)
-    coszen = np.maximum(
-        np.sin(phi) * sin_declination[:, None]
-        + np.cos(phi) * cos_declination[:, None] * COS_HOUR_ANGLE,
-        0.0,
-    )
+    coszen = np.maximum(cos_zenith(time, lat), 0.0)
     relative = float(pressure_from_elevation(elevation)) / _SEA_LEVEL_PRESSURE
     # The sun at the horizon: its light goes through some 38 atmospheres, not more.
     mass = relative / np.maximum(coszen, 1.0 / 38.0)
@@ -85,7 +77,7 @@ def clear_sky_transmissivity(
 
 
 def cloud_transmissivity(tmin: ArrayLike, tmax: ArrayLike, prec: ArrayLike) -> Array:
-    """Share of a cloudless day's light that comes through, from the range (time,).
+    """Fraction of a cloudless day's light that comes through, from the range (time,).
 
     Parameters
     ----------
@@ -97,8 +89,10 @@ def cloud_transmissivity(tmin: ArrayLike, tmax: ArrayLike, prec: ArrayLike) -> A
     means = pd.Series(spread).rolling(_SMOOTHING_DAYS, _SMOOTHING_DAYS // 2).mean()
     usual = means.bfill().to_numpy()
     steepness = _B0 + _B1 * np.exp(-_B2 * usual)
-    share = 1.0 - (1.0 - _DARKEST) * np.exp(-steepness * np.maximum(spread, 0.0) ** _C)
-    return np.where(np.asarray(prec) > 0.0, _RAIN_FACTOR * share, share)
+    fraction = 1.0 - (1.0 - _DARKEST) * np.exp(
+        -steepness * np.maximum(spread, 0.0) ** _C
+    )
+    return np.where(np.asarray(prec) > 0.0, _RAIN_FACTOR * fraction, fraction)
 
 
 def with_estimated_shortwave(
@@ -118,13 +112,30 @@ def with_estimated_shortwave(
     xarray.Dataset
         With ``shortwave`` (MJ m-2 d-1); its attributes, and ``source`` of the whole,
         say that it was estimated. Missing where an input is.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from landdata import with_estimated_shortwave
+    >>> season = np.cos(2.0 * np.pi * (np.arange(365) - 200) / 365.0)
+    >>> record = xr.Dataset(
+    ...     {"tmin": ("time", 2.0 + 10.0 * season),
+    ...      "tmax": ("time", 12.0 + 12.0 * season),
+    ...      "prec": ("time", np.full(365, 2.0)),
+    ...      "vapour_pressure": ("time", 900.0 + 500.0 * season)},
+    ...     {"time": pd.date_range("2003-01-01", "2003-12-31")},
+    ... )
+    >>> made = with_estimated_shortwave(record, lat=42.5, elevation=300.0)
+    >>> shortwave = made["shortwave"]
+    >>> shortwave.units, bool(shortwave[180] > shortwave[0])
+    ('MJ m-2 d-1', True)
     """
     time = record["time"].to_numpy()
     clear = clear_sky_transmissivity(
         time, lat, elevation, record["vapour_pressure"].to_numpy()
     )
-    share = cloud_transmissivity(record["tmin"], record["tmax"], record["prec"])
-    light = clear * share * extraterrestrial_radiation(time, lat)
+    cloudy = cloud_transmissivity(record["tmin"], record["tmax"], record["prec"])
+    light = clear * cloudy * extraterrestrial_radiation(time, lat)
     attrs = {**RAW["shortwave"].attrs, "source": ESTIMATED}
     source = f"{record.attrs.get('source', 'record')}; shortwave {ESTIMATED}"
     return record.assign(shortwave=("time", light, attrs)).assign_attrs(source=source)

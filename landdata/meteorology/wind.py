@@ -1,4 +1,4 @@
-"""The usual wind of the season, where nobody measured it."""
+"""Climatological wind of the season, where nobody measured it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from landdata.meteorology.normals import Normals
 from landdata.variables import RAW
 
 
-def usual_wind(normals: Normals, time: ArrayLike) -> xr.Dataset:
+def climatological_wind(normals: Normals, time: ArrayLike) -> xr.Dataset:
     """Wind of a place's monthly normals, the same on every day of a month.
 
     The mean of wet and dry days, weighted by how often either comes: a two-state
-    chain is wet in the share ``p01 / (1 + p01 - p11)`` of its days.
+    chain is wet in the fraction ``p01 / (1 + p01 - p11)`` of its days.
 
     Parameters
     ----------
@@ -27,6 +27,15 @@ def usual_wind(normals: Normals, time: ArrayLike) -> xr.Dataset:
     -------
     xarray.Dataset (time,)
         wind (m s-1), a record for ``assemble_forcing`` that says what it is.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from landdata import climatological_wind, harvard_normals
+    >>> days = pd.date_range("2003-01-01", "2003-01-03").to_numpy()
+    >>> wind = climatological_wind(harvard_normals(), days)["wind"]
+    >>> wind.units, float(wind.std().round(6))
+    ('m s-1', 0.0)
     """
     days = pd.DatetimeIndex(np.asarray(time))
     month = normals.monthly
@@ -39,3 +48,6 @@ def usual_wind(normals: Normals, time: ArrayLike) -> xr.Dataset:
         coords={"time": days.to_numpy()},
         attrs={"source": f"monthly normals: {normals.source}"},
     )
+
+
+usual_wind = climatological_wind  # its name before

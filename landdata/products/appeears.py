@@ -59,7 +59,7 @@ def read_appeears(
     years : (first, last), optional
         Years wanted.
     least_cover : float
-        Share of a cell that has to have good values.
+        Fraction of a cell that has to have good values.
     screened : bool
         False takes values of every quality, and says so.
 
@@ -180,13 +180,13 @@ def _check_file(
     if layer.name not in dataset.variables:
         return days
     variable = dataset[layer.name]
-    told = str(variable.attrs.get("units", ""))
-    spelled = re.sub(r"[\s_^]|\*\*", "", told).lower()
+    stated = str(variable.attrs.get("units", ""))
+    spelled = re.sub(r"[\s_^]|\*\*", "", stated).lower()
     kind = layer.stream if layer.per_composite else "1"
     if spelled not in _UNITS[kind]:
         raise InputError(
             f"{path}  {layer.name}.units",
-            found=repr(told),
+            found=repr(stated),
             wanted=f"one of {', '.join(filter(None, _UNITS[kind]))}",
         )
     scale = variable.encoding.get("scale_factor")

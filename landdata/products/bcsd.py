@@ -27,6 +27,20 @@ def read_bcsd(path: str | Path) -> xr.Dataset:
         Over ``time`` (first day of each month), ``lat`` and ``lon``, both rising:
         prec [mm d-1], the monthly sum over the days of its month; tmean [degC];
         and ``land``, true where there are values.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from landdata import read_bcsd
+    >>> dims = ("time", "latitude", "longitude")
+    >>> xr.Dataset(
+    ...     {"pr": (dims, np.full((2, 1, 1), 62.0, "f4"), {"units": "mm/m"}),
+    ...      "tas": (dims, np.full((2, 1, 1), 15.0, "f4"), {"units": "C"})},
+    ...     {"time": pd.DatetimeIndex(["1999-07-31", "1999-08-31"]),
+    ...      "latitude": [33.0], "longitude": [-84.9]},
+    ... ).to_netcdf("bcsd.nc")
+    >>> read_bcsd("bcsd.nc")["prec"].values.ravel()
+    array([2., 2.])
     """
     content = load_netcdf(path)
     rain = wanted_variable(content, "pr", ("mm/m", "mm month-1", "mm/month"), path)

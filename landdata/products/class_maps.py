@@ -2,7 +2,7 @@
 
 Maps of services (pygeohydro's NLCD, AppEEARS and OPeNDAP clips of MCD12Q1) come on
 latitude and longitude or in the sinusoidal projection. A class is a name, and the mean
-of two is none: each cell gets the share of its area that some classes cover. What is
+of two is none: each cell gets the fraction of its area that some classes cover. What is
 outside the map, or a code of missing values, is unknown.
 """
 
@@ -126,19 +126,19 @@ def class_fraction(
     path : path
         netCDF on latitude and longitude, or on x and y with a grid mapping.
     where : Grid or Cells
-        Where shares are wanted.
+        Where fractions are wanted.
     classes : sequence of int
         Of the legend.
     variable, legend : str, optional
         As in ``read_classes``.
     year : int, optional
-        Of a file with several years; by default the last, which is told in ``year``.
+        Of a file with several years; by default the last, which stands in ``year``.
 
     Returns
     -------
     xarray.Dataset
         Over (lat, lon), or (pixel) for cells: class_fraction [1] of the whole cell,
-        and mapped_fraction [1], the share of the cell that the map covers.
+        and mapped_fraction [1], the fraction of the cell that the map covers.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def class_fraction(
     known = np.isfinite(window)
     mine = np.where(known, np.isin(window, list(classes)).astype(float), np.nan)
     total, weight = regridder.parts(mine)
-    share, mapped = total / regridder.full, weight / regridder.full
+    fraction, mapped = total / regridder.full, weight / regridder.full
     if not (mapped > 0.0).any():
         raise InputError(
             str(path), found="no class in the region", wanted="a map that covers it"
@@ -177,7 +177,7 @@ def class_fraction(
         {
             "class_fraction": (
                 "pixel",
-                np.clip(share, 0.0, 1.0).astype(np.float32),
+                np.clip(fraction, 0.0, 1.0).astype(np.float32),
                 {
                     "units": "1",
                     "long_name": f"share of the cell in {name.upper()} class {words}",

@@ -93,10 +93,10 @@ def _refuse_others(path: Path) -> None:
 
     path = existing_file(path)
     with reading(path, "a GeoTIFF with a projection"), rasterio.open(path) as raster:
-        told = [*filter(None, raster.descriptions), *raster.tags(1).values()]
+        described = [*filter(None, raster.descriptions), *raster.tags(1).values()]
         units = {str(one).strip().lower() for one in raster.units if one}
         scaled = raster.scales[0] != 1.0 or raster.offsets[0] != 0.0
-    words = set(re.findall(r"[a-z]+", " ".join([path.stem, *told]).lower()))
+    words = set(re.findall(r"[a-z]+", " ".join([path.stem, *described]).lower()))
     other = sorted(words & _OTHERS)
     unit = sorted(_UNITS[one] for one in (words | units) & set(_UNITS))
     if other or unit or scaled:

@@ -161,4 +161,6 @@ def _span(
     if years is not None:
         return np.datetime64(f"{years[0]}-01-01"), np.datetime64(f"{years[1]}-12-31")
     # A day before: local time is behind UTC in the west.
-    return min(ends).astype("datetime64[D]") - 1, max(ends).astype("datetime64[D]")
+    return min(ends).astype("datetime64[D]") - np.timedelta64(1, "D"), max(ends).astype(
+        "datetime64[D]"
+    )

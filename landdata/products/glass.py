@@ -214,16 +214,16 @@ def _packing(
             found=f"{attrs['add_offset']}",
             wanted="0: HDF4 and CF mean different things by an offset",
         )
-    told = units if units is not None else str(attrs.get("units", "")).strip("\0 ")
-    if driver.name == "lai" and not told:
-        told = "1"
-    match = _PER_WINDOW.match(told)
+    stated = units if units is not None else str(attrs.get("units", "")).strip("\0 ")
+    if driver.name == "lai" and not stated:
+        stated = "1"
+    match = _PER_WINDOW.match(stated)
     per_window = match is not None
     if match is not None:
-        told = f"{match.group(1).strip()} d-1"
-    factor, offset = conversion(told, driver.units, f"{path}  {field}")
+        stated = f"{match.group(1).strip()} d-1"
+    factor, offset = conversion(stated, driver.units, f"{path}  {field}")
     if offset:
-        raise InputError(f"{path}  {field}.units", found=told, wanted=driver.units)
+        raise InputError(f"{path}  {field}.units", found=stated, wanted=driver.units)
     top = float(limits[1] * scale[0] * factor / (8.0 if per_window else 1.0))
     low, high = _CEILING[driver.name]
     if not (low <= top <= high and limits[0] * scale[0] >= -high):

@@ -111,12 +111,12 @@ def _kind(path: Path) -> str:
         for name in ("air_temperature", *_SERVICE):
             if name not in dataset.variables:
                 continue
-            told = _described(dataset[name])
-            wanted = _SERVICE.get(name, named or told)
-            if told and wanted and told != wanted:
+            described = _described(dataset[name])
+            wanted = _SERVICE.get(name, named or described)
+            if described and wanted and described != wanted:
                 raise InputError(
                     f"{path}  {name}",
-                    found=f"described as {told}",
+                    found=f"described as {described}",
                     wanted=f"{wanted}, as the name says",
                     hint="Minimum and maximum are exchanged, or a file is renamed.",
                 )

@@ -57,7 +57,7 @@ def read_modis_tiles(
     years : (first, last), optional
         Years wanted; files of others are not opened.
     least_cover : float
-        Share of a cell that has to have good values.
+        Fraction of a cell that has to have good values.
 
     Returns
     -------
@@ -179,17 +179,17 @@ def _add(
     """One tile's good values into the sums, if the region has a part of it."""
     path = existing_file(path)
     with reading(path, "an HDF4 tile of MODIS"):
-        told = library.describe(path, name)
+        described = library.describe(path, name)
         flag = library.describe(path, layer.flag)
-        for one, which in ((told, name), (flag, layer.flag)):
+        for one, which in ((described, name), (flag, layer.flag)):
             if "field" not in one:
                 raise InputError(
                     f"{path}  {which}",
                     found=f"fields {', '.join(one['fields']) or 'none'}",
                     wanted=f"a field {which}",
                 )
-        shape = tuple(told["shape"])
-        axes = _axes(told["file"], shape, path)
+        shape = tuple(described["shape"])
+        axes = _axes(described["file"], shape, path)
         try:
             regridder = cache(axes)
         except InputError:
@@ -198,7 +198,7 @@ def _add(
         if not isinstance(columns, slice):
             raise InputError(str(path), found="columns out of order", wanted="a tile")
         ends = (rows.start, rows.stop), (columns.start, columns.stop)
-        scale, fill, low, high = _packing(told["field"], layer, f"{path}  {name}")
+        scale, fill, low, high = _packing(described["field"], layer, f"{path}  {name}")
         raw = library.window(path, name, *ends).astype(np.float64)
         flags = library.window(path, layer.flag, *ends).astype(np.int64)
     known = (raw != fill) & (raw >= low) & (raw <= high) & rule(flags)

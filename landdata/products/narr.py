@@ -63,7 +63,7 @@ def read_narr_cloud(
                 cloud = wanted_variable(dataset, CLOUD.name, path)
                 time = times_of(dataset, time_name(cloud, path), path)
                 ends += [time[0], time[-1]]
-        first = min(ends).astype("datetime64[D]") - 1
+        first = min(ends).astype("datetime64[D]") - np.timedelta64(1, "D")
         last = max(ends).astype("datetime64[D]")
     else:
         first = np.datetime64(f"{years[0]}-01-01")

@@ -1,7 +1,7 @@
-"""NLCD land cover: the share of each cell that is deciduous forest, by area.
+"""NLCD land cover: the fraction of each cell that is deciduous forest, by area.
 
 The national map is a 30 m Albers equal-area raster of classes (uint8, 0 outside;
-Homer et al. 2020). Classes cannot be interpolated: the share of class 41 in the
+Homer et al. 2020). Classes cannot be interpolated: the fraction of class 41 in the
 cell's own area is computed and then compared with one half, as in Ma et al. (2022,
 section 2.2.1). What lies outside the map counts as not forest.
 """
@@ -42,7 +42,7 @@ def read_nlcd_fraction(
     path : path
         GeoTIFF of one year, or netCDF as pygeohydro writes it.
     where : Grid or Cells
-        Where shares are wanted.
+        Where fractions are wanted.
     classes : sequence of int
         Of the NLCD legend.
     must_cover : bool
@@ -52,7 +52,7 @@ def read_nlcd_fraction(
     -------
     xarray.Dataset
         Over (lat, lon), or (pixel) for cells: forest_fraction [1] of the whole
-        cell, and mapped_fraction [1], the share of the cell that the map covers.
+        cell, and mapped_fraction [1], the fraction of the cell that the map covers.
     """
     for one in classes:
         if one not in LEGEND - {0}:

@@ -131,4 +131,6 @@ def _span(
             time = times_of(dataset, time_name(some, path), path)
             ends += [time[0], time[-1]]
     # A day before: local time is behind UTC in the west.
-    return min(ends).astype("datetime64[D]") - 1, max(ends).astype("datetime64[D]")
+    return min(ends).astype("datetime64[D]") - np.timedelta64(1, "D"), max(ends).astype(
+        "datetime64[D]"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from landdata.errors import InputError
@@ -72,5 +73,19 @@ def read_user_grid(
         years=years,
         calendar=calendar,
     )
+    _refuse_longer_steps(dataset)
     refuse_inverted_days(dataset, "netCDF files of the user")
     return delivered(dataset, where, source="netCDF files of the user")
+
+
+def _refuse_longer_steps(dataset: xr.Dataset) -> None:
+    """Refuse means of months or other stretches: a day of weather is wanted."""
+    days = dataset["time"].to_numpy().astype("datetime64[D]")
+    step = float(np.median(np.diff(days).astype(float))) if days.size > 2 else 1.0
+    if step > 1.0:
+        raise InputError(
+            f"netCDF files of the user, {', '.join(map(str, dataset.data_vars))}",
+            found=f"a value every {step:g} days, from {days[0]} to {days[-1]}",
+            wanted="one value a day",
+            hint="Means of longer stretches have no days of rain and frost in them.",
+        )

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from landdata.errors import InputError
 from landdata.files.notes import Notes
 from landdata.files.provider_files import existing_file, reading
-from landdata.files.text_tables import NIGHT_OFFSET
+from landdata.meteorology.radiation import NIGHT_OFFSET
 from landdata.sites.ameriflux_columns import choose, positions
 from landdata.sites.flux_signs import refuse_other_signs
 from landdata.variables import FLUXES, RAW, Variable
@@ -33,7 +33,7 @@ MISSING = -9999.0
 MAX_MISSING = 0.2
 # g of carbon a day in one umol CO2 a second.
 CARBON = 12.011e-6 * 86400.0
-# Spikes below any night offset: up to this share are dropped and counted.
+# Spikes below any night offset: up to this fraction are dropped and counted.
 MAX_SPIKES = 1.0e-3
 
 
@@ -88,7 +88,7 @@ def read_ameriflux_base(
     path : path
         As downloaded, unzipped.
     max_missing : float
-        Share of a day's values that may be missing.
+        Fraction of a day's values that may be missing.
     variables : names, optional
         Of those below: only these are read, and the others are neither needed nor
         checked.
@@ -110,7 +110,7 @@ def read_ameriflux_base(
     """
     if not 0.0 <= max_missing < 1.0:
         raise InputError(
-            "max_missing", found=f"{max_missing:g}", wanted="a share from 0 to 1"
+            "max_missing", found=f"{max_missing:g}", wanted="a fraction from 0 to 1"
         )
     path = existing_file(path)
     notes = Notes(path)
@@ -321,7 +321,7 @@ def _tell(chosen, name: str, notes: Notes) -> None:
 def _without_night_offset(
     values: NDArray, clock: _Clock, path: Path, name: str, notes: Notes
 ) -> NDArray:
-    """Small negative values set to zero, rare spikes below them dropped; both told."""
+    """Set small negative values to zero, drop rare spikes below; both are reported."""
     with np.errstate(invalid="ignore"):
         small = (values < 0.0) & (values >= -NIGHT_OFFSET)
         spikes = values < -NIGHT_OFFSET

@@ -8,7 +8,7 @@ not by the season: at dry sites the summer releases carbon. Most days are missin
 (NaN): the provider drops a day with more than a quarter of its half-hours filled.
 
 Hourly towers (US-MMS) were summed with the seconds of a half-hour, so that NEE and
-its uncertainty are half of what was measured: doubled here, and told.
+its uncertainty are half of what was measured: doubled here, and reported.
 """
 
 from __future__ import annotations
@@ -85,6 +85,25 @@ def read_callmip_fluxes(path: str | Path, *, as_published: bool = False) -> xr.D
     ------
     InputError
         For another unit, a missing variable, or NEE of the other sign.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from landdata import read_callmip_fluxes
+    >>> names = {"NEE": "gC/m2/d", "Qle": "W/m2", "Qh": "W/m2"}
+    >>> tower = xr.Dataset(
+    ...     {f"{name}{kind}_daily": ("time", np.full(365, value), {"units": units})
+    ...      for name, units in names.items()
+    ...      for kind, value in {"": 1.5, "_uc": 0.4}.items()},
+    ...     {"time": pd.date_range("2003-01-01", "2003-12-31")},
+    ...     {"site_code": "DE-Hai"},
+    ... )
+    >>> tower["latitude"] = ("y", [51.08], {"units": "degrees_north"})
+    >>> tower["longitude"] = ("x", [10.45], {"units": "degrees_east"})
+    >>> tower.to_netcdf("DE-Hai_flux.nc")
+    >>> fluxes = read_callmip_fluxes("DE-Hai_flux.nc", as_published=True)
+    >>> float(fluxes["nee"][0]), fluxes["latent_heat_sd"].units
+    (1.5, 'W m-2')
     """
     content = load_netcdf(path)
     notes = Notes(path)

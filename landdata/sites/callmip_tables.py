@@ -26,7 +26,7 @@ _LINE = re.compile(r"Annee_(\d{4})\s*=\s*([\d.]+)")
 
 
 def read_trendy_co2(path: str | Path) -> xr.DataArray:
-    """Annual mean CO2.
+    r"""Annual mean CO2.
 
     Returns
     -------
@@ -37,6 +37,14 @@ def read_trendy_co2(path: str | Path) -> xr.DataArray:
     ------
     InputError
         Naming the line that is none, or the year that is missing.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_trendy_co2
+    >>> _ = Path("co2.txt").write_text("Annee_1850=287.43\nAnnee_1851=287.5\n")
+    >>> float(read_trendy_co2("co2.txt").sel(year=1851))
+    287.5
     """
     path = existing_file(path)
     years, values = [], []
@@ -77,12 +85,22 @@ def read_trendy_co2(path: str | Path) -> xr.DataArray:
 
 
 def read_callmip_skill(path: str | Path) -> pd.DataFrame:
-    """Monthly skill of a group: site, flux, r2, rmse, n_months; each pair once.
+    r"""Monthly skill of a group: site, flux, r2, rmse, n_months; each pair once.
 
     Raises
     ------
     InputError
         Naming line and column.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_callmip_skill
+    >>> _ = Path("skill.csv").write_text(
+    ...     "site,flux,r2,rmse,n_months\nDE-Hai,NEE,0.9,0.5,120\n"
+    ... )
+    >>> read_callmip_skill("skill.csv")["r2"].tolist()
+    [0.9]
     """
     names = ["site", "flux", "r2", "rmse", "n_months"]
     table = read_text_table(path, required=names)

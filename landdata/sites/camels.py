@@ -28,7 +28,7 @@ _TEXT = (
 
 
 def read_camels(folder: str | Path, themes: tuple[str, ...] = THEMES) -> pd.DataFrame:
-    """Attributes of all basins, one row each.
+    r"""Attributes of all basins, one row each.
 
     Parameters
     ----------
@@ -42,8 +42,18 @@ def read_camels(folder: str | Path, themes: tuple[str, ...] = THEMES) -> pd.Data
     pandas.DataFrame
         Index ``gauge_id``: text of eight digits, leading zeros kept. Columns as
         published, except lat, lon, elevation [m], and with the soil theme ``sand``
-        and ``clay`` [%] of the mineral soil: the published shares also count water,
+        and ``clay`` [%] of the mineral soil: the published fractions also count water,
         organic and other matter, so they are divided by sand + silt + clay.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_camels
+    >>> _ = Path("camels_topo.txt").write_text(
+    ...     "gauge_id;gauge_lat;gauge_lon;elev_mean\n01013500;47.24;-68.58;250.3\n"
+    ... )
+    >>> read_camels(".", themes=("topo",)).loc["01013500"].to_dict()
+    {'lat': 47.24, 'lon': -68.58, 'elevation': 250.3}
     """
     unknown = [theme for theme in themes if theme not in THEMES]
     if unknown or not themes:

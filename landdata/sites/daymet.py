@@ -54,7 +54,7 @@ _TABLE_COLUMNS = (
 
 
 def read_daymet(path: str | Path) -> xr.Dataset:
-    """A single-pixel file as the service returns it.
+    r"""A single-pixel file as the service returns it.
 
     Returns
     -------
@@ -63,6 +63,20 @@ def read_daymet(path: str | Path) -> xr.Dataset:
         shortwave (global, daily sum), daylength, swe under the names and units of
         ``variables.RAW``. Attributes: lat, lon, elevation [m] from the preamble and
         ``n_repeated``, the days that repeat the one before.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_daymet
+    >>> head = "year,yday,dayl (s),prcp (mm/day),srad (W/m^2),swe (kg/m^2)"
+    >>> rows = [f"2003,{day},43200,2,300,0,20,9,1100" for day in range(1, 366)]
+    >>> _ = Path("daymet.csv").write_text(
+    ...     "Latitude: 36.0133  Longitude: -84.2625\nElevation: 279 meters\n\n"
+    ...     + head + ",tmax (deg c),tmin (deg c),vp (Pa)\n" + "\n".join(rows) + "\n"
+    ... )
+    >>> weather = read_daymet("daymet.csv")
+    >>> weather.attrs["elevation"], weather["shortwave"].units, weather.sizes["time"]
+    (279.0, 'MJ m-2 d-1', 365)
     """
     place, header = _preamble(existing_file(path))
     table = read_text_table(
@@ -92,7 +106,7 @@ def read_daymet_table(
     day_shift: int | None = None,
     drop_inverted: bool = False,
 ) -> xr.Dataset:
-    """One site of a many-site table.
+    r"""One site of a many-site table.
 
     Parameters
     ----------
@@ -115,7 +129,18 @@ def read_daymet_table(
         years that the site has. Attributes lat, lon, day_shift, n_repeated,
         n_inverted, ``same_pixel`` (other sites with the same weather: their pixel
         is the same, and they are no second witness) and ``dates`` (whether they
-        were held against a station).
+        were compared with a station).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_daymet_table
+    >>> head = "site,lat,lon,year,doy,tmin,tmax,prec,vapour_pressure,daylength\n"
+    >>> rows = [f"camera,36.0,-84.3,2003,{d},9,20,2,1100,12" for d in range(1, 366)]
+    >>> _ = Path("cameras.csv").write_text(head + "\n".join(rows) + "\n")
+    >>> weather = read_daymet_table("cameras.csv", "camera")
+    >>> float(weather["daylength"][0]), weather.attrs["day_shift"]
+    (43200.0, 0)
     """
     names = ["site", "lat", "lon", "year", "doy", *(c.column for c in _TABLE_COLUMNS)]
     table = read_text_table(path, required=names)
@@ -144,9 +169,9 @@ def read_daymet_table(
         n_repeated=n_repeated,
         n_inverted=n_inverted,
         same_pixel=", ".join(_same_weather(table, rows)),
-        dates="held against the station there"
+        dates="compared with the station there"
         if site in KNOWN_DAY_SHIFTS
-        else "never held against a station: single days may be one off",
+        else "never compared with a station: single days may be one off",
         calendar_rule="the day that a leap year lacks repeats the day before",
     )
 

@@ -1,4 +1,4 @@
-"""Signs of a tower's carbon fluxes, held against each other.
+"""Signs of a tower's carbon fluxes, compared with each other.
 
 gpp and er are losses and gains of one kind each; nee is er - gpp, positive for
 release. A column with the other sign lies well within its limits: only the others

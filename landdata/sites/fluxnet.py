@@ -2,13 +2,13 @@
 
 Monthly (MM) and daily (DD) files have one TIMESTAMP, weekly (WW) ones a first and a
 last day, half-hourly and hourly (HH, HR) ones a start and an end. -9999 is missing.
-The quality flag NEE_VUT_REF_QC is the share of measured or well-filled half-hours, 0
-to 1; in half-hourly files it is a class from 0 to 3, and the share is counted here.
-Ma et al. (2022) keep a share of at least 0.5. Carbon fluxes are g m-2 d-1, as daily
+The quality flag NEE_VUT_REF_QC is the fraction of measured or well-filled half-hours, 0
+to 1; in half-hourly files it is a class from 0 to 3, and the fraction is counted here.
+Ma et al. (2022) keep a fraction of at least 0.5. Carbon fluxes are g m-2 d-1, as daily
 means; pressure is kPa and VPD hPa (Pastorello et al. 2020, Scientific Data 7, 225).
 
 Files may lack a partitioning. gpp and er are of the night-time method where that has
-values, else of the daytime method, and which one is told; nee is read in any case.
+values, else of the daytime method, and which one is reported; nee is read in any case.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def read_fluxnet(
         ``FLX_<site>_FLUXNET2015_<set>_<step>_<years>_<version>.csv``, or
         ``AMF_<site>_FLUXNET_...``; step HH, HR, DD, WW or MM.
     min_quality : float
-        gpp, er and nee with a smaller share of good half-hours (or none given)
+        gpp, er and nee with a smaller fraction of good half-hours (or none given)
         become NaN and are counted.
     variables : names, optional
         Only these of the variables below; others are neither needed nor checked.
@@ -113,10 +113,23 @@ def read_fluxnet(
     ------
     InputError
         Naming line and column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from landdata import read_fluxnet
+    >>> months = [f"2003{month:02d}" for month in range(1, 13)]
+    >>> pd.DataFrame(
+    ...     {"TIMESTAMP": months, "TA_F": 8.0, "P_F": 3.0, "NEE_VUT_REF": -1.0,
+    ...      "NEE_VUT_REF_QC": 0.9, "RECO_NT_VUT_REF": 3.0, "GPP_NT_VUT_REF": 4.0}
+    ... ).to_csv("FLX_US-Tst_FLUXNET2015_SUBSET_MM_2003-2003_1-4.csv", index=False)
+    >>> fluxes = read_fluxnet("FLX_US-Tst_FLUXNET2015_SUBSET_MM_2003-2003_1-4.csv")
+    >>> fluxes.attrs["site"], fluxes["gpp"].units, fluxes.attrs["whole_years"]
+    ('US-Tst', 'g m-2 d-1', [2003])
     """
     if not 0.0 <= min_quality <= 1.0:
         raise InputError(
-            "min_quality", found=f"{min_quality:g}", wanted="a share from 0 to 1"
+            "min_quality", found=f"{min_quality:g}", wanted="a fraction from 0 to 1"
         )
     notes = Notes(path)
     text = read_text_table(path)
@@ -127,7 +140,7 @@ def read_fluxnet(
             f"{path}:1",
             found=f"no column {_NEE[0]}_QC",
             wanted=f"the quality flag {_NEE[0]}_QC beside the fluxes",
-            hint="Without it filled values cannot be told from measured ones.",
+            hint="Without it filled values cannot be distinguished from measured ones.",
         )
     weather = [
         column
@@ -321,7 +334,7 @@ def _quality(steps: _Steps, column: str, path: str | Path) -> np.ndarray:
         raise InputError(
             f"{path}:{line}  {column}",
             found=f"{quality.loc[line]:g}",
-            wanted="a share of good half-hours, 0 to 1",
+            wanted="a fraction of good half-hours, 0 to 1",
             hint="Only half-hourly files carry a class 0 to 3 there.",
         )
     return quality.to_numpy()

@@ -21,7 +21,7 @@ _HIGH_CO2 = 450.0
 
 
 def read_fluxnet_daily(path: str | Path) -> xr.Dataset:
-    """Weather, fluxes, LAI and soil water of one tower.
+    r"""Weather, fluxes, LAI and soil water of one tower.
 
     Parameters
     ----------
@@ -40,6 +40,17 @@ def read_fluxnet_daily(path: str | Path) -> xr.Dataset:
     ------
     InputError
         Naming line and column.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_fluxnet_daily
+    >>> _ = Path("tower.csv").write_text(
+    ...     "date,tmin,tmax,prec,gpp,gpp_sd,swc\n2003-07-01,9,20,2,8.1,0.8,31\n"
+    ... )
+    >>> tower = read_fluxnet_daily("tower.csv")
+    >>> float(tower["gpp"][0]), tower["swc"].units
+    (8.1, '%')
     """
     swc = MEASURED["swc"]
     columns = [Column("swc", swc, "%"), Column("swc_sd", spread_of(swc), "%")]

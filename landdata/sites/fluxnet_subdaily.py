@@ -2,8 +2,8 @@
 
 One row a half-hour or hour, TIMESTAMP_START and TIMESTAMP_END in local standard time,
 -9999 where missing; carbon in umol CO2 m-2 s-1, and the quality flag a class: 0 for
-measured, 1 to 3 for filled from good to poor, where daily files have a share
-(Pastorello et al. 2020, Scientific Data 7, 225). Here a day's share is that of its
+measured, 1 to 3 for filled from good to poor, where daily files have a fraction
+(Pastorello et al. 2020, Scientific Data 7, 225). Here a day's fraction is that of its
 steps in class 0 or 1, so that both kinds of file are screened alike.
 """
 
@@ -76,8 +76,8 @@ def days_of_steps(
             found=f"{classes.loc[line]:g}",
             wanted="a class from 0 (measured) to 3 (poorly filled)",
         )
-    share = classes.isin(_GOOD).groupby(day).sum() / per_day
-    found[quality] = share.where(classes.notna().groupby(day).any())
+    fraction = classes.isin(_GOOD).groupby(day).sum() / per_day
+    found[quality] = fraction.where(classes.notna().groupby(day).any())
     daily = pd.DataFrame(found)
     # A day that the file cuts in two is none.
     return daily.where(whole, np.nan)

@@ -1,15 +1,16 @@
 """Complete model forcing for one site, from whatever was measured there.
 
-Each model variable comes from the first record, and in it the first rule, that
-can give it; nothing is mixed day by day. What came from where, and how many
-days were filled or clipped, stands in the attributes of each variable and, in
-words, in the attribute ``report`` of the result.
+Each model variable comes from the first record, and in it the first rule of
+:mod:`landdata.meteorology.drivers`, that can give it; nothing is mixed day by day.
+What came from where, and how many days were filled or clipped, is in the attributes of
+each variable and, in words, in the attribute ``report`` of the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from numbers import Real
 from pathlib import Path
 
@@ -18,10 +19,18 @@ import pandas as pd
 import xarray as xr
 
 from landdata.errors import InputError
-from landdata.meteorology import humidity, pressure, radiation
+from landdata.meteorology import radiation
 from landdata.meteorology.co2 import mauna_loa_co2
 from landdata.meteorology.daily_check import validate_forcing
+from landdata.meteorology.drivers import (
+    RULES,
+    Place,
+    find_rule,
+    mean_temperature,
+    wanted_inputs,
+)
 from landdata.meteorology.gaps import day_of_year_climatology, fill_gaps
+from landdata.meteorology.pressure import pressure_from_elevation
 from landdata.sites.station import read_station
 from landdata.sites.tower import read_tower
 from landdata.variables import DAILY, RAW, SITE
@@ -87,11 +96,17 @@ def read_site(
 
     Examples
     --------
-    >>> forcing = read_site("US-Ha1_daily.csv", lat=42.5378, elevation=340.0,
-    ...                     sand=66.0, clay=6.0, years=(2001, 2007),
-    ...                     station_csv="harvard_fisher_daily.csv",
-    ...                     climatology=["wind"])  # doctest: +SKIP
-    >>> print(forcing.attrs["report"])  # doctest: +SKIP
+    >>> import pandas as pd
+    >>> from landdata import read_site
+    >>> days = pd.date_range("2001-01-01", "2001-12-31").strftime("%Y-%m-%d")
+    >>> weather = {"tmin": 5, "tmax": 15, "prec": 2, "srad": 10, "vpd": 4}
+    >>> weather |= {"pressure": 98}
+    >>> pd.DataFrame({"date": days, **weather}).to_csv("tower.csv", index=False)
+    >>> forcing = read_site(
+    ...     "tower.csv", lat=42.5378, elevation=340.0, sand=66.0, clay=6.0, wind=2.0
+    ... )
+    >>> forcing.sizes["time"], forcing["cloud_cover"].units
+    (365, '1')
     """
     records = [read_tower(tower_csv)]
     if station_csv is not None:
@@ -125,6 +140,24 @@ def assemble_forcing(
 
     The first record has to hold tmin, tmax and prec and sets the period; the
     others are asked in turn for what is missing. Keywords as ``read_site``.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from landdata import assemble_forcing
+    >>> weather = {
+    ...     "tmin": 5.0, "tmax": 15.0, "prec": 2.0, "wind": 2.0, "shortwave": 10.0,
+    ...     "vapour_pressure": 900.0, "pressure": 98000.0,
+    ... }
+    >>> record = xr.Dataset(
+    ...     {name: ("time", np.full(365, value)) for name, value in weather.items()},
+    ...     {"time": pd.date_range("2001-01-01", "2001-12-31")},
+    ... )
+    >>> forcing = assemble_forcing(
+    ...     [record], lat=42.5, elevation=300.0, sand=66.0, clay=6.0
+    ... )
+    >>> sorted(set(forcing.data_vars) - set(record.data_vars))
+    ['clay', 'cloud_cover', 'co2', 'lat', 'sand', 'specific_humidity']
     """
     _check_options(climatology, lat, elevation)
     main = records[0]
@@ -145,26 +178,23 @@ def assemble_forcing(
             )
         chosen[name] = _Derived(series[0][name], f"measured ({names[0]})")
     chosen["pressure"] = _first(
-        series, names, lambda record: _pressure(record, elevation)
+        series, names, lambda record: _made("pressure", record, lat, elevation)
     ) or _constant(
-        float(pressure.pressure_from_elevation(elevation)),
+        float(pressure_from_elevation(elevation)),
         period,
-        f"standard atmosphere at {elevation:g} m",
+        RULES["pressure"][-1].words.format(height=f"{elevation:g} m"),
     )
-    chosen["specific_humidity"] = _wanted(
-        _first(
-            series, names, lambda record: _humidity(record, chosen["pressure"].values)
-        ),
-        "specific_humidity",
-        names,
-        "vpd, vapour pressure, dew point, or relative humidity with mean temperature",
-    )
-    chosen["cloud_cover"] = _wanted(
-        _first(series, names, lambda record: _cloud(record, lat)),
-        "cloud_cover",
-        names,
-        "shortwave radiation",
-    )
+    at = chosen["pressure"].values
+    for name, pressures in (("specific_humidity", at), ("cloud_cover", None)):
+        chosen[name] = _wanted(
+            _first(
+                series,
+                names,
+                partial(_made, name, lat=lat, elevation=elevation, at=pressures),
+            ),
+            name,
+            names,
+        )
     chosen["wind"] = _wind(series, names, wind, period)
     chosen["co2"] = _co2(series[0], names[0], co2, period)
 
@@ -261,69 +291,50 @@ def _constant(value: float, period: pd.DatetimeIndex, source: str) -> _Derived:
     return _Derived(pd.Series(float(value), index=period), source)
 
 
-def _wanted(
-    derived: _Derived | None, name: str, names: list[str], what: str
-) -> _Derived:
+def _wanted(derived: _Derived | None, name: str, names: list[str]) -> _Derived:
     if derived is None:
         raise InputError(
             f"{', '.join(names)}  {name}",
             found="nothing it could be derived from",
-            wanted=what,
+            wanted=wanted_inputs(name),
             hint="Add a station table: station_csv=...",
         )
     return derived
 
 
-def _pressure(record: dict[str, pd.Series], elevation: float) -> _Derived | None:
-    if "pressure" in record:
-        return _Derived(record["pressure"], "measured")
-    if "sea_level_pressure" not in record:
+def _made(
+    name: str,
+    record: dict[str, pd.Series],
+    lat: float,
+    elevation: float,
+    at: pd.Series | None = None,
+) -> _Derived | None:
+    """Make a variable of a record, by the first rule that the record allows.
+
+    ``at`` is the pressure, which may come from another record.
+    """
+    known: dict[str, pd.Series] = dict(record)
+    if {"tmin", "tmax"} <= set(record):
+        known["tmean"] = mean_temperature(record)
+    if at is not None:
+        known["pressure"] = at
+    rule = find_rule(name, known)
+    if rule is None or not rule.measured:
         return None
-    reduced = record["sea_level_pressure"]
-    values = pressure.station_pressure_from_sea_level(
-        reduced, elevation, _mean_temperature(record)
-    )
+    measured = record[rule.measured]
+    if at is not None:
+        known["pressure"] = _on(at, measured)
+    days = measured.index.to_numpy().astype("datetime64[D]")
+    values = {one: known[one].to_numpy(np.float64) for one in rule.inputs}
+    made = rule.make(values, Place(days, lat, elevation))
     return _Derived(
-        pd.Series(values, index=reduced.index),
-        f"sea-level pressure brought to {elevation:g} m",
+        pd.Series(made.values, index=measured.index),
+        rule.words.format(height=f"{elevation:g} m") or "measured",
+        {
+            count: pd.Series(marks, index=measured.index)
+            for count, marks in made.limited.items()
+        },
     )
-
-
-def _mean_temperature(record: dict[str, pd.Series]) -> pd.Series:
-    if "tmean" in record:
-        return record["tmean"]
-    return 0.5 * (record["tmin"] + record["tmax"])
-
-
-def _humidity(record: dict[str, pd.Series], at: pd.Series) -> _Derived | None:
-    """Specific humidity by the first rule that the record's columns allow."""
-    if "vpd" in record:
-        vpd, tmin, tmax = record["vpd"], record["tmin"], record["tmax"]
-        q = humidity.specific_humidity_from_vpd(vpd, tmin, tmax, _on(at, vpd))
-        saturation = humidity.daily_saturation_vapour_pressure(tmin, tmax)
-        limited = saturation - vpd < humidity.DRIEST * saturation
-        return _Derived(
-            pd.Series(q, index=vpd.index),
-            "from vpd, tmin, tmax and pressure",
-            {"n_held_at_driest": limited},
-        )
-    if "vapour_pressure" in record:
-        e = record["vapour_pressure"]
-        q = humidity.specific_humidity_from_vapour_pressure(e, _on(at, e))
-        source = "from vapour pressure and pressure"
-    elif "dew_point" in record:
-        e = record["dew_point"]
-        q = humidity.specific_humidity_from_dew_point(e, _on(at, e))
-        source = "from dew point and pressure"
-    elif "relative_humidity" in record:
-        e = record["relative_humidity"]
-        q = humidity.specific_humidity_from_relative_humidity(
-            e, _mean_temperature(record), _on(at, e)
-        )
-        source = "from relative humidity, temperature and pressure"
-    else:
-        return None
-    return _Derived(pd.Series(q, index=e.index), source)
 
 
 def _refuse_text(name: str, value: object, wanted: str) -> None:
@@ -334,25 +345,6 @@ def _refuse_text(name: str, value: object, wanted: str) -> None:
 def _on(pressures: pd.Series, other: pd.Series) -> pd.Series:
     """Pressures on another record's days; a lone mean where they do not reach."""
     return pressures.reindex(other.index).fillna(pressures.mean())
-
-
-def _cloud(record: dict[str, pd.Series], lat: float) -> _Derived | None:
-    if "shortwave" not in record:
-        return None
-    shortwave = record["shortwave"]
-    cloud = pd.Series(
-        radiation.cloud_cover_from_shortwave(shortwave, shortwave.index, lat),
-        index=shortwave.index,
-    )
-    return _Derived(
-        cloud.clip(0.0, 1.0),
-        "from shortwave, the model's transmissivity inverted",
-        {
-            "n_clipped_dark": cloud > 1.0,
-            "n_clipped_bright": cloud < 0.0,
-            "n_above_atmosphere": cloud < radiation.cloud_cover_of(1.0),
-        },
-    )
 
 
 def _wind(series, names, wind: float | None, period) -> _Derived:
@@ -427,8 +419,10 @@ def _complete(
 
 def _note_light(forcing: xr.Dataset, series: list[dict[str, pd.Series]], lat: float):
     """Write down what clipping the cloud cover does to the light received."""
-    shortwave = next(record["shortwave"] for record in series if "shortwave" in record)
-    measured = shortwave.reindex(forcing.indexes["time"]).to_numpy()
+    record = next((one for one in series if "shortwave" in one), None)
+    if record is None or "n_clipped_dark" not in forcing["cloud_cover"].attrs:
+        return  # it was taken as given
+    measured = record["shortwave"].reindex(forcing.indexes["time"]).to_numpy()
     cloud = forcing["cloud_cover"]
     received = radiation.transmissivity(
         cloud.values
@@ -449,6 +443,8 @@ def _period_lines(main: xr.Dataset, period: pd.DatetimeIndex) -> list[str]:
 _COUNTS = {
     "n_filled": "in short gaps filled",
     "n_climatology": "in long gaps filled with the usual value of the date",
+    "n_without_sun": "with too little sun to tell clouds by, interpolated between the "
+    "lit days around",
     "n_held_at_driest": "held at the driest humidity allowed",
     "n_clipped_dark": "darker than the model's overcast sky, clipped to 1",
     "n_clipped_bright": "brighter than the model's clear sky, clipped to 0",
@@ -468,8 +464,10 @@ def _variable_lines(forcing: xr.Dataset) -> list[str]:
         if "climatology_days" in attrs:
             done.append(f"namely {attrs['climatology_days']}")
         if "light_received_over_measured" in attrs:
-            share = 100.0 * (attrs["light_received_over_measured"] - 1.0)
-            done.append(f"the model receives {share:+.1f} % light against the record")
+            fraction = 100.0 * (attrs["light_received_over_measured"] - 1.0)
+            done.append(
+                f"the model receives {fraction:+.1f} % light against the record"
+            )
         lines.append("; ".join([f"{name}: {attrs['source']}", *done]))
     return lines
 

@@ -48,7 +48,7 @@ _MONTHLY = (
 
 
 def read_forest_daily(path: str | Path, *, vpd_ratio: float = VPD_RATIO) -> xr.Dataset:
-    """Daily weather and GPP of a tower.
+    r"""Daily weather and GPP of a tower.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def read_forest_daily(path: str | Path, *, vpd_ratio: float = VPD_RATIO) -> xr.D
         ``daily/<id>.csv``.
     vpd_ratio : float
         The table's vpd over the 24-hour mean: 1.2 at US-Ha1 and DE-Hai, where it was
-        compared. It is divided by it, and this is told; 1 leaves it as it is.
+        compared. It is divided by it, and this is reported; 1 leaves it as it is.
 
     Returns
     -------
@@ -71,6 +71,17 @@ def read_forest_daily(path: str | Path, *, vpd_ratio: float = VPD_RATIO) -> xr.D
     ------
     InputError
         Naming line and column.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_forest_daily
+    >>> _ = Path("US-Ha1.csv").write_text(
+    ...     "date,tmin,tmax,prec,vpd,gpp,gpp_se\n2003-07-01,9,20,2,12,8.1,0.8\n"
+    ... )
+    >>> tower = read_forest_daily("US-Ha1.csv")
+    >>> float(tower["vpd"][0]), float(tower["gpp_method_spread"][0])
+    (1000.0, 0.8)
     """
     if not 0.5 <= vpd_ratio <= 3.0:
         raise InputError("vpd_ratio", found=f"{vpd_ratio:g}", wanted="0.5 to 3")
@@ -86,7 +97,7 @@ def read_forest_daily(path: str | Path, *, vpd_ratio: float = VPD_RATIO) -> xr.D
 
 
 def read_forest_months(path: str | Path, site: str) -> xr.Dataset:
-    """Monthly weather of a cell, satellite LAI, and fluxes of a tower.
+    r"""Monthly weather of a cell, satellite LAI, and fluxes of a tower.
 
     Parameters
     ----------
@@ -101,12 +112,24 @@ def read_forest_months(path: str | Path, site: str) -> xr.Dataset:
         Over ``time`` (first day of each month): tmin, tmax [degC], shortwave
         [MJ m-2 d-1], co2 [ppm], vpd [Pa], prec [mm d-1], lai [1], gpp, nee
         [g m-2 d-1, carbon; nee positive for release], et [mm d-1]. vpd is 1.2 to 2.2
-        times the tower's 24-hour mean: told, not changed.
+        times the tower's 24-hour mean: reported, not changed.
 
     Raises
     ------
     InputError
         Naming line and column, or the sites that there are.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_forest_months
+    >>> _ = Path("months.csv").write_text(
+    ...     "id,month,tmin,tmax,srad,co2,vpd,prec,lai,gpp,nee,et\n"
+    ...     "US-Ha1,2003-07,14,26,19,372,9,3.1,4.8,9.2,-4.0,3.3\n"
+    ... )
+    >>> months = read_forest_months("months.csv", "US-Ha1")
+    >>> float(months["vpd"][0]), months["nee"].units
+    (900.0, 'g m-2 d-1')
     """
     notes = Notes(path)
     table = rows_of_site(read_text_table(path, required=["id", "month"]), site, path)
@@ -119,7 +142,7 @@ def read_forest_months(path: str | Path, site: str) -> xr.Dataset:
 def read_modis_fapar(
     path: str | Path, site: str, *, good_only: bool = True
 ) -> xr.Dataset:
-    """FAPAR of MODIS (MCD15A3H) at a tower, of good quality.
+    r"""FAPAR of MODIS (MCD15A3H) at a tower, of good quality.
 
     Parameters
     ----------
@@ -139,6 +162,16 @@ def read_modis_fapar(
     ------
     InputError
         Naming line and column, or the sites that there are.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_modis_fapar
+    >>> _ = Path("fapar.csv").write_text(
+    ...     "id,date,fapar,good\nUS-Ha1,2003-07-04,0.9,1\nUS-Ha1,2003-07-08,0.2,0\n"
+    ... )
+    >>> read_modis_fapar("fapar.csv", "US-Ha1")["fapar"].values
+    array([0.9, nan])
     """
     notes = Notes(path)
     required = ["id", "date", "fapar", "good"]
@@ -162,7 +195,7 @@ def read_modis_fapar(
 
 
 def read_estimated_lai(path: str | Path, site: str) -> xr.Dataset:
-    """LAI estimated from fAPAR at a tower: no observation, and marked so.
+    r"""LAI estimated from fAPAR at a tower: no observation, and marked so.
 
     Parameters
     ----------
@@ -180,6 +213,17 @@ def read_estimated_lai(path: str | Path, site: str) -> xr.Dataset:
     ------
     InputError
         Naming line and column, or the sites that there are.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_estimated_lai
+    >>> _ = Path("lai.csv").write_text(
+    ...     "id,date,lai_est,lai_est_sd\nUS-Ha1,2003-07-01,4.8,0.6\n"
+    ... )
+    >>> lai = read_estimated_lai("lai.csv", "US-Ha1")
+    >>> float(lai["lai"][0]), lai.attrs["title"].split()[0]
+    (4.8, 'ESTIMATE')
     """
     notes = Notes(path)
     required = ["id", "date", "lai_est", "lai_est_sd"]
@@ -195,7 +239,18 @@ def read_estimated_lai(path: str | Path, site: str) -> xr.Dataset:
 
 
 def read_fapar_lai_table(path: str | Path) -> pd.DataFrame:
-    """Median LAI in classes of fAPAR: fapar, lai, q25, q75, n, sd; fapar rises."""
+    r"""Median LAI in classes of fAPAR: fapar, lai, q25, q75, n, sd; fapar rises.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_fapar_lai_table
+    >>> _ = Path("table.csv").write_text(
+    ...     "fapar,lai,q25,q75,n,sd\n0.3,1.0,0.8,1.2,90,0.3\n0.8,4.0,3.5,4.6,80,0.7\n"
+    ... )
+    >>> read_fapar_lai_table("table.csv")["lai"].tolist()
+    [1.0, 4.0]
+    """
     names = ["fapar", "lai", "q25", "q75", "n", "sd"]
     table = read_text_table(path, required=names)
     frame = pd.DataFrame({name: numbers(table, name, path) for name in names})
@@ -217,7 +272,7 @@ def read_fapar_lai_table(path: str | Path) -> pd.DataFrame:
 
 
 def read_lai_block(folder: str | Path) -> xr.Dataset:
-    """A block of MODIS LAI pixels with their places and land cover.
+    r"""A block of MODIS LAI pixels with their places and land cover.
 
     Parameters
     ----------
@@ -236,6 +291,16 @@ def read_lai_block(folder: str | Path) -> xr.Dataset:
     ------
     InputError
         Naming line and column; also where the two files have other pixels.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_lai_block
+    >>> _ = Path("pixels.csv").write_text("pixel,latitude,longitude\n7,42.5,-72.2\n")
+    >>> text = "pixel,2003-07-04,2003-07-08\n7,4.8,5.0\n"
+    >>> _ = Path("lai_4day.csv").write_text(text)
+    >>> dict(read_lai_block(".")["lai"].sizes)
+    {'pixel': 1, 'time': 2}
     """
     folder = Path(folder)
     pixels = folder / "pixels.csv"

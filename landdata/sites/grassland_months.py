@@ -36,7 +36,7 @@ _TOTALS = {
 
 
 def read_grassland_months(path: str | Path) -> xr.Dataset:
-    """Monthly weather of a cell, and fluxes of the tower in it.
+    r"""Monthly weather of a cell, and fluxes of the tower in it.
 
     Parameters
     ----------
@@ -55,6 +55,19 @@ def read_grassland_months(path: str | Path) -> xr.Dataset:
     ------
     InputError
         Naming line and column.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_grassland_months
+    >>> _ = Path("grass.csv").write_text(
+    ...     "year,month,tmin_c,tmax_c,srad_mj_m2_d,vpd_hpa,co2_ppm,lai,prec_mm,"
+    ...     "gpp_gc_m2_month,nee_gc_m2_month,et_mm_month\n"
+    ...     "2003,7,8,22,22,9,375,1.4,62,124,-31,93\n"
+    ... )
+    >>> months = read_grassland_months("grass.csv")
+    >>> float(months["gpp"][0]), float(months["prec"][0])
+    (4.0, 2.0)
     """
     notes = Notes(path)
     names = [*(c.column for c in _COLUMNS), *_TOTALS]

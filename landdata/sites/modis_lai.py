@@ -24,13 +24,22 @@ SOUTHERN_SUMMER_MONTHS = (12, 1, 2)
 
 
 def read_modis_lai(path: str | Path) -> xr.Dataset:
-    """LAI [1] at the first day of each composite.
+    r"""LAI [1] at the first day of each composite.
 
     Returns
     -------
     xarray.Dataset
         ``lai`` over ``time`` (composite dates, as many as the file has);
         its attributes count the saturated values.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_modis_lai
+    >>> _ = Path("lai.csv").write_text("date,lai\n2003-07-04,4.8\n2003-07-08,7.0\n")
+    >>> lai = read_modis_lai("lai.csv")["lai"]
+    >>> lai.sizes["time"], lai.attrs["n_saturated"]
+    (2, 1)
     """
     column = Column("lai", FLUXES["lai"], "m2 m-2", required=True)
     dataset = read_daily_table(path, [column])
@@ -84,6 +93,15 @@ def drop_low_summer_lai(
     -------
     xarray.DataArray (time,)
         With ``n_dropped`` and ``screening`` among its attributes.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> from landdata import drop_low_summer_lai
+    >>> time = pd.DatetimeIndex([f"{year}-07-04" for year in range(2001, 2006)])
+    >>> lai = xr.DataArray([5.0, 5.2, 1.0, 4.9, 5.1], {"time": time}, "time")
+    >>> drop_low_summer_lai(lai).values
+    array([5. , 5.2, nan, 4.9, 5.1])
     """
     if not (0.0 < fraction < 1.0 and 0.0 <= percentile <= 100.0):
         raise InputError(

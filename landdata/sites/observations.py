@@ -45,7 +45,7 @@ def site_observations(
     sd_floor: Mapping[str, float] | None = None,
     lat: float = 45.0,
 ) -> xr.Dataset:
-    """Observed streams of a site on daily time, NaN where nothing was observed.
+    r"""Observed streams of a site on daily time, NaN where nothing was observed.
 
     Parameters
     ----------
@@ -70,6 +70,17 @@ def site_observations(
     xarray.Dataset
         Over ``time``: each stream and its ``<name>_sd``: gpp, er, nee
         [g m-2 d-1, carbon; nee positive for release], et [mm d-1], lai [1].
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import site_observations
+    >>> _ = Path("tower.csv").write_text(
+    ...     "date,tmin,tmax,prec,gpp,gpp_sd\n2003-07-01,9,20,2,8.1,0.8\n"
+    ... )
+    >>> seen = site_observations("tower.csv", streams=["gpp"])
+    >>> float(seen["gpp"][0]), round(float(seen["gpp_sd"][0]), 2)
+    (8.1, 0.8)
     """
     floors = _floors(sd_floor)
     unknown = [name for name in streams if name not in FLUXES]

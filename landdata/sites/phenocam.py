@@ -16,12 +16,22 @@ from landdata.files.text_tables import first_line, numbers, read_text_table
 
 
 def read_autumn_dates(path: str | Path) -> pd.DataFrame:
-    """Leaf-fall dates, one row a site and year.
+    r"""Leaf-fall dates, one row a site and year.
 
     Returns
     -------
     pandas.DataFrame
         Columns site, lat, lon, year, day_of_year, date; sorted by site and year.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_autumn_dates
+    >>> _ = Path("autumn.csv").write_text(
+    ...     "site,lat,lon,year,autumn_doy\nharvard,42.5,-72.2,2012,300\n"
+    ... )
+    >>> str(read_autumn_dates("autumn.csv")["date"][0].date())
+    '2012-10-26'
     """
     columns = ["site", "lat", "lon", "year", "autumn_doy"]
     table = read_text_table(path, required=columns)

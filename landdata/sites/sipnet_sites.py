@@ -2,7 +2,7 @@
 
 A step is a day or a night, given by year, day of year, hour and length in days. par
 is mol m-2 a step, precip mm a step; of the fluxes nee is g C m-2 a step and et **cm**
-a step, each with the share of the step that was measured (Braswell et al. 2005).
+a step, each with the fraction of the step that was measured (Braswell et al. 2005).
 ``us_nr1_daily`` has nee [g m-2 d-1], le and h [W m-2] of whole days, each with _sd.
 """
 
@@ -40,7 +40,7 @@ _FORCING = (
 
 
 def read_sipnet_forcing(path: str | Path) -> xr.Dataset:
-    """Half-daily weather in SIPNET's columns.
+    r"""Half-daily weather in SIPNET's columns.
 
     Parameters
     ----------
@@ -59,6 +59,19 @@ def read_sipnet_forcing(path: str | Path) -> xr.Dataset:
     ------
     InputError
         Naming the line of a value that cannot be, or of a step out of order.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_sipnet_forcing
+    >>> _ = Path("clim.csv").write_text(
+    ...     "year,day,time,length,tair,tsoil,par,precip,vpd,vpdsoil,vpress,wspd\n"
+    ...     "1999,1,0,0.5,-4,-1,0,0.2,90,60,350,3\n"
+    ...     "1999,1,12,0.5,2,0,9,0,200,80,380,3\n"
+    ... )
+    >>> forcing = read_sipnet_forcing("clim.csv")
+    >>> forcing["length"].values.tolist(), forcing["par"].units
+    ([0.5, 0.5], 'mol m-2')
     """
     names = [driver.name for driver in _FORCING]
     table = read_text_table(path, required=["year", "day", "time", "length", *names])
@@ -75,7 +88,7 @@ def read_sipnet_forcing(path: str | Path) -> xr.Dataset:
 def read_sipnet_observations(
     path: str | Path, *, least_measured: float = _LEAST_MEASURED
 ) -> xr.Dataset:
-    """Half-daily NEE and ET on the steps of a SIPNET forcing.
+    r"""Half-daily NEE and ET on the steps of a SIPNET forcing.
 
     Parameters
     ----------
@@ -96,6 +109,18 @@ def read_sipnet_observations(
     ------
     InputError
         Naming the line of a value that cannot be, or of a step out of order.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_sipnet_observations
+    >>> _ = Path("seen.csv").write_text(
+    ...     "year,day,time,length,nee,nee_valid,et,et_valid\n"
+    ...     "1999,1,0,0.5,0.4,1,0.01,1\n1999,1,12,0.5,-0.6,0.2,0.05,1\n"
+    ... )
+    >>> seen = read_sipnet_observations("seen.csv")
+    >>> seen["nee"].values, seen["et"].values
+    (array([0.4, nan]), array([0.1, 0.5]))
     """
     columns = {
         "nee": Variable(
@@ -111,23 +136,23 @@ def read_sipnet_observations(
     for name, driver in columns.items():
         factor = 10.0 if name == "et" else 1.0  # cm
         values = _checked(table, name, driver, path, factor)
-        share = numbers(table, f"{name}_valid", path)
-        odd = ~share.between(0.0, 1.0)
+        fraction = numbers(table, f"{name}_valid", path)
+        odd = ~fraction.between(0.0, 1.0)
         if odd.any():
             line = first_line(odd)
             raise InputError(
                 f"{path}:{line}  {name}_valid",
                 found=repr(table[f"{name}_valid"].loc[line]),
-                wanted="the measured share of the step, 0 to 1",
+                wanted="the measured fraction of the step, 0 to 1",
             )
-        weak = (share < least_measured).to_numpy()
+        weak = (fraction < least_measured).to_numpy()
         attrs = {**driver.attrs, "n_filled": int((weak & np.isfinite(values)).sum())}
         data[name] = ("time", np.where(weak, np.nan, values), attrs)
     return _half_days(data, time, length, path, notes)
 
 
 def read_tower_heat(path: str | Path) -> xr.Dataset:
-    """Daily NEE and heat fluxes: date, nee, le, h, each with _sd.
+    r"""Daily NEE and heat fluxes: date, nee, le, h, each with _sd.
 
     Returns
     -------
@@ -139,6 +164,17 @@ def read_tower_heat(path: str | Path) -> xr.Dataset:
     ------
     InputError
         Naming line and column.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_tower_heat
+    >>> _ = Path("heat.csv").write_text(
+    ...     "date,nee,nee_sd,le,le_sd,h,h_sd\n2003-07-01,-4,0.4,90,9,40,5\n"
+    ... )
+    >>> heat = read_tower_heat("heat.csv")
+    >>> float(heat["latent_heat"][0]), heat["latent_heat"].units
+    (90.0, 'W m-2')
     """
     drivers = {
         "nee": FLUXES["nee"],

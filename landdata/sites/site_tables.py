@@ -26,7 +26,7 @@ _PLACES = {"lat": ("lat", "latitude"), "lon": ("lon", "longitude")}
 
 
 def read_site_list(path: str | Path) -> pd.DataFrame:
-    """A table of places: one row each, numbers as numbers.
+    r"""A table of places: one row each, numbers as numbers.
 
     Parameters
     ----------
@@ -43,6 +43,15 @@ def read_site_list(path: str | Path) -> pd.DataFrame:
     ------
     InputError
         Naming the line of a place that stands twice or lies off the globe.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_site_list
+    >>> text = "site,lat,lon,igbp\nUS-Ha1,42.54,-72.17,DBF\n"
+    >>> _ = Path("sites.csv").write_text(text)
+    >>> read_site_list("sites.csv").loc["US-Ha1"].to_dict()
+    {'lat': 42.54, 'lon': -72.17, 'igbp': 'DBF'}
     """
     table = read_text_table(path)
     names = {

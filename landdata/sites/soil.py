@@ -20,7 +20,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SoilTexture:
-    """Sand and clay of a site, % of the mineral soil by weight."""
+    """Sand and clay of a site, % of the mineral soil by weight.
+
+    Examples
+    --------
+    >>> from landdata import SoilTexture
+    >>> SoilTexture("US-Ha1", sand=66.0, clay=6.0).doubt
+    ''
+    """
 
     site: str
     sand: float
@@ -29,12 +36,21 @@ class SoilTexture:
 
 
 def read_soil_texture(path: str | Path, site: str) -> SoilTexture:
-    """Sand and clay of one site; the mean where it has several rows (layers).
+    r"""Sand and clay of one site; the mean where it has several rows (layers).
 
     Returns
     -------
     SoilTexture
         ``doubt`` is not empty when the numbers are possible but unlikely.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_soil_texture
+    >>> text = "site_code,layer_sand%,layer_clay%\nUS-Ha1,66,6\n"
+    >>> _ = Path("soil.csv").write_text(text)
+    >>> read_soil_texture("soil.csv", "US-Ha1")
+    SoilTexture(site='US-Ha1', sand=66.0, clay=6.0, doubt='')
     """
     sand_column, clay_column = "layer_sand%", "layer_clay%"
     table = read_text_table(path, required=["site_code", sand_column, clay_column])

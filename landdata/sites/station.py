@@ -33,10 +33,20 @@ _COLUMNS = (
 
 
 def read_station(path: str | Path) -> xr.Dataset:
-    """A station table as a Dataset over ``time``, under the names of ``RAW``.
+    r"""A station table as a Dataset over ``time``, under the names of ``RAW``.
 
     Units are those of ``variables.RAW`` (sea-level pressure in Pa); empty cells
     are NaN and nothing is filled.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_station
+    >>> _ = Path("station.csv").write_text(
+    ...     "date,tmin,tmax,sea_level_pressure\n2003-07-01,9,20,1015\n"
+    ... )
+    >>> float(read_station("station.csv")["sea_level_pressure"][0])
+    101500.0
     """
     dataset = read_daily_table(path, _COLUMNS)
     refuse_inverted_temperatures(dataset, path)

@@ -59,7 +59,7 @@ def read_tower(
     variables: Sequence[str] | None = None,
     extra: Sequence[Column] = (),
 ) -> xr.Dataset:
-    """A tower table as a Dataset over ``time``.
+    r"""A tower table as a Dataset over ``time``.
 
     Parameters
     ----------
@@ -83,6 +83,17 @@ def read_tower(
     ------
     InputError
         Naming line and column; or if none of ``variables`` is there.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_tower
+    >>> _ = Path("tower.csv").write_text(
+    ...     "date,tmin,tmax,prec,vpd,gpp,gpp_sd\n2003-07-01,9,20,2,10,8.1,0.8\n"
+    ... )
+    >>> tower = read_tower("tower.csv")
+    >>> float(tower["vpd"][0]), tower["gpp"].units
+    (1000.0, 'g m-2 d-1')
     """
     columns = [*_WEATHER, *_target_columns()]
     if variables is not None:

@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 def read_tropomi_sif(path: str | Path, site: str) -> xr.Dataset:
-    """Fluorescence at one tower, with the tower's GPP.
+    r"""Fluorescence at one tower, with the tower's GPP.
 
     Parameters
     ----------
@@ -46,6 +46,16 @@ def read_tropomi_sif(path: str | Path, site: str) -> xr.Dataset:
     ------
     InputError
         Naming line and column, or the sites that there are.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landdata import read_tropomi_sif
+    >>> _ = Path("sif.csv").write_text(
+    ...     "site,date,sif_daily,ndvi,gpp\nDE-Hai,2019-07-01,0.6,0.8,11\n"
+    ... )
+    >>> read_tropomi_sif("sif.csv", "DE-Hai")["sif"].units
+    'mW m-2 sr-1 nm-1'
     """
     notes = Notes(path)
     table = read_text_table(

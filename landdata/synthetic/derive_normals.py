@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 import xarray as xr
-from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from landdata.meteorology.humidity import daily_saturation_vapour_pressure
@@ -92,7 +92,7 @@ def published_means(fluxnet: xr.Dataset, lat: float) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Rows 1 to 12; mean_temperature (degC), prec (mm d-1), vpd (Pa), pressure
-        (Pa), cloud_cover (1, with which the model has the sunlight of the tower).
+        (Pa), cloud_cover (1, with which the model has the light of the tower).
     """
     table = fluxnet[["tmean", "prec", "vpd", "pressure", "shortwave"]].to_dataframe()
     time = pd.DatetimeIndex(table.index)
@@ -162,9 +162,11 @@ def moved_to(normals: Normals, means: pd.DataFrame) -> Normals:
     dry, rainy = "cloud_cover_mean_dry", "cloud_cover_mean_wet"
     for month in m.index:
         pair = logit(np.clip(m.loc[month, [dry, rainy]].to_numpy(float), 0.02, 0.98))
-        share = np.array([1.0 - wet[month], wet[month]])
+        fraction = np.array([1.0 - wet[month], wet[month]])
         target = float(means.loc[month, "cloud_cover"])
-        shift = brentq(lambda x, p=pair, s=share, t=target: s @ expit(p + x) - t, -9, 9)
+        shift = scipy.optimize.brentq(
+            lambda x, p=pair, s=fraction, t=target: s @ expit(p + x) - t, -9, 9
+        )
         m.loc[month, [dry, rainy]] = expit(pair + shift)
     deficit = {}
     for state in ("dry", "wet"):

@@ -12,18 +12,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from ibis_dalec.parameters import parameter_table
 from landdata.files.units import udunits
 from landdata.grid.grid import Cells, Grid
 from landdata.synthetic.random_fields import make_waves
 from landdata.synthetic.site_normals import COLDER_NORTHWARD, LAPSE_RATE
+from landdata.synthetic.truth_model import truth_model
 
 Floats = NDArray[np.float64]
 
 SYNTHETIC = "SYNTHETIC region: generated, not observed"
-LAND, WEATHER, TRUTH_FIELDS, NOISE = range(4)  # streams of chance of one seed
+LAND, WEATHER, TRUTH_FIELDS, NOISE = range(4)  # random streams of one seed
 ORIGIN = (42.5, -72.2)  # degrees north and east, from which fields are measured
 
 # Broad height of the land at 42.5 N, m, by degrees east.
@@ -34,7 +35,7 @@ _RELIEF = (
 _REFERENCE_HEIGHT = 250.0  # m; covariates are measured from here
 
 # Parameter: middle, and change per unit of the covariates temperature, height and
-# sand, and of a field that no covariate explains, all as shares of the prior range.
+# sand, and of a field that no covariate explains, all as fractions of the prior range.
 TRUTH: dict[str, tuple[float, float, float, float, float]] = {
     "alpha3": (0.45, 0.03, 0.00, -0.03, 0.04),
     "theta3": (0.75, 0.02, 0.02, 0.00, 0.04),
@@ -47,7 +48,7 @@ TRUTH: dict[str, tuple[float, float, float, float, float]] = {
     "p18": (0.30, -0.015, 0.01, 0.02, 0.015),
     "p20": (0.38, 0.05, -0.04, 0.00, 0.03),
 }
-_PATCHY = 0.2  # share of the unexplained variance that neighbours do not share
+_PATCHY = 0.2  # fraction of the unexplained variance that neighbours do not share
 
 
 def make_land(seed: int, grid: Grid) -> dict[str, Floats]:
@@ -115,7 +116,10 @@ def truth_covariates(cells: Cells, static: Mapping[str, Floats]) -> Floats:
 
 
 def make_truth(
-    seed: int, cells: Cells, static: Mapping[str, Floats]
+    seed: int,
+    cells: Cells,
+    static: Mapping[str, Floats],
+    parameters: pd.DataFrame | None = None,
 ) -> dict[str, tuple[Floats, dict[str, Any]]]:
     """True parameters of each pixel, in the units of the table, inside their priors.
 
@@ -127,13 +131,18 @@ def make_truth(
         Pixels.
     static : mapping
         elevation (m) and sand (%) of each.
+    parameters : pandas.DataFrame, optional
+        Table with min, max, unit and description of each parameter of ``TRUTH``; that
+        of IBIS-DALEC by default.
 
     Returns
     -------
     dict
         Parameter to (values (pixel,), attributes with units).
     """
-    table: Any = parameter_table()
+    table: Any = parameters
+    if table is None:
+        table = truth_model().parameter_table()
     rng = np.random.default_rng([seed, TRUTH_FIELDS])
     covariates = truth_covariates(cells, static)
     patches = np.array(
@@ -152,11 +161,11 @@ def make_truth(
         unexplained = (
             np.sqrt(1.0 - _PATCHY) * smooth + np.sqrt(_PATCHY) * patches[:, index]
         )
-        share = middle + own * unexplained
+        position = middle + own * unexplained
         for slope, covariate in zip(slopes, covariates, strict=True):
-            share = share + slope * covariate
+            position = position + slope * covariate
         low, high = (float(table.loc[name, end]) for end in ("min", "max"))
-        values = low + np.clip(share, 0.08, 0.92) * (high - low)
+        values = low + np.clip(position, 0.08, 0.92) * (high - low)
         truth[name] = (
             values,
             {

@@ -1,6 +1,6 @@
 """What a satellite would have made of the synthetic region: noise and gaps.
 
-An 8-day product's error is a share of the value with a floor, partly lasting from
+An 8-day product's error is a fraction of the value with a floor, partly lasting from
 one composite to the next; its values are never negative; weeks under cloud are
 missing, in winter snow hides the ground, and now and then a composite is missing
 everywhere.
@@ -34,7 +34,7 @@ class Noise:
     persistence : float
         Correlation of the errors of two composites in a row, 0 to below 1.
     lost : float
-        Share of composites missing for reasons of the product's own.
+        Fraction of composites missing for reasons of the product's own.
     """
 
     fraction: float
@@ -60,8 +60,8 @@ def outages(seed: int, windows: NDArray) -> NDArray[np.bool_]:
         First days, datetime64.
     """
     days = windows.astype("datetime64[D]").astype(np.int64)
-    chance = [np.random.default_rng([seed, NOISE, day]).random() for day in days]
-    return np.array(chance) < 1.0 / 92.0
+    uniform = [np.random.default_rng([seed, NOISE, day]).random() for day in days]
+    return np.array(uniform) < 1.0 / 92.0
 
 
 def hidden(
@@ -76,9 +76,9 @@ def hidden(
     everywhere : numpy.ndarray (window,)
         As ``outages`` gives it.
     """
-    chance = 0.02 + 0.5 * np.maximum(cloud - 0.65, 0.0)
+    probability = 0.02 + 0.5 * np.maximum(cloud - 0.65, 0.0)
     snow = np.clip((-4.0 - tmin) / 10.0, 0.0, 1.0)
-    return everywhere | (rng.random(cloud.size) < chance + 0.2 * snow)
+    return everywhere | (rng.random(cloud.size) < probability + 0.2 * snow)
 
 
 def observe(

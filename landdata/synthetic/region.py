@@ -8,7 +8,7 @@ temperature, height and soil, and on a field of their own. LAI and GPP are the
 model's at those parameters, as 8-day means with errors and gaps.
 
 The truth stands beside the observations, so that calibration and upscaling can be
-held against it:
+compared with it:
 
 .. code-block:: python
 
@@ -36,13 +36,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from landdata.cube.layout import Layout, Runner, Shard, days_of
+from landdata.cube.measured_weather import as_weather
 from landdata.errors import InputError
 from landdata.grid.grid import Cells, Grid
 from landdata.grid.windows import window_of, window_starts
 from landdata.meteorology.co2 import mauna_loa_co2
+from landdata.meteorology.drivers import with_drivers
+from landdata.meteorology.humidity import vapour_pressure_from_specific_humidity
+from landdata.meteorology.radiation import light_above_pixels, transmissivity
 from landdata.synthetic.land import (
     NOISE,
     ORIGIN,
@@ -55,6 +60,7 @@ from landdata.synthetic.land import (
 )
 from landdata.synthetic.products import Noise, hidden, observe, outages
 from landdata.synthetic.site_normals import site_normals
+from landdata.synthetic.truth_model import DEFAULT_MODEL, truth_model
 from landdata.synthetic.weather import RegionalWeather, make_regional_weather
 from landdata.variables import DAILY, DRIVERS, FLUXES, SITE
 
@@ -73,6 +79,11 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 TRUE_STREAMS = ("lai", "gpp", "er", "nee")  # kept without noise
+VARIABLES = (
+    *("tmin", "tmax", "prec", "wind"),
+    *("vapour_pressure", "pressure", "shortwave"),
+)
+"""What instruments would measure in the region, in the order of its cube."""
 
 
 def synthetic_block(n_columns: int = 40, n_rows: int = 30) -> Grid:
@@ -116,6 +127,17 @@ class SyntheticSource:
     forest_only : bool
         Keep the cells that are more than half deciduous forest, as with real land
         cover; otherwise all of them.
+    model : str
+        Import name of the process model that makes the truth; see
+        `landdata.synthetic.truth_model.TruthModel`.
+
+    Examples
+    --------
+    >>> from landdata import SyntheticSource, synthetic_block
+    >>> grid = synthetic_block(4, 3)
+    >>> source = SyntheticSource(seed=1, grid=grid, years=(2003, 2006))
+    >>> source.grid.shape, sorted(source.noise)
+    ((3, 4), ['gpp', 'lai'])
     """
 
     seed: int = 1
@@ -125,10 +147,11 @@ class SyntheticSource:
         default_factory=lambda: {"lai": Noise(0.10, 0.15), "gpp": Noise(0.15, 0.30)}
     )
     forest_only: bool = True
+    model: str = DEFAULT_MODEL
 
     def describe(self) -> dict[str, Any]:
         """What fixes the region, as JSON."""
-        return {"kind": SYNTHETIC, "version": 2, **asdict(self)}
+        return {"kind": SYNTHETIC, "version": 3, **asdict(self)}
 
     def prepare(self, folder: Path, run: Runner) -> Layout:
         """The layout: land and truth, which take no time."""
@@ -163,7 +186,10 @@ class SyntheticSource:
                     {"units": "1", "long_name": "deciduous forest", **label},
                 ),
             },
-            truth=make_truth(self.seed, cells, static),
+            truth=make_truth(
+                self.seed, cells, static, truth_model(self.model).parameter_table()
+            ),
+            variables=VARIABLES,
             true_streams={name: FLUXES[name].units for name in TRUE_STREAMS},
             attrs=self._attrs(),
         )
@@ -186,14 +212,11 @@ class SyntheticSource:
 
     def shard(self, layout: Layout, folder: Path, first: int, last: int) -> Shard:
         """Weather, the model's run at the true parameters, errors and gaps."""
-        forcing = synthetic_weather(self).at(
-            layout.cells.lat[first:last],
-            layout.cells.lon[first:last],
-            layout.static["elevation"][first:last].astype(np.float64),
-        )
-        truth = _true_means(layout, forcing, first, last)
-        cloud = _window_means(forcing[:, DRIVERS.index("cloud_cover")], layout)
-        tmin = _window_means(forcing[:, DRIVERS.index("tmin")], layout)
+        weather = _measured(self, layout, first, last)
+        drivers = drivers_of_shard(layout, weather, first, last)
+        truth = _true_means(self.model, layout, drivers, first, last)
+        cloud = _window_means(drivers["cloud_cover"].to_numpy(), layout)
+        tmin = _window_means(drivers["tmin"].to_numpy(), layout)
         everywhere = outages(self.seed, layout.observed)
         shape = (last - first, len(self.noise), layout.observed.size)
         observations = np.full(shape, np.nan, dtype=np.float32)
@@ -206,8 +229,8 @@ class SyntheticSource:
                     truth[name][position], noise, lost, rng
                 )
         return Shard(
-            forcing,
-            np.zeros((last - first, len(DRIVERS)), dtype=np.uint16),
+            weather,
+            np.zeros((last - first, len(VARIABLES)), dtype=np.uint16),
             observations,
             variances,
             np.stack([truth[name] for name in TRUE_STREAMS], axis=1).astype(np.float32),
@@ -226,36 +249,55 @@ def _weather(seed: int, years: tuple[int, int]) -> RegionalWeather:
     return make_regional_weather(*ORIGIN, years, rng)
 
 
+def _measured(
+    source: SyntheticSource, layout: Layout, first: int, last: int
+) -> NDArray[np.float32]:
+    """Weather as it would be measured, (pixel, variable, time)."""
+    lat = layout.cells.lat[first:last]
+    drawn = synthetic_weather(source).at(
+        lat,
+        layout.cells.lon[first:last],
+        layout.static["elevation"][first:last].astype(np.float64),
+    )
+    found = dict(zip(DRIVERS, np.moveaxis(drawn.astype(np.float64), 1, 0), strict=True))
+    found["vapour_pressure"] = vapour_pressure_from_specific_humidity(
+        found["specific_humidity"], found["pressure"]
+    )
+    above = light_above_pixels(layout.days, lat)
+    found["shortwave"] = transmissivity(found["cloud_cover"]) * above
+    return np.stack([found[name] for name in VARIABLES], axis=1).astype(np.float32)
+
+
+def drivers_of_shard(
+    layout: Layout, weather: NDArray, first: int, last: int
+) -> xr.Dataset:
+    """What a model is given of the region: as the cube will give it."""
+    found = as_weather(
+        weather,
+        VARIABLES,
+        layout.days,
+        layout.cells.lat[first:last],
+        # As the cube stores them, so that a run from the cube is this run.
+        layout.static["elevation"][first:last].astype(np.float32),
+    )
+    co2 = np.broadcast_to(layout.co2, (last - first, layout.days.size))
+    found["co2"] = (("pixel", "time"), co2, DAILY["co2"].attrs)
+    for name in ("sand", "clay"):
+        values = layout.static[name][first:last].astype(np.float32)
+        found[name] = ("pixel", values.astype(np.float64), SITE[name].attrs)
+    return with_drivers(found)
+
+
 def _true_means(
-    layout: Layout, forcing: NDArray, first: int, last: int
+    model: str, layout: Layout, drivers: xr.Dataset, first: int, last: int
 ) -> dict[str, Floats]:
     """Means of the model's output over the windows, (pixel, window)."""
-    import xarray as xr
-
-    from ibis_dalec import simulate_pixels
-
-    days = layout.days
-    data: dict[str, Any] = {
-        name: (("pixel", "time"), forcing[:, index].astype(np.float64),
-               DAILY[name].attrs)
-        for index, name in enumerate(DRIVERS)
-    }  # fmt: skip
-    data["co2"] = (
-        ("pixel", "time"),
-        np.broadcast_to(layout.co2, (last - first, days.size)),
-        DAILY["co2"].attrs,
-    )
-    for name in ("sand", "clay"):
-        # As the cube stores them, so that a run from the cube is this run.
-        values = layout.static[name][first:last].astype(np.float32)
-        data[name] = ("pixel", values.astype(np.float64), SITE[name].attrs)
-    data["lat"] = ("pixel", layout.cells.lat[first:last], SITE["lat"].attrs)
-    weather = xr.Dataset(data, coords={"time": days.astype("datetime64[ns]")})
     parameters = {name: values[first:last] for name, (values, _) in
                   layout.truth.items()}  # fmt: skip
+    days = layout.days
     window = window_of(days) - window_of(days[:1])[0]
-    result = simulate_pixels(
-        weather, parameters, outputs=list(TRUE_STREAMS), window=window
+    result = truth_model(model).simulate_pixels(
+        drivers, parameters, outputs=list(TRUE_STREAMS), window=window
     )
     return {name: result[name].to_numpy() for name in TRUE_STREAMS}
 

@@ -1,7 +1,7 @@
 """Monthly normals of real deciduous forests, and how they blend over a region.
 
 Each site's table has the means that its flux tower published (FLUXNET2015 monthly
-subsets, CC-BY-4.0: temperature, rain, vapour pressure deficit, pressure, sunlight) and
+subsets, CC-BY-4.0: temperature, rain, vapour pressure deficit, pressure, shortwave) and
 the day-to-day statistics of a daily record near it (Daymet, NASA; Harvard Forest).
 ``landdata.synthetic.derive_normals`` made them; ``normals/sites.csv`` names places,
 years and sources.

@@ -126,7 +126,7 @@ def make_regional_weather(
     years : (first, last)
         Calendar years, both included.
     rng : numpy.random.Generator
-        The only source of chance: pixels add none.
+        The only source of random numbers: pixels add none.
     sites : tuple of SiteNormals, optional
         By default those that come with the package. The first one's correlations
         from day to day hold for all.
@@ -142,17 +142,17 @@ def make_regional_weather(
     return RegionalWeather(sites, years, weather, rain, residuals, showers, amounts)
 
 
-def _chain(after_dry: Floats, after_wet: Floats, chance: Floats) -> NDArray[np.bool_]:
-    """Wet days (pixel, time): a two-state chain driven by one chance a day."""
+def _chain(after_dry: Floats, after_wet: Floats, uniform: Floats) -> NDArray[np.bool_]:
+    """Wet days (pixel, time): a two-state chain driven by one uniform number a day."""
     after_dry, after_wet = np.clip(after_dry, 0.0, 1.0), np.clip(after_wet, 0.0, 1.0)
-    wet = np.empty(chance.shape, dtype=bool)
+    wet = np.empty(uniform.shape, dtype=bool)
     # It enters the first day as if it had run for ever.
-    wet[:, 0] = chance[:, 0] < after_dry[:, 0] / (
+    wet[:, 0] = uniform[:, 0] < after_dry[:, 0] / (
         1.0 + after_dry[:, 0] - after_wet[:, 0]
     )
-    for day in range(1, chance.shape[1]):
+    for day in range(1, uniform.shape[1]):
         limit = np.where(wet[:, day - 1], after_wet[:, day], after_dry[:, day])
-        wet[:, day] = chance[:, day] < limit
+        wet[:, day] = uniform[:, day] < limit
     return wet
 
 
@@ -203,5 +203,5 @@ _DRAW: dict[str, Callable[[Floats, Floats, Floats], Floats]] = {
 }
 
 
-def _gamma_quantile(chance: Floats, shape: Floats, scale: Floats) -> Floats:
-    return scale * gammaincinv(shape, np.clip(chance, 1e-9, 1.0 - 1e-9))
+def _gamma_quantile(uniform: Floats, shape: Floats, scale: Floats) -> Floats:
+    return scale * gammaincinv(shape, np.clip(uniform, 1e-9, 1.0 - 1e-9))

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import stats
 
 from landdata.errors import InputError
 from landdata.meteorology.co2 import mauna_loa_co2
@@ -45,7 +45,7 @@ def generate_weather(
     years : (first, last)
         Whole calendar years, both included; CO2 is that of Mauna Loa.
     rng : numpy.random.Generator
-        The only source of chance.
+        The only source of random numbers.
 
     Returns
     -------
@@ -83,15 +83,17 @@ def generate_weather(
     def gamma(name: str) -> Array:
         mean, sd = _moments(daily, name, wet)
         shape = (mean / sd) ** 2
-        return stats.gamma.ppf(stats.norm.cdf(score[name]), shape, scale=mean / shape)
+        return scipy.stats.gamma.ppf(
+            scipy.stats.norm.cdf(score[name]), shape, scale=mean / shape
+        )
 
     def beta(name: str) -> Array:
         mean, sd = _moments(daily, name, wet)
         mean = np.clip(mean, 0.02, 0.98)
         # The widest beta of this mean has variance mean (1 - mean).
         total = np.maximum(mean * (1.0 - mean) / sd**2 - 1.0, 0.05)
-        quantile = stats.norm.cdf(score[name])
-        return stats.beta.ppf(quantile, mean * total, (1.0 - mean) * total)
+        quantile = scipy.stats.norm.cdf(score[name])
+        return scipy.stats.beta.ppf(quantile, mean * total, (1.0 - mean) * total)
 
     half_range = 0.5 * gamma("temperature_range")
     middle = normal("mean_temperature")
@@ -163,13 +165,13 @@ def _month_weights() -> Array:
 def _rain_days(daily: dict[str, Array], rng: np.random.Generator) -> NDArray[np.bool_]:
     after_dry = np.clip(daily["wet_after_dry"], 0.0, 1.0)
     after_wet = np.clip(daily["wet_after_wet"], 0.0, 1.0)
-    chance = rng.random(after_dry.size)
+    uniform = rng.random(after_dry.size)
     wet = np.zeros(after_dry.size, dtype=bool)
     # The chain enters the first day as if it had run for ever.
-    today = chance[0] < after_dry[0] / (1.0 + after_dry[0] - after_wet[0])
+    today = uniform[0] < after_dry[0] / (1.0 + after_dry[0] - after_wet[0])
     for day in range(after_dry.size):
         if day > 0:
-            today = chance[day] < (after_wet if today else after_dry)[day]
+            today = uniform[day] < (after_wet if today else after_dry)[day]
         wet[day] = today
     return wet
 

@@ -162,8 +162,8 @@ def parameter_array(
             wanted=f"one for each of {n_cells} cells",
         )  # fmt: skip
     values = np.empty((n_samples, n_cells, len(PARAMETERS)))
-    base = np.stack([defaults(e)[list(PARAMETERS)].to_numpy(float) for e in ecosystems])
-    values[:] = base
+    rows = {e: defaults(e)[list(PARAMETERS)].to_numpy(float) for e in set(ecosystems)}
+    values[:] = np.stack([rows[e] for e in ecosystems])
     for j, name in enumerate(PARAMETERS):
         if name in given:
             array = given[name]

@@ -96,7 +96,15 @@ def _labelled(name: str, kind: str, types: Sequence[str]) -> str:
 
 
 def control_range(control: Control) -> tuple[float, float]:
-    """Return the values 4 standard deviations below and above a prior's mean."""
+    """Return the values 4 standard deviations below and above a prior's mean.
+
+    Examples
+    --------
+    >>> from landmodels.dalec_bethy import cell_controls, control_range
+    >>> low, high = control_range(cell_controls(["EvCn"])["vm"])
+    >>> low < high
+    True
+    """
     ends = [float(transform([control], np.array([x]))[0][0]) for x in (-BOUND, BOUND)]
     return ends[0], ends[1]
 
@@ -125,6 +133,19 @@ class CellModel:
     ------
     InputError
         If fractions, streams or hours cannot be used.
+
+    Examples
+    --------
+    >>> from landmodels.dalec_bethy import CellModel, make_drivers
+    >>> weather = {
+    ...     "doy": [180, 181], "tmin": [10.0, 11.0], "tmax": [20.0, 22.0],
+    ...     "srad": [250.0, 240.0], "vpd": [800.0, 900.0], "prec": [0.0, 4.0],
+    ...     "co2": 410e-6,
+    ... }
+    >>> drivers = make_drivers(weather, latitude=51.0, elevation=430.0)
+    >>> model = CellModel(drivers, {"TmSg": 1.0}, ["gpp", "lai"])
+    >>> model.names[:3], model.defaults.size == len(model.names)
+    (('vm', 'fwmax', 'p_l2s'), True)
     """
 
     def __init__(

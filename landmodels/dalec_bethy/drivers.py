@@ -183,6 +183,17 @@ def make_drivers(
     Returns
     -------
     Drivers
+
+    Examples
+    --------
+    >>> from landmodels.dalec_bethy import make_drivers
+    >>> weather = {
+    ...     "doy": [180, 181], "tmin": [10.0, 11.0], "tmax": [20.0, 22.0],
+    ...     "srad": [250.0, 240.0], "vpd": [800.0, 900.0], "prec": [0.0, 4.0],
+    ...     "co2": 410e-6,
+    ... }
+    >>> make_drivers(weather, latitude=51.0, elevation=430.0).n_days
+    2
     """
     measured = dict(hourly or {})
     doy = np.asarray(weather["doy"], float)

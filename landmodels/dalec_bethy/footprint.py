@@ -36,6 +36,14 @@ class Grid:
         Edge of a cell (degrees).
     land : ndarray of bool (cell,), optional
         Cells that count; all of them by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from landmodels.dalec_bethy import Grid
+    >>> grid = Grid(np.array([10.0, 10.5]), np.array([50.0, 50.0]), spacing=0.5)
+    >>> grid.longitude.size
+    2
     """
 
     longitude: Array
@@ -77,6 +85,15 @@ class Ellipse:
         Of the major axis, degrees clockwise from north.
     half_power : float, optional
         Distance (km) at which the antenna's gain is half; without it the gain is 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from landmodels.dalec_bethy import Ellipse, Grid
+    >>> from landmodels.dalec_bethy.footprint import cell_weights
+    >>> grid = Grid(np.array([10.0, 10.5]), np.array([50.0, 50.0]), 0.5)
+    >>> cell_weights(Ellipse(10.25, 50.0, 10.0, 5.0, azimuth=90.0), grid).round(2)
+    array([0.5, 0.5])
     """
 
     longitude: float
@@ -136,6 +153,16 @@ class Polygon:
     ----------
     longitudes, latitudes : tuple of float
         Corners in order (degrees).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from landmodels.dalec_bethy import Grid, Polygon
+    >>> from landmodels.dalec_bethy.footprint import cell_weights
+    >>> grid = Grid(np.array([10.0, 10.5]), np.array([50.0, 50.0]), 0.5)
+    >>> square = Polygon((10.0, 10.5, 10.5, 10.0), (49.9, 49.9, 50.1, 50.1))
+    >>> cell_weights(square, grid).round(2)
+    array([0.5, 0.5])
     """
 
     longitudes: tuple[float, ...]
@@ -206,6 +233,15 @@ class CellSet:
     shares : tuple of float, optional
         Share of the footprint in each; equal ones by default. A sum below 1 is what
         lies outside the grid.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from landmodels.dalec_bethy import CellSet, Grid
+    >>> from landmodels.dalec_bethy.footprint import cell_weights
+    >>> grid = Grid(np.array([10.0, 10.5]), np.array([50.0, 50.0]), 0.5)
+    >>> cell_weights(CellSet((0, 1), (0.25, 0.75)), grid)
+    array([0.25, 0.75])
     """
 
     cells: tuple[int, ...]

@@ -247,6 +247,25 @@ def drivers_of(clean: xr.Dataset, soil_start: float | None = None) -> Drivers:
     """Drivers of the kernels from forcing that :func:`validate_forcing` gave.
 
     ``soil_start`` is the soil temperature (degC) of the day before, for a restart.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> time = np.arange("2001-01-01", "2001-01-03", dtype="datetime64[D]")
+    >>> units = {
+    ...     "tmin": "degC", "tmax": "degC", "srad": "W m-2", "vpd": "Pa",
+    ...     "prec": "mm d-1",
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {n: ("time", [8.0, 9.0], {"units": u}) for n, u in units.items()},
+    ...     {"time": time.astype("datetime64[ns]")},
+    ... ).assign(
+    ...     co2=((), 410.0, {"units": "ppm"}),
+    ...     lat=((), 51.0, {"units": "degrees_north"}),
+    ...     elevation=((), 430.0, {"units": "m"}),
+    ... )
+    >>> drivers_of(validate_forcing(forcing)).n_days
+    2
     """
     weather = {name: clean[name].values for name in DAILY}
     weather["doy"] = clean["time"].dt.dayofyear.values.astype(float)

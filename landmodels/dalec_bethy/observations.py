@@ -39,6 +39,15 @@ class Observations:
         Cell; day from the start of the run; local hour, or -1 for the whole day.
     weight : ndarray (look,)
         Share of the footprint; those of an observation sum to 1.
+
+    Examples
+    --------
+    >>> from landmodels.dalec_bethy import cell_observations
+    >>> seen = cell_observations(
+    ...     ["sif", "fapar"], [0, 1], [13, 10], [0.5, 0.4], [0.01, 0.01]
+    ... )
+    >>> seen.stream.tolist(), seen.day.tolist(), seen.hour.tolist()
+    (['sif', 'fapar'], [0, 1], [13, 10])
     """
 
     stream: NDArray[np.str_]
@@ -174,6 +183,15 @@ def cell_observations(
     ------
     InputError
         Where lengths differ, or a value or variance cannot be.
+
+    Examples
+    --------
+    >>> from landmodels.dalec_bethy import cell_observations
+    >>> seen = cell_observations(
+    ...     ["sif", "gpp"], [0, 1], [13, -1], [0.5, 8.0], [0.01, 1.0]
+    ... )
+    >>> seen.value.tolist(), seen.weight.tolist()
+    ([0.5, 8.0], [1.0, 1.0])
     """
     columns = [np.atleast_1d(np.asarray(a)) for a in (day, hour, value, variance)]
     n = len(stream)
@@ -213,6 +231,13 @@ class Overpass:
     utc : float
         Time in days from the start of the run (midnight UTC of its first day).
     value, variance : float
+
+    Examples
+    --------
+    >>> from landmodels.dalec_bethy import CellSet, Overpass
+    >>> look = Overpass("sif", CellSet((0,)), utc=180.5, value=0.6, variance=0.01)
+    >>> look.stream, look.utc
+    ('sif', 180.5)
     """
 
     stream: str
@@ -244,6 +269,19 @@ def region_observations(
     ------
     InputError
         Where a footprint lies outside the grid, or an observation cannot be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from landmodels.dalec_bethy import Ellipse, Grid, Overpass
+    >>> grid = Grid(np.array([10.0, 10.5]), np.array([50.0, 50.0]), 0.5)
+    >>> looks = [
+    ...     Overpass("sif", Ellipse(10.0, 50.0, 5.0, 5.0), 0.5, 0.6, 0.01),
+    ...     Overpass("sif", Ellipse(99.0, 50.0, 5.0, 5.0), 0.5, 0.6, 0.01),
+    ... ]
+    >>> seen, n_skipped = region_observations(looks, grid, skip_outside=True)
+    >>> seen.cell.tolist(), seen.hour.tolist(), n_skipped
+    ([0], [12], 1)
     """
     kept: list[Overpass] = []
     looks: list[tuple[int, int, int, int, float]] = []

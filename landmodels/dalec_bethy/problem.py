@@ -68,7 +68,20 @@ class Type:
 
 @dataclass(frozen=True)
 class Cell:
-    """A grid cell: its weather, and the share of each vegetation type in it."""
+    """A grid cell: its weather, and the share of each vegetation type in it.
+
+    Examples
+    --------
+    >>> from landmodels.dalec_bethy import Cell, make_drivers
+    >>> weather = {
+    ...     "doy": [180, 181], "tmin": [10.0, 11.0], "tmax": [20.0, 22.0],
+    ...     "srad": [250.0, 240.0], "vpd": [800.0, 900.0], "prec": [0.0, 4.0],
+    ...     "co2": 410e-6,
+    ... }
+    >>> drivers = make_drivers(weather, latitude=51.0, elevation=430.0)
+    >>> Cell(drivers, {"TmSg": 0.7, "EvCn": 0.3}).fractions["EvCn"]
+    0.3
+    """
 
     drivers: Drivers
     fractions: Mapping[str, float]
@@ -152,6 +165,22 @@ class Problem:
         ``gpp``, ``nee`` (gC m-2 a-1) and ``et`` (mm a-1) after two years of spin-up
         (of all days where the run is no longer than that), and each pool (gC m-2) at
         the start and the end; means over all cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from landmodels.dalec_bethy import cell_observations, make_drivers
+    >>> from landmodels.dalec_bethy import cell_problem
+    >>> weather = {
+    ...     "doy": [180, 181], "tmin": [10.0, 11.0], "tmax": [20.0, 22.0],
+    ...     "srad": [250.0, 240.0], "vpd": [800.0, 900.0], "prec": [0.0, 4.0],
+    ...     "co2": 410e-6,
+    ... }
+    >>> drivers = make_drivers(weather, latitude=51.0, elevation=430.0)
+    >>> seen = cell_observations(["gpp"], [1], [-1], [8.0], [1.0])
+    >>> problem = cell_problem(drivers, [("TmSg", 1.0)], seen)
+    >>> problem.n, problem.names[0], problem.target_names[:3]
+    (23, 'vm.0', ('gpp', 'nee', 'et'))
     """
 
     def __init__(
@@ -628,6 +657,21 @@ def cell_problem(
     ------
     InputError
         If fractions, observations or priors cannot be used; nothing has run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from landmodels.dalec_bethy import cell_observations, make_drivers
+    >>> weather = {
+    ...     "doy": [180, 181], "tmin": [10.0, 11.0], "tmax": [20.0, 22.0],
+    ...     "srad": [250.0, 240.0], "vpd": [800.0, 900.0], "prec": [0.0, 4.0],
+    ...     "co2": 410e-6,
+    ... }
+    >>> drivers = make_drivers(weather, latitude=51.0, elevation=430.0)
+    >>> seen = cell_observations(["gpp"], [1], [-1], [8.0], [1.0])
+    >>> problem = cell_problem(drivers, [("TmSg", 0.6), ("EvCn", 0.4)], seen)
+    >>> problem.n, bool(problem.observe(np.zeros(problem.n))[0] > 0.0)
+    (46, True)
     """
     chosen = _operators(operators, observations)
     kinds = [(Type.of(t) if isinstance(t, str) else t, float(f)) for t, f in types]
@@ -704,6 +748,21 @@ def region_problem(
     ------
     InputError
         If fractions, observations or priors cannot be used; nothing has run.
+
+    Examples
+    --------
+    >>> from landmodels.dalec_bethy import cell_observations, make_drivers
+    >>> weather = {
+    ...     "doy": [180, 181], "tmin": [10.0, 11.0], "tmax": [20.0, 22.0],
+    ...     "srad": [250.0, 240.0], "vpd": [800.0, 900.0], "prec": [0.0, 4.0],
+    ...     "co2": 410e-6,
+    ... }
+    >>> drivers = make_drivers(weather, latitude=51.0, elevation=430.0)
+    >>> cells = [Cell(drivers, {"TmSg": 1.0}), Cell(drivers, {"EvCn": 1.0})]
+    >>> seen = cell_observations(["gpp"], [1], [-1], [8.0], [1.0])
+    >>> problem = region_problem(cells, seen)
+    >>> problem.names[0], problem.names[17]
+    ('vm.TmSg', 'vm.EvCn')
     """
     chosen = _operators(operators, observations)
     for k, cell in enumerate(cells):

@@ -105,6 +105,26 @@ def simulate(
     ------
     InputError
         If forcing, parameters, state or options cannot be used; nothing has run.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> time = np.arange("2001-06-01", "2001-06-03", dtype="datetime64[D]")
+    >>> units = {
+    ...     "tmin": "degC", "tmax": "degC", "srad": "W m-2", "vpd": "Pa",
+    ...     "prec": "mm d-1",
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {n: ("time", [18.0, 19.0], {"units": u}) for n, u in units.items()},
+    ...     {"time": time.astype("datetime64[ns]")},
+    ... ).assign(
+    ...     co2=((), 410.0, {"units": "ppm"}),
+    ...     lat=((), 51.0, {"units": "degrees_north"}),
+    ...     elevation=((), 430.0, {"units": "m"}),
+    ... )
+    >>> run = simulate(forcing, vegetation_type="EvCn")
+    >>> run["gpp"].units, dict(run["sif"].sizes)
+    ('g m-2 d-1', {'time': 2, 'hour': 24})
     """
     batch = simulate_batch(
         forcing,
@@ -144,6 +164,26 @@ def simulate_batch(
     ------
     InputError
         If anything given cannot be used; nothing has run.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> time = np.arange("2001-06-01", "2001-06-03", dtype="datetime64[D]")
+    >>> units = {
+    ...     "tmin": "degC", "tmax": "degC", "srad": "W m-2", "vpd": "Pa",
+    ...     "prec": "mm d-1",
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {n: ("time", [18.0, 19.0], {"units": u}) for n, u in units.items()},
+    ...     {"time": time.astype("datetime64[ns]")},
+    ... ).assign(
+    ...     co2=((), 410.0, {"units": "ppm"}),
+    ...     lat=((), 51.0, {"units": "degrees_north"}),
+    ...     elevation=((), 430.0, {"units": "m"}),
+    ... )
+    >>> runs = simulate_batch(forcing, {"vm": [30e-6, 60e-6]}, outputs=["gpp"])
+    >>> dict(runs["gpp"].sizes)
+    {'sample': 2, 'time': 2}
     """
     clean = validate_forcing(forcing)
     values = parameter_array(parameters, vegetation_type)
@@ -311,6 +351,11 @@ def warm_up() -> None:
     """Compile the kernels into their cache on disk, about 20 s once on a machine.
 
     Later processes on the same kind of machine then start at once.
+
+    Examples
+    --------
+    >>> from landmodels.dalec_bethy import warm_up
+    >>> warm_up()
     """
     daily = np.zeros((0, len(DAILY_DRIVERS)))
     tile = Tile(Drivers(daily, np.zeros((0, 18, 24))), 2.0, 0.1)

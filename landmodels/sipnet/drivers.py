@@ -148,7 +148,7 @@ def validate_forcing(forcing: xr.Dataset, *, where: str | None = None) -> xr.Dat
     >>> validate_forcing(xr.Dataset())
     Traceback (most recent call last):
         ...
-    landmodels.sipnet.errors.InputError: forcing
+    landmodels.errors.InputError: forcing
       found   no dimension time
       wanted  one record for each step along time
     """
@@ -372,8 +372,8 @@ def _check_steps(columns, time, where: str) -> None:
     gap = np.diff(time) / np.timedelta64(1, "D") - columns["step_length"][:-1]
     # Rounded hours, days that grow longer, clocks that drift: all below 0.1 d.
     allowed = np.minimum(0.1, 0.9 * columns["step_length"][1:])
-    if (np.diff(time) <= np.timedelta64(0)).any():
-        first = int(np.argmax(np.diff(time) <= np.timedelta64(0)))
+    if (np.diff(time) <= np.timedelta64(0, "ns")).any():
+        first = int(np.argmax(np.diff(time) <= np.timedelta64(0, "ns")))
         raise InputError(
             f"{where}  time, step {first + 1}",
             found=f"{stamp(time[first + 1])} after {stamp(time[first])}",

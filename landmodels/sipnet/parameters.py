@@ -191,7 +191,7 @@ def inconsistent(
             values[roots[0]] + values[roots[1]] >= 1.0,
         ),
     ]  # fmt: skip
-    if not options.legacy:  # the old program mends these by itself
+    if not options.legacy:  # the old program corrects these by itself
         too_large = np.logical_or.reduce([share >= 1.0 for share in shares])
         wanted = "each below 1 and a sum of at most 1; the rest goes to coarse roots"
         rules.append((ALLOCATIONS, wanted, (_coarse_share(*shares) < 0.0) | too_large))
@@ -244,7 +244,7 @@ def _coarse_share(leaf, wood, fine):
 
 
 def _legacy_allocation(leaf, wood, fine):
-    """The old program's silent mend of shares above 1 (section 12, item 7)."""
+    """The old program's silent correction of shares above 1 (section 12, item 7)."""
     wood = np.where(leaf + wood + fine > 1.0, 0.0, wood)
     fine = np.where(leaf + wood + fine > 1.0, 0.0, fine)
     leaf = np.where(leaf > 1.0, 0.0, leaf)
@@ -255,8 +255,8 @@ def records(values: Mapping[str, np.ndarray], options: Options) -> np.ndarray:
     """Parameters as the equations take them, one record for each lane."""
     v = dict(values)
     if options.legacy:
-        mended = _legacy_allocation(*(v[name] for name in ALLOCATIONS))
-        v |= dict(zip(ALLOCATIONS, mended, strict=True))
+        adjusted = _legacy_allocation(*(v[name] for name in ALLOCATIONS))
+        v |= dict(zip(ALLOCATIONS, adjusted, strict=True))
     p = np.zeros(v["aMax"].size, dtype=PARAMETER_RECORD)
     for name in GIVEN:
         p[name] = v[name]

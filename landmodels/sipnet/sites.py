@@ -35,7 +35,7 @@ def join_sites(sites: Mapping[str, xr.Dataset]) -> xr.Dataset:
     >>> join_sites({})
     Traceback (most recent call last):
         ...
-    landmodels.sipnet.errors.InputError: forcing
+    landmodels.errors.InputError: forcing
       found   no site
       wanted  at least one site
     """

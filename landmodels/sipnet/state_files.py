@@ -27,7 +27,7 @@ _LEGACY = ("gpp_queue_sum",)
 
 
 def read_state(path: str | os.PathLike[str]) -> xr.Dataset:
-    """Read a state file: one entry on each line, by the specification's symbols.
+    r"""Read a state file: one entry on each line, by the specification's symbols.
 
     Parameters
     ----------
@@ -45,6 +45,17 @@ def read_state(path: str | os.PathLike[str]) -> xr.Dataset:
     ------
     InputError
         If the file cannot be read, or an entry is missing, unknown or no number.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from landmodels.sipnet import read_state
+    >>> symbols = "W D L R r S T Q P leafon leafoff flag_year gdd gdd_year till"
+    >>> lines = [f"{symbol},0" for symbol in [*symbols.split(), "queue_sum"]]
+    >>> lines += ["queue_value_0,0", "queue_weight_0,5"]
+    >>> _ = Path("state.csv").write_text("item,value\n" + "\n".join(lines))
+    >>> read_state("state.csv").final_state.dims
+    ('state',)
     """
     where = str(path)
     table = read_table(path, "a table of a state")

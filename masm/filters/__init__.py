@@ -8,6 +8,7 @@ states of a site together. No model and no file is known here.
 
 from masm.filters.adjustment import Adjusted, adjust
 from masm.filters.analysis import Analysis
+from masm.filters.between_states import StateTaper, state_taper, taper_states
 from masm.filters.cycle import (
     FILTERS,
     Carried,
@@ -23,6 +24,7 @@ from masm.filters.inflation import (
     inflate,
     relax_spread,
 )
+from masm.filters.joint import JointFilter, filter_states_and_parameters
 from masm.filters.kalman import Gaussian, kalman
 from masm.filters.localisation import (
     RadiusChoice,
@@ -55,9 +57,11 @@ __all__ = [
     "Cycle",
     "CycleOptions",
     "Gaussian",
+    "JointFilter",
     "LatentForecast",
     "ParticleAnalysis",
     "RadiusChoice",
+    "StateTaper",
     "Summary",
     "TobitWishart",
     "Weights",
@@ -69,6 +73,7 @@ __all__ = [
     "chord_km",
     "density_weights",
     "ensemble_transform",
+    "filter_states_and_parameters",
     "great_circle_km",
     "inflate",
     "kalman",
@@ -80,8 +85,10 @@ __all__ = [
     "particle_analysis",
     "relax_spread",
     "residual_correlation",
+    "state_taper",
     "stochastic_enkf",
     "taper",
+    "taper_states",
     "tobit_wishart",
     "weighted_summary",
 ]

@@ -1,4 +1,4 @@
-"""What every filter asks of its input, told once and before any work starts."""
+"""What every filter asks of its input, checked once and before any work starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from masm.errors import InputError
 Array = NDArray[np.float64]
 Seed = int | Sequence[int] | np.random.SeedSequence
 
-#: A covariance may have eigenvalues down to minus this share of its largest one.
+#: A covariance may have eigenvalues down to minus this fraction of its largest one.
 ROUNDING = 1e-8
 _LEAST_MEMBERS = 3
 
@@ -44,7 +44,7 @@ class Observed:
 
 
 def seeds(seed: Seed, *key: int) -> np.random.SeedSequence:
-    """The stream of chance of one use, the same on any machine."""
+    """The random stream of one use, the same on any machine."""
     if isinstance(seed, np.random.SeedSequence):
         return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key))
     try:

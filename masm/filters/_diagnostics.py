@@ -7,8 +7,9 @@ normalised, chains are split, and autocorrelations come from one Fourier transfo
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 Array = NDArray[np.float64]
 
@@ -69,7 +70,7 @@ def _split(draws: Array) -> Array:
 
 def _rank_normal(draws: Array) -> Array:
     flat = draws.reshape(-1, draws.shape[2])
-    ranks = np.asarray(stats.rankdata(flat, axis=0))
+    ranks = np.asarray(scipy.stats.rankdata(flat, axis=0))
     z = special.ndtri((ranks - 0.375) / (len(flat) + 0.25))
     return np.asarray(z).reshape(draws.shape)
 

@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from masm.errors import InputError
 from masm.filters import _checks
 from masm.filters.analysis import sample_moments
+from masm.filters.between_states import checked_factor, taper_states
 
 Array = NDArray[np.float64]
 
 FORMS = ("symmetric", "eigenvector")
 SCOPES = ("auto", "site", "global")
 
-# Directions with a smaller share of the largest variance have no spread to rescale.
+# Directions with a smaller fraction of the largest variance have no spread to rescale.
 _NULL = 1e-8
 
 
@@ -40,6 +41,13 @@ class Adjusted:
         Directions without spread, which stay without (inflation can open them).
     scope : str
         ``"global"`` or ``"site"``.
+
+    Examples
+    --------
+    >>> from masm.filters import adjust
+    >>> found = adjust([[-1.0], [0.0], [1.0]], [5.0], [[4.0]])
+    >>> found.members.ravel(), found.n_clipped
+    (array([3., 5., 7.]), array([0]))
     """
 
     members: Array
@@ -58,6 +66,7 @@ def adjust(
     lower: ArrayLike | None = None,
     form: str = "symmetric",
     scope: str = "auto",
+    state_taper: ArrayLike | None = None,
 ) -> Adjusted:
     """Give members a mean and a covariance, and move them as little as possible.
 
@@ -78,6 +87,11 @@ def adjust(
         One map for each site or one for all states. By default one for all where
         there are more members than states, else site by site: one map can only
         reach the n - 1 directions that the members span.
+    state_taper : (q, q), optional
+        Factors of the covariances between states that the analysis was made with. The
+        map is then that from S with these factors to ``covariance``, and members are
+        scaled to its variances: a correlation that was not believed is neither used
+        nor taken from the members. With factors of one nothing changes.
 
     Returns
     -------
@@ -110,19 +124,35 @@ def adjust(
     together = scope == "global" or (scope == "auto" and n - 1 >= p)
     width = p if together else q
     wanted = _blocks(covariance, p, width)
+    factor = None if state_taper is None else checked_factor(state_taper)
+    if factor is not None and len(factor) != q:
+        raise InputError("state_taper", found=f"{len(factor)} states", wanted=q)
+    if factor is not None and factor.min() == 1.0:
+        factor = None
     latent, n_null = np.empty_like(found), 0
     change = _symmetric if form == "symmetric" else _eigenvector
     for block, j in zip(wanted, range(0, p, width), strict=True):
         own, spread = sample_moments(found[:, j : j + width])
-        matrix, n_lost = change(spread, block)
+        believed = spread if factor is None else taper_states(spread, factor)
+        matrix, n_lost = change(believed, block)
         n_null += n_lost
         moved = (found[:, j : j + width] - own) @ matrix.T
+        if factor is not None:
+            moved = _scaled_to(moved, np.diag(block))
         latent[:, j : j + width] = target[j : j + width] + moved - moved.mean(axis=0)
     low = latent < bound
     return Adjusted(
         np.where(low, bound, latent), latent, low.sum(axis=0), n_null,
         "global" if together else "site",
     )  # fmt: skip
+
+
+def _scaled_to(moved: Array, variance: Array) -> Array:
+    """Give every state a variance; one without spread stays without."""
+    spread = moved.var(axis=0, ddof=1)
+    has = spread > _NULL * variance
+    return np.asarray(moved * np.sqrt(np.where(has, variance, 1.0)
+                                      / np.where(has, spread, 1.0)))  # fmt: skip
 
 
 def _bound(lower: ArrayLike | None, p: int) -> Array:

@@ -21,6 +21,13 @@ class Analysis:
         Of these members, with divisor n - 1.
     n_observed : int
         Values that were not NaN; with none the members are those of the forecast.
+
+    Examples
+    --------
+    >>> from masm.filters import ensemble_transform
+    >>> found = ensemble_transform([[-1.0], [0.0], [1.0]], [[1.0]], [2.0], [1.0])
+    >>> found.mean, found.n_observed
+    (array([1.]), 1)
     """
 
     members: Array

@@ -17,6 +17,7 @@ from masm.errors import InputError
 from masm.filters import _checks
 from masm.filters.adjustment import adjust
 from masm.filters.analysis import sample_moments
+from masm.filters.between_states import StateTaper, state_taper, taper_states
 from masm.filters.enkf import stochastic_enkf
 from masm.filters.inflation import (
     AdaptiveInflation,
@@ -35,8 +36,8 @@ Array = NDArray[np.float64]
 
 FILTERS = ("tobit_wishart", "enkf", "etkf", "letkf", "particle", "none")
 
-# Keys of the streams of chance inside one analysis.
-_LATENT, _PROCESS, _FILTER = 0, 1, 2
+# Keys of the random streams inside one analysis.
+_LATENT, _PROCESS, _FILTER, _BETWEEN = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class CycleOptions:
     radius, taper : float, str
         Of the localisation; infinity for none. Particles are not localised, nor is
         the global transform.
+    between_states, between_level : str, float
+        Of `state_taper`: what is believed of covariances between the states of a
+        site. Particles and the global transform take them as they are.
     inflation : float or "adaptive"
         Factor of the forecast's variance, before process error is added.
     n_draws, n_chains, n_warm, alpha, forgetting
@@ -65,12 +69,22 @@ class CycleOptions:
         Of `member_weights`.
     threshold, jitter : float
         Of `particle_analysis`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.filters import CycleOptions
+    >>> options = CycleOptions(np.array([0.5, 2.0]), name="etkf", radius=300.0)
+    >>> options.taper, options.inflation
+    ('gaussian', 1.0)
     """
 
     process_sd: Array
     name: str = "tobit_wishart"
     radius: float = np.inf
     taper: str = "gaussian"
+    between_states: str = "tested"
+    between_level: float = 0.05
     inflation: float | str = 1.0
     n_draws: int = 1000
     n_chains: int = 2
@@ -97,6 +111,14 @@ class Carried:
         Of the adaptive inflation.
     log_weight : (n_members,)
         Of particles.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.filters import Carried, CycleOptions
+    >>> first = Carried.first(CycleOptions(np.array([1.0]), name="etkf"), 40)
+    >>> first.inflation, first.log_weight.shape
+    (1.0, (40,))
     """
 
     alpha: float
@@ -148,8 +170,23 @@ class Cycle:
         Forecast values at zero.
     n_observed : int
     carried : Carried
+    state_factor : (q, q)
+        By which covariances between states were multiplied, see `state_taper`.
     diagnostics : dict
         Names to numbers: ``r_hat``, ``r_hat_process`` (largest), ``ess`` (least).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.filters import Carried, CycleOptions, analyse_cycle
+    >>> options = CycleOptions(np.array([1.0]), name="etkf")
+    >>> members = np.random.default_rng(0).normal(5.0, 1.0, (40, 1, 1))
+    >>> found = analyse_cycle(
+    ...     members, [[7.0]], [[0.5]], options=options,
+    ...     carried=Carried.first(options, 40), distance=[[0.0]], seed=1,
+    ... )
+    >>> found.n_observed, found.process_from
+    (1, ('given',))
     """
 
     members: Array
@@ -164,6 +201,7 @@ class Cycle:
     n_censored: int
     n_observed: int
     carried: Carried
+    state_factor: Array
     diagnostics: dict[str, float] = field(default_factory=dict)
 
 
@@ -283,14 +321,16 @@ def _free_run(
         found, found.mean(axis=0), found.std(axis=0, ddof=1),
         np.full((n_sites, n), 1.0 / n), np.full(n_sites, float(n)),
         np.diag(np.asarray(options.process_sd, float) ** 2), ("given",) * q,
-        np.arange(n), 0, int((flat <= 0.0).sum()), 0, carried,
+        np.arange(n), 0, int((flat <= 0.0).sum()), 0, carried, np.ones((q, q)),
     )  # fmt: skip
 
 
 def _tobit(s: _Scaled, options: CycleOptions, carried: Carried) -> Cycle:
     outer = np.outer(s.scale, s.scale)
     latent = _latent(s, options)
+    between = _between(s, latent.members, options)
     covariance = localise(latent.covariance, s.distance, options.radius, options.taper)
+    covariance = taper_states(covariance, between.factor)
     analysis = tobit_wishart(
         latent.mean, covariance, s.operator, s.value, s.variance, 0.0,
         carried.alpha, carried.beta / outer, n_sites=s.n_sites,
@@ -300,21 +340,30 @@ def _tobit(s: _Scaled, options: CycleOptions, carried: Carried) -> Cycle:
     moved = adjust(
         latent.members, analysis.mean, analysis.covariance, n_sites=s.n_sites,
         lower=0.0, form=options.adjustment, scope=options.scope,
+        state_taper=between.factor,
     )  # fmt: skip
     weights = _quietly_weighed(latent.members, analysis, options.weights)
-    told = analysis.diagnostics
+    diagnostics = analysis.diagnostics
     return _cycle(
         s, moved.members, analysis.mean, np.sqrt(np.diag(analysis.covariance)),
-        weights, analysis.process_mean * outer, told.process_from,
+        weights, analysis.process_mean * outer, diagnostics.process_from,
         replace(carried, alpha=analysis.alpha, beta=analysis.beta * outer),
         n_clipped=int(moved.n_clipped.sum()), n_censored=int(latent.n_censored.sum()),
+        state_factor=between.factor,
         diagnostics={
-            "r_hat": _largest(told.r_hat_state),
-            "r_hat_process": _largest(told.r_hat_process),
-            "ess": -_largest(-told.ess_state),
-            "ess_process": -_largest(-told.ess_process),
-            "acceptance": told.acceptance,
+            "r_hat": _largest(diagnostics.r_hat_state),
+            "r_hat_process": _largest(diagnostics.r_hat_process),
+            "ess": -_largest(-diagnostics.ess_state),
+            "ess_process": -_largest(-diagnostics.ess_process),
+            "acceptance": diagnostics.acceptance,
         },
+    )  # fmt: skip
+
+
+def _between(s: _Scaled, members: Array, options: CycleOptions) -> StateTaper:
+    return state_taper(
+        members, n_sites=s.n_sites, rule=options.between_states,
+        level=options.between_level, seed=_checks.seeds(s.seed, _BETWEEN),
     )  # fmt: skip
 
 
@@ -339,19 +388,25 @@ def _ensemble(s: _Scaled, options: CycleOptions, carried: Carried) -> Cycle:
         ran, process, n_sites=s.n_sites, seed=_checks.seeds(s.seed, _PROCESS)
     )
     observed = (noisy, s.operator, s.value, s.variance)
+    local = options.name != "etkf"
+    factor_states = _between(s, ran, options).factor if local else None
     if options.name == "enkf":
         found = stochastic_enkf(
             *observed, seed=_checks.seeds(s.seed, _FILTER),
             localisation=taper(s.distance, options.radius, options.taper),
+            state_taper=factor_states,
         )  # fmt: skip
     elif options.name == "etkf":
         found = ensemble_transform(*observed)
     else:
         found = local_ensemble_transform(
-            *observed, distance=s.distance, radius=options.radius, kind=options.taper
-        )
+            *observed, distance=s.distance, radius=options.radius, kind=options.taper,
+            state_taper=factor_states,
+        )  # fmt: skip
     mean, covariance = sample_moments(ran)
     covariance = localise(covariance, s.distance, options.radius, options.taper)
+    if factor_states is not None:
+        covariance = taper_states(covariance, factor_states)
     # Moments of x_f in closed form: Q is given and nothing is censored.
     known = tobit_wishart(
         mean, covariance, s.operator, s.value, s.variance, None, None, None,
@@ -366,7 +421,7 @@ def _ensemble(s: _Scaled, options: CycleOptions, carried: Carried) -> Cycle:
         process * np.outer(s.scale, s.scale), ("given",) * q, carried,
         n_clipped=int((found.members < 0.0).sum()),
         n_censored=int((s.members <= 0.0).sum()),
-        diagnostics={"inflation": factor},
+        diagnostics={"inflation": factor}, state_factor=factor_states,
     )  # fmt: skip
 
 
@@ -380,7 +435,7 @@ def _particles(s: _Scaled, options: CycleOptions, carried: Carried) -> Cycle:
         seed=_checks.seeds(s.seed, _PROCESS),
     )  # fmt: skip
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the effective number is told
+        warnings.simplefilter("ignore", UserWarning)  # the effective number is reported
         found = particle_analysis(
             noisy, s.operator, s.value, s.variance, lower=0.0,
             log_weight=carried.log_weight, threshold=options.threshold,
@@ -475,7 +530,7 @@ def _cycle(
     s: _Scaled, members: Array, mean: Array, sd: Array,
     weights: tuple[Array, Array], process: Array, process_from: tuple[str, ...],
     carried: Carried, *, n_clipped: int, n_censored: int,
-    diagnostics: dict[str, float],
+    diagnostics: dict[str, float], state_factor: Array | None = None,
 ) -> Cycle:  # fmt: skip
     """Put the states back into their own units."""
     n, q = len(members), s.scale.size
@@ -484,7 +539,8 @@ def _cycle(
         mean.reshape(s.n_sites, q) * s.scale,
         sd.reshape(s.n_sites, q) * s.scale,
         *weights, process, process_from, np.arange(n), n_clipped, n_censored,
-        s.value.size, carried, diagnostics,
+        s.value.size, carried,
+        np.ones((q, q)) if state_factor is None else state_factor, diagnostics,
     )  # fmt: skip
 
 

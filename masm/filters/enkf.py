@@ -9,6 +9,7 @@ from masm.errors import InputError
 from masm.filters import _checks
 from masm.filters._matrices import cholesky
 from masm.filters.analysis import Analysis, analysis_of, sample_moments
+from masm.filters.between_states import taper_states
 
 Array = NDArray[np.float64]
 
@@ -21,6 +22,7 @@ def stochastic_enkf(
     *,
     seed: _checks.Seed,
     localisation: ArrayLike | None = None,
+    state_taper: ArrayLike | None = None,
 ) -> Analysis:
     """Analysis with perturbed observations.
 
@@ -36,6 +38,8 @@ def stochastic_enkf(
     localisation : (n_sites, n_sites), optional
         Factors of the covariances between sites, from `taper`; p is q times n_sites
         and all q states of a site stand together.
+    state_taper : (q, q), optional
+        Factors of the covariances between states, from `state_taper`.
 
     Returns
     -------
@@ -69,6 +73,8 @@ def stochastic_enkf(
     _, covariance = sample_moments(forecast)
     if factor is not None:
         covariance = covariance * factor
+    if state_taper is not None:
+        covariance = taper_states(covariance, state_taper)
     gain_root = covariance @ h.T
     total = h @ gain_root + observed.covariance
     rng = np.random.default_rng(_checks.seeds(seed))

@@ -105,6 +105,13 @@ class AdaptiveInflation:
         What to give to `inflate`.
     variance : float
         How uncertain it still is; carry both to the next time.
+
+    Examples
+    --------
+    >>> from masm.filters import AdaptiveInflation, inflate
+    >>> found = AdaptiveInflation(factor=4.0, variance=0.1)
+    >>> inflate([[-1.0], [0.0], [1.0]], found.factor).ravel()
+    array([-2.,  0.,  2.])
     """
 
     factor: float
@@ -186,9 +193,9 @@ def adaptive_inflation(
     estimate = (float(innovation @ innovation) - n) / trace
     # Variance of the estimate if the present factor were right, values independent.
     error = 2.0 / n * ((factor * trace + n) / trace) ** 2
-    share = spread / (spread + error) if spread > 0.0 else 0.0
-    updated = float(np.clip(factor + share * (estimate - factor), least, most))
-    return AdaptiveInflation(updated, (1.0 - share) * spread)
+    fraction = spread / (spread + error) if spread > 0.0 else 0.0
+    updated = float(np.clip(factor + fraction * (estimate - factor), least, most))
+    return AdaptiveInflation(updated, (1.0 - fraction) * spread)
 
 
 def add_process_error(

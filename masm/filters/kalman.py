@@ -1,4 +1,4 @@
-"""The Kalman filter's analysis: what all other filters are held against."""
+"""The Kalman filter's analysis: what all other filters are compared with."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ class Gaussian:
     Attributes
     ----------
     mean, covariance : (p,), (p, p)
+
+    Examples
+    --------
+    >>> from masm.filters import kalman
+    >>> found = kalman([0.0], [[1.0]], [[1.0]], [2.0], [1.0])
+    >>> found.mean, found.covariance
+    (array([1.]), array([[0.5]]))
     """
 
     mean: Array

@@ -31,6 +31,13 @@ def great_circle_km(latitude: ArrayLike, longitude: ArrayLike) -> Array:
     Parameters
     ----------
     latitude, longitude : (n_sites,), degrees
+
+    Examples
+    --------
+    >>> from masm.filters import great_circle_km
+    >>> great_circle_km([0.0, 0.0], [0.0, 90.0]).round()
+    array([[    0., 10008.],
+           [10008.,     0.]])
     """
     chord = chord_km(latitude, longitude)
     half = np.minimum(chord / (2.0 * EARTH_RADIUS_KM), 1.0)
@@ -205,6 +212,17 @@ class RadiusChoice:
         Residual correlation of pairs of sites in each class; NaN without a pair.
     n_pairs : (n_classes,)
         Pairs of values behind each correlation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.filters import choose_radius
+    >>> residuals = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
+    >>> found = choose_radius(
+    ...     [100.0], lambda radius: residuals, [[0.0, 50.0], [50.0, 0.0]]
+    ... )
+    >>> found.radius, found.radii
+    (100.0, array([100.]))
     """
 
     radius: float
@@ -225,7 +243,7 @@ def residual_correlation(
     residuals : (time, n_sites)
         Observed less analysed, of one state; NaN where nothing was observed.
         Residuals are scaled site by site and not centred: a bias that neighbours
-        share counts as correlation.
+        fraction counts as correlation.
     distance : (n_sites, n_sites)
     edges : (n_classes + 1,)
         Classes are ``edges[k] <= d < edges[k + 1]``.
@@ -234,6 +252,14 @@ def residual_correlation(
     -------
     correlation, n_pairs : (n_classes,)
         Mean product of the two scaled residuals of a pair, and how many there were.
+
+    Examples
+    --------
+    >>> from masm.filters import residual_correlation
+    >>> residuals = [[1.0, 1.0], [-1.0, -1.0], [1.0, 1.0]]
+    >>> distance = [[0.0, 50.0], [50.0, 0.0]]
+    >>> residual_correlation(residuals, distance, [0.0, 100.0, 200.0])
+    (array([ 1., nan]), array([3., 0.]))
     """
     r = _checks.numbers(residuals, "residuals")
     between = distances_of(distance)

@@ -19,7 +19,7 @@ from masm.filters._matrices import cholesky
 
 Array = NDArray[np.float64]
 
-# Under this share of effective members the warning is given.
+# Under this fraction of effective members the warning is given.
 _DEGENERATE = 0.05
 
 
@@ -41,6 +41,15 @@ class ParticleAnalysis:
         The member that each one was before: its parameters and drivers go with it.
     resampled : bool
     n_observed : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.filters import particle_analysis
+    >>> members = np.random.default_rng(0).normal(size=(500, 1))
+    >>> found = particle_analysis(members, [[1.0]], [2.0], [1.0], seed=1)
+    >>> found.n_observed, bool(found.effective < 500)
+    (1, True)
     """
 
     members: Array
@@ -80,7 +89,7 @@ def particle_analysis(
     log_weight : (n_members,), optional
         Of the time before; equal ones if not given.
     threshold : float, 0 to 1
-        Members are resampled (systematically) under this share of effective ones.
+        Members are resampled (systematically) under this fraction of effective ones.
     jitter : float, 0 up to 1
         After resampling, members are shrunk towards the mean and spread by a normal
         kernel of this sd, in sd of the ensemble; its covariance stays.
@@ -162,7 +171,7 @@ def systematic_resampling(
     Parameters
     ----------
     weight : (n_members,), adding up to one
-    rng : the only source of chance; one number is drawn
+    rng : the only source of random numbers; one number is drawn
 
     Returns
     -------

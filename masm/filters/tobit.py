@@ -51,6 +51,13 @@ class LatentForecast:
         ``lower`` and ``minimum_sd``.
     scope : str
         ``"none"`` (nothing censored), ``"all"`` or ``"site"``.
+
+    Examples
+    --------
+    >>> from masm.filters import latent_forecast
+    >>> found = latent_forecast([[1.0], [2.0], [3.0]], 0.0, seed=1)
+    >>> found.mean, found.n_censored, found.scope
+    (array([2.]), array([0]), 'none')
     """
 
     mean: Array

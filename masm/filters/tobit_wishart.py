@@ -77,7 +77,7 @@ class Diagnostics:
         ``"given"``, ``"data"``, or ``"prior"`` for a state that was observed nowhere:
         its entries of Q are those of the prior given the other entries.
     acceptance : float
-        Share of Metropolis steps taken; NaN where there were none.
+        Fraction of Metropolis steps taken; NaN where there were none.
     n_observed, n_censored : int
         Values that were not NaN, and those of them at or below ``lower``.
     """
@@ -115,6 +115,16 @@ class TobitWishart:
     n_sites : int
     draws : Draws
     diagnostics : Diagnostics
+
+    Examples
+    --------
+    >>> from masm.filters import tobit_wishart
+    >>> found = tobit_wishart(
+    ...     [3.0], [[2.0]], [[1.0]], [5.0], [0.5], 0.0, 4.0, [[3.0]],
+    ...     n_sites=1, n_draws=40, seed=1,
+    ... )
+    >>> found.n_sites, found.process_mean.shape
+    (1, (1, 1))
     """
 
     mean: Array

@@ -14,6 +14,7 @@ from masm.errors import InputError
 from masm.filters import _checks
 from masm.filters._matrices import cholesky
 from masm.filters.analysis import Analysis, analysis_of
+from masm.filters.between_states import checked_factor
 from masm.filters.localisation import distances_of, taper
 
 Array = NDArray[np.float64]
@@ -81,6 +82,7 @@ def local_ensemble_transform(
     radius: float,
     kind: str = "gaspari_cohn",
     observation_sites: ArrayLike | None = None,
+    state_taper: ArrayLike | None = None,
 ) -> Analysis:
     """A transform for each site, in which far observations count less.
 
@@ -95,6 +97,10 @@ def local_ensemble_transform(
     observation_sites : (n_obs,) of int, optional
         The site of each observation. Needed where a row of the operator sees more
         than one site.
+    state_taper : (q, q), optional
+        Factors between states, from `state_taper`. A state is then updated by itself,
+        and the precision of each observation is multiplied by the factor between the
+        two. Each row of the operator must see one state.
 
     Returns
     -------
@@ -104,7 +110,7 @@ def local_ensemble_transform(
     ------
     InputError
         As `ensemble_transform`; also distances that are none, or an observation
-        whose site is not clear.
+        whose site, or state with ``state_taper``, is not clear.
 
     References
     ----------
@@ -130,21 +136,49 @@ def local_ensemble_transform(
     sites = _sites_of(
         observed, observation_sites, np.size(observations), q, len(between)
     )
+    groups = _groups_of(observed, state_taper, q)
     seen = forecast @ observed.operator.T
     out = forecast.copy()
     for site in range(len(between)):
-        weight = factors[site, sites]
-        near = np.flatnonzero(weight > _NO_INFLUENCE)
-        if not near.size:
-            continue
-        half = np.sqrt(weight[near])
-        errors = observed.covariance[np.ix_(near, near)] / np.outer(half, half)
-        block = slice(site * q, (site + 1) * q)
-        out[:, block] = _recombine(
-            forecast[:, block], seen[:, near], observed.value[near],
-            cholesky(errors),
-        )  # fmt: skip
+        for states, share in groups:
+            weight = factors[site, sites] * share
+            near = np.flatnonzero(weight > _NO_INFLUENCE)
+            if not near.size:
+                continue
+            half = np.sqrt(weight[near])
+            errors = observed.covariance[np.ix_(near, near)] / np.outer(half, half)
+            block = site * q + states
+            out[:, block] = _recombine(
+                forecast[:, block], seen[:, near], observed.value[near],
+                cholesky(errors),
+            )  # fmt: skip
     return analysis_of(out, observed.value.size)
+
+
+def _groups_of(
+    observed: _checks.Observed, state_taper: ArrayLike | None, q: int
+) -> list[tuple[NDArray[np.intp], Array]]:
+    """States that are updated together, and the share of each observation for them."""
+    n_obs = observed.value.size
+    if state_taper is None:
+        return [(np.arange(q), np.ones(n_obs))]
+    factor = checked_factor(state_taper)
+    if len(factor) != q:
+        raise InputError("state_taper", found=f"{len(factor)} states", wanted=q)
+    if factor.min() == 1.0:
+        return [(np.arange(q), np.ones(n_obs))]
+    touched = np.any(observed.operator.reshape(n_obs, -1, q) != 0.0, axis=1)
+    several = np.flatnonzero(touched.sum(axis=1) != 1)
+    if several.size:
+        raise InputError(
+            f"observation {int(observed.index[several[0]])} sees more than one state",
+            wanted="observations of one state, or no state_taper",
+        )
+    rows, group = np.unique(factor, axis=0, return_inverse=True)
+    state = touched.argmax(axis=1)
+    return [
+        (np.flatnonzero(group.ravel() == k), row[state]) for k, row in enumerate(rows)
+    ]
 
 
 def _recombine(forecast: Array, seen: Array, value: Array, error_root: Array) -> Array:

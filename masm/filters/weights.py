@@ -58,6 +58,14 @@ class Weights:
     effective : (n_sites,)
         Effective number of members, ``1 / sum w^2``.
     rule : str
+
+    Examples
+    --------
+    >>> from masm.filters import density_weights
+    >>> members = [[-1.0], [-0.6], [-0.2], [0.2], [0.6], [1.0]]
+    >>> found = density_weights(members, ([0.0], [[1.0]]), None)
+    >>> found.weight.shape, found.rule
+    ((1, 6), 'ratio')
     """
 
     weight: Array
@@ -219,6 +227,13 @@ class Summary:
     quantiles : (n_probabilities, ...)
     effective : float
         Effective number of members.
+
+    Examples
+    --------
+    >>> from masm.filters import weighted_summary
+    >>> found = weighted_summary([1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 1.0, 1.0])
+    >>> round(found.effective, 6)
+    4.0
     """
 
     mean: Array

@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from masm.errors import InputError, SurrogateNotFitted
 from masm.gaussian_process.marginal_likelihood import bounds, starts
@@ -226,13 +226,17 @@ def _minimiser(
     low, high = np.array(box).T
 
     def search(ask: Any) -> Any:
-        return optimize.minimize(
+        return scipy.optimize.minimize(
             ask,
             np.clip(start, low, high),
             jac=True,
             method="L-BFGS-B",
             bounds=box,
-            options={"maxiter": max_iterations, "ftol": 1e-9, "gtol": 1e-4},
+            options={
+                "maxiter": max_iterations,
+                "ftol": process.tolerance,
+                "gtol": 1e-4,
+            },
         )
 
     return search

@@ -22,7 +22,7 @@ from masm.types import Array
 LARGEST_OUTPUT = 1e100  # squares and their sums are taken
 
 
-class ConditionedProcess:
+class ConditionalGP:
     """The use of a Gaussian process.
 
     Parameters are those of `masm.gaussian_process.regression.GaussianProcess`.

@@ -1,4 +1,4 @@
-"""Factors and inverses of covariance matrices, mended where rounding breaks them."""
+"""Factors and inverses of covariances, with jitter where rounding breaks them."""
 
 from __future__ import annotations
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import linalg, optimize
+from scipy import linalg
 
 from masm.errors import InputError, SurrogateNotFitted
-from masm.gaussian_process.conditional import ConditionedProcess, checked
+from masm.gaussian_process.conditional import ConditionalGP, checked
 from masm.gaussian_process.kernels import KERNELS, KernelName
 from masm.gaussian_process.linear_algebra import cholesky
 from masm.gaussian_process.marginal_likelihood import (
@@ -42,7 +43,7 @@ __all__ = [
 TOLERANCE = 1e-5
 
 
-class GaussianProcess(ConditionedProcess):
+class GaussianProcess(ConditionalGP):
     """Gaussian-process regression of a scalar output on points of the unit cube.
 
     Parameters
@@ -239,7 +240,7 @@ class GaussianProcess(ConditionedProcess):
         low, high = np.array(box).T
         best, best_value = None, np.inf
         for start in from_:
-            found = optimize.minimize(
+            found = scipy.optimize.minimize(
                 self.objective(),
                 np.clip(start, low, high),
                 jac=True,

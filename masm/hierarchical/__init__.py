@@ -21,12 +21,14 @@ from masm.hierarchical.likelihoods import (
 from masm.hierarchical.output import to_dataset
 from masm.hierarchical.sampler import HierarchicalDraws, SiteDraws, sample_hierarchy
 from masm.hierarchical.site_choice import SiteChoice, choose_sites
+from masm.hierarchical.stream_errors import StreamErrors
 from masm.hierarchical.together import (
     CalibratedSite,
     Together,
     calibrate_together,
     site_problem,
 )
+from masm.hierarchical.traits import TraitPrior, trait_prior
 
 __all__ = [
     "CalibratedSite",
@@ -38,8 +40,10 @@ __all__ = [
     "SiteDraws",
     "SiteProblem",
     "SitesCalibration",
+    "StreamErrors",
     "StudentErrors",
     "Together",
+    "TraitPrior",
     "Verdict",
     "calibrate_sites",
     "calibrate_together",
@@ -54,4 +58,5 @@ __all__ = [
     "share_between",
     "site_problem",
     "to_dataset",
+    "trait_prior",
 ]

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
-from scipy.stats import qmc
 
 from masm.errors import InputError
 from masm.hierarchical.emulators import emulator_of, finite_likelihood
 from masm.hierarchical.group import GroupPrior
 from masm.hierarchical.sampler import (
+    ChainOptions,
     HierarchicalDraws,
     LogLikelihood,
     Seed,
@@ -51,6 +51,18 @@ class SiteProblem:
     likelihood : callable
         Series, and optionally their emulator's variance, to log-likelihoods, (n,);
         such as `GaussianErrors`, `StudentErrors` or `LaplaceErrors`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.hierarchical import GaussianErrors, SiteProblem
+    >>> site = SiteProblem(
+    ...     run=lambda z: z[:, :1] * np.arange(3.0),
+    ...     likelihood=GaussianErrors([0.0, 1.0, 2.0], 1.0),
+    ... )
+    >>> series = site.run(np.array([[1.0]]))
+    >>> series, site.likelihood(series).round(3)
+    (array([[0., 1., 2.]]), array([-2.757]))
     """
 
     run: Callable[[Array], ArrayLike]
@@ -72,6 +84,13 @@ class Verdict:
     n_runs : int
         Model runs of this site.
     reason : str
+
+    Examples
+    --------
+    >>> from masm.hierarchical import Verdict
+    >>> verdict = Verdict(True, r_hat=1.01, disagreement=0.2, n_runs=40, reason="")
+    >>> verdict.is_right
+    True
     """
 
     is_right: bool
@@ -90,12 +109,26 @@ class SitesCalibration:
     draws : HierarchicalDraws
     verdicts : dict of site to Verdict
     share_between : (p,)
-        Between-site share of the variance: ``Sigma_g`` over the sum of it and the
+        Between-site fraction of the variance: ``Sigma_g`` over the sum of it and the
         mean posterior variance within a site. Near one: a site parameter.
     n_runs : int
     mode : str
     note : str
         Sites that were predicted from the group, and approximations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.hierarchical import (
+    ...     GaussianErrors, SiteProblem, calibrate_sites, matched_group_prior
+    ... )
+    >>> site = SiteProblem(lambda z: z * np.ones(3), GaussianErrors(np.ones(3), 0.1))
+    >>> found = calibrate_sites(
+    ...     {"seen": site, "unseen": None}, matched_group_prior([0.0], [[1.0]]),
+    ...     seed=1, n_rounds=1, most_rounds=1, n_draws=50, n_warm=50,
+    ... )
+    >>> sorted(found.verdicts), found.share_between.shape
+    (['seen', 'unseen'], (1,))
     """
 
     draws: HierarchicalDraws
@@ -148,6 +181,18 @@ def calibrate_sites(
     InputError
         No site with observations, a model that fails everywhere, series of another
         length, or a prior whose site variance is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.hierarchical import GaussianErrors, SiteProblem, matched_group_prior
+    >>> site = SiteProblem(lambda z: z * np.ones(3), GaussianErrors(np.ones(3), 0.1))
+    >>> found = calibrate_sites(
+    ...     {"seen": site, "unseen": None}, matched_group_prior([0.0], [[1.0]]),
+    ...     seed=1, n_rounds=1, most_rounds=1, n_draws=50, n_warm=50,
+    ... )
+    >>> found.draws.sites, found.draws.from_group
+    (('seen', 'unseen'), array([False,  True]))
     """
     if mode not in MODES:
         raise InputError("mode", found=repr(mode), wanted=" or ".join(MODES))
@@ -298,6 +343,8 @@ class _Design:
 
     def space_filling(self, n: int) -> Array:
         """A Latin hypercube of the prior of a site."""
+        from scipy.stats import qmc  # half a second to import
+
         u = qmc.LatinHypercube(self.mean.size, rng=self.rng).random(n)
         return np.asarray(self.mean + special.ndtri(u) @ self.root.T)
 
@@ -309,7 +356,9 @@ class _Design:
 
 
 def sample_separate(
-    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: Any
+    sites: Mapping[str, LogLikelihood],
+    prior: GroupPrior,
+    **options: Unpack[ChainOptions],
 ) -> HierarchicalDraws:
     """Every site alone, with the prior that a single site has under the group's.
 
@@ -335,7 +384,9 @@ def sample_separate(
 
 
 def sample_pooled(
-    sites: Mapping[str, LogLikelihood], prior: GroupPrior, **options: Any
+    sites: Mapping[str, LogLikelihood],
+    prior: GroupPrior,
+    **options: Unpack[ChainOptions],
 ) -> HierarchicalDraws:
     """One vector for all sites under ``N(m0, S0)``; the one site is called "pooled".
 
@@ -411,6 +462,18 @@ def share_between(draws: HierarchicalDraws) -> Array:
 
     ``E[Sigma_g]`` over the sum of it and the mean posterior variance of the sites
     that were observed. NaN without such a site.
+
+    Examples
+    --------
+    >>> from masm.hierarchical import GroupPrior, sample_hierarchy
+    >>> sites = {
+    ...     name: lambda z, level=level: -0.5 * (z[:, 0] - level) ** 2 / 0.01
+    ...     for name, level in {"dry": -2.0, "wet": 2.0}.items()
+    ... }
+    >>> prior = GroupPrior([0.0], [[1.0]], 5.0, [[0.5]])
+    >>> draws = sample_hierarchy(sites, prior, seed=1, n_draws=50, n_warm=50)
+    >>> bool(share_between(draws)[0] > 0.9)
+    True
     """
     between = np.diagonal(draws.covariance, axis1=2, axis2=3).mean(axis=(0, 1))
     seen = draws.theta[:, :, ~draws.from_group]

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg, optimize
+from scipy import linalg
 
 from masm.errors import InputError
 
@@ -23,7 +24,7 @@ _RIDGE = 1e-6
 # How far an emulated log-likelihood reaches beyond the runs, in their range.
 _MARGIN = 0.1
 _JITTER = 1e-8
-# Share of the variance of the series that its components have to keep.
+# Fraction of the variance of the series that its components have to keep.
 _KEPT = 0.9999
 _MOST_COMPONENTS = 12
 _LENGTHS = (np.log(0.05), np.log(50.0))
@@ -84,7 +85,7 @@ class _Process:
         p = z.shape[1]
         start = np.concatenate([np.full(p, np.log(2.0)), [0.0, np.log(1e-2)]])
         bounds = [_LENGTHS] * p + [(-4.0, 4.0), (np.log(1e-6), np.log(1.0))]
-        found = optimize.minimize(
+        found = scipy.optimize.minimize(
             self._cost, start, jac=True, bounds=bounds, method="L-BFGS-B",
             options={"maxiter": 60},
         )  # fmt: skip

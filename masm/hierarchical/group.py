@@ -100,7 +100,7 @@ def matched_group_prior(
     degrees : float, optional
         n_g, above p + 1; p + 4 if not given.
     share_between : float, between 0 and 1
-        Share of the variance that is Sigma_g, from site to site. With few sites the
+        Fraction of the variance that is Sigma_g, from site to site. With few sites the
         answer depends on it and on ``degrees``: report two settings.
 
     Returns
@@ -110,7 +110,7 @@ def matched_group_prior(
     Raises
     ------
     InputError
-        A share or degrees of freedom out of range, or a covariance that is none.
+        A fraction or degrees of freedom out of range, or a covariance that is none.
 
     Examples
     --------

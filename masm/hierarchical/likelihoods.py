@@ -230,6 +230,12 @@ class StudentErrors(_Errors):
     ----------
     scale : number or (n_obs,)
     degrees : float, above 2
+
+    Examples
+    --------
+    >>> from masm.hierarchical import StudentErrors
+    >>> StudentErrors([0.0], 1.0, degrees=4.0)([[0.0], [5.0]]).round(2)
+    array([-0.98, -5.93])
     """
 
     scale: ArrayLike = 1.0
@@ -274,6 +280,13 @@ class LaplaceErrors(_Errors):
     correction : {"factor", "wider_scale"}
         What correlated residuals do. The source's family of codes widens b by
         ``sqrt(n / n_eff)``, which corrects half the way and biases the flux.
+
+    Examples
+    --------
+    >>> from masm.hierarchical import LaplaceErrors
+    >>> errors = LaplaceErrors([1.0], a0=1.0, a1=0.2, a2=0.1)
+    >>> errors([[1.0]]).round(4)
+    array([-0.8755])
     """
 
     a0: float = 1.0

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Required, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +58,14 @@ class SiteDraws:
         Of a calibration of this site alone, at least 100.
     mean, covariance : (p,), (p, p)
         The normal prior of that calibration, which is divided out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.hierarchical import SiteDraws
+    >>> draws = np.random.default_rng(1).normal(size=(200, 1))
+    >>> SiteDraws(draws, np.zeros(1), np.eye(1)).draws.shape
+    (200, 1)
     """
 
     draws: Array
@@ -96,7 +105,15 @@ class HierarchicalDraws:
     from_group : (n_sites,) of bool
         True for a site without observations: predicted from the group.
     acceptance : (n_sites,)
-        Share of proposals taken; NaN where there were none.
+        Fraction of proposals taken; NaN where there were none.
+
+    Examples
+    --------
+    >>> from masm.hierarchical import GroupPrior, sample_hierarchy
+    >>> prior = GroupPrior([0.0], [[1.0]], 5.0, [[0.5]])
+    >>> draws = sample_hierarchy({"a": None}, prior, seed=1, n_draws=5, n_warm=0)
+    >>> draws.sites, draws.from_group
+    (('a',), array([ True]))
     """
 
     sites: tuple[str, ...]
@@ -105,6 +122,17 @@ class HierarchicalDraws:
     covariance: Array
     from_group: NDArray[np.bool_]
     acceptance: Array
+
+
+class ChainOptions(TypedDict, total=False):
+    """Options of `sample_hierarchy` that samplers built on it hand on."""
+
+    seed: Required[Seed]
+    n_chains: int
+    n_draws: int
+    n_warm: int
+    thin: int
+    slices: bool
 
 
 def sample_hierarchy(

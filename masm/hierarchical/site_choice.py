@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from masm.errors import InputError
 
@@ -47,6 +47,15 @@ class SiteChoice:
         To the nearest site, fixed ones included, in the space of the covariates.
     random_distance : float
         Mean of the same for as many sites drawn at random, over the comparisons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.hierarchical import choose_sites
+    >>> climate = np.random.default_rng(0).normal(size=(60, 2))
+    >>> found = choose_sites(climate, ["east"] * 60, 4, seed=1)
+    >>> found.pixels.size, found.n_drawn
+    (4, {'east': 4})
     """
 
     pixels: NDArray[np.intp]
@@ -192,7 +201,7 @@ def distinct_clusters(
     ----------
     z : (n_points, d)
     most : int
-    rng : the only source of chance
+    rng : the only source of random numbers
     criterion, threshold
         As for `choose_sites`.
 
@@ -282,7 +291,7 @@ def share_out(
 def nearest(z: ArrayLike, sites: NDArray[np.intp]) -> Array:
     """Distance of every point to the nearest of some of them, (n_points,)."""
     points = np.asarray(z, float)
-    return np.asarray(cKDTree(points[sites]).query(points)[0])
+    return np.asarray(scipy.spatial.cKDTree(points[sites]).query(points)[0])
 
 
 def _space(

@@ -33,6 +33,7 @@ from masm.hierarchical.calibrate import (
 )
 from masm.hierarchical.group import GroupPrior, matched_group_prior
 from masm.hierarchical.sampler import HierarchicalDraws, LogLikelihood, sample_hierarchy
+from masm.hierarchical.stream_errors import OtherErrors, StreamErrors
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.observations.dataset import Stream
 from masm.problem.priors import Priors
@@ -61,6 +62,17 @@ class CalibratedSite:
         Its parameters, model and observations; see `site_problem`.
     runs : Runs
         Model runs that were made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm import Priors, Problem
+    >>> from masm.hierarchical import CalibratedSite
+    >>> priors = Priors({"a": (0.0, 1.0)})
+    >>> problem = Problem(priors, ("a",), lambda theta: (theta["a"] - 0.3) ** 2)
+    >>> site = CalibratedSite(problem, problem.run(np.array([[0.2], [0.5]])))
+    >>> site.runs.cost.round(2)
+    array([0.01, 0.04])
     """
 
     problem: Problem
@@ -85,14 +97,21 @@ class Together:
     verdicts, pooled_verdicts : dict of site to Verdict
         Of the hierarchical and of the pooled posterior at each site.
     share_between, other_share_between : ndarray, (p,)
-        Share of the variance that is between sites: near one for what belongs to
+        Fraction of the variance that is between sites: near one for what belongs to
         the site, near zero for what all share.
     sites : dict of site to CalibratedSite
         With the runs that were added.
     settings : tuple of (float, float)
-        Share of the variance between sites and degrees of freedom of both priors.
+        Fraction of the variance between sites and degrees of freedom of both priors.
     note : str
         Sites without observations.
+
+    Examples
+    --------
+    >>> from dataclasses import fields
+    >>> from masm.hierarchical import Together
+    >>> [one.name for one in fields(Together)][:4]
+    ['parameters', 'hierarchical', 'other', 'pooled']
     """
 
     parameters: tuple[str, ...]
@@ -131,6 +150,17 @@ def site_problem(
         As for `masm.calibrate`.
     runner : callable, optional
         Wraps the model, to count its runs.
+
+    Examples
+    --------
+    >>> import numpy as np, masm
+    >>> seen = masm.Stream("gpp", np.arange(3), np.array([1.0, 2.0, 3.0]), windows=None)
+    >>> problem = site_problem(
+    ...     lambda theta: {"gpp": theta["a"][:, None] * np.ones(3)}, {"gpp": seen},
+    ...     masm.Priors({"a": (0.0, 4.0)}),
+    ... )
+    >>> problem.active, problem.run(np.array([[0.5]])).cost
+    (('a',), array([2.]))
     """
     observed = tuple(stream.aggregate() for stream in streams.values())
     called = model if runner is None else runner(model)
@@ -154,6 +184,7 @@ def calibrate_together(
     n_chains: int = 24,
     n_draws: int = 200,
     n_warm: int = 300,
+    errors: Mapping[str, StreamErrors] | None = None,
     on_round: Callable[[int], None] | None = None,
 ) -> Together:
     """Calibrate sites pooled and hierarchically, from the runs of their own.
@@ -165,7 +196,7 @@ def calibrate_together(
     seed : int or sequence of int
         The same seed and runs give the same numbers.
     between, other_between : float
-        Share of a parameter's prior variance that is between sites, in the group's
+        Fraction of a parameter's prior variance that is between sites, in the group's
         prior and in a second one: with few sites the answer depends on it.
     n_check : int
         Model runs of a site in a round: half at draws of the hierarchical posterior,
@@ -175,6 +206,9 @@ def calibrate_together(
         sampled in full and checked once more.
     n_chains, n_draws, n_warm : int
         As for `sample_hierarchy`.
+    errors : mapping of stream to StreamErrors, optional
+        Errors that the joint posteriors have; the sites' own ones are normal. A stream
+        that is not named keeps its normal errors.
     on_round : callable, optional
         Told the number of model runs of each round.
 
@@ -187,12 +221,32 @@ def calibrate_together(
     InputError
         Fewer than two sites with observations; sites with other parameters, priors or
         streams than the first.
+
+    Examples
+    --------
+    >>> import numpy as np, masm
+    >>> def model(theta):
+    ...     return {"gpp": theta["a"][:, None] * np.ones(3)}
+    >>> def site(level):
+    ...     rule = masm.GivenVariance(0.04)
+    ...     value = np.full(3, level)
+    ...     seen = masm.Stream("gpp", np.arange(3), value, "g m-2 d-1", rule)
+    ...     priors = masm.Priors({"a": (0.0, 4.0)})
+    ...     problem = site_problem(model, {"gpp": seen}, priors)
+    ...     u = np.linspace(0.1, 0.9, 12)[:, None]
+    ...     return CalibratedSite(problem, problem.run(u))
+    >>> found = calibrate_together(
+    ...     {"one": site(1.0), "two": site(2.0), "unseen": None}, seed=1,
+    ...     most_rounds=1, n_check=4, n_chains=4, n_draws=10, n_warm=10,
+    ... )
+    >>> found.hierarchical.sites, found.pooled.sites
+    (('one', 'two', 'unseen'), ('pooled',))
     """
     seen = {name: site for name, site in sites.items() if site is not None}
     first = _refuse_unlike(seen)
     p = first.n_parameters
     work = {
-        name: _Emulated(name, site, seed_sequence(seed, 1, k))
+        name: _Emulated(name, site, seed_sequence(seed, 1, k), errors or {})
         for k, (name, site) in enumerate(seen.items())
     }
     prior, other = (_group_prior(p, share) for share in (between, other_between))
@@ -334,17 +388,35 @@ class _Emulated:
     """The emulator of a site, and what was found of it."""
 
     def __init__(
-        self, name: str, site: CalibratedSite, seed: np.random.SeedSequence
+        self,
+        name: str,
+        site: CalibratedSite,
+        seed: np.random.SeedSequence,
+        errors: Mapping[str, StreamErrors],
     ) -> None:
         self.name, self.problem, self.runs = name, site.problem, _some(site.runs)
         self.n_given = site.runs.n
         self.rng = np.random.default_rng(seed)
-        self.surrogate = surrogate_for(site.problem)
-        self.surrogate.refit(self.runs, self.rng)
+        known = site.problem.likelihood
+        self.other = None
+        if errors and known is None:
+            raise InputError(
+                f"errors of streams at site {name}",
+                found="a problem that gives a cost and no series",
+                wanted="a likelihood of series, or no errors",
+            )
+        if errors and known is not None:
+            self.other = OtherErrors(known, errors, _z)
+            self.other.refit(self.runs)
+        else:
+            self.surrogate = surrogate_for(site.problem)
+            self.surrogate.refit(self.runs, self.rng)
         self.off, self.off_pooled = float("nan"), float("nan")
 
     def density(self) -> LogLikelihood:
         """Emulated log-likelihood of ``z``, (n_points, p) to (n_points,)."""
+        if self.other is not None:
+            return _of_z(self.other.density_now())
         inner = self.surrogate.snapshot()
 
         def log_likelihood(z: Array) -> Array:
@@ -353,7 +425,16 @@ class _Emulated:
         return log_likelihood
 
     def refit(self) -> None:
-        self.surrogate.update(self.runs, self.rng)
+        if self.other is not None:
+            self.other.refit(self.runs)
+        else:
+            self.surrogate.update(self.runs, self.rng)
+
+    def _log_likelihood(self, made: Runs) -> Array:
+        """Of model runs that did not fail; up to a constant."""
+        if self.other is None:
+            return -0.5 * made.cost[made.ok]
+        return self.other.of_runs(made)[made.ok]
 
     def check(
         self, own: Array, pooled: Array, n: int, rng: np.random.Generator
@@ -365,7 +446,7 @@ class _Emulated:
             flat = draws.reshape(-1, draws.shape[-1])
             z = flat[rng.choice(len(flat), half, replace=len(flat) < half)]
             made = self.problem.run(_unit(z))
-            off = density(z)[made.ok] + 0.5 * made.cost[made.ok]
+            off = density(z)[made.ok] - self._log_likelihood(made)
             offs.append(float(np.std(off)) if made.ok.sum() > 1 else float("inf"))
             self.runs = self.runs.append(made)
         self.off, self.off_pooled = offs
@@ -402,6 +483,14 @@ def _verdicts(
             reason = "no observations: predicted from the group"
             found[name] = Verdict(r_hat < _R_HAT, r_hat, float("nan"), 0, reason)
     return found
+
+
+def _of_z(density: Callable[[Array], Array]) -> LogLikelihood:
+    return lambda z: density(_unit(z))
+
+
+def _z(u: Array) -> Array:
+    return np.asarray(special.ndtri(np.clip(u, _EDGE, 1.0 - _EDGE)))
 
 
 def _unit(z: Array) -> Array:

@@ -46,6 +46,13 @@ class Target:
         Of the target.
     sign : float
         -1.0 for the opposite of the series, such as NEP of NEE.
+
+    Examples
+    --------
+    >>> import numpy as np, masm
+    >>> target = masm.Target("NEP", "nee", "annual", "g m-2 yr-1", sign=-1.0)
+    >>> float(target.of(np.array([-1.0, -3.0])))
+    730.5
     """
 
     name: str
@@ -59,7 +66,8 @@ class Target:
 
         Examples
         --------
-        >>> Target("gpp", "gpp", "annual", "g m-2 yr-1").of(np.array([1.0, 3.0]))
+        >>> target = Target("gpp", "gpp", "annual", "g m-2 yr-1")
+        >>> float(target.of(np.array([1.0, 3.0])))
         730.5
         """
         if self.kind == "annual":
@@ -87,6 +95,22 @@ class CalibratedInformation:
     n_model_runs : int
     n_observations : dict
         By stream.
+
+    Examples
+    --------
+    >>> import numpy as np, masm
+    >>> def line(theta):
+    ...     return {"gpp": theta["a"][:, None] * np.ones(3)}
+    >>> seen = masm.Stream(
+    ...     "gpp", np.arange(3), np.ones(3), variance=masm.GivenVariance(),
+    ...     given=np.ones(3), windows=None,
+    ... )
+    >>> prior = masm.TruncatedNormal(-9.0, 9.0, mean=0.0, sd=1.0)
+    >>> found = masm.calibrated_information(
+    ...     line, {"gpp": seen}, {"a": prior}, {"a": 0.5}
+    ... )
+    >>> found.exact, found.n_observations
+    (False, {'gpp': 3})
     """
 
     content: InformationContent
@@ -148,8 +172,8 @@ def calibrated_information(
     ...     return {"gpp": theta["a"][:, None] * np.ones(3)}
     >>> from masm.problem.priors import TruncatedNormal
     >>> from masm.observations.stream import Stream
-    >>> from masm.observations.error_models import GIVEN
-    >>> seen = Stream("gpp", np.arange(3), np.ones(3), variance=GIVEN,
+    >>> from masm.observations.error_models import GivenVariance
+    >>> seen = Stream("gpp", np.arange(3), np.ones(3), variance=GivenVariance(),
     ...               given=np.ones(3), windows=None)
     >>> prior = TruncatedNormal(-9.0, 9.0, mean=0.0, sd=1.0)
     >>> found = calibrated_information(line, {"gpp": seen}, {"a": prior}, {"a": 0.5})

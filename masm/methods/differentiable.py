@@ -15,14 +15,21 @@ import numpy as np
 from masm.errors import InputError
 from masm.methods.budget import BudgetSpent, known_errors
 from masm.methods.normal_space import to_cube
+from masm.minimisation.finite_differences import (
+    finite_differences,
+    steps_by_curvature,
+)
 from masm.problem.problem import Problem, Runs
 from masm.problem.samples import Samples
 from masm.runners.derivatives import Pullback, SeriesDerivatives, is_differentiable
 from masm.types import Array
 
 #: What may be asked for as the option ``derivatives``.
-DERIVATIVES = ("auto", "exact", "differences")
-_STEP = 1e-4  # of a prior standard deviation
+DERIVATIVES = ("auto", "exact", "differences", "emulator")
+_STEP = 1e-4  # of a prior standard deviation, until steps are chosen by curvature
+_EMULATED_STEP = 1e-3  # of a smooth emulator, by central differences
+_EMULATOR = 26  # its own stream of chance: fits begin alike on any worker
+_SHORTEST = 1e-7  # step: nothing that a model resolves is finer
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
 
 
@@ -35,8 +42,9 @@ class DifferentiableProblem:
         Whose model gives series.
     method : str
         For errors.
-    derivatives : {"auto", "exact", "differences"}
-        ``"auto"``: exact where the model has derivatives.
+    derivatives : {"auto", "exact", "differences", "emulator"}
+        ``"auto"``: exact where the model has derivatives, else differences. With
+        ``"emulator"`` they are those of an emulator of all runs so far, at no run.
     max_runs : int
         Most model runs; `BudgetSpent` is raised beyond.
 
@@ -44,7 +52,9 @@ class DifferentiableProblem:
     ----------
     n, n_obs : int
     names : tuple of str
-    exact : bool
+    exact, emulated : bool
+    steps : ndarray (n,)
+        Of finite differences, in prior standard deviations.
     n_gradients, n_tangents : int
         Adjoint runs, and tangent runs, so far. They are not among the model runs.
 
@@ -65,6 +75,17 @@ class DifferentiableProblem:
     ):
         self._likelihood = known_errors(problem, method)
         self.exact = wants_exact(problem, derivatives)
+        if not self._likelihood.is_linear and derivatives == "auto":
+            self.exact = False  # of treated values or errors that are not normal
+        self.emulated = derivatives == "emulator"
+        if self.emulated and not self._likelihood.is_linear:
+            raise InputError(
+                "option derivatives: emulator",
+                found="treated values, or errors that are not normal",
+                wanted="derivatives: differences with those",
+            )
+        self._emulator: Any = None
+        self._emulated_runs = 0
         self._problem = problem
         self._series: SeriesDerivatives | None = None
         if self.exact:
@@ -73,6 +94,7 @@ class DifferentiableProblem:
         self.n, self.names = problem.n_parameters, problem.active
         self.n_obs = self._likelihood.n_obs
         self.n_gradients = self.n_tangents = self.n_runs = 0
+        self.steps = np.full(self.n, _STEP)
         self._made: list[Runs] = []
 
     @property
@@ -86,6 +108,12 @@ class DifferentiableProblem:
             np.concatenate([one.cost for one in self._made]),
             np.concatenate(series),
         )
+
+    def spread(self, n: int, rng: np.random.Generator) -> Array:
+        """Points that fill the prior and keep its constraints, (n, parameter)."""
+        from masm.design.space_filling import spread_points
+
+        return spread_points(self._problem, n, rng)
 
     def to_parameters(self, z: Array) -> Array:
         """Physical values (n,), in the order of ``names``."""
@@ -117,10 +145,12 @@ class DifferentiableProblem:
         nowhere = (np.inf, np.full(self.n, np.nan))
         if not self._problem.allowed(to_cube(z)[None])[0]:
             return nowhere
-        if not self.exact:
-            series, rows = self.jacobian(z, with_series=True)
-            residual = self._likelihood.whiten(series)
-            gradient = rows.T @ self._likelihood.whiten_back(residual)
+        if self.emulated:
+            residual = self._likelihood.whiten(self._run(z[None]))[0]
+            gradient = self._emulated_slopes(z).T @ residual
+        elif not self.exact:
+            residual, rows = self._whitened_differences(z)
+            gradient = rows.T @ residual
         else:
             series, pull = self._forward(z)
             if pull is None:
@@ -170,7 +200,15 @@ class DifferentiableProblem:
         return (series, rows) if with_series else rows
 
     def whitened_jacobian(self, z: Array) -> Array:
-        """Jacobian with rows in units of their errors (n_obs, n)."""
+        """Jacobian with rows in units of their errors (n_obs, n).
+
+        By differences it is that of the whitened residuals themselves, so that errors
+        that are not normal and treatments that are not linear have theirs.
+        """
+        if self.emulated:
+            return self._emulated_slopes(np.asarray(z, float))
+        if not self.exact:
+            return self._whitened_differences(np.asarray(z, float))[1]
         return self._likelihood.whiten_slopes(self.jacobian(z).T).T
 
     def covariance(self, z: Array) -> Array:
@@ -190,6 +228,19 @@ class DifferentiableProblem:
             )
         inner = np.linalg.inv(s.T @ s + np.eye(self.n))
         return np.asarray(0.5 * (inner + inner.T))
+
+    def choose_steps(self, z: Array) -> None:
+        """Choose the steps of finite differences by noise and curvature at a point.
+
+        They stay as they are with exact derivatives, and where a run for it fails.
+        """
+        if self.exact or self.emulated:
+            return
+        try:
+            found = steps_by_curvature(self.residuals, z)
+        except InputError:
+            return
+        self.steps = np.maximum(found, _SHORTEST)
 
     def collapsed(self, z: Array) -> list[str]:
         """What the model says has died out at a point; nothing if it does not say."""
@@ -236,11 +287,44 @@ class DifferentiableProblem:
         columns = [self._problem.priors.names.index(name) for name in self.names]
         return np.asarray(pull(weights)[columns] * self.slopes(z))
 
+    def _emulated_slopes(self, z: Array) -> Array:
+        """Jacobian of the whitened residuals of an emulator of all runs (n_obs, n)."""
+        from masm.surrogates.series import SeriesEmulator
+
+        made = self.runs
+        rng = np.random.default_rng(_EMULATOR)
+        if self._emulator is None:
+            self._emulator = SeriesEmulator(self._likelihood, self.n)
+            self._emulator.refit(made, rng)
+        elif made.n > self._emulated_runs:
+            self._emulator.update(made, rng)
+        self._emulated_runs = made.n
+
+        def white(points: Array) -> Array:
+            series = self._emulator.emulated(to_cube(points))
+            return np.asarray(self._likelihood.whiten(series))
+
+        steps = np.full(self.n, _EMULATED_STEP)
+        return finite_differences(white, z, scheme="central", steps=steps)
+
     def _differences(self, z: Array) -> tuple[Array, Array]:
-        """One-sided differences, away from the nearer bound."""
-        step = np.where(z > 0.0, -_STEP, _STEP)
-        series = self._run(np.vstack([z, z + np.diag(step)]))
+        """Series, and one-sided differences of it."""
+        series, step = self._neighbours(z)
         return series[0], np.asarray(((series[1:] - series[0]) / step[:, None]).T)
+
+    def _whitened_differences(self, z: Array) -> tuple[Array, Array]:
+        """Whitened residuals, and one-sided differences of them."""
+        series, step = self._neighbours(z)
+        white = self._likelihood.whiten(series)
+        return white[0], np.asarray(((white[1:] - white[0]) / step[:, None]).T)
+
+    def _neighbours(self, z: Array) -> tuple[Array, Array]:
+        """Series at a point and a step from it along each axis, and the steps.
+
+        Steps go away from the nearer bound.
+        """
+        step = np.where(z > 0.0, -self.steps, self.steps)
+        return self._run(np.vstack([z, z + np.diag(step)])), step
 
 
 def wants_exact(problem: Problem, derivatives: str) -> bool:
@@ -266,4 +350,4 @@ def wants_exact(problem: Problem, derivatives: str) -> bool:
             wanted="a differentiable model, such as dalec_bethy",
             hint="derivatives: differences takes finite differences of model runs.",
         )
-    return able and derivatives != "differences"
+    return able and derivatives in ("auto", "exact")

@@ -113,5 +113,6 @@ METHOD = Method(
     sample=sample,
     gives="region",
     needs=frozenset({"series"}),
+    predictive=False,
     source="Beven and Binley (1992)",
 )

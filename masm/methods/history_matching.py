@@ -2,9 +2,10 @@
 
 Each wave runs the model at points spread over what is not ruled out yet, fits Gaussian
 processes there, and rules out every point whose emulated output is farther from the
-observations than three standard deviations of observation error and emulator together
-(Craig et al. 1997; Vernon et al. 2010). Where the model gives series these are written
-in their principal components, whitened so that the observation error of each is one.
+observations than three standard deviations of observation error, structural error of
+the model and emulator together (Craig et al. 1997; Vernon et al. 2010). Where the model
+gives series these are written in their principal components, whitened so that the
+observation error of each is one.
 Where it gives only a cost, a point is ruled out when its cost surely exceeds the best
 one by more than a posterior's costs do (a chi-squared number).
 
@@ -28,7 +29,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.spatial.distance import cdist
+import scipy
+from scipy import special
 from threadpoolctl import threadpool_limits
 
 from masm.errors import CalibrationFailed, InputError
@@ -48,8 +50,10 @@ logger = logging.getLogger(__name__)
 _N_SAMPLE = 2000
 _N_WALKERS = 40
 _MOST_COMPONENTS = 6
-# Components are added until they hold this share of the runs' variance.
+# Components are added until they hold this fraction of the runs' variance.
 _HELD = 0.99
+_MOST_ORDER = 3
+_ALL_LEFT = 0.98  # of the prior: nothing has been ruled out
 
 
 def sample(
@@ -59,6 +63,8 @@ def sample(
     max_runs: int = 500,
     n_waves: int = 5,
     cutoff: float = 3.0,
+    order: int = 1,
+    discrepancy: float = 0.0,
 ) -> Outcome:
     """Find what the observations do not rule out.
 
@@ -67,10 +73,19 @@ def sample(
     problem : Problem
     seed : numpy.random.SeedSequence
     max_runs : int
-        Model runs, an equal share in each wave.
+        Model runs, an equal fraction in each wave.
     n_waves : int
     cutoff : float
-        Points of a larger implausibility, in standard deviations, are ruled out.
+        Points of a larger implausibility, in standard deviations, are ruled out. It is
+        that of one output: by the largest of several the truth would be ruled out the
+        more often the more there are, so that the cut then follows their number (3
+        becomes 3.6 for ten outputs).
+    order : int
+        Which implausibility over the outputs counts: 1 the largest, 2 the second
+        largest, 3 the third, which one output emulated badly does not decide.
+    discrepancy : float
+        Standard deviation of the model's structural error, in standard deviations of
+        the observation error; it is added to the variance of every output.
 
     Returns
     -------
@@ -78,15 +93,58 @@ def sample(
         Draws spread evenly over what is left; always suspect, ``no_posterior``.
         ``attrs`` has ``share_left``, that of the prior (an upper bound where a wave
         left less than one in 2,000), and ``all_ruled_out``: the last wave left
-        nothing, and the draws are what the one before left.
+        nothing, and the draws are what the one before left. ``message`` says what a
+        share of nothing or everything means.
     """
     d = problem.n_parameters
     check_counts(n_waves=(n_waves, 1))
     check_counts(max_runs=(max_runs, n_waves * (2 * d + 4)))
+    check_counts(order=(order, 1))
+    if order > _MOST_ORDER:
+        raise InputError("option order", found=order, wanted=f"1 to {_MOST_ORDER}")
     if not float(cutoff) > 0.0:
         raise InputError("option cutoff", found=repr(cutoff), wanted="above zero")
+    if not 0.0 <= float(discrepancy) < math.inf:
+        raise InputError(
+            "option discrepancy", found=repr(discrepancy), wanted="zero or above"
+        )
+    rule = Rule(float(cutoff), int(order), float(discrepancy))
     with threadpool_limits(1, user_api="blas"):
-        return _waves(problem, seed, max_runs, n_waves, float(cutoff))
+        return _waves(problem, seed, max_runs, n_waves, rule)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a point is ruled out: see `sample`."""
+
+    cutoff: float = 3.0
+    order: int = 1
+    discrepancy: float = 0.0
+
+    def implausibility(self, mean: Array, variance: Array) -> Array:
+        """Implausibility of points over the cut, (n_points,): above 1 is ruled out.
+
+        Parameters
+        ----------
+        mean, variance : (n_outputs, n_points)
+            Distance of emulated outputs from the observations in units of their error,
+            and the emulator's variance in its square.
+        """
+        total = 1.0 + self.discrepancy**2 + variance
+        each = np.sort(np.abs(mean) / np.sqrt(total), axis=0)
+        order = min(self.order, len(each))
+        return np.asarray(each[-order] / self.cut(len(each)))
+
+    def cut(self, n_outputs: int) -> float:
+        """The cut for so many outputs.
+
+        That of the largest rules a true point out as often as ``cutoff`` does with one
+        output, were all of them independent.
+        """
+        if self.order > 1 or n_outputs == 1:
+            return self.cutoff
+        kept = special.ndtr(self.cutoff) - special.ndtr(-self.cutoff)
+        return float(special.ndtri(0.5 * (1.0 + kept ** (1.0 / n_outputs))))
 
 
 def _waves(
@@ -94,10 +152,10 @@ def _waves(
     seed: np.random.SeedSequence,
     max_runs: int,
     n_waves: int,
-    cutoff: float,
+    rule: Rule,
 ) -> Outcome:
     evaluations = Evaluations(problem, max_runs)
-    left = _Left(problem, cutoff)
+    left = _Left(problem)
     rng = np.random.default_rng(seed_sequence(seed, 0))
     points = spread_starts(problem, max_runs // n_waves, rng)
     draws = spread_starts(problem, _N_SAMPLE, rng)
@@ -107,7 +165,7 @@ def _waves(
         rng = np.random.default_rng(seed_sequence(seed, wave))
         evaluations.cost(points)
         runs = _within(evaluations.runs, left)
-        kept = left.after(_emulators(problem, runs, rng), draws, rng)
+        kept = left.after(_emulators(problem, runs, rule, rng), draws, rng)
         if kept is None:
             empty = True
             break
@@ -131,13 +189,35 @@ def _waves(
             "share_left": left.share,
             "n_waves": len(history["n_runs"]),
             "all_ruled_out": int(empty),
+            "cutoff": rule.cutoff,
+            "order": rule.order,
+            "discrepancy": rule.discrepancy,
+            **_message(empty, left.share),
         },
     )
 
 
+def _message(empty: bool, share: float) -> dict[str, str]:
+    """What a rest of nothing or everything says; nothing in between."""
+    if empty:
+        said = (
+            "all points are ruled out: the model cannot fit with these errors; they, "
+            "or the discrepancy, are too small, or the priors leave out what fits"
+        )
+    elif share > _ALL_LEFT:
+        said = (
+            "nothing is ruled out: the errors or the discrepancy are so large that the "
+            "observations say nothing of these parameters"
+        )
+    else:
+        return {}
+    logger.warning("history matching: %s", said)
+    return {"message": said}
+
+
 class _Emulators(Protocol):
     def implausibility(self, u: Array) -> Array:
-        """Distance from the observations in standard deviations, (n_points,)."""
+        """Distance from the observations over the cut of the rule, (n_points,)."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +225,15 @@ class _OfSeries:
     """Gaussian processes of principal components; the observations are at zero."""
 
     processes: tuple[GaussianProcess, ...]
+    rule: Rule
 
     @classmethod
     def fitted(
-        cls, likelihood: GaussianLikelihood, runs: Runs, rng: np.random.Generator
+        cls,
+        likelihood: GaussianLikelihood,
+        runs: Runs,
+        rule: Rule,
+        rng: np.random.Generator,
     ) -> _OfSeries:
         assert runs.series is not None  # noqa: S101 - of a problem with a likelihood
         whitened = likelihood.whiten(runs.series)
@@ -158,14 +243,13 @@ class _OfSeries:
         held = np.cumsum(singular**2) / max(np.sum(singular**2), 1e-300)
         n = min(int(np.searchsorted(held, _HELD)) + 1, _MOST_COMPONENTS)
         scores = whitened @ vectors[:n].T
-        return cls(tuple(_fitted(runs.u, column, rng) for column in scores.T))
+        return cls(tuple(_fitted(runs.u, column, rng) for column in scores.T), rule)
 
     def implausibility(self, u: Array) -> Array:
-        worst = np.zeros(len(u))
-        for process in self.processes:
-            mean, variance = process.predict(u)
-            worst = np.maximum(worst, np.abs(mean) / np.sqrt(1.0 + variance))
-        return worst
+        found = [process.predict(u) for process in self.processes]
+        mean = np.stack([mean for mean, _ in found])
+        variance = np.stack([variance for _, variance in found])
+        return self.rule.implausibility(mean, variance)
 
 
 @dataclass(frozen=True)
@@ -174,12 +258,14 @@ class _OfCost:
 
     process: GaussianProcess
     d: int
+    rule: Rule
 
     @classmethod
-    def fitted(cls, runs: Runs, rng: np.random.Generator) -> _OfCost:
+    def fitted(cls, runs: Runs, rule: Rule, rng: np.random.Generator) -> _OfCost:
         d = runs.u.shape[1]
-        excess = runs.cost - runs.cost.min()
-        return cls(_fitted(runs.u, np.log1p(excess / (4.0 * d)), rng), d)
+        # Of a cost only its whole says how large the structural error may be.
+        excess = (runs.cost - runs.cost.min()) / (1.0 + rule.discrepancy**2)
+        return cls(_fitted(runs.u, np.log1p(excess / (4.0 * d)), rng), d, rule)
 
     def implausibility(self, u: Array) -> Array:
         # Over a posterior the excess is a chi-squared number: mean d, variance 2 d.
@@ -187,14 +273,17 @@ class _OfCost:
         expected = math.log1p(self.d / scale)
         sd = math.sqrt(2.0 * self.d) / (scale + self.d)
         mean, variance = self.process.predict(u)
-        return np.asarray(np.maximum(mean - expected, 0.0) / np.sqrt(variance + sd**2))
+        beyond = np.maximum(mean - expected, 0.0) / np.sqrt(variance + sd**2)
+        return np.asarray(beyond / self.rule.cutoff)
 
 
 def _fitted(u: Array, y: Array, rng: np.random.Generator) -> GaussianProcess:
     return GaussianProcess(mean="linear").fit(u, y, rng=rng, n_starts=2)
 
 
-def _emulators(problem: Problem, runs: Runs, rng: np.random.Generator) -> _Emulators:
+def _emulators(
+    problem: Problem, runs: Runs, rule: Rule, rng: np.random.Generator
+) -> _Emulators:
     ok = runs.ok
     if ok.sum() < problem.n_parameters + 2:
         failures = getattr(problem.runner, "failures", [])
@@ -208,8 +297,8 @@ def _emulators(problem: Problem, runs: Runs, rng: np.random.Generator) -> _Emula
     good = Runs(runs.u[ok], runs.cost[ok], series)
     # Of errors of unknown size only the cost says how many of them a misfit is.
     if problem.likelihood is None or problem.likelihood.scales:
-        return _OfCost.fitted(good, rng)
-    return _OfSeries.fitted(problem.likelihood, good, rng)
+        return _OfCost.fitted(good, rule, rng)
+    return _OfSeries.fitted(problem.likelihood, good, rule, rng)
 
 
 @dataclass(frozen=True)
@@ -223,15 +312,14 @@ class _Left:
     """
 
     problem: Problem
-    cutoff: float
     waves: tuple[_Emulators, ...] = ()
     share: float = 1.0
 
     def excess(self, u: Array) -> Array:
-        """How far beyond the cutoff of any wave, (n_points,); 0 where not at all."""
+        """How far beyond the cut of any wave, (n_points,); 0 where not at all."""
         excess = np.zeros(len(u))
         for wave in self.waves:
-            excess = np.maximum(excess, wave.implausibility(u) - self.cutoff)
+            excess = np.maximum(excess, wave.implausibility(u) - 1.0)
         return np.where(self.problem.allowed(u), excess, np.inf)
 
     def after(
@@ -242,14 +330,14 @@ class _Left:
         ``draws`` are spread evenly over what was left before.
         """
         implausibility = emulators.implausibility(draws)
-        n_passed = int(np.count_nonzero(implausibility <= self.cutoff))
+        n_passed = int(np.count_nonzero(implausibility <= 1.0))
         share = self.share * max(n_passed, 1) / len(draws)
-        left = _Left(self.problem, self.cutoff, (*self.waves, emulators), share)
-        starts = draws[implausibility <= self.cutoff]
+        left = _Left(self.problem, (*self.waves, emulators), share)
+        starts = draws[implausibility <= 1.0]
         if len(starts) < _N_WALKERS:
             # Few or none by chance: close in on it, and see what is there.
             closer = tempered_population(
-                lambda u: -50.0 * left.excess(u),
+                lambda u: -150.0 * left.excess(u),
                 self.problem.n_parameters,
                 rng=rng,
                 n_particles=8 * _N_WALKERS,
@@ -278,11 +366,13 @@ def _within(runs: Runs, left: _Left) -> Runs:
 
 def _farthest(draws: Array, visited: Array, n: int) -> Array:
     """Draws far from each other and from all runs, one after the other, (n, d)."""
-    distance = cdist(draws, visited).min(axis=1)
+    distance = scipy.spatial.distance.cdist(draws, visited).min(axis=1)
     chosen: list[int] = []
     for _ in range(min(n, len(draws))):
         chosen.append(int(np.argmax(distance)))
-        distance = np.minimum(distance, cdist(draws, draws[chosen[-1:]])[:, 0])
+        distance = np.minimum(
+            distance, scipy.spatial.distance.cdist(draws, draws[chosen[-1:]])[:, 0]
+        )
     return draws[chosen]
 
 

@@ -24,18 +24,18 @@ import math
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from masm.methods.budget import Evaluations, check_counts, cost_only
 from masm.methods.method import Method
+from masm.methods.support import PARETO_LIMIT
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.diagnostics import ESS_LIMIT, smoothed_weights
 from masm.samplers.latin_hypercube import latin_hypercube
 from masm.types import Array
 
-#: Weights with a heavier tail than this are not to be believed (Vehtari et al. 2024).
-PARETO_LIMIT = 0.7
 _PRIOR_SHARE = 0.1
 _MOST_PARTS = 8
 # The posterior is flattened so that so many runs for each parameter stay effective.
@@ -123,7 +123,7 @@ class _Mixture:
     def __init__(self, shares: Array, means: Array, shapes: Array):
         self.shares = shares
         self.parts = [
-            stats.multivariate_t(mean, shape, df=_DEGREES)
+            scipy.stats.multivariate_t(mean, shape, df=_DEGREES)
             for mean, shape in zip(means, shapes, strict=True)
         ]
 
@@ -147,7 +147,7 @@ class _Mixture:
             means = (belongs.T @ u) / size[:, None]
             for k in range(n_parts):
                 own = _covariance(u - means[k], belongs[:, k])
-                # A share of the whole keeps small parts from collapsing.
+                # A fraction of the whole keeps small parts from collapsing.
                 shapes[k] = (own + 0.02 * whole) / (size[k] + 0.02)
         return cls(shares, means, shapes)
 

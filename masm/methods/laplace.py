@@ -13,7 +13,6 @@ from masm.methods.method import Method
 from masm.methods.normal_posterior import (
     expected_runs,
     sample_normal_posterior,
-    with_budget,
 )
 from masm.problem.problem import Outcome, Problem
 
@@ -26,6 +25,7 @@ def sample(
     n_iterations: int = 15,
     n_draws: int = 400,
     derivatives: str = "auto",
+    max_runs: int | None = None,
 ) -> Outcome:
     """Find the minimum, and draw from the normal posterior there as it is.
 
@@ -35,25 +35,34 @@ def sample(
         Whose model gives series.
     seed : numpy.random.SeedSequence
     n_starts : int
-        Starts: the prior's centre and random ones.
+        Starts: the lowest point of a design of 40 runs that fills the prior, and good
+        points far from it.
     n_iterations : int
         Most Gauss-Newton steps of a start. With exact derivatives the search follows
         gradients instead, and has the runs that so many steps would take.
     n_draws : int
         Draws that are run and weighted.
-    derivatives : {"auto", "exact", "differences"}
+    derivatives : {"auto", "exact", "differences", "emulator"}
         As of the method ``4dvar``.
+    max_runs : int, optional
+        Most model runs: half for the search, whose later starts are left out where
+        they are used up, and what is left for draws, whatever ``n_draws`` says.
 
     Returns
     -------
     Outcome
         The draws are not weighted: weights only tell whether the normal form holds.
-        Suspect, ``not_converged``, where they say that it does not, and
-        ``collapsed`` where something has died out.
+        Suspect, ``not_converged``, where draws are worth less than three tenths of
+        their number by them, a marginal would be moved by them by more than three
+        tenths of its standard deviation (``attrs["marginal_shift"]``), their tail is
+        heavy (Pareto k above 0.7; above 1 where half of the draws are effective), or
+        another start ended in a minimum that counts too or another run of the search
+        fits as well where no draws are; ``collapsed`` where something has died out.
     """
     return sample_normal_posterior(
-        problem, seed, "laplace", n_starts, n_iterations, n_draws, derivatives
-    )
+        problem, seed, "laplace", n_starts, n_iterations, n_draws, derivatives,
+        max_runs,
+    )  # fmt: skip
 
 
 METHOD = Method(
@@ -64,6 +73,5 @@ METHOD = Method(
     needs=frozenset({"series"}),
     predictive=False,
     expected_runs=expected_runs,
-    with_budget=with_budget,
     source="Gelman et al. (2013)",
 )

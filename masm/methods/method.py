@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from masm.errors import InputError
+from masm.methods.options import MethodOptions, check_names, merged, named_method
 from masm.problem.problem import Outcome
 
 Gives = Literal["posterior", "point", "region"]
@@ -80,6 +80,17 @@ class Method:
         what is done may serve as a reference for other methods.
     source : str
         Where the method is from.
+    given : tuple of (str, value)
+        Options set by `with_options`.
+
+    Examples
+    --------
+    >>> import masm
+    >>> short = masm.method_of("emulator").with_options(max_runs=180)
+    >>> short.options["max_runs"]
+    180
+
+    ``masm.calibrate(model, observations, priors, method=short, seed=1)`` takes it.
     """
 
     name: str
@@ -93,26 +104,53 @@ class Method:
     with_budget: Callable[[int, int], dict[str, Any]] = max_runs_for
     chains: bool = False
     source: str = ""
+    given: tuple[tuple[str, Any], ...] = ()
 
     @property
     def options(self) -> dict[str, Any]:
-        """Each option with its default."""
+        """Each option with its value: what was given, else its default."""
         parameters = list(inspect.signature(self.sample).parameters.values())[2:]
-        return {p.name: p.default for p in parameters if p.name not in _ELSEWHERE}
+        defaults = {p.name: p.default for p in parameters if p.name not in _ELSEWHERE}
+        return {**defaults, **dict(self.given)}
 
-    def check_options(self, options: Mapping[str, Any]) -> None:
-        """Refuse an option that the method does not have.
+    def with_options(
+        self, options: MethodOptions | Mapping[str, Any] | None = None, **keywords: Any
+    ) -> Method:
+        """Return the method with options set, to be passed as ``method=``.
+
+        Parameters
+        ----------
+        options : MethodOptions or mapping, optional
+            Such as ``masm.options.EmulatorOptions(max_runs=180)``.
+        **keywords
+            Single options instead.
 
         Raises
         ------
         InputError
-            Naming the first of them.
+            Naming the first option that the method does not have.
         """
-        known = list(inspect.signature(self.sample).parameters)[2:]
-        for name in options:
-            if name not in known:
-                raise InputError(
-                    f"unknown option {name!r} of method {self.name!r}",
-                    found=name,
-                    wanted=f"one of {', '.join(known)}",
-                )
+        named_method(options, self, self)
+        given = merged(options, keywords)
+        self.check_options(given)
+        return replace(self, given=tuple({**dict(self.given), **given}.items()))
+
+    def check_options(
+        self, options: Mapping[str, Any], arguments: Mapping[str, Any] | None = None
+    ) -> None:
+        """Refuse an option that the method does not have.
+
+        Parameters
+        ----------
+        options : mapping
+            By name.
+        arguments : mapping, optional
+            Whose keys may have been meant: the arguments of the function called.
+
+        Raises
+        ------
+        InputError
+            Naming the first of them, and the nearest name.
+        """
+        known = dict(list(inspect.signature(self.sample).parameters.items())[2:])
+        check_names(options, known, self.name, arguments)

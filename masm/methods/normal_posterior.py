@@ -19,19 +19,37 @@ from typing import Any
 
 import numpy as np
 
-from masm.errors import CalibrationFailed
+from masm.errors import CalibrationFailed, InputError
 from masm.methods.budget import check_counts
 from masm.methods.differentiable import DifferentiableProblem
-from masm.methods.minimum import Found, minimise, most_runs
-from masm.methods.normal_space import to_cube
+from masm.methods.minimum import N_DESIGN, Found, minimise, most_runs
+from masm.methods.normal_space import to_cube, to_normal
 from masm.methods.outcomes import ensemble_outcome
-from masm.methods.variational.hessian import DOUBTFUL, RELIABLE
+from masm.methods.support import (
+    LEAST_SUPPORT,
+    MOST_SHIFT,
+    heavy_tails,
+    marginal_shift,
+    runs_beside,
+    share_of_weights,
+)
+from masm.minimisation.reliability import RELIABLE, reliability
 from masm.problem.problem import Outcome, Problem
 from masm.types import Array
 
 _WIDER = 0.2  # so much wider are the draws of few parameters, with heavier tails
 _FEW = 5.0  # parameters; with more of them the draws must lie closer
 _FREEDOM = 8.0
+_FEWEST_DRAWS = 40
+_FIRST_STEPS = 3
+_LEAST_SHARE, _LEAST_EACH = 0.3, 0.82
+"""Least effective share of weighted draws: of few parameters, and for each of many.
+
+With less the draws reach only a part of a posterior with long arms, whose width is then
+too small by a third, though the weights of those that were drawn look sound.
+"""
+_FEW_EFFECTIVE = 100
+"""Weighted draws worth fewer independent ones must be mostly effective."""
 #: Reason of a result whose canopy, or the like, has died out at the minimum.
 COLLAPSED = "collapsed"
 
@@ -44,6 +62,7 @@ def sample_normal_posterior(
     n_iterations: int,
     n_draws: int,
     derivatives: str,
+    max_runs: int | None = None,
 ) -> Outcome:
     """Find the minimum and draw about it; options are those of ``4dvar``.
 
@@ -57,13 +76,24 @@ def sample_normal_posterior(
     """
     check_counts(n_starts=(n_starts, 1), n_iterations=(n_iterations, 1))
     check_counts(n_draws=(n_draws, 40))
+    n_design, search = N_DESIGN, None
+    if max_runs is not None:
+        n_design, search = _divided(max_runs, problem.n_parameters)
     rng = np.random.default_rng(seed)
     cost = DifferentiableProblem(problem, method, derivatives=derivatives)
-    found = minimise(cost, rng, n_starts=n_starts, n_iterations=n_iterations)
+    found = minimise(
+        cost, rng, n_starts=n_starts, n_iterations=n_iterations, n_design=n_design,
+        max_runs=search,
+    )  # fmt: skip
+    n_searched = cost.n_runs
+    if max_runs is not None:  # what the search has left over is for draws
+        n_draws = max_runs - n_searched
     wider = method == "4dvar"
-    z, residual, weight = _weighted(cost, found, n_draws, rng, wider=wider)
+    z, residual, log_weight = _weighted(cost, found, n_draws, rng, wider=wider)
     squares = np.sum(residual**2, axis=1)
-    fraction = float(1.0 / np.sum(weight**2) / n_draws)
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    fraction, pareto_k = share_of_weights(log_weight)
     if wider:
         points = (rng.random() + np.arange(n_draws)) / n_draws
         at = np.minimum(np.searchsorted(np.cumsum(weight), points), n_draws - 1)
@@ -71,7 +101,18 @@ def sample_normal_posterior(
     else:
         at = np.flatnonzero(np.isfinite(squares))
     outcome = ensemble_outcome(to_cube(z[at]), squares[at], cost.runs)
-    reason = "" if fraction >= DOUBTFUL else "not_converged"
+    n_others = len(found.other_minima())
+    n_beside = _beside(cost, z[at], squares[at], n_searched)
+    shift = marginal_shift(to_cube(z), log_weight)
+    good = not (heavy_tails(fraction, pareto_k) or n_others or n_beside)
+    if wider:
+        least = min(_LEAST_SHARE, _LEAST_EACH**cost.n)
+        if fraction * n_draws < _FEW_EFFECTIVE:
+            least = RELIABLE
+        good = good and fraction >= least
+    else:  # draws that are not weighted must themselves be the posterior
+        good = good and fraction >= LEAST_SUPPORT and shift <= MOST_SHIFT
+    reason = "" if good else "not_converged"
     if found.minimum.collapsed:
         reason = COLLAPSED
     kind = "weighted by the posterior" if wider else "as they are"
@@ -84,24 +125,15 @@ def sample_normal_posterior(
         reason=reason,
         attrs={
             "effective_fraction": fraction,
-            "reliability": reliability(fraction),
+            "pareto_k": pareto_k,
+            "n_other_minima": n_others,
+            "n_fits_beside": n_beside,
+            "marginal_shift": shift,
+            "reliability": reliability(fraction if good else 0.0),
             "approximation": f"Laplace draws at the minimum, {kind}",
             **found.facts(cost),
         },
     )
-
-
-def reliability(fraction: float) -> str:
-    """Say in a word how far weights support a normal posterior.
-
-    Examples
-    --------
-    >>> reliability(0.7), reliability(0.05)
-    ('reliable', 'unreliable')
-    """
-    if fraction >= RELIABLE:
-        return "reliable"
-    return "doubtful" if fraction >= DOUBTFUL else "unreliable"
 
 
 def _weighted(
@@ -112,7 +144,7 @@ def _weighted(
     *,
     wider: bool,
 ) -> tuple[Array, Array, Array]:
-    """Draws about the minimum, their residuals, and weights by the true posterior."""
+    """Draws about the minimum, residuals, log weights by the true posterior."""
     centre, d = found.minimum.x, cost.n
     normal = rng.standard_normal((n, d))
     if wider:
@@ -130,29 +162,44 @@ def _weighted(
     log_weight = np.where(np.isfinite(target), target - log_proposal, -np.inf)
     if not np.isfinite(log_weight).any():
         raise CalibrationFailed("all draws failed", reason="model_nan")
-    weight = np.exp(log_weight - log_weight.max())
-    return z, residual, weight / weight.sum()
+    return z, residual, log_weight
+
+
+def _beside(cost: DifferentiableProblem, z: Array, squares: Array, n: int) -> int:
+    """How many of the first n runs fit as draws do, and lie beside all of them."""
+    runs = cost.runs
+    first = runs.u[:n][runs.ok[:n]]
+    return runs_beside(z, squares, to_normal(first), runs.cost[:n][runs.ok[:n]])
+
+
+def _divided(max_runs: int, d: int) -> tuple[int, int]:
+    """Runs of the design, and of the whole search: half; the rest is for draws.
+
+    Raises
+    ------
+    InputError
+        If they are too few for one start of few steps.
+    """
+    search = max_runs - max(_FEWEST_DRAWS, max_runs // 2)
+    # A design comes after the first steps of a start, and the derivatives at its end.
+    beyond = search - most_runs(_FIRST_STEPS, d) - d - 1
+    n_design = max(0, min(N_DESIGN, max_runs // 10, beyond))
+    least = most_runs(1, d) + d + 1
+    if search < least:
+        raise InputError(
+            "option max_runs",
+            found=max_runs,
+            wanted=f"at least {max(2 * least, least + _FEWEST_DRAWS)} for {d} "
+            "parameters",
+        )
+    return n_design, search
 
 
 def expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
     """Model runs of a search and its draws, about."""
+    if options.get("max_runs") is not None:
+        return int(options["max_runs"])
     starts, steps = int(options["n_starts"]), int(options["n_iterations"])
     # Starts converge in about a third of the steps allowed.
-    return starts * math.ceil(steps / 3) * (n_parameters + 6) + int(options["n_draws"])
-
-
-def with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
-    """Options with which a search and its draws make at most so many runs."""
-    # Half for draws; with few runs left a single start, and fewer steps of it. The
-    # derivatives at the minimum take runs of their own, the last ones of `most_runs`.
-    n_draws = max(40, n_runs // 2)
-    left = n_runs - n_draws - n_parameters - 1
-    n_starts = min(4, max(1, left // most_runs(15, n_parameters)))
-    most = (left // n_starts - 1 - n_parameters) // (n_parameters + 5)
-    n_iterations = min(15, most)
-    used = n_starts * most_runs(n_iterations, n_parameters) + n_parameters + 1
-    return {
-        "n_starts": n_starts,
-        "n_iterations": n_iterations,
-        "n_draws": n_runs - used if most >= 1 else n_draws,
-    }
+    search = N_DESIGN + starts * math.ceil(steps / 3) * (n_parameters + 6)
+    return search + int(options["n_draws"])

@@ -35,7 +35,7 @@ def posterior_outcome(
 
 
 def ensemble_outcome(u: Array, cost: Array, runs: Runs) -> Outcome:
-    """Outcome of members that are draws of an approximate posterior.
+    """Outcome of members as draws; whether they are the caller judges.
 
     Parameters
     ----------
@@ -53,10 +53,6 @@ def ensemble_outcome(u: Array, cost: Array, runs: Runs) -> Outcome:
         runs=runs,
         surrogate_rmse=math.nan,
         status="done",
-        attrs={
-            "approximation": "exact for a linear model with normal errors and a normal "
-            "prior; otherwise approximate, and not checked",
-        },
     )
 
 

@@ -25,6 +25,7 @@ METHODS: dict[str, str] = {
     "4denvar": "masm.methods.ensemble.four_d_en_var",
     "esmda": "masm.methods.ensemble.smoother",
     "kalman_inversion": "masm.methods.ensemble.kalman_inversion",
+    "unscented": "masm.methods.ensemble.unscented",
     "smc": "masm.methods.tempered_smc",
     "affine": "masm.methods.mcmc.affine",
     "dream": "masm.methods.mcmc.dream",
@@ -35,6 +36,9 @@ METHODS: dict[str, str] = {
     "nuts": "masm.methods.mcmc.nuts",
     "nsga2": "masm.methods.optimisers.nsga2",
     "glue": "masm.methods.glue",
+    "large_sample": "masm.methods.large_sample",
+    "enkf": "masm.methods.ensemble.enkf",
+    "particle_filter": "masm.methods.particle_filter",
 }
 """Name, and the module that holds its ``METHOD``. A further method is one more line."""
 
@@ -48,6 +52,12 @@ def method_of(method: str | Method) -> Method:
     ------
     InputError
         If there is no method of this name.
+
+    Examples
+    --------
+    >>> import masm
+    >>> masm.method_of("esmda").gives
+    'posterior'
     """
     if isinstance(method, Method):
         return method

@@ -26,6 +26,8 @@ from masm.methods.budget import (
 from masm.methods.method import Method, max_runs_with
 from masm.methods.outcomes import ensemble_outcome
 from masm.problem.problem import Outcome, Problem
+from masm.samplers.diagnostics import ESS_LIMIT
+from masm.samplers.resampling import systematic
 from masm.types import Array
 
 _KEPT = 0.5  # effective fraction of the particles after each step
@@ -57,7 +59,9 @@ def sample(
     -------
     Outcome
         Suspect, ``not_converged``, where the budget ended before the posterior was
-        reached. ``attrs["log_evidence"]`` is relative to the cost's own constant.
+        reached, or fewer than 400 particles are different from each other there: the
+        effective size that is asked of chains. ``attrs["log_evidence"]`` is relative
+        to the cost's own constant.
     """
     check_counts(n_particles=(n_particles, 40), n_moves=(n_moves, 1))
     check_counts(max_runs=(max_runs, 3 * n_particles))
@@ -72,7 +76,7 @@ def sample(
             weight, gain = _weights(step * log_likelihood)
             log_evidence += gain
             power = 1.0 if step >= 1.0 - power else power + step
-            at = _systematic(weight, rng)
+            at = systematic(weight, n_particles, rng)
             u, log_likelihood = u[at], log_likelihood[at]
             for _ in range(n_moves):
                 u, log_likelihood = _move(evaluations, u, log_likelihood, power, rng)
@@ -82,14 +86,20 @@ def sample(
     evaluations.require_some()
     outcome = ensemble_outcome(u, -2.0 * log_likelihood, evaluations.runs)
     reached = power >= 1.0
+    n_distinct = len(np.unique(u, axis=0))
+    enough = reached and n_distinct >= ESS_LIMIT
     return Outcome(
         u=outcome.u,
         cost=outcome.cost,
         runs=outcome.runs,
         surrogate_rmse=math.nan,
-        status="done" if reached else "suspect",
-        reason="" if reached else "not_converged",
-        attrs={"log_evidence": log_evidence if reached else math.nan, "steps": n_steps},
+        status="done" if enough else "suspect",
+        reason="" if enough else "not_converged",
+        attrs={
+            "log_evidence": log_evidence if reached else math.nan,
+            "steps": n_steps,
+            "n_distinct": n_distinct,
+        },
     )
 
 
@@ -116,12 +126,6 @@ def _weights(log_weight: Array) -> tuple[Array, float]:
     weight = np.exp(log_weight - top)
     total = float(weight.sum())
     return weight / total, top + math.log(total / len(weight))
-
-
-def _systematic(weight: Array, rng: np.random.Generator) -> Array:
-    n = len(weight)
-    points = (rng.random() + np.arange(n)) / n
-    return np.minimum(np.searchsorted(np.cumsum(weight), points), n - 1)
 
 
 def _move(

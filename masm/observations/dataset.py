@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "ErrorOptions",
     "Errors",
     "GivenVariance",
     "ObservedSeries",
@@ -54,6 +55,14 @@ __all__ = [
     "as_variance_rule",
     "streams_from_dataset",
 ]
+
+
+class ErrorOptions(TypedDict, total=False):
+    """How observations are compared, as in `masm.calibrate`: three optional names."""
+
+    variance: Any
+    windows: Any
+    errors: Any
 
 
 def streams_from_dataset(
@@ -92,6 +101,17 @@ def streams_from_dataset(
         Where the values come from, such as a file; for messages.
     choice : str
         How the user says what a value stands for; for messages.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, xarray as xr
+    >>> import masm
+    >>> days = pd.date_range("2004-01-01", periods=16)
+    >>> gpp = ("time", np.arange(16.0), {"units": "g m-2 d-1"})
+    >>> seen = xr.Dataset({"gpp": gpp}, {"time": days})
+    >>> streams = masm.streams_from_dataset(seen, variance=0.04)
+    >>> streams["gpp"].units, streams["gpp"].aggregate().value.tolist()
+    ('g m-2 d-1', [3.5, 11.5])
     """
     where = f"{source}  " if source else ""
     if "time" not in observations.dims:
@@ -243,7 +263,7 @@ def _stream_of(
 
 
 def _through_gate(stream: Stream) -> Stream:
-    """Hold a stream against the limits of its quantity.
+    """Compare a stream with the limits of its quantity.
 
     Where most values are beyond them the unit is wrong: the model's decides.
     """

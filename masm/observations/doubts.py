@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from masm.observations.gate import limits_of
+from masm.observations.odd_values import odd_values, spread_out
 from masm.types import Array
 
 if TYPE_CHECKING:
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SMALL_SD = 1e-3  # of the usual size of a value
-_SAME = 0.5  # share of values that are one number
+_SAME = 0.5  # fraction of values that are one number
 _ALIKE = 0.5  # correlation of GPP and NEE from which one of the signs is in doubt
 _TOGETHER = 30  # values of both
+# 95 % of a series' values are smaller at hardly any place, tundra and desert included.
+_SMALLEST = {"g m-2 d-1": 0.2, "mm d-1": 0.1, "1": 0.03}
+_TIMES = 5.0  # as large, or as small, as every model run
 _BELOW = -1.5  # of a flux of one sign, in its unit: less than noise makes
 
 
@@ -67,6 +71,17 @@ def doubts_of(stream: Stream) -> Iterator[str]:
                 f"{below:.0%} of the values are below {_BELOW / limits.factor:g} "
                 f"{stream.units}: is it {limits.quantity.name}, with its sign?"
             )
+    rests = limits is None or limits.quantity.name not in ("er", "ra", "rh")
+    yield from odd_values(value, stream.units, rests=rests)
+    if stream.interval is not None and stream.interval.kind == "day":
+        yield from spread_out(value)
+    if limits is not None and value.size > _TOGETHER and value.any():
+        size = float(np.percentile(np.abs(value), 95.0))
+        if size * limits.factor < _SMALLEST.get(limits.quantity.units, 0.0):
+            yield (
+                f"95 % of the values are smaller than {size:.2g} {stream.units}: is "
+                "the unit right?"
+            )
     if value.size > _TOGETHER:
         same = np.unique(value, return_counts=True)[1].max() / value.size
         if same > _SAME and np.ptp(value) > 0.0:
@@ -98,6 +113,14 @@ def doubts_against_model(name: str, observed: Array, runs: Array) -> Iterator[st
     runs = runs[np.ptp(runs, axis=1) > 0.0] if runs.shape[1] else runs
     if observed.size < _TOGETHER or len(runs) < 3 or np.ptp(observed) == 0.0:
         return
+    sizes = np.percentile(np.abs(runs), 95.0, axis=1)
+    size = float(np.percentile(np.abs(observed), 95.0))
+    if size > _TIMES * sizes.max() or 0.0 < size < sizes.min() / _TIMES:
+        yield (
+            f"stream {name!r}: sizes of about {size:.3g}, where the model runs reach "
+            f"{sizes.min():.3g} to {sizes.max():.3g}: is the unit right, or a factor "
+            "lost?"
+        )
     r = np.array([np.corrcoef(observed, run)[0, 1] for run in runs])
     if r.max() < 0.0 and np.median(r) < -_ALIKE:
         yield (

@@ -2,7 +2,7 @@
 
 The covariance of a stream's errors is known but for a factor k squared, and k has a
 log-uniform prior between two bounds. With S the squared length of its n whitened
-residuals, -2 log likelihood is
+residuals (n less what a treatment leaves out), -2 log likelihood is
 
     -2 log of the mean over log k of k^-n exp(-S / (2 k^2)),
 
@@ -42,11 +42,20 @@ class ErrorScale:
         Bounds of its log-uniform prior; equal where it is known.
     n_obs : int
         Observations of the stream.
+    n_left_out : int
+        Directions of them that a treatment leaves out, which say nothing of the
+        factor.
     """
 
     low: float
     high: float
     n_obs: int
+    n_left_out: int = 0
+
+    @property
+    def freedom(self) -> int:
+        """Observations less what a treatment leaves out: the n of the formulas."""
+        return self.n_obs - self.n_left_out
 
     @property
     def known(self) -> bool:
@@ -79,7 +88,7 @@ class ErrorScale:
         """
         s = np.asarray(squares, float)
         log_scale, log_weight = self._grid
-        log_value = log_weight - self.n_obs * log_scale
+        log_value = log_weight - self.freedom * log_scale
         log_value = log_value - 0.5 * s[..., None] * np.exp(-2.0 * log_scale)
         return np.asarray(-2.0 * special.logsumexp(log_value, axis=-1))
 
@@ -90,7 +99,7 @@ class ErrorScale:
 
         def log_density(at: slice) -> Array:
             half = 0.5 * np.outer(precision, squares[at])
-            return -self.n_obs * log_scale[:, None] - half
+            return -self.freedom * log_scale[:, None] - half
 
         return draw_from_grid(log_scale, log_density, len(squares), rng)
 
@@ -122,12 +131,12 @@ def draw_from_grid(
         value = log_density(at)
         density = np.exp(value - value.max(axis=0))
         # Between grid points the density is taken as the mean of its ends.
-        share = np.cumsum(density[1:] + density[:-1], axis=0)
-        wanted = rng.random(at.stop - at.start) * share[-1]
-        cell = np.minimum((share < wanted).sum(axis=0), len(share) - 1)
+        fraction = np.cumsum(density[1:] + density[:-1], axis=0)
+        wanted = rng.random(at.stop - at.start) * fraction[-1]
+        cell = np.minimum((fraction < wanted).sum(axis=0), len(fraction) - 1)
         columns = np.arange(len(wanted))
-        before = np.where(cell > 0, share[cell - 1, columns], 0.0)
-        own = np.maximum(share[cell, columns] - before, 1e-300)
+        before = np.where(cell > 0, fraction[cell - 1, columns], 0.0)
+        own = np.maximum(fraction[cell, columns] - before, 1e-300)
         part = np.clip((wanted - before) / own, 0.0, 1.0)
         step = log_scale[1] - log_scale[0]
         factor[at] = np.exp(log_scale[cell] + part * step)

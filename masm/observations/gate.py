@@ -120,7 +120,7 @@ def check_times(time: NDArray[Any], label: str) -> None:
             wanted="a date for every value",
         )
     steps = np.diff(time)
-    wrong = np.flatnonzero(~(steps > steps.dtype.type(0)))
+    wrong = np.flatnonzero(~(steps > np.zeros((), steps.dtype)))
     if wrong.size:
         first, then = date_text(time[wrong[0]]), date_text(time[wrong[0] + 1])
         twice = first == then

@@ -129,7 +129,7 @@ def dekads(days: Dates) -> Dates:
     first = month.astype("datetime64[D]")
     third = np.minimum((days - first).astype(int) // 10, 2)
     start = first + third * np.timedelta64(10, "D")
-    after = (month + 1).astype("datetime64[D]")
+    after = (month + np.timedelta64(1, "M")).astype("datetime64[D]")
     stop = np.where(third == 2, after, start + np.timedelta64(10, "D"))
     return np.stack([start, stop], axis=1)
 
@@ -140,7 +140,7 @@ def half_months(days: Dates) -> Dates:
     first = month.astype("datetime64[D]")
     late = (days - first).astype(int) >= _HALF
     middle = first + np.timedelta64(_HALF, "D")
-    after = (month + 1).astype("datetime64[D]")
+    after = (month + np.timedelta64(1, "M")).astype("datetime64[D]")
     start, stop = np.where(late, middle, first), np.where(late, after, middle)
     return np.stack([start, stop], axis=1)
 
@@ -166,9 +166,15 @@ def kind_of_calendar(time: Dates, valid: NDArray[np.bool_]) -> str | None:
         return "day"  # hours of days
     if days.size > 1 and not np.all(np.diff(days) > np.timedelta64(0, "D")):
         return "day"
-    if days.size > 1 and (coarse := _coarse(days)) is not None:
-        return coarse
+    coarse = _coarse(days) if days.size > 1 else None
     steps = np.diff(axis.astype("datetime64[D]")).astype(int)
+    if 1 < days.size < axis.size and np.median(steps) > 1:
+        # Composites with gaps: the dates without a value say how long each is.
+        sparse = coarse == "16-day" and np.diff(days).astype(int).min() > 16
+        if coarse is None or sparse:
+            coarse = _coarse(axis.astype("datetime64[D]")) or coarse
+    if coarse is not None:
+        return coarse
     if steps.size and np.median(steps) <= 1 and not _is_regular(days):
         return "day"
     between = np.diff(days).astype(int)
@@ -192,10 +198,11 @@ def _coarse(days: Dates) -> str | None:
     month = days.astype("datetime64[M]")
     year = days.astype("datetime64[Y]")
     of_month = (days - month.astype("datetime64[D]")).astype(int) + 1
-    last = (month + 1).astype("datetime64[D]") - _DAY
+    last = (month + np.timedelta64(1, "M")).astype("datetime64[D]") - _DAY
     of_year = _day_of_year(days)
-    once_a_month = np.unique(month).size == days.size
-    once_a_year = np.unique(year).size == days.size
+    # Values of every second month or of a season stand for more than a month.
+    each_month = np.unique(month).size == days.size and _by_ones(month)
+    once_a_year = np.unique(year).size == days.size and _by_ones(year)
     ends = days == last
     middle = (of_month >= 14) & (of_month <= 17) & (days.size > 3)
     if once_a_year and (
@@ -204,23 +211,34 @@ def _coarse(days: Dates) -> str | None:
         or np.all((of_year >= 181) & (of_year <= 184))
     ):
         return "year"
-    if once_a_month and (np.all(of_month == 1) or np.all(ends) or np.all(middle)):
+    if each_month and (np.all(of_month == 1) or np.all(ends) or np.all(middle)):
         return "month"
     thirds = (of_month == 1) | (of_month == 11) | (of_month == 21)
     ends_of_thirds = (of_month == 10) | (of_month == 20) | ends
-    if days.size > 2 and (np.all(thirds) or np.all(ends_of_thirds)):
+    several = np.unique(month).size < days.size  # in some month
+    if days.size > 2 and several and (np.all(thirds) or np.all(ends_of_thirds)):
         return "10-day"
     halves = np.isin(of_month, (1, 16)) | np.isin(of_month, (8, 23)).all()
-    if days.size > 3 and np.all(halves):
+    if days.size > 3 and several and np.all(halves):
         return "half-month"
     if days.size > 2 and np.all(of_year % 16 == 9) and steps.min() >= 13:
         return "16-day"
     for length, enough in _COMPOSITES.items():
         on_grid = days.size >= enough and np.all((of_year - 1) % length == 0)
         short = 366 % length or length  # to the first of the next year
-        if on_grid and steps.min() >= min(length, short, 365 % length or length):
+        within = steps[year[1:] == year[:-1]]
+        # Steps of 15 days lie on the grid of 5 as well, and stand for 15 days.
+        own = within.size > 0 and np.gcd.reduce(within) == length
+        least = min(length, short, 365 % length or length)
+        if on_grid and own and steps.min() >= least:
             return f"{length}-day"
     return None
+
+
+def _by_ones(count: Dates) -> bool:
+    """Whether months, or years, that have a value lie one apart, but for gaps."""
+    steps = np.diff(count).astype(np.int64)
+    return bool(steps.size == 0 or np.gcd.reduce(steps) == 1)
 
 
 def _day_of_year(days: Dates) -> NDArray[np.int64]:
@@ -275,7 +293,7 @@ def _of_bounds(bounds: Dates) -> Interval:
         return Interval("day", source)
     month = start.astype("datetime64[M]")
     if np.all(start == month.astype("datetime64[D]")) and np.all(
-        stop == (month + 1).astype("datetime64[D]")
+        stop == (month + np.timedelta64(1, "M")).astype("datetime64[D]")
     ):
         return Interval("month", source, days)
     year = start.astype("datetime64[Y]")

@@ -1,6 +1,6 @@
 """What is known of the quantities that ecosystems are observed by: units and limits.
 
-A stream whose name is known and whose unit is known can be held against what nature
+A stream whose name is known and whose unit is known can be compared with what nature
 allows. Limits are wide: they catch fill codes, wrong units and wrong columns, not
 unusual sites. A stream of any other name has no limits.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 CARBON_FLUX = "g m-2 d-1"
 _GRAMS_PER_MOL = 12.011  # of carbon
+_CARBON_IN_CO2 = 12.011 / 44.009  # by mass
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ _MASS = {
     "umol": 1e-6 * _GRAMS_PER_MOL, "umolco2": 1e-6 * _GRAMS_PER_MOL,
     "mol": _GRAMS_PER_MOL, "molco2": _GRAMS_PER_MOL,
     "mmol": 1e-3 * _GRAMS_PER_MOL,
+    "gco2": _CARBON_IN_CO2, "kgco2": 1e3 * _CARBON_IN_CO2,
+    "mgco2": 1e-3 * _CARBON_IN_CO2,
 }  # fmt: skip
 _DEPTH = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 _DAYS = {"s": 1.0 / 86400.0, "h": 1.0 / 24.0, "d": 1.0, "month": 30.4375, "yr": 365.25}
@@ -89,7 +92,7 @@ _WORDS = (
     (r"days?\b", "d"), (r"hours?\b|hr\b", "h"), (r"seconds?\b|sec\b", "s"),
     (r"years?\b|\ba\b", "yr"), (r"\bmonths?\b|\bmon\b", "month"),
     (r"day(?=-)", "d"), (r"year(?=-)", "yr"), (r"mon(?:th)?(?=-)", "month"),
-    (r"\bc\b|\bco2\b", ""),
+    (r"(?<=g)\s+co2\b", "co2"), (r"\bc\b|\bco2\b", ""),
 )  # fmt: skip
 
 
@@ -123,6 +126,8 @@ def factor_to_limits(units: str, quantity: Quantity) -> float | None:
     86400000
     >>> factor_to_limits("g m-2 8d-1", QUANTITIES["gpp"])
     0.125
+    >>> round(factor_to_limits("g CO2 m-2 d-1", QUANTITIES["gpp"]), 4)
+    0.2729
     """
     words = plain_units(units)
     if quantity.units == "1":
@@ -139,6 +144,8 @@ def factor_to_limits(units: str, quantity: Quantity) -> float | None:
     if quantity.units == CARBON_FLUX and len(rest) == 2 and "m-2" in rest:
         rest.remove("m-2")
         mass = _MASS.get(rest[0])
+        if "co2" in units.lower() and rest[0] in ("g", "kg", "mg"):
+            return None  # grams of CO2 or of its carbon: the words do not say
         return None if mass is None else mass / days
     if quantity.name == "et":
         if len(rest) == 1 and rest[0] in _DEPTH:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masm.errors import InputError
+from masm.errors import InputError, NothingObserved
 from masm.observations.error_models import (
     INDEPENDENT,
     SERIES,
@@ -41,6 +41,7 @@ from masm.observations.intervals import (
     interval_of,
     longer_than,
 )
+from masm.observations.treatments import left_out
 from masm.observations.windows import (
     Keys,
     is_calendar,
@@ -88,6 +89,8 @@ class ObservedSeries:
     unsettled : str
         What to do about values of which nobody knows how long they stand for; empty
         where it is known. A model with more dates than they have is then refused.
+    slopes : ndarray, (n_obs, n_parameters), or None
+        Of the model by its parameters, to which a discrepancy is made orthogonal.
     """
 
     name: str
@@ -103,6 +106,7 @@ class ObservedSeries:
     scale: ErrorScale | None = None
     bounds: Dates | None = None
     unsettled: str = ""
+    slopes: Array | None = None
 
     @property
     def n_obs(self) -> int:
@@ -142,7 +146,7 @@ class Stream:
         ``"8-day"`` by default for dates at most 8 days apart; None compares values
         at their own times.
     min_fraction : float
-        Share of a window's values that must be valid for it to count.
+        Fraction of a window's values that must be valid for it to count.
     errors : Errors
         Whether errors are correlated in time or share a bias.
     interval : Interval or None
@@ -155,6 +159,17 @@ class Stream:
         How the user says what a value stands for; for messages.
     settled : bool
         Whether windows, or their absence, were chosen by a user or by what is known.
+
+    Examples
+    --------
+    >>> import numpy as np, masm
+    >>> days = np.arange("2004-01-01", "2004-01-17", dtype="datetime64[D]")
+    >>> gpp = masm.Stream(
+    ...     "gpp", days, np.arange(16.0), units="g m-2 d-1",
+    ...     variance=masm.RelativeVariance(0.1, 0.2),
+    ... )
+    >>> gpp.aggregate().value.tolist()
+    [3.5, 11.5]
     """
 
     name: str
@@ -218,9 +233,18 @@ class Stream:
             )
         if self.given is not None and uses_given(self.variance):
             check_spread(self.time, self.given, self.value, self.label, "variance")
+        sampled = isinstance(self.variance, SampledVariance)
+        usual = self.errors.shape.is_normal and self.errors.effective_share == 1.0
+        if sampled and not usual:
+            raise InputError(
+                f"{self.label}: errors of unknown size that are not normal, or count "
+                "by an effective share",
+                found=self.errors.name,
+                wanted="a variance that is known, or normal errors that all count",
+            )
         if not 0.0 <= self.min_fraction <= 1.0:
             raise InputError(
-                f"{self.label}: min_fraction is a share",
+                f"{self.label}: min_fraction is a fraction",
                 found=self.min_fraction,
                 wanted="a number from 0 to 1",
             )
@@ -275,7 +299,10 @@ class Stream:
         valid = np.isfinite(self.value)
         windows = self.windows if self.is_windowed else None
         keys = days = bounds = None
+        every = self.errors.every
         if windows is None:
+            kept = np.flatnonzero(valid)[::every]
+            valid = np.isin(np.arange(valid.size), kept)
             time, mean = self.time[valid], self.value[valid]
             if self._interval.bounds is not None:
                 bounds = self._interval.bounds[valid]
@@ -290,6 +317,7 @@ class Stream:
             )
             if not mean.size:
                 raise self._too_few(windows, int(valid.sum()))
+            mean, keys = mean[::every], keys[::every]
             time = window_starts(keys, windows)
             if self._interval.kind == "day" and time_step_days(self.time) <= 1.0:
                 # Compare like with like: a model mean over the days measured.
@@ -297,6 +325,7 @@ class Stream:
                 days = np.unique(window_keys(self.time[valid & in_kept], "1-day"))
         variance = self._variance(mean, keys, windows, valid)
         self._check_variance(variance, time)
+        self.errors.shape.check(mean, self.label)
         return ObservedSeries(
             self.name,
             self.units,
@@ -308,7 +337,7 @@ class Stream:
             keys,
             days,
             self.errors,
-            self._scale(mean.size),
+            self._scale(time, mean),
             bounds,
             "" if self.settled else f"Say {self.choice}.",
         )
@@ -320,8 +349,8 @@ class Stream:
             return float(window_days(windows) or 31)  # one value: the window's own
         return known
 
-    def _too_few(self, windows: str, n_valid: int) -> InputError:
-        return InputError(
+    def _too_few(self, windows: str, n_valid: int) -> NothingObserved:
+        return NothingObserved(
             f"{self.label}: no {windows} window has enough values",
             found=f"{n_valid} valid values on dates that read as every {self._word()}",
             wanted=f"{self.min_fraction:.0%} of the values of a window",
@@ -331,11 +360,12 @@ class Stream:
     def _word(self) -> str:
         return str(self._interval.kind or "few days")
 
-    def _scale(self, n_obs: int) -> ErrorScale | None:
+    def _scale(self, time: NDArray[Any], mean: Array) -> ErrorScale | None:
         rule = self.variance
         if not isinstance(rule, SampledVariance):
             return None
-        return ErrorScale(rule.low, rule.high, n_obs)
+        free = left_out(self.errors.treatment, time, mean, f"stream {self.name!r}")
+        return ErrorScale(rule.low, rule.high, mean.size, free.shape[1])
 
     def _variance(
         self,
@@ -375,9 +405,7 @@ class Stream:
         owner = window_keys(self.time[valid], windows)
         kept = np.isin(owner, keys)
         place = np.searchsorted(keys, owner[kept])
-        count = np.bincount(place, minlength=keys.size)
-        total = np.bincount(place, given[kept], minlength=keys.size)
-        return total / count**2
+        return rule.of_means(given[kept], place, keys.size)
 
     def _check_variance(self, variance: Array, time: NDArray[Any]) -> None:
         bad = np.flatnonzero(~(variance > 0.0) | ~np.isfinite(variance))

@@ -17,7 +17,7 @@ def require_same_units(observed: Stream | ObservedSeries, units: str) -> None:
 
     Two spellings of one unit are the same unit, where the quantity is known. A missing
     unit of the observations is taken as the model's if the values can be in it, with a
-    warning; they are then held against the limits of the quantity.
+    warning; they are then compared with the limits of the quantity.
 
     Parameters
     ----------

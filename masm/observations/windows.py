@@ -73,9 +73,13 @@ def window_lengths(keys: Keys, windows: str) -> NDArray[np.int64]:
     start = window_starts(keys, windows).astype("datetime64[D]")
     length = window_days(windows)
     if windows == "month":
-        stop = (start.astype("datetime64[M]") + 1).astype("datetime64[D]")
+        stop = (start.astype("datetime64[M]") + np.timedelta64(1, "M")).astype(
+            "datetime64[D]"
+        )
     else:
-        stop = (start.astype("datetime64[Y]") + 1).astype("datetime64[D]")
+        stop = (start.astype("datetime64[Y]") + np.timedelta64(1, "Y")).astype(
+            "datetime64[D]"
+        )
         if length is not None:
             stop = np.minimum(start + np.timedelta64(length, "D"), stop)
     return (stop - start).astype(np.int64)
@@ -111,7 +115,7 @@ def window_means(
     windows : str
         ``"8-day"``, another ``"<n>-day"``, ``"month"`` or ``"year"``.
     min_fraction : float
-        A window counts only when at least this share of the values it could hold
+        A window counts only when at least this fraction of the values it could hold
         (its days over the spacing of ``time``) is valid.
     step_days : float, optional
         Days between values, where it is known; the median spacing of ``time`` else.

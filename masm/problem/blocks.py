@@ -21,6 +21,13 @@ class Block:
     parameters : sequence of str
         The parameters calibrated. Others stay at the posterior mean of an earlier
         block, or at their default.
+
+    Examples
+    --------
+    >>> import masm
+    >>> blocks = [masm.Block("gpp", ["vmax"]), masm.Block("lai", ["p5", "p14"])]
+    >>> blocks[1].parameters
+    ('p5', 'p14')
     """
 
     streams: tuple[str, ...]
@@ -102,7 +109,7 @@ def joint_of(
 def caution(steps: Sequence[Sequence[str]]) -> str:
     """What to know of intervals that came from blocks, one after the other.
 
-    The shares are of `benchmarks.sbc`: 200 and 400 truths of the process model's twin.
+    The fractions are of `benchmarks.sbc`: 200 and 400 truths of the model's twin.
 
     Parameters
     ----------

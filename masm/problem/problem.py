@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.problem.priors import Priors
 from masm.problem.samples import Samples
+from masm.problem.start import Start
 from masm.types import Array
 
 
@@ -36,6 +37,13 @@ class Runs:
         Aggregated output at the observed windows, streams end to end as in
         `GaussianLikelihood`; NaN where the run failed. None when the model only
         returns a cost.
+
+    Examples
+    --------
+    >>> import numpy as np, masm
+    >>> runs = masm.Runs(u=np.array([[0.2], [0.4]]), cost=np.array([3.0, np.nan]))
+    >>> int(np.isnan(runs.cost).sum())
+    1
     """
 
     u: Array
@@ -101,6 +109,16 @@ class Problem:
         None when the runner returns the cost itself.
     record : RunRecord or None
         Where finished runs are kept (a checkpoint).
+    start : Start or None
+        What is known from problems much like this one.
+
+    Examples
+    --------
+    >>> import numpy as np, masm
+    >>> priors = masm.Priors({"a": (0.0, 1.0), "b": (0.0, 1.0)})
+    >>> problem = masm.Problem(priors, ("a",), lambda theta: (theta["a"] - 0.3) ** 2)
+    >>> problem.run(np.array([[0.5]])).cost
+    array([0.04])
     """
 
     priors: Priors
@@ -108,6 +126,7 @@ class Problem:
     runner: Callable[[Samples], Array]
     likelihood: GaussianLikelihood | None = None
     record: RunRecord | None = None
+    start: Start | None = None
 
     @property
     def n_parameters(self) -> int:
@@ -127,6 +146,10 @@ class Problem:
     def _active_priors(self) -> Priors:
         return self.priors.subset(self.active)
 
+    @cached_property
+    def _defaults(self) -> Array:
+        return np.array(list(self.priors.defaults.values()))
+
     def theta(self, u: ArrayLike) -> Samples:
         """Calibrated parameters at points of the cube, (sample, n_parameters)."""
         return self._active_priors.from_unit(u)
@@ -138,7 +161,7 @@ class Problem:
     def model_theta(self, u: ArrayLike) -> Samples:
         """All parameters of the model at points of the cube, fixed ones filled in."""
         values = self.theta(u)
-        full = np.tile(list(self.priors.defaults.values()), (len(values), 1))
+        full = np.tile(self._defaults, (len(values), 1))
         full[:, self._columns] = values
         return Samples(full, self.priors.names)
 
@@ -209,6 +232,15 @@ class Outcome:
     emulated : ndarray or None, (draw, n_obs)
         Series that the surrogate gives at some posterior draws, spread evenly over
         ``u``; more than ``check`` can afford.
+
+    Examples
+    --------
+    >>> import numpy as np, masm
+    >>> runs = masm.Runs(u=np.array([[0.2], [0.4]]), cost=np.array([3.0, 1.0]))
+    >>> draws = np.full((2, 5, 1), 0.4)
+    >>> outcome = masm.Outcome(draws, np.ones((2, 5)), runs, 0.1, "done")
+    >>> outcome.status, outcome.u.shape
+    ('done', (2, 5, 1))
     """
 
     u: Array

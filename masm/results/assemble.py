@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from masm.likelihood.gaussian import GaussianLikelihood
+from masm.problem.priors import Priors
 from masm.problem.problem import Outcome, Problem, Runs
+from masm.problem.samples import Samples
 from masm.problem.seeds import Stream, seed_sequence
 from masm.results.error_scale_posterior import scale_dataset, scale_draws
 from masm.results.predictive import (
@@ -168,13 +170,34 @@ def _chain_draw(n_chains: int, n_draws: int) -> dict[str, Any]:
 
 
 def _prior(parts: Sequence[tuple[Problem, Outcome]], seed: Any) -> xr.Dataset:
+    rng = np.random.default_rng(seed_sequence(seed, Stream.SCORES_OF_ASSEMBLY))
+    return prior_draws(parts[0][0].priors, list(_owners(parts)), rng)
+
+
+def prior_draws(
+    priors: Priors, names: Sequence[str], rng: np.random.Generator
+) -> xr.Dataset:
+    """Return draws of the prior as a result has them: one chain, in their own units.
+
+    Parameters
+    ----------
+    priors : Priors
+        Of all parameters.
+    names : sequence of str
+        The calibrated ones.
+    rng : numpy.random.Generator
+
+    Examples
+    --------
+    >>> from masm.problem.priors import as_priors
+    >>> rng = np.random.default_rng(1)
+    >>> dict(prior_draws(as_priors({"a": (0.0, 2.0)}), ["a"], rng).sizes)
+    {'chain': 1, 'draw': 1000}
+    """
     import xarray as xr
 
-    problem = parts[0][0]
-    names = list(_owners(parts))
-    whole = Problem(problem.priors, tuple(names), problem.runner)
-    rng = np.random.default_rng(seed_sequence(seed, Stream.SCORES_OF_ASSEMBLY))
-    n_tries = _N_PRIOR_DRAWS * (100 if problem.priors.constraints else 1)
+    whole = Problem(priors, tuple(names), _never_run)
+    n_tries = _N_PRIOR_DRAWS * (100 if priors.constraints else 1)
     u = rng.random((n_tries, len(names)))
     u = u[whole.allowed(u)][:_N_PRIOR_DRAWS]
     theta = np.asarray(whole.theta(u))
@@ -182,6 +205,10 @@ def _prior(parts: Sequence[tuple[Problem, Outcome]], seed: Any) -> xr.Dataset:
         {name: (("chain", "draw"), theta[None, :, j]) for j, name in enumerate(names)},
         coords=_chain_draw(1, len(theta)),
     )
+
+
+def _never_run(theta: Samples) -> Array:
+    raise RuntimeError("draws of the prior need no model")
 
 
 def _sample_stats(parts: Sequence[tuple[Problem, Outcome]]) -> xr.Dataset:

@@ -9,6 +9,7 @@ and comes to the same numbers bit for bit, whichever method it is.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 _FORMAT = "masm checkpoint 1"
 _INPUT = "input "
 _EVERY_BATCH, _LATER = 200, 0.02
-"""Batches after each of which the file is written; later after this share more."""
+"""Batches after each of which the file is written; later after this fraction more."""
 
 
 def digest(*parts: Any) -> str:
@@ -113,7 +114,7 @@ class Checkpoint:
                 f"checkpoint {self.path} cannot be read",
                 found=str(exc),
                 wanted="a file written by masm.calibrate",
-                hint="Remove it to start afresh.",
+                hint="Remove it to start again.",
             ) from exc
         changed = [
             part
@@ -130,7 +131,7 @@ class Checkpoint:
                 f"checkpoint {self.path} belongs to another calibration",
                 found=f"{', '.join(dict.fromkeys(names))} changed since it was written",
                 wanted="the same priors, observations, seed, blocks and options",
-                hint="Remove the file, or give another path, to start afresh.",
+                hint="Remove the file, or give another path, to start again.",
             )
         self._blocks.update(blocks)
 
@@ -147,12 +148,14 @@ class Checkpoint:
         import h5netcdf
 
         with replacing(self.path) as aside:
-            with h5netcdf.File(aside, "w") as file:
+            held = io.BytesIO()  # a disk that fails HDF5 midway would end the process
+            with h5netcdf.File(held, "w") as file:
                 file.attrs["format"] = _FORMAT
                 file.attrs["fingerprint"] = json.dumps(self.fingerprint, sort_keys=True)
                 for name, batches in self._blocks.items():
                     if batches:
                         _write_batches(file.create_group(name), batches)
+            aside.write_bytes(held.getbuffer())
             seal(aside)
 
 

@@ -31,13 +31,17 @@ COLUMNS = (
     "worst_parameter",
     "floor",
     "is_reference",
+    "interval_mass",
     "coverage",
     "twins",
     "verdict",
     "reason",
 )
 _KEY = ["method", "budget"]
-_MEDIANS = ("runs", "model_seconds", "own_seconds", "best_cost", "distance")
+_WIDTH = 60  # of a verdict where a comparison is shown
+_MEDIANS = (
+    "runs", "model_seconds", "own_seconds", "best_cost", "distance", "interval_mass",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,12 @@ class Comparison:
             ``distance`` between the two halves of the reference.
         ``is_reference``
             Whether this chain is the reference; it has no distance.
+        ``interval_mass``
+            Fraction of the reference's draws in the 90 % intervals of the marginals,
+            mean over parameters: 0.9 where intervals are right, less where they are
+            too narrow or beside the posterior, more where they are too wide.
         ``coverage``, ``twins``
-            Share of true parameters within the 90 % intervals, over so many synthetic
+            Fraction of true parameters in the 90 % intervals, over so many synthetic
             twins, of the method at this budget.
         ``verdict``, ``reason``
             ``done``, ``suspect``, ``refused`` or ``failed``, and why.
@@ -76,6 +84,13 @@ class Comparison:
         What distances are from; empty without a reference.
     floor : float
         Distance below which methods are not ranked; NaN without a reference.
+
+    Examples
+    --------
+    >>> import pandas as pd, masm
+    >>> row = {"method": "esmda", "budget": 200, "seed": 1, "verdict": "done"}
+    >>> masm.Comparison(pd.DataFrame([row])).table["method"].tolist()
+    ['esmda']
     """
 
     table: pd.DataFrame
@@ -124,7 +139,8 @@ class Comparison:
             return (
                 f"Use {_name(best)}: of {_count(len(trusted))} with a result to trust "
                 f"it makes the fewest model runs ({best['runs']:.0f}); there is no "
-                "reference to rank them by."
+                "reference to rank them by (reference=20000, or --reference 20000, "
+                "makes one of 20,000 runs)."
             )
         first = ranked[ranked["rank"] == ranked["rank"].min()]
         best = _cheapest(first)
@@ -153,7 +169,12 @@ class Comparison:
             self.table.to_csv(aside, index=False, float_format="%.6g")
 
     def __repr__(self) -> str:
-        table = self.summary.to_string(index=False, float_format=lambda x: f"{x:.4g}")
+        shown = self.summary.drop(columns=["is_reference", "floor"])
+        if not self.table["twins"].any():
+            shown = shown.drop(columns=["coverage", "twins"])
+        shown = shown.dropna(axis=1, how="all")
+        shown["verdict"] = shown["verdict"].map(_short)
+        table = shown.to_string(index=False, float_format=lambda x: f"{x:.4g}")
         return f"{table}\n{self.recommendation}"
 
 
@@ -171,6 +192,10 @@ def _verdict(part: pd.DataFrame) -> str:
             few = "" if len(bad) == len(part) else f"; {len(bad)} of {len(part)} seeds"
             return f"{verdict}: {bad['reason'].iloc[0]}{few}"
     return "done"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..."
 
 
 def _cheapest(rows: pd.DataFrame) -> pd.Series:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,16 +19,34 @@ from masm.types import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-    from masm.results.result import Result
-
 _BLUE, _SKY, _GREY, _RED = "#0072B2", "#56B4E9", "#9AA5AE", "#D55E00"
 _N_BINS = 40
 _MOST_COLUMNS = 4
 _MOST_POINTS = 2000
 
 
+class Drawable(Protocol):
+    """What is drawn of a `masm.Result`."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+
+    @property
+    def groups(self) -> Mapping[str, xr.Dataset]:
+        """Datasets by name."""
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Draws of each parameter, (chain, draw)."""
+
+    @property
+    def prior(self) -> xr.Dataset:
+        """Draws of each parameter's prior."""
+
+
 def plot_posterior(
-    result: Result,
+    result: Drawable,
     parameters: Sequence[str] | None = None,
     truth: Mapping[str, float] | None = None,
 ) -> Any:
@@ -36,7 +54,7 @@ def plot_posterior(
 
     Parameters
     ----------
-    result : Result
+    result : masm.Result
         What a calibration gave.
     parameters : sequence of str, optional
         Which parameters; all by default.
@@ -70,12 +88,12 @@ def plot_posterior(
     return axes
 
 
-def plot_pair(result: Result, parameters: Sequence[str] | None = None) -> Any:
+def plot_pair(result: Drawable, parameters: Sequence[str] | None = None) -> Any:
     """Draw posterior draws of each pair of parameters, with their correlation.
 
     Parameters
     ----------
-    result : Result
+    result : masm.Result
         What a calibration gave.
     parameters : sequence of str, optional
         Which parameters, two at least; all by default.
@@ -122,12 +140,12 @@ def plot_pair(result: Result, parameters: Sequence[str] | None = None) -> Any:
     return axes
 
 
-def plot_rank(result: Result, parameters: Sequence[str] | None = None) -> Any:
+def plot_rank(result: Drawable, parameters: Sequence[str] | None = None) -> Any:
     """Draw ranks of each chain's draws among all draws; even bars are good.
 
     Parameters
     ----------
-    result : Result
+    result : masm.Result
         What a calibration gave.
     parameters : sequence of str, optional
         Which parameters; all by default.
@@ -166,12 +184,12 @@ def plot_rank(result: Result, parameters: Sequence[str] | None = None) -> Any:
     return axes
 
 
-def plot_fit(result: Result) -> Any:
+def plot_fit(result: Drawable) -> Any:
     """Draw observations and the model at posterior draws, a panel for each stream.
 
     Parameters
     ----------
-    result : Result
+    result : masm.Result
         Of a calibration with observed series.
 
     Returns
@@ -187,14 +205,14 @@ def plot_fit(result: Result) -> Any:
     return _streams(result, with_error=False)
 
 
-def plot_predictive(result: Result) -> Any:
+def plot_predictive(result: Drawable) -> Any:
     """Draw the posterior predictive check: a 90 % band that has observation errors.
 
     About nine observations in ten are inside the band of a model that fits.
 
     Parameters
     ----------
-    result : Result
+    result : masm.Result
         Of a calibration with observed series.
 
     Returns
@@ -210,7 +228,7 @@ def plot_predictive(result: Result) -> Any:
     return _streams(result, with_error=True)
 
 
-def chosen(result: Result, parameters: Sequence[str] | None) -> list[str]:
+def chosen(result: Drawable, parameters: Sequence[str] | None) -> list[str]:
     """Return the parameters asked for, all of them if none are.
 
     Raises
@@ -236,7 +254,7 @@ def label(name: str, values: xr.DataArray) -> str:
     return name if unit in ("", "1", "-") else f"{name} ({unit})"
 
 
-def model_runs(result: Result, name: str) -> Array:
+def model_runs(result: Drawable, name: str) -> Array:
     """Return model runs at posterior draws of a stream, (run, time).
 
     Raises
@@ -257,7 +275,7 @@ def model_runs(result: Result, name: str) -> Array:
     return np.asarray(found.to_numpy(), float).reshape(-1, found.shape[-1])
 
 
-def _streams(result: Result, *, with_error: bool) -> Any:
+def _streams(result: Drawable, *, with_error: bool) -> Any:
     import matplotlib.pyplot as plt
 
     if "observed_data" not in result.groups:
@@ -314,7 +332,7 @@ def _grid(n: int) -> Any:
     return flat[:n]
 
 
-def _flat(result: Result, names: Sequence[str]) -> Array:
+def _flat(result: Drawable, names: Sequence[str]) -> Array:
     """Return draws of all chains, (draw, parameter)."""
     columns = [result.posterior[name].to_numpy().ravel() for name in names]
     return np.stack(columns, axis=-1).astype(float)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from masm.likelihood.correlation import correlation_of
 from masm.likelihood.gaussian import GaussianLikelihood
+from masm.observations.stream import ObservedSeries
 from masm.types import Array
 
 if TYPE_CHECKING:
@@ -38,10 +40,12 @@ def constant_data(
 ) -> xr.Dataset:
     """Return the error variance of each observation, ``NAME_variance``.
 
-    Of a stream whose errors have an unknown factor it is the posterior mean.
+    It is that of replicated observations: with a bias, an effect of years, an error of
+    representation and a discrepancy where a stream has them. Of a stream whose errors
+    have an unknown factor it is the posterior mean.
     """
     known = {
-        s.name: s.variance * np.mean(factors.get(s.name, 1.0) ** 2)
+        s.name: _whole_variance(s) * np.mean(factors.get(s.name, 1.0) ** 2)
         for s in likelihood.observed
     }
     return _of_streams(
@@ -50,6 +54,12 @@ def constant_data(
         lambda s: {"units": _squared(s.units), "rule": s.variance_rule},
         suffix="_variance",
     )
+
+
+def _whole_variance(series: ObservedSeries) -> Array:
+    if series.errors.plain:
+        return series.variance
+    return series.variance * np.diag(correlation_of(series, treated=False))
 
 
 def prior_predictive(likelihood: GaussianLikelihood, series: Array) -> xr.Dataset:
@@ -75,7 +85,7 @@ def posterior_groups(
         Model runs at draws of the posterior.
     emulated : ndarray (draw, n_obs) or None
         The emulator's series at draws of the posterior, taken where the model runs
-        are too few for statistics: fewer than ``LEAST_RUNS``.
+        are too few for statistics, fewer than ``LEAST_RUNS``, and no stream is treated.
     rng : numpy.random.Generator
         Of the observation errors that are added, and of unknown factors on them.
 
@@ -88,14 +98,25 @@ def posterior_groups(
         their attribute ``source`` says "model runs" or "emulator".
         ``predictive_runs``: the model runs themselves, without errors.
     """
-    use_emulated = emulated is not None and len(runs) < LEAST_RUNS
+    # Of a treated stream an emulator does not know what is left out.
+    # Nor of one whose errors are not normal.
+    whole = all(
+        s.errors.treatment == "none" and s.errors.shape.is_normal
+        for s in likelihood.observed
+    )
+    use_emulated = emulated is not None and len(runs) < LEAST_RUNS and whole
     series = emulated if emulated is not None and use_emulated else runs
     source = {"source": "emulator" if use_emulated else "model runs"}
     factors = _factors(likelihood, series, rng)
-    errors = np.stack([likelihood.draw_errors(rng, scale) for scale in factors])
+    replicated = np.stack(
+        [
+            likelihood.replicate(row, rng, scale)
+            for row, scale in zip(series, factors, strict=True)
+        ]
+    )
     density = likelihood.log_densities(series, factors)
     return {
-        "posterior_predictive": _of_draws(likelihood, series + errors).assign_attrs(
+        "posterior_predictive": _of_draws(likelihood, replicated).assign_attrs(
             note="observations replicated at posterior draws, with observation error",
             **source,
         ),

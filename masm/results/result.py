@@ -22,11 +22,13 @@ import numpy as np
 
 from masm.errors import InputError
 from masm.files import is_of_the_system, replacing
-from masm.hdf5_files import plain_stream, read_image, seal
+from masm.hdf5_files import plain_stream, read_image, seal, unsealed, write_netcdf
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from masm.results.equifinality import Equifinality
 
 
 ARVIZ_GROUPS = (
@@ -39,6 +41,8 @@ ARVIZ_GROUPS = (
     "observed_data",
     "constant_data",
 )
+_SMALL = 4096
+"""Bytes below which a variable is written in one piece."""
 CONVERGENCE = ("r_hat", "ess_bulk", "ess_tail", "r_hat_gr")
 
 
@@ -52,6 +56,17 @@ class Result:
         The datasets described in `masm.results.result`; missing ones do not apply.
     attrs : mapping
         Numbers and texts about the whole: method, seed, status, counts.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, masm
+    >>> draws = np.random.default_rng(1).normal(3.0, 0.5, (4, 200))
+    >>> posterior = xr.Dataset({"a": (("chain", "draw"), draws)})
+    >>> result = masm.Result({"posterior": posterior}, {"status": "done"})
+    >>> result.status, list(result.mean.index)
+    ('done', ['a'])
+    >>> round(float(result.mean["a"]))
+    3
     """
 
     groups: Mapping[str, xr.Dataset]
@@ -177,6 +192,16 @@ class Result:
         """
         return _table(self.posterior, spread=self.has_spread)
 
+    def equifinality(self) -> Equifinality:
+        """Say what the observations leave open; see `masm.results.equifinality`.
+
+        Correlations, the share of the prior's variance that is left along each
+        direction, and how many directions the observations constrain.
+        """
+        from masm.results.equifinality import equifinality
+
+        return equifinality(self.posterior, self.groups["prior"])
+
     def to_datatree(self) -> xr.DataTree:
         """Return all groups as one tree."""
         import xarray as xr
@@ -249,18 +274,18 @@ class Result:
         """
         tree = self.to_datatree()
         # Not the draws: they hardly shrink, and reading them would take four times
-        # as long.
+        # as long. Not what is small: the index of its pieces would be larger.
         encoding = {
             f"/{group}": {
-                name: {"zlib": True, "complevel": 1}
+                name: {"zlib": True, "complevel": 1, "shuffle": True}
                 for name, variable in dataset.data_vars.items()
-                if variable.ndim > 0 and variable.dtype.kind == "f"
+                if variable.dtype.kind == "f" and variable.nbytes >= _SMALL
             }
             for group, dataset in self.groups.items()
             if group != "posterior"
         }
         with replacing(path) as aside:
-            tree.to_netcdf(aside, engine="h5netcdf", encoding=encoding)
+            write_netcdf(tree, aside, encoding=encoding)
             seal(aside)
 
     def __repr__(self) -> str:
@@ -312,12 +337,35 @@ def _table(draws: xr.Dataset | None, *, spread: bool) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def open_result(path: str | os.PathLike[str]) -> Result:
-    """Read a result written by `Result.to_netcdf`, wholly into memory."""
+def open_result(path: str | os.PathLike[str] | bytes) -> Result:
+    """Read a result written by `Result.to_netcdf`, wholly into memory.
+
+    Parameters
+    ----------
+    path : path-like or bytes
+        The file, or its content.
+
+    Raises
+    ------
+    InputError
+        If it is not such a file, or is damaged.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, masm
+    >>> draws = np.random.default_rng(1).normal(3.0, 0.5, (4, 200))
+    >>> posterior = xr.Dataset({"a": (("chain", "draw"), draws)})
+    >>> result = masm.Result({"posterior": posterior}, {"status": "done"})
+    >>> result.to_netcdf("posterior.nc")
+    >>> masm.open_result("posterior.nc").status
+    'done'
+    """
     import xarray as xr
 
+    name = "in memory" if isinstance(path, bytes) else os.fspath(path)
     try:
-        stream = plain_stream(read_image(path))
+        whole = unsealed(path, name) if isinstance(path, bytes) else read_image(path)
+        stream = plain_stream(whole)
         with xr.open_datatree(stream, engine="h5netcdf") as tree:
             groups = {
                 name: node.to_dataset().load() for name, node in tree.children.items()
@@ -329,13 +377,13 @@ def open_result(path: str | os.PathLike[str]) -> Result:
         if isinstance(exc, OSError) and is_of_the_system(exc):
             raise
         raise InputError(
-            f"result {os.fspath(path)} cannot be read",
+            f"result {name} cannot be read",
             found=str(exc),
             wanted="a netCDF file written by Result.to_netcdf",
         ) from exc
     if "posterior" not in groups:
         raise InputError(
-            f"result {os.fspath(path)} has no posterior",
+            f"result {name} has no posterior",
             found=f"groups {', '.join(groups) or 'none'}",
             wanted="a netCDF file written by Result.to_netcdf",
         )

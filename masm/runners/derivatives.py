@@ -26,6 +26,23 @@ class DifferentiableModel(Protocol):
     """A model that gives exact derivatives of its series.
 
     ``theta`` holds one parameter set; gradients are in the order of its columns.
+
+    Examples
+    --------
+    >>> import numpy as np, masm
+    >>> class Line:
+    ...     def __call__(self, theta):
+    ...         return {"gpp": theta["a"][0] * np.arange(3.0)}
+    ...     def vjp(self, theta):
+    ...         slope = np.arange(3.0)
+    ...         return self(theta), lambda weights: np.array([weights["gpp"] @ slope])
+    ...     def jacobian(self, theta, names):
+    ...         return self(theta), {"gpp": np.arange(3.0)[:, None]}
+    >>> isinstance(Line(), masm.DifferentiableModel)
+    True
+    >>> series, pull = Line().vjp(masm.Samples([[2.0]], ["a"]))
+    >>> pull({"gpp": np.ones(3)})
+    array([3.])
     """
 
     def __call__(self, theta: Samples) -> Any:
@@ -70,6 +87,14 @@ def with_derivatives(
         Which may have derivatives; without them ``called`` is returned as it is.
     count : callable, optional
         Told of each run that is made for a derivative.
+
+    Examples
+    --------
+    >>> import masm
+    >>> def counted(theta):
+    ...     return {"gpp": theta["a"]}
+    >>> masm.with_derivatives(counted, model=abs) is counted
+    True
     """
     if not is_differentiable(model):
         return called

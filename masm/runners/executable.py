@@ -63,6 +63,20 @@ class Executable:
     -----
     For several runs at a time, ``map=ThreadPoolExecutor(4).map``: the threads only
     wait for the program.
+
+    Examples
+    --------
+    >>> import sys
+    >>> import masm
+    >>> program = "open('out.txt', 'w').write(str(2 * float(open('in.txt').read())))"
+    >>> model = masm.Executable(
+    ...     [sys.executable, "-c", program],
+    ...     write=lambda place, theta: (place / "in.txt").write_text(str(theta["a"])),
+    ...     read=lambda place: {"gpp": [float((place / "out.txt").read_text())]},
+    ...     timeout=60.0,
+    ... )
+    >>> model(masm.Samples([[3.0]], ["a"]))
+    {'gpp': [6.0]}
     """
 
     command: Sequence[str]
@@ -161,8 +175,6 @@ def limited(
     model: Callable[..., Any], map: Callable[..., Any] | None, timeout: float
 ) -> Iterator[tuple[Callable[..., Any], Callable[..., Any] | None]]:
     """Give a model and a map that end what takes longer than this, in seconds."""
-    from masm.runners.executable import Executable
-
     check_timeout(timeout)
     if isinstance(model, Executable):
         yield replace(model, timeout=timeout), map

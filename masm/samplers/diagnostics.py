@@ -1,8 +1,8 @@
 """Whether chains have converged, and whether a parameter sits at its bound.
 
 Rank-normalised split R-hat and effective sample sizes are ArviZ's (Vehtari et al.
-2021). The Gelman-Rubin factor of the source paper stands beside them under its own
-name, ``r_hat_gr``.
+2021), of its part without plots, which loads fast. The Gelman-Rubin factor of the
+source paper stands beside them under its own name, ``r_hat_gr``.
 
 Many short chains are compared in four groups (superchains; Margossian et al. 2024):
 R-hat of single chains asks each of them for as many independent draws as four chains
@@ -38,7 +38,7 @@ _LEAST_DRAWS = 4
 # From so many chains on they are compared in groups, of which there are so many.
 _MANY_CHAINS, _N_GROUPS = 40, 4
 
-_TAILS = (0.05, 0.95)  # ArviZ's own, which ArviZ 1 wants to be told
+_TAILS = (0.05, 0.95)
 
 # A posterior is at a bound when the outermost 5 % of its prior holds this fraction.
 _EDGE = 0.05
@@ -77,13 +77,10 @@ def smoothed_weights(log_weight: Array) -> tuple[Array, float]:
     >>> bool(weights[99] > weights[0]), bool(k < 0.7)
     (True, True)
     """
-    az = arviz()
-    if hasattr(az, "psislw"):
-        smoothed, k = az.psislw(log_weight)
-    else:  # ArviZ 1 takes log likelihoods, whose negatives are the log weights
-        from arviz_stats.base import array_stats
+    from arviz_stats.base import array_stats
 
-        smoothed, k = array_stats.psislw(-np.asarray(log_weight))
+    # It takes log likelihoods, whose negatives are the log weights.
+    smoothed, k = array_stats.psislw(-np.asarray(log_weight))
     return np.asarray(smoothed, float), float(k)
 
 
@@ -150,15 +147,18 @@ def convergence(draws: Array) -> dict[str, Array]:
         nothing = np.full(draws.shape[2], math.nan)
         names = ("r_hat", "ess_bulk", "ess_tail", "r_hat_gr")
         return {name: nothing.copy() for name in names}
-    az = arviz()
+    from arviz_stats.base import array_stats
+
     columns = [np.ascontiguousarray(draws[:, :, j]) for j in range(draws.shape[2])]
     return {
         "r_hat": np.array(
-            [float(az.rhat(_grouped(c), method="rank")) for c in columns]
+            [float(array_stats.rhat(_grouped(c), method="rank")) for c in columns]
         ),
-        "ess_bulk": np.array([float(az.ess(c, method="bulk")) for c in columns]),
+        "ess_bulk": np.array(
+            [float(array_stats.ess(c, method="bulk")) for c in columns]
+        ),
         "ess_tail": np.array(
-            [float(az.ess(c, method="tail", prob=_TAILS)) for c in columns]
+            [float(array_stats.ess(c, method="tail", prob=_TAILS)) for c in columns]
         ),
         "r_hat_gr": np.array([gelman_rubin(c) for c in columns]),
     }

@@ -50,7 +50,7 @@ class ApproximateDensity(Protocol):
 _LONGEST = 24
 _WANTED_ACCEPTANCE = 0.85
 _MIXTURE_FRACTION = 0.3
-# Mixtures are fitted afresh so often during burn-in, to so many states at most.
+# Mixtures are fitted again so often during burn-in, to so many states at most.
 _N_FITS = 4
 _N_FITTED = 3000
 # Draws at the bound itself have no probit.

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from masm.types import Array
 
@@ -121,12 +121,12 @@ def _fit(x: Array) -> Array:
         return float(np.mean(value) + penalty), gradient + p / _PRIOR_SD**2 / n
 
     most = np.array([3.0, _MOST_SCALE, _MOST_SKEW, _MOST_TAIL])
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         misfit,
         np.zeros(4),
         jac=True,
         method="L-BFGS-B",
-        bounds=optimize.Bounds(-most, most),
+        bounds=scipy.optimize.Bounds(-most, most),
         options={"maxiter": 60},
     )
     return np.asarray(found.x)

@@ -89,6 +89,7 @@ def nuts_chain(
     n_warmup: int,
     n_draws: int,
     wanted_acceptance: float = 0.8,
+    step: float | None = None,
 ) -> NutsChain:
     """Draw a chain. The density should be near a standard normal in scale.
 
@@ -101,6 +102,8 @@ def nuts_chain(
     rng : numpy.random.Generator
     n_warmup, n_draws : int
     wanted_acceptance : float
+    step : float, optional
+        First step size: that which a chain's warm-up found, to go on with it.
 
     Examples
     --------
@@ -112,7 +115,7 @@ def nuts_chain(
     """
     value, gradient = log_density(np.asarray(start, float))
     state = _State(np.asarray(start, float), np.zeros(len(start)), value, gradient)
-    step = average = start_step = 0.5 * len(start) ** -0.25
+    step = average = start_step = step or 0.5 * len(start) ** -0.25
     log_average, error = 0.0, 0.0
     kept, values, accepted, divergent = [], [], [], 0
     for t in range(1, n_warmup + n_draws + 1):

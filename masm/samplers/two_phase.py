@@ -34,7 +34,7 @@ class TwoPhase:
     cost : ndarray (chain, draw)
         J of the samples.
     acceptance : ndarray (chain,)
-        Share of all proposals of a formal chain that were accepted.
+        Fraction of all proposals of a formal chain that were accepted.
     kept : ndarray of bool (chain,)
         Whether the acceptance lies within the window.
     r_hat : ndarray (parameter,)

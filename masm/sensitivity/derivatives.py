@@ -14,11 +14,12 @@ and their link with global sensitivity indices. Mathematics and Computers in Sim
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from masm.errors import CalibrationFailed, InputError
+from masm.observations.dataset import ErrorOptions
 from masm.problem.priors import Priors, as_priors
 from masm.problem.seeds import ScreeningStream, Seed, seed_sequence
 from masm.runners.series_runner import Model
@@ -46,7 +47,7 @@ def derivative_effects(
     step: float = 1e-3,
     samples_per_call: int = 256,
     on_runs: Callable[[int], None] | None = None,
-    **options: Any,
+    **options: Unpack[ErrorOptions],
 ) -> xr.Dataset:
     """Bound the total Sobol index of each parameter by mean square derivatives.
 
@@ -66,7 +67,8 @@ def derivative_effects(
     -------
     xarray.Dataset
         ``bound`` [1] and ``mean_square`` [square of the output's unit] over (stream,
-        statistic, parameter). A point that lost a run is left out and counted in
+        statistic, parameter); ``effect`` is the bound, by the name that all methods of
+        screening have. A point that lost a run is left out and counted in
         ``n_dropped``. A bound above 1 says nothing.
 
     Raises
@@ -115,9 +117,12 @@ def derivative_effects(
     with np.errstate(invalid="ignore", divide="ignore"):
         bound = np.where(variance > 0.0, mean_square / (np.pi**2 * variance), np.nan)
     found = {"bound": bound, "mean_square": mean_square}
-    effects = dataset_of(found, _LABELS, priors.names, reducer, "derivatives")
+    effects = dataset_of(
+        found, _LABELS, priors.names, reducer, method="derivatives",
+        title="bounds by derivatives", effect="bound", n_used=int(whole.sum()),
+        n_dropped=int((~whole).sum()),
+    )  # fmt: skip
     effects["mean_square"].attrs["units"] = "square of the output's unit"
-    effects["n_dropped"] = ((), int((~whole).sum()), {"long_name": "points dropped"})
     return effects
 
 
@@ -131,7 +136,7 @@ def one_at_a_time(
     n_levels: int = 5,
     samples_per_call: int = 256,
     on_runs: Callable[[int], None] | None = None,
-    **options: Any,
+    **options: Unpack[ErrorOptions],
 ) -> xr.Dataset:
     """Change one parameter at a time, the others at a point.
 
@@ -167,9 +172,9 @@ def one_at_a_time(
     >>> def model(theta):
     ...     return {"y": (theta["a"] * theta["b"])[:, None] * np.ones(3)}
     >>> priors = masm.Priors({"a": masm.Uniform(0, 1), "b": masm.Uniform(0, 2)})
-    >>> found = masm.one_at_a_time(model, priors, streams=["y"], n_levels=3)
+    >>> found = masm.one_at_a_time(model, priors, streams=["y"], n_levels=2)
     >>> found["change"].sel(statistic="annual", parameter="a").round(3).values.tolist()
-    [[-0.45, 0.0, 0.45]]
+    [[-0.45, 0.45]]
     """
     import xarray as xr
 

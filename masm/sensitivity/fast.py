@@ -1,7 +1,7 @@
 """Shares of variance by the Fourier amplitude sensitivity test, extended (eFAST).
 
 One curve for each parameter runs through the prior's space: this parameter swings
-fast and all others slowly. The share of an output's variance at the fast frequency and
+fast and all others slowly. The part of an output's variance at the fast frequency and
 its harmonics is the parameter's first-order index; what is not at the slow frequencies
 is its total index. Design and indices are SALib's.
 
@@ -16,16 +16,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from masm.errors import InputError
+from masm.errors import CalibrationFailed, InputError
+from masm.observations.dataset import ErrorOptions
 from masm.problem.priors import as_priors
 from masm.problem.seeds import ScreeningStream, Seed, seed_sequence
 from masm.runners.series_runner import Model
 from masm.sensitivity.morris import _salib_problem
 from masm.sensitivity.outputs import dataset_of, independent, make_reducer, run_design
+from masm.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,7 +38,12 @@ HARMONICS = 4
 _LABELS = {
     "first": "first-order index (eFAST)",
     "total": "total index (eFAST)",
+    "settled": "total index where it is above what leaks into all of them, else first",
 }
+_LEAK = 3.0
+"""Times the lower quartile of all interactions, above which one is no leak."""
+_FEW = 3
+"""Parameters up to which there is no saying what leaks."""
 
 
 def fourier_effects(
@@ -49,7 +56,7 @@ def fourier_effects(
     n_per_curve: int = 257,
     samples_per_call: int = 256,
     on_runs: Callable[[int], None] | None = None,
-    **options: Any,
+    **options: Unpack[ErrorOptions],
 ) -> xr.Dataset:
     """Estimate first-order and total indices of every output by eFAST.
 
@@ -66,12 +73,20 @@ def fourier_effects(
     Returns
     -------
     xarray.Dataset
-        ``first`` and ``total`` [1] over (stream, statistic, parameter).
+        ``first`` and ``total`` [1] over (stream, statistic, parameter); ``effect`` is
+        ``settled``, by the name that all methods of screening have. Of an output that
+        bends strongly a few per cent and more leak into the totals of parameters that
+        do nothing, however long the curve. So the total index counts where its part
+        beyond the first order is over three times the lower quartile of all
+        parameters, and with up to three parameters; else the first-order index does.
+        Where most parameters act through interactions alone look at ``total``.
 
     Raises
     ------
     InputError
         If the priors have constraints or a curve has too few points.
+    CalibrationFailed
+        If every curve lost a run.
 
     Examples
     --------
@@ -115,4 +130,26 @@ def fourier_effects(
                 )
             found["first"][stream, statistic, k] = indices["S1"][0]
             found["total"][stream, statistic, k] = indices["ST"][0]
-    return dataset_of(found, _LABELS, priors.names, reducer, "eFAST (SALib)")
+    found["settled"] = _without_leak(found["first"], found["total"])
+    curves = outputs[..., 0].reshape(len(priors), n_per_curve, -1)
+    whole = int(np.isfinite(curves).all(axis=(1, 2)).sum())
+    if not whole:
+        raise CalibrationFailed(
+            f"every curve lost a run; first failure: {reducer.failures[0]}",
+            reason="model_nan",
+        )
+    return dataset_of(
+        found, _LABELS, priors.names, reducer, method="fast", title="eFAST (SALib)",
+        effect="settled", n_used=whole, n_dropped=len(priors) - whole,
+    )  # fmt: skip
+
+
+def _without_leak(first: Array, total: Array) -> Array:
+    """Indices over (stream, statistic, parameter) by which parameters are chosen."""
+    if first.shape[-1] <= _FEW:
+        return total
+    beyond = np.maximum(total - first, 0.0)
+    with warnings.catch_warnings():  # where every curve lost a run
+        warnings.simplefilter("ignore", RuntimeWarning)
+        common = np.nanquantile(beyond, 0.25, axis=-1, keepdims=True)
+    return np.where(beyond > _LEAK * common, total, first)

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from masm.errors import CalibrationFailed, InputError
+from masm.observations.dataset import ErrorOptions
 from masm.problem.priors import Priors, as_priors
 from masm.problem.seeds import ScreeningStream, Seed, seed_sequence
 from masm.runners.series_runner import Model
@@ -43,7 +44,7 @@ def screen(
     n_levels: int = 8,
     samples_per_call: int = 256,
     on_runs: Callable[[int], None] | None = None,
-    **options: Any,
+    **options: Unpack[ErrorOptions],
 ) -> xr.Dataset:
     """Measure how much each parameter moves each output.
 
@@ -93,6 +94,17 @@ def screen(
     ----------
     Morris (1991), Technometrics 33, 161-174. Campolongo, Cariboni, Saltelli (2007),
     Environmental Modelling & Software 22, 1509-1518.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import masm
+    >>> def model(theta):
+    ...     return {"y": (theta["a"] + 2.0 * theta["b"])[:, None] * np.ones(3)}
+    >>> priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    >>> effects = masm.screen(model, priors, seed=1, streams=["y"], n_trajectories=4)
+    >>> effects["mu_star"].sel(statistic="annual").round(3).values.tolist()
+    [[1.0, 2.0]]
     """
     priors = as_priors(priors)
     reducer = make_reducer(model, streams, observations, samples_per_call, **options)

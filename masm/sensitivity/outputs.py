@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masm.errors import InputError
 from masm.likelihood.gaussian import GaussianLikelihood
-from masm.observations.dataset import as_streams
+from masm.observations.dataset import ErrorOptions, as_streams
 from masm.observations.stream import ObservedSeries
 from masm.observations.windows import is_calendar
 from masm.problem.priors import Priors
@@ -141,7 +141,7 @@ def make_reducer(
     streams: Sequence[str] | None,
     observations: Any,
     samples_per_call: int,
-    **options: Any,
+    **options: Unpack[ErrorOptions],
 ) -> Reducer:
     """Check what was asked for and return the reducer.
 
@@ -151,7 +151,19 @@ def make_reducer(
         As for `masm.screen`.
     **options
         ``variance``, ``windows`` and ``errors`` of `masm.calibrate`.
+
+    Raises
+    ------
+    InputError
+        If there is no stream, or an option is unknown.
     """
+    for name in options:
+        if name not in ErrorOptions.__annotations__:
+            raise InputError(
+                "an unknown argument of the sensitivity analysis",
+                found=name,
+                wanted=f"one of {', '.join(ErrorOptions.__annotations__)}",
+            )
     observed = {}
     if observations is not None:
         observed = {
@@ -216,21 +228,55 @@ def dataset_of(
     labels: Mapping[str, str],
     names: Sequence[str],
     reducer: Reducer,
+    *,
     method: str,
+    title: str,
+    effect: str,
+    n_used: int,
+    n_dropped: int,
+    interval: str | None = None,
 ) -> xr.Dataset:
-    """Return indices over (stream, statistic, parameter) as a Dataset."""
+    """Return indices over (stream, statistic, parameter) as a Dataset.
+
+    ``effect``, ``effect_conf``, ``n_used``, ``n_dropped``, ``n_failed_runs`` and the
+    coordinate ``units`` are what every method of screening gives by the same names.
+
+    Parameters
+    ----------
+    found, labels : mapping
+        Arrays, and what they are.
+    names : sequence of str
+        Parameters.
+    reducer : Reducer
+    method, title : str
+        As in ``screening.method``, and in words.
+    effect : str
+        Which of the arrays is the parameter's share of the variance.
+    n_used, n_dropped : int
+        Parts of the design that ran through, and that lost a run.
+    interval : str, optional
+        Which of the arrays is the half width of the effect's interval.
+    """
     import xarray as xr
 
     dims = ("stream", "statistic", "parameter")
-    return xr.Dataset(
-        {
-            name: (dims, found[name], {"units": "1", "long_name": label})
-            for name, label in labels.items()
-        },
-        {
-            "stream": list(reducer.streams),
-            "statistic": list(reducer.statistics),
-            "parameter": list(names),
-        },
-        {"method": method},
-    )
+    data: dict[str, Any] = {
+        name: (dims, found[name], {"units": "1", "long_name": label})
+        for name, label in labels.items()
+    }
+    data["effect"] = data[effect]
+    if interval is None:
+        none = np.full_like(found[effect], np.nan)
+        data["effect_conf"] = (dims, none, {"long_name": "no interval is estimated"})
+    else:
+        data["effect_conf"] = data[interval]
+    data["n_used"] = ((), n_used, {"long_name": "parts of the design used"})
+    data["n_failed_runs"] = ((), len(reducer.failures), {"long_name": "failed runs"})
+    data["n_dropped"] = ((), n_dropped, {"long_name": "parts of the design dropped"})
+    coords = {
+        "stream": list(reducer.streams),
+        "statistic": list(reducer.statistics),
+        "parameter": list(names),
+        "units": ("stream", [reducer.units.get(name, "1") for name in reducer.streams]),
+    }
+    return xr.Dataset(data, coords, {"method": method, "title": title})

@@ -1,7 +1,7 @@
 """Sensitivity of a model's outputs by sums of squares of a regression.
 
 Parameter sets drawn from the priors are run, outputs are reduced to their means, and
-`masm.sensitivity.sums_of_squares` finds what share of each output's variance a
+`masm.sensitivity.sums_of_squares` finds what fraction of each output's variance a
 parameter has (Dokoohaki et al. 2021, section 2.2). The result has the form that
 `masm.screen` gives.
 """
@@ -9,13 +9,13 @@ parameter has (Dokoohaki et al. 2021, section 2.2). The result has the form that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from masm.errors import CalibrationFailed, InputError
+from masm.observations.dataset import ErrorOptions
 from masm.problem.priors import as_priors
 from masm.problem.seeds import ScreeningStream, Seed, seed_sequence
 from masm.runners.series_runner import Model
@@ -69,9 +69,9 @@ def regression_effects(
     products: str = "all",
     samples_per_call: int = 256,
     on_runs: Callable[[int], None] | None = None,
-    **options: Any,
+    **options: Unpack[ErrorOptions],
 ) -> xr.Dataset:
-    """Find the share of each parameter, and of each pair, in the variance of outputs.
+    """Find the part of each parameter, and of each pair, in the variance of outputs.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def regression_effects(
     Returns
     -------
     xarray.Dataset
-        Over (stream, statistic, parameter): ``effect`` (total share less what chance
+        Over (stream, statistic, parameter): ``effect`` (total fraction less what chance
         alone gives), ``effect_conf`` (half width of its 95 % interval, by leaving out
         a tenth of the draws at a time; wide, since the draws are evenly spread),
         ``main``, ``total`` and ``by_chance``;
@@ -105,6 +105,17 @@ def regression_effects(
     References
     ----------
     Dokoohaki et al. (2021), gmd-2021-236, section 2.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import masm
+    >>> def model(theta):
+    ...     return {"y": (theta["a"] + 2.0 * theta["b"])[:, None] * np.ones(3)}
+    >>> priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    >>> effects = masm.regression_effects(model, priors, seed=1, streams=["y"])
+    >>> effects["main"].sel(stream="y", statistic="annual").round(1).values.tolist()
+    [0.2, 0.7]
     """
     priors = as_priors(priors)
     independent(priors, "sums of squares")
@@ -115,6 +126,8 @@ def regression_effects(
     reducer = make_reducer(model, streams, observations, samples_per_call, **options)
     rng = np.random.default_rng(seed_sequence(seed, ScreeningStream.SUMS_OF_SQUARES))
     # Evenly spread points: columns of the regression are nearly orthogonal.
+    from scipy.stats import qmc  # half a second to import
+
     points = qmc.Sobol(len(priors), rng=rng).random_base2(int(np.ceil(np.log2(n))))
     u = np.asarray(points[:n])
     outputs = run_design(reducer, priors, u, samples_per_call, on_runs)
@@ -182,11 +195,11 @@ def _dataset(
     conf = half_widths(u, flat[:, usable], found)
     dims = ("stream", "statistic", "parameter")
     labels = {
-        "effect": (effect, "total share less what chance alone gives"),
+        "effect": (effect, "total fraction less what chance alone gives"),
         "effect_conf": (conf, "half width of the 95 % interval of effect"),
         "main": (found.main, "share of the main effect"),
         "total": (found.total, "share of the main effect and all products"),
-        "by_chance": (found.total_by_chance, "total share that chance alone gives"),
+        "by_chance": (found.total_by_chance, "total fraction that chance alone gives"),
     }
     data: dict[str, Any] = {
         name: (dims, spread(values), {"units": "1", "long_name": text})
@@ -220,7 +233,7 @@ def _dataset(
 
 
 def described(effects: xr.Dataset) -> NDArray[np.bool_]:
-    """Streams whose shares describe the model, (stream,): all their statistics do."""
+    """Streams whose fractions describe the model, (stream,), in all statistics."""
     lacks = (effects["describes"] == 0.0).any(
         [dim for dim in effects["describes"].dims if dim != "stream"]
     )

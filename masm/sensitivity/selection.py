@@ -1,13 +1,14 @@
 """Which parameters to calibrate, from their effects, by a stated rule.
 
 Elementary effects (Morris): for each stream a parameter's importance is the sum of its
-``mu_star`` over the chosen statistics, as a share of all parameters' sum. The fewest
-parameters that together hold the wanted share are taken, stream by stream, and joined.
+``mu_star`` over the chosen statistics, as a fraction of all parameters' sum. The fewest
+parameters that together hold the wanted part are taken, stream by stream, and joined.
 The four seasons are the usual statistics: an effect that moves carbon from spring to
 autumn leaves the annual mean alone and still matters.
 
-Shares of variance (Sobol totals, sums of squares): the mean of a parameter's share over
-the statistics is its importance, and parameters from a threshold on are taken.
+Fractions of variance (totals of Sobol, of eFAST and of sums of squares, interactions
+included), and bounds of them by derivatives: the mean of a parameter's fraction over
+the statistics is its importance; parameters from a threshold on are taken.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-SHARES = ("sobol", "sums_of_squares")
-"""Methods whose effects are shares of variance."""
+SHARES = ("sobol", "sums_of_squares", "fast", "derivatives")
+"""Methods whose effects are fractions of variance, or bounds of them."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,19 @@ class Selection:
     table : pandas.DataFrame
         A row for each stream and parameter: ``share`` (of the stream's summed
         mu_star, mean over pixels), ``cumulative``, ``rank``, ``chosen`` (by this
-        stream), and over pixels ``q25``, ``median``, ``q75`` of the share.
+        stream), and over pixels ``q25``, ``median``, ``q75`` of the fraction.
     rule : str
         In words.
+
+    Examples
+    --------
+    >>> import pandas as pd, masm
+    >>> row = {"stream": "gpp", "parameter": "vmax", "share": 1.0}
+    >>> chosen = masm.Selection(
+    ...     ("vmax",), {"gpp": ("vmax",)}, pd.DataFrame([row]), "90 % of mu_star"
+    ... )
+    >>> chosen.parameters
+    ('vmax',)
     """
 
     parameters: tuple[str, ...]
@@ -69,9 +80,21 @@ def importance(
     Returns
     -------
     xarray.DataArray ([pixel,] stream, parameter)
-        Of elementary effects: sums to one over ``parameter``; of shares of variance:
+        Of elementary effects: sums to one over ``parameter``; of fractions of variance:
         their mean over the statistics, whose sum may exceed one. NaN for a stream
         that nothing moves.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, masm
+    >>> dims = ("stream", "statistic", "parameter")
+    >>> effects = xr.Dataset(
+    ...     {"effect": (dims, [[[3.0, 1.0]]])},
+    ...     {"stream": ["gpp"], "statistic": ["JJA"], "parameter": ["a", "b"]},
+    ...     {"method": "morris"},
+    ... )
+    >>> masm.importance(effects, statistics=["JJA"]).values
+    array([[0.75, 0.25]])
     """
     known = [str(name) for name in effects["statistic"].to_numpy()]
     for name in statistics:
@@ -105,7 +128,7 @@ def importance(
 
 
 def has_shares(effects: xr.Dataset) -> bool:
-    """Tell whether effects are shares of variance, and not elementary effects."""
+    """Tell whether effects are fractions of variance, and not elementary effects."""
     return str(effects.attrs.get("method", "morris")) in SHARES
 
 
@@ -123,16 +146,27 @@ def select(
     Parameters
     ----------
     effects : xarray.Dataset
-        As for `importance`; shares are averaged over pixels.
+        As for `importance`; fractions are averaged over pixels.
     share : float
         Of elementary effects: of a stream's summed mu_star that its chosen
         parameters hold together.
     threshold : float
-        Of shares of variance: least mean share of a chosen parameter.
+        Of fractions of variance: least mean fraction of a chosen parameter.
     statistics : sequence of str
         See `importance`.
     include, exclude : sequence of str
-        Parameters taken, or left out, whatever their share.
+        Parameters taken, or left out, whatever their fraction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import masm
+    >>> def model(theta):
+    ...     return {"y": (theta["a"] + 20.0 * theta["b"])[:, None] * np.ones(3)}
+    >>> priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    >>> effects = masm.screen(model, priors, seed=1, streams=["y"], n_trajectories=4)
+    >>> masm.select(effects, statistics=["annual"]).parameters
+    ('b',)
     """
     import pandas as pd
 
@@ -172,7 +206,7 @@ def select(
         if of_variance:
             part["chosen"] = part["share"] >= threshold
         else:
-            # Taken while what came before falls short of the wanted share.
+            # Taken while what came before falls short of the wanted fraction.
             before = part["cumulative"] - part["share"]
             part["chosen"] = (before < share) & (part["share"] > 0.0)
         by_stream[str(stream)] = tuple(part.index[part["chosen"]])

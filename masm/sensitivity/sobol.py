@@ -1,7 +1,7 @@
-"""Shares of variance: Sobol total indices, to hold Morris screening against.
+"""Fractions of variance: Sobol total indices, to compare Morris screening with.
 
-A total index is the share of an output's variance that would stay if everything but
-one parameter were known; it counts bends and interactions in full and costs a few
+A total index is the fraction of an output's variance that would stay if everything but
+one parameter were known; it counts curvature and interactions in full and costs a few
 thousand runs. Morris effects cost a few hundred and weigh sizes, not squares. Design
 and indices are SALib's (Saltelli et al. 2010).
 """
@@ -9,21 +9,39 @@ and indices are SALib's (Saltelli et al. 2010).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from masm.errors import CalibrationFailed, InputError
+from masm.observations.dataset import ErrorOptions
 from masm.problem.priors import as_priors
 from masm.problem.seeds import ScreeningStream, Seed, seed_sequence
 from masm.runners.series_runner import Model
 from masm.sensitivity.morris import _salib_problem
-from masm.sensitivity.outputs import independent, make_reducer, run_design
-from masm.types import Array
+from masm.sensitivity.outputs import (
+    dataset_of,
+    independent,
+    make_reducer,
+    run_design,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+_SALIB = {
+    "total": "ST",
+    "total_conf": "ST_conf",
+    "first": "S1",
+    "first_conf": "S1_conf",
+}
+_LABELS = {
+    "total": "total Sobol index",
+    "total_conf": "half width of the 95 % interval of total",
+    "first": "first-order Sobol index",
+    "first_conf": "half width of the 95 % interval of first",
+}
 
 
 def total_effects(
@@ -36,7 +54,7 @@ def total_effects(
     n_base: int = 128,
     samples_per_call: int = 256,
     on_runs: Callable[[int], None] | None = None,
-    **options: Any,
+    **options: Unpack[ErrorOptions],
 ) -> xr.Dataset:
     """Estimate first and total Sobol indices of every output.
 
@@ -62,6 +80,17 @@ def total_effects(
     References
     ----------
     Saltelli et al. (2010), Computer Physics Communications 181, 259-270.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import masm
+    >>> def model(theta):
+    ...     return {"y": (theta["a"] + 2.0 * theta["b"])[:, None] * np.ones(3)}
+    >>> priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    >>> effects = masm.total_effects(model, priors, seed=1, streams=["y"])
+    >>> effects["total"].sel(stream="y", statistic="annual").round(1).values.tolist()
+    [0.2, 0.8]
     """
     from SALib.analyze import sobol as analysis
     from SALib.sample import sobol as design
@@ -85,8 +114,7 @@ def total_effects(
         )
     outputs = outputs[whole]
     found = {
-        name: np.full((*outputs.shape[2:], len(priors)), np.nan)
-        for name in ("ST", "ST_conf", "S1", "S1_conf")
+        name: np.full((*outputs.shape[2:], len(priors)), np.nan) for name in _LABELS
     }
     for stream, statistic in np.ndindex(*outputs.shape[2:]):
         values = outputs[:, :, stream, statistic].ravel()
@@ -94,8 +122,12 @@ def total_effects(
             continue
         indices = analysis.analyze(problem, values, calc_second_order=False, seed=rng)
         for name, array in found.items():
-            array[stream, statistic] = indices[name]
-    return _dataset(found, priors.names, reducer, n_base, int((~whole).sum()))
+            array[stream, statistic] = indices[_SALIB[name]]
+    return dataset_of(
+        found, _LABELS, priors.names, reducer, method="sobol",
+        title="Sobol indices (SALib)", effect="total", interval="total_conf",
+        n_used=int(whole.sum()), n_dropped=int((~whole).sum()),
+    )  # fmt: skip
 
 
 def compare(effects: xr.Dataset, totals: xr.Dataset) -> pd.DataFrame:
@@ -146,38 +178,3 @@ def compare(effects: xr.Dataset, totals: xr.Dataset) -> pd.DataFrame:
             )
             rows.append(part.rename_axis("parameter").reset_index())
     return pd.concat(rows, ignore_index=True)
-
-
-def _dataset(
-    found: dict[str, Array],
-    names: Sequence[str],
-    reducer: Any,
-    n_base: int,
-    n_dropped: int,
-) -> xr.Dataset:
-    import xarray as xr
-
-    labels = {
-        "ST": ("total", "total Sobol index"),
-        "ST_conf": ("total_conf", "half width of the 95 % interval of total"),
-        "S1": ("first", "first-order Sobol index"),
-        "S1_conf": ("first_conf", "half width of the 95 % interval of first"),
-    }
-    dims = ("stream", "statistic", "parameter")
-    data: dict[str, Any] = {
-        labels[key][0]: (dims, array, {"units": "1", "long_name": labels[key][1]})
-        for key, array in found.items()
-    }
-    # What every method of screening gives, by the same names.
-    data["effect"], data["effect_conf"] = data["total"], data["total_conf"]
-    data["n_used"] = ((), n_base - n_dropped, {"long_name": "base points used"})
-    data["n_failed_runs"] = ((), len(reducer.failures), {"long_name": "failed runs"})
-    data["n_dropped"] = ((), n_dropped, {"long_name": "base points dropped"})
-    coords = {
-        "stream": list(reducer.streams),
-        "statistic": list(reducer.statistics),
-        "parameter": list(names),
-        "units": ("stream", [reducer.units[name] for name in reducer.streams]),
-    }
-    attrs = {"method": "sobol", "title": "Sobol indices (SALib)"}
-    return xr.Dataset(data, coords, attrs)

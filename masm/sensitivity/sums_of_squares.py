@@ -1,9 +1,9 @@
-"""Sensitivity by sums of squares: shares of a regression with pairwise products.
+"""Sensitivity by sums of squares: fractions of a regression with pairwise products.
 
 Outputs are regressed on parameters and their pairwise products, all centred and
 scaled (Dokoohaki et al. 2021, section 2.2). Sums of squares are of type III: what the
 fit loses when one column is left out, so that the order of parameters does not
-matter. Shares describe a model only where the regression does; the adjusted R2 says
+matter. Fractions describe a model only where the regression does; the adjusted R2 says
 whether.
 """
 
@@ -19,7 +19,7 @@ from masm.errors import InputError
 
 Array = NDArray[np.float64]
 
-#: Below this adjusted R2 the shares do not describe the model.
+#: Below this adjusted R2 the fractions do not describe the model.
 R2_LIMIT = 0.8
 PRODUCTS = ("all", "screened", "none")
 
@@ -47,10 +47,10 @@ class SumsOfSquares:
         What an output without any relation would show as ``total``.
     r2, adjusted_r2 : (n_outputs,)
     describes : (n_outputs,) of bool
-        Whether the adjusted R2 is at least 0.8. Where it is not, the shares do not
+        Whether the adjusted R2 is at least 0.8. Where it is not, the fractions do not
         describe the model.
     kept : tuple of str
-        Parameters whose total share less chance, averaged over the outputs that have
+        Parameters whose total fraction less chance, averaged over the outputs that have
         one, is at least the threshold.
     n_draws, n_failed, n_coefficients : int
         Draws used, draws left out because an output was NaN, and coefficients with
@@ -150,10 +150,10 @@ def sums_of_squares(
         which is left out for all outputs.
     names : sequence of str, (p,), optional
     products : {"all", "screened", "none"}
-        Products of all pairs; only among parameters whose main share less chance is
+        Products of all pairs; only among parameters whose main fraction less chance is
         at least ``screen_share`` in any output; or main effects alone.
     threshold : float
-        Least mean total share of a parameter that is kept.
+        Least mean total fraction of a parameter that is kept.
     screen_share : float
         For ``products="screened"``.
 
@@ -202,7 +202,7 @@ def sums_of_squares(
 
 @dataclass(frozen=True)
 class _Fit:
-    """Type III shares of all columns, (n_outputs, n_columns), and R2."""
+    """Type III fractions of all columns, (n_outputs, n_columns), and R2."""
 
     shares: Array
     r2: Array

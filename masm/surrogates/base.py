@@ -43,7 +43,7 @@ class Surrogate(Protocol):
         """Log density in which new runs are sought, (n_points,)."""
 
     def snapshot(self) -> Callable[[Array], Array]:
-        """`log_density` as it is now, whatever is learnt later."""
+        """`log_density` as it is now, whatever is fitted later."""
 
     def sample_cost(self, u: Array, n_draws: int, rng: np.random.Generator) -> Array:
         """Costs by functions drawn from the surrogate, (n_draws, n_points)."""
@@ -95,5 +95,5 @@ class Surrogate(Protocol):
     def attributes(self) -> Mapping[str, Any]:
         """What was found about the parameters.
 
-        ``integer_inputs``: columns of parameters that act by whole units.
+        ``integer_inputs``: columns of parameters that act as whole numbers.
         """

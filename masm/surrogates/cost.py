@@ -283,7 +283,7 @@ class CostSurrogate:
         return -0.5 * (self.best + mean - bonus + unknown)
 
     def snapshot(self) -> Callable[[Array], Array]:
-        """`log_density` as it is now, whatever is learnt later."""
+        """`log_density` as it is now, whatever is fitted later."""
         return copy.deepcopy(self).log_density
 
     def acquisition_density(self, u: Array) -> Array:

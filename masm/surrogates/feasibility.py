@@ -2,8 +2,8 @@
 
 A failed run has no likelihood, so the posterior is that of the parameters with which
 the model runs. Failures strewn among good runs are accidents and say nothing. Where a
-region in which the model does not work is clearly likelier than a probability that is
-the same everywhere, its boundary is found by classification with a Gaussian process
+region in which the model does not work is clearly more likely than a probability that
+is the same everywhere, its boundary is found by classification with a Gaussian process
 (Rasmussen and Williams 2006, chapter 3). Runs are sought by the probability that one
 succeeds; the posterior is cut where it is one half.
 
@@ -22,9 +22,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, special
-from scipy.spatial.distance import cdist
+from scipy import special
 
 from masm.problem.problem import Runs
 from masm.types import Array
@@ -129,7 +129,7 @@ def _elsewhere(u: Array, ok: NDArray[np.bool_]) -> float:
 def _crowded(u: Array, ok: NDArray[np.bool_], n_nearest: int) -> float:
     """Probability that so many of the nearest runs of failures failed too."""
     failed = np.flatnonzero(~ok)
-    gap = cdist(u[failed], u)
+    gap = scipy.spatial.distance.cdist(u[failed], u)
     gap[np.arange(len(failed)), failed] = np.inf
     nearest = np.argsort(gap, axis=1, kind="stable")[:, :n_nearest]
     # Mutual nearest neighbours count once.
@@ -176,7 +176,7 @@ def _climb(objective: Any, start: Array, bounds: Array) -> tuple[Array, float]:
     for more_variance, longer in _STARTS:
         shift = np.full(len(start), longer)
         shift[0] = more_variance
-        found = optimize.minimize(
+        found = scipy.optimize.minimize(
             objective,
             np.clip(start + shift, *bounds.T),
             jac=True,

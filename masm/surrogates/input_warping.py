@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from masm.gaussian_process.regression import GaussianProcess
 from masm.types import Array
@@ -185,7 +185,7 @@ def warp_for_quadratic(
         log_volume = np.log(np.diag(factor)).sum()
         return float(size + log_volume + prior.misfit(parameter)[0])
 
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         misfit,
         np.zeros(d),
         method="L-BFGS-B",
@@ -227,7 +227,7 @@ def fit_warping(
         warped = moved @ rotation.matrix.T * warp.parameter_gradient(u)
         return value + unlikely, np.append(gradient, np.sum(warped, axis=0) + pull)
 
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         objective,
         np.append(start, coordinates.warp.parameter),
         jac=True,
@@ -277,7 +277,7 @@ def fit_shared_warping(
             gradient = gradient + np.sum(moved * slope, axis=0)
         return value, gradient
 
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         objective,
         warp.parameter,
         jac=True,

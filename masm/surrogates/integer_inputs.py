@@ -17,7 +17,7 @@ from masm.gaussian_process.regression import GaussianProcess
 from masm.problem.problem import Problem
 from masm.types import Array
 
-# With fewer or more whole units in its prior a parameter is not looked at.
+# With fewer or more whole numbers in its prior a parameter is not looked at.
 _FEWEST, _MOST = 5, 1000
 # A parameter begins or ceases to act so when the log evidence rises by this.
 CLEAR_EVIDENCE = 5.0
@@ -32,7 +32,7 @@ class IntegerInputs:
     Attributes
     ----------
     steps : for each parameter where its whole numbers lie in the cube, increasing;
-        none where it cannot act by whole units
+        none where it cannot act as whole numbers
     active : columns that do
     """
 
@@ -57,7 +57,7 @@ class IntegerInputs:
 
     @property
     def candidates(self) -> list[int]:
-        """Columns of parameters that might act by whole units."""
+        """Columns of parameters that might act as whole numbers."""
         return [j for j, steps in enumerate(self.steps) if len(steps)]
 
     def __call__(self, u: Array) -> Array:
@@ -83,7 +83,7 @@ class IntegerInputs:
         warp: Callable[[Array], Array],
         clear_evidence: float = CLEAR_EVIDENCE,
     ) -> IntegerInputs:
-        """Switch parameters under which the processes are clearly likelier.
+        """Switch parameters under which the processes are clearly more likely.
 
         Parameters
         ----------

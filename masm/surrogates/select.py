@@ -21,4 +21,14 @@ def surrogate_for(
         return CostSurrogate(problem.n_parameters, of_cost)
     kind = ScaledEmulator if problem.likelihood.scales else SeriesEmulator
     inputs = IntegerInputs.of(problem)
-    return kind(problem.likelihood, problem.n_parameters, inputs, of_series)
+    emulator = kind(problem.likelihood, problem.n_parameters, inputs, of_series)
+    if problem.start is not None:
+        emulator.begin_as(
+            {
+                problem.active.index(n)
+                for n in problem.start.whole_units
+                if n in problem.active
+            },
+            [problem.start.warp.get(name, 0.0) for name in problem.active],
+        )
+    return emulator

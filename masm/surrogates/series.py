@@ -19,8 +19,8 @@ Association 103, 570-583.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -122,7 +122,7 @@ class SeriesEmulator:
     ----------
     likelihood : its whitened residuals are emulated
     n_parameters : of the problem
-    integer_inputs : whole units by which parameters might act; none by default
+    integer_inputs : whole numbers as which parameters might act; none by default
     settings : tuned numbers
     components : what is emulated; components of all streams together by default
 
@@ -165,6 +165,21 @@ class SeriesEmulator:
         return self.settings.mode_search
 
     # -- training -----------------------------------------------------------
+
+    def begin_as(self, whole_units: Set[int], warp: Sequence[float]) -> None:
+        """Begin with what emulators of problems much like this one came to.
+
+        Parameters
+        ----------
+        whole_units : set of int
+            Columns of parameters that act as whole numbers, where they can.
+        warp : sequence of float
+            Of each parameter's axis.
+        """
+        able = whole_units & set(self.integer_inputs.candidates)
+        self.integer_inputs = replace(self.integer_inputs, active=frozenset(able))
+        bound = self.settings.warp_prior.bound
+        self.warp = Warp(np.clip(np.asarray(warp, float), -bound, bound))
 
     def update(self, runs: Runs, rng: np.random.Generator) -> None:
         """Take in all runs: append the new ones, or refit when there are many."""
@@ -304,7 +319,7 @@ class SeriesEmulator:
 
         The variance of truncation residuals is taken as zero: such a residual is a
         large number (every observation's noise) with a small error, which would only
-        make places likelier.
+        raise the likelihood there.
         """
         return self._compiled.predict(self._inputs(u))
 
@@ -370,7 +385,7 @@ class SeriesEmulator:
         return self.snapshot()(u)
 
     def snapshot(self) -> Callable[[Array], Array]:
-        """`log_density` as it is now, whatever is learnt later."""
+        """`log_density` as it is now, whatever is fitted later."""
         return self._density(optimistic=False)
 
     def acquisition_density(self, u: Array) -> Array:
@@ -524,8 +539,11 @@ class SeriesEmulator:
         return self.likelihood.unwhiten(self.components.restore(mean))
 
     def attributes(self) -> Mapping[str, Any]:
-        """Columns of parameters that act by whole units."""
-        return {"integer_inputs": sorted(self.integer_inputs.active)}
+        """Columns of parameters that act as whole numbers, and the warp of each."""
+        return {
+            "integer_inputs": sorted(self.integer_inputs.active),
+            "warp": self.warp.parameter.tolist(),
+        }
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class UnknownErrors:
         for j, (scale, of_stream) in enumerate(
             zip(self.scales, squares.values(), strict=True)
         ):
-            size = np.sqrt(of_stream[best] / scale.n_obs)
+            size = np.sqrt(of_stream[best] / scale.freedom)
             self.unit[j] = np.clip(size, scale.low, scale.high)
         return self.in_units(cost, whitened)
 
@@ -189,20 +189,20 @@ class UnknownErrors:
     def approximation(self, weight: Array) -> Callable[[Array], tuple[Array, Array]]:
         """Any size of errors is as likely; the variance is the same everywhere."""
         owned = [
-            (self._owner == j, None if scale.known else scale.n_obs)
+            (self._owner == j, None if scale.known else scale.freedom)
             for j, scale in enumerate(self.scales)
         ]
 
         def approximate(mean: Array) -> tuple[Array, Array]:
             pull = weight[:, None] * mean
             value = np.zeros(mean.shape[1])
-            for mine, n_obs in owned:
+            for mine, freedom in owned:
                 squares = np.sum(pull[mine] * mean[mine], axis=0)
-                if n_obs is None:
+                if freedom is None:
                     value -= 0.5 * squares
                 else:
-                    value -= 0.5 * n_obs * np.log(squares + 1e-300)
-                    pull[mine] *= n_obs / (squares + 1e-300)
+                    value -= 0.5 * freedom * np.log(squares + 1e-300)
+                    pull[mine] *= freedom / (squares + 1e-300)
             return value, pull
 
         return approximate
@@ -255,9 +255,9 @@ class _StreamDensity:
         self.rows = np.flatnonzero(rows)
         self.log_scale, self.log_weight = scale.grid(0.3) if fine else scale.grid()
         self._squared = np.exp(2.0 * self.log_scale)[:, None] / unit**2
-        n_rest = scale.n_obs - (len(self.rows) - 1)
+        n_rest = scale.freedom - (len(self.rows) - 1)
         self._constant = n_rest * np.log(self._squared)
-        self._constant += 2.0 * scale.n_obs * np.log(unit)
+        self._constant += 2.0 * scale.freedom * np.log(unit)
 
     def __call__(self, mean: Array, variance: Array) -> Array:
         value = self.over_grid(mean, variance) + self.log_weight[:, None]

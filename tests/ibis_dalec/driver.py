@@ -4,6 +4,7 @@
 stage of each hour; that it is the kernel's own day is tested in ``test_closure``.
 """
 
+from functools import cache
 from itertools import chain
 
 import numpy as np
@@ -96,6 +97,11 @@ def _trace_day(w, flat, first, last, forcing, doy, lai, out):
         add_ground(w)
     dalec_day(w, doy)
     finish_day(w)
+
+
+@cache
+def _traced_day():
+    return entry_point(_trace_day, 1)
 
 
 def parameters_of(workspace, given=None, mapping="M1"):
@@ -194,7 +200,7 @@ class Lane:
         """Run days hour by hour; returns records of stages, (day, hour) each."""
         size = self.flat.size
         out = np.empty((len(days), 24, len(STAGES), size))
-        trace_day = entry_point(_trace_day, 1)
+        trace_day = _traced_day()
         for i, day in enumerate(days):
             lai = -1.0 if self.lai is None else float(self.lai[day])
             trace_day(

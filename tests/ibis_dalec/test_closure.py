@@ -193,3 +193,35 @@ def test_budgets_close_in_any_weather(forcing, seed, lai):
     assert (run["drainage"] >= 0.0).all()
     assert run["soil_temperature"].values.min() > 190.0
     assert run["soil_temperature"].values.max() < 350.0
+
+
+ENERGY = ("sw_net", "lw_in", "lw_out", "sensible_heat", "latent_heat", "ground_heat")
+
+
+def test_energy_closes_but_for_what_the_canopy_stores():
+    """Net radiation less the three heats is what leaves, stems and their air took up.
+
+    Stems warm up from January to July, and rain brings heat of its own: on a day that
+    is up to 90 W m-2, over 200 days about 1.
+    """
+    forcing = read_run(KEPT, "siteA_coupled_set1").weather.dataset()
+    run = ibis_dalec.simulate(
+        forcing, {}, spinup_cycles=0,
+        outputs=[*ENERGY, "et", "skin_temperature", "soil_water", "soil_water_top",
+                 "water_storage", "snow_water"],
+    )  # fmt: skip
+    net = run["sw_net"] + run["lw_in"] - run["lw_out"]
+    rest = net - run["sensible_heat"] - run["latent_heat"] - run["ground_heat"]
+    assert abs(float(rest.mean())) < 1.5
+    assert (np.abs(rest.groupby("time.month").mean()) < 4.0).all()
+    assert 2.0 < float(run["ground_heat"].mean()) < 15.0  # the soil warms up too
+    # Water that evaporates takes 2.4 to 2.6 MJ kg-1, 2.8 where it is ice.
+    heat = float(run["latent_heat"].sum() * 86400.0 / run["et"].sum())
+    assert 2.48e6 < heat < 2.60e6
+    # The skin is warmer than the soil in summer days, and near the air's temperature.
+    air = 0.5 * (forcing["tmin"] + forcing["tmax"]).to_numpy() + 273.15
+    assert np.abs(run["skin_temperature"].to_numpy() - air).mean() < 2.0
+    water = run["soil_water"].to_numpy()
+    assert (run["soil_water_top"].to_numpy() < water).all()
+    left = run["water_storage"].to_numpy() - water - run["snow_water"].to_numpy()
+    assert ((left > -1e-6) & (left < 10.0)).all()  # puddles and canopy

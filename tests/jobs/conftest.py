@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -69,6 +73,26 @@ def run_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def calibrated_path(run_path: Path, small_process_model, masm_command) -> Path:
+    """The same run when it is calibrated: done once in a process, and copied."""
+    pattern = _patterns()
+    if not any(pattern.iterdir()):
+        done = masm_command("calibrate", run_path)
+        assert done.exit_code == 0, done.output
+        shutil.copytree(run_path, pattern / "run")
+    else:
+        shutil.copytree(pattern / "run", run_path, dirs_exist_ok=True)
+    return run_path
+
+
+@cache
+def _patterns() -> Path:
+    path = Path(tempfile.mkdtemp(prefix="masm-calibrated-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+@pytest.fixture
 def edit():
     """Change a configuration the way a user would."""
 
@@ -105,11 +129,7 @@ def small_model():
 @pytest.fixture
 def small_process_model(monkeypatch):
     """Put the linear model in the place of the process model, workers included."""
-    import ibis_dalec
-
-    monkeypatch.setattr(ibis_dalec, "simulate_batch", linear_model.simulate_batch)
-    monkeypatch.setattr(ibis_dalec, "simulate", linear_model.simulate)
-    monkeypatch.setattr(ibis_dalec, "iterate_pixels", linear_model.iterate_pixels)
+    linear_model.put_in_place(monkeypatch)
     monkeypatch.setenv("PYTHONPATH", str(WORKERS))
     # Workers that joblib keeps from an earlier test have that test's environment.
     get_reusable_executor().shutdown(wait=True, kill_workers=True)

@@ -92,3 +92,20 @@ def test_an_input_that_changed_since_the_run_began_is_refused_by_name():
     with pytest.raises(ConfigError, match=r"pixels\.tower") as caught:
         check_inputs({"pixels.tower": "aa"}, {"pixels.tower": "bb"})
     assert "changed since the run began" in str(caught.value)
+
+
+def test_what_a_killed_start_left_is_swept_by_the_next(run_path):
+    from jobs.run.run import open_run, start
+
+    begun = [
+        f".{name}.{'0' * 32}{suffix}"
+        for name, suffix in (("run", ".json"), ("pixels", ".csv"))
+    ]
+    begun.append(f".config.lock.{'a' * 32}.yaml")
+    others = [f".report.{'0' * 32}.html", ".bashrc", ".run.txt"]
+    for name in (*begun, *others):
+        (run_path / name).write_text("half")
+    start(open_run(run_path))
+    left = {path.name for path in run_path.glob(".*")}
+    assert not left & set(begun)
+    assert left >= set(others)

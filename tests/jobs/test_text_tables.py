@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from jobs import console
-from jobs.text_tables import TextTable
+from jobs.console import show
+from jobs.text_tables import TextTable, fold
 
 
 def many_columns(n_rows, n_columns):
@@ -64,3 +65,22 @@ def test_what_could_not_be_computed_is_empty_in_any_format():
     shown = table(frame, "", {"a": ".1%", "b": "+.2f"})
     assert shown.cells == (("50.0%", ""), ("", "-1.00"))
     assert shown.records[1]["a"] is None
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_sentences_fold_at_the_width_and_keep_every_word(width):
+    line = "  time: at most about 25 minutes of one core, figures/fig02_posteriors.png"
+    parts = fold(line, width)
+    assert " ".join(parts).split() == line.split()
+    assert all(len(part) <= width or " " not in part.strip() for part in parts)
+    assert all(part.startswith("  ") for part in parts)
+
+
+def test_sentences_fold_at_a_terminal_and_stay_whole_in_a_pipe(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    sentence = "word " * 30
+    show(sentence.strip())
+    assert capsys.readouterr().out == sentence.strip() + "\n"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    show(sentence.strip())
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60

@@ -73,6 +73,39 @@ def test_a_nonlinear_model_is_solved_in_far_fewer_years_than_it_needs():
     np.testing.assert_allclose(found.state, state[0], rtol=1e-7)
 
 
+def curved(states):
+    fast, slow = states[:, :1], states[:, 1:]
+    uptake = 2.0 * fast / (10.0 + fast)
+    return np.hstack([fast * 0.9 + 1.0 + 0.002 * slow, slow * 0.999 + 0.05 * uptake])
+
+
+def test_a_jacobian_is_used_for_more_than_one_step():
+    lanes = []
+
+    def year(states):
+        lanes.append(len(states))
+        return curved(states)
+
+    often = solve(curved, repeat(curved), [1.0, 1.0], newton_reuse=0)
+    found = solve(year, repeat(curved), [1.0, 1.0])
+    assert lanes.count(3) < 5
+    assert lanes.count(1) > 1
+    np.testing.assert_allclose(found.state, often.state, rtol=1e-8)
+
+
+def test_an_orbit_whose_change_stays_is_left_after_few_passes():
+    passes = [0]
+
+    def cycle(states):
+        passes[0] += 1
+        return repeat(linear)(states) * (1.0 + 0.1 * (-1.0) ** passes[0])
+
+    assert solve(linear, cycle, [1.0, 1.0, 1.0], groups=0).kind == "none"
+    short = passes[0]
+    solve(linear, cycle, [1.0, 1.0, 1.0], groups=0, patience=1000)
+    assert short < 25 < passes[0] - short
+
+
 def test_an_orbit_that_does_not_repeat_has_a_mean():
     phase = [0]
 

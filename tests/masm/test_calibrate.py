@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 
 import masm
+from masm.calibrate import expected_runs
 from masm.problem.blocks import caution
 
 STEPWISE = [
@@ -388,3 +389,44 @@ def test_units_that_differ_stop_the_calibration(twin, quick):
     targets["gpp"].attrs["units"] = "kg m-2 s-1"
     with pytest.raises(masm.InputError, match="differ in unit"):
         masm.calibrate(twin.model, targets, twin.priors, seed=1, **quick)
+
+
+def quick_line(calls):
+    time = np.arange(20.0)
+
+    def model(theta):
+        calls.append(len(theta))
+        slope, level = np.asarray(theta).T
+        series = level[:, None] + slope[:, None] * np.tanh(time / 10.0)
+        return xr.Dataset({"y": (("sample", "time"), series)}, {"time": time})
+
+    observed = model(np.array([[0.4, 0.6]])).isel(sample=0)
+    observed["y_sd"] = ("time", np.full(20, 0.1))
+    calls.clear()
+    return model, observed, {"slope": (0.0, 1.0), "level": (0.0, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "blocks"),
+    [
+        ("emulator", {"max_runs": 28}, 1),
+        ("emulator", {"max_runs": 24}, 2),
+        ("glue", {"max_runs": 60}, 1),
+        ("nelder_mead", {"max_runs": 100}, 1),
+        ("published", {"n_iterations": 2, "n_check": 8}, 1),
+        ("published", {"n_iterations": 2, "n_check": 8}, 2),
+    ],
+)
+def test_the_runs_of_a_call_are_those_that_are_expected(method, options, blocks):
+    calls = []
+    model, observed, priors = quick_line(calls)
+    names = list(priors)
+    steps = [masm.Block(["y"], part) for part in np.array_split(names, blocks)]
+    steps = [masm.Block(["y"], list(map(str, step.parameters))) for step in steps]
+    sizes = [len(step.parameters) for step in steps]
+    result = masm.calibrate(
+        model, observed, priors, seed=3, method=method, blocks=steps, windows=None,
+        n_predictive=5, **options,
+    )  # fmt: skip
+    expected = expected_runs(method, sizes, options, n_predictive=5)
+    assert result.n_model_runs == sum(calls) == expected

@@ -1,4 +1,4 @@
-"""Posteriors of bare costs against exact ones, with failures, modes and edges."""
+"""Posteriors of scalar objectives against exact ones; failures, modes and edges."""
 
 import numpy as np
 import pytest

@@ -397,8 +397,8 @@ def test_information_of_what_does_not_fit_is_refused(change, message):
 @pytest.mark.parametrize(
     "name",
     [
-        "masm.methods.variational.objective",
-        "masm.methods.variational.four_d_var",
+        "masm.minimisation.objective",
+        "masm.minimisation.four_d_var",
         "masm.methods.variational.gauss_newton",
         "masm.methods.variational.hessian",
         "masm.methods.variational.four_d_en_var",

@@ -2,7 +2,7 @@
 
 Sun and day length follow FAO Irrigation and Drainage Paper 56 (Allen et al. 1998),
 eq. 21 to 34; light under clouds the transmissivity rule of IBIS (Foley et al. 1996),
-with which the process model makes its own sunlight.
+with which the process model makes its own solar radiation.
 """
 
 from __future__ import annotations

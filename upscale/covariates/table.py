@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from upscale.covariates import daylight as sunlight
+from upscale.covariates import daylight
 from upscale.errors import InputError
 from upscale.types import Floats
 
@@ -89,6 +89,22 @@ def covariate_table(
     ------
     InputError
         If a variable that has no substitute is missing.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, upscale, xarray as xr
+    >>> time = pd.date_range("2001-01-01", "2001-12-31", name="time")
+    >>> weather = {
+    ...     "tmin": 5.0, "tmax": 15.0, "prec": 2.0, "shortwave": 150.0, "vpd": 700.0
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {name: (("pixel", "time"), np.full((2, 365), value))
+    ...      for name, value in weather.items()},
+    ...     {"time": time, "pixel": [7, 8], "lat": ("pixel", [42.5, 43.0])},
+    ... )
+    >>> table = upscale.covariate_table(forcing)
+    >>> table.loc[7, ["temperature_mean", "precipitation_annual"]].tolist()
+    [10.0, 730.0]
     """
     forcing = forcing if "pixel" in forcing.dims else forcing.expand_dims("pixel")
     n = forcing.sizes["pixel"]
@@ -128,6 +144,20 @@ def pixel_covariates(
     -------
     dict
         Names of ``COVARIATES`` to numbers in their units.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, upscale, xarray as xr
+    >>> time = pd.date_range("2001-01-01", "2001-12-31", name="time")
+    >>> weather = {
+    ...     "tmin": 5.0, "tmax": 15.0, "prec": 2.0, "shortwave": 150.0, "vpd": 700.0
+    ... }
+    >>> forcing = xr.Dataset(
+    ...     {name: ("time", np.full(365, value)) for name, value in weather.items()},
+    ...     {"time": time, "lat": 42.5},
+    ... )
+    >>> upscale.pixel_covariates(forcing)["temperature_mean"]
+    10.0
     """
     row = covariate_table(forcing, observations, static).iloc[0]
     return {str(name): float(value) for name, value in row.items()}
@@ -191,7 +221,7 @@ def _light(
     # A year's 366 days for each pixel, then taken by date: the same every year.
     days = np.arange(1, 367)
     of_date = time.day_of_year.to_numpy() - 1
-    daylength = sunlight.day_length(days, latitude[:, None])[:, of_date]
+    daylength = daylight.day_length(days, latitude[:, None])[:, of_date]
     if "shortwave" in forcing:
         shortwave = _daily(forcing, "shortwave")
         units = str(forcing["shortwave"].attrs.get("units", "W m-2"))
@@ -202,13 +232,13 @@ def _light(
                 "forcing.shortwave.units", repr(units), '"W m-2" or "MJ m-2 d-1"'
             )
     else:
-        above = sunlight.light_above_atmosphere(days, latitude[:, None])[:, of_date]
+        above = daylight.light_above_atmosphere(days, latitude[:, None])[:, of_date]
         cloud = _daily(forcing, "cloud_cover", instead="shortwave")
-        shortwave = above * sunlight.transmissivity(cloud)
+        shortwave = above * daylight.transmissivity(cloud)
     par = (
         _daily(forcing, "par")
         if "par" in forcing
-        else sunlight.VISIBLE_SHARE * shortwave
+        else daylight.VISIBLE_SHARE * shortwave
     )
     return {"shortwave": shortwave, "par": par, "daylength": daylength}
 
@@ -219,11 +249,11 @@ def _dryness(forcing: xr.Dataset, tmin: Floats, tmax: Floats) -> Floats:
     if "vapour_pressure" in forcing:
         pressure = _daily(forcing, "vapour_pressure")
     else:
-        pressure = sunlight.vapour_pressure(
+        pressure = daylight.vapour_pressure(
             _daily(forcing, "specific_humidity", instead="vpd"),
             _daily(forcing, "pressure", instead="vpd"),
         )
-    return sunlight.vapour_pressure_deficit(tmin, tmax, pressure)
+    return daylight.vapour_pressure_deficit(tmin, tmax, pressure)
 
 
 def _vegetation(

@@ -19,12 +19,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from upscale.errors import InputError
+from upscale.errors import InputError, require_package
 from upscale.export.qgis_styles import class_style, ramp_style, write_style
 from upscale.export.stac import write_stac
 from upscale.export.thumbnails import class_colours, ramp_colours, write_thumbnail
 from upscale.export.udunits import as_udunits
-from upscale.files import naming_a_full_disk, sync_folder
+from upscale.files import make_folder, naming_a_full_disk, sync_folder
 from upscale.prediction.upscaler import QUALITY
 
 BANDS = ("mean", "sd", "p05", "p95", "default", "quality")
@@ -168,10 +168,32 @@ def write_maps(
     -------
     list of path
         The GeoTIFFs.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, upscale, xarray as xr
+    >>> rng = np.random.default_rng(1)
+    >>> covariates = pd.DataFrame(
+    ...     {"sand": rng.uniform(0.0, 90.0, 40),
+    ...      "latitude": 42.025 + 0.05 * (np.arange(40) % 8),
+    ...      "longitude": -72.025 - 0.05 * (np.arange(40) // 8)},
+    ...     index=pd.RangeIndex(40, name="pixel"),
+    ... )
+    >>> vmax = pd.DataFrame({"vmax": 2e-5 + 5e-7 * covariates["sand"]})
+    >>> upscaler = upscale.train(
+    ...     vmax, covariates, bounds={"vmax": (2e-5, 8e-5)}, sd=0.01 * vmax, seed=1,
+    ...     rules=upscale.TrainingRules(n_candidates=1, max_trees=20),
+    ... )
+    >>> maps = upscaler.predict(covariates)
+    >>> written = upscale.write_maps(
+    ...     "maps", maps, covariates, period=("2001-01-01", "2009-12-31")
+    ... )
+    >>> [path.name for path in written]
+    ['vmax.tif']
     """
     require_projections()
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     pixels = prediction.indexes["pixel"]
     coordinates = coordinates.loc[pixels]
     grid = MapGrid.of(coordinates)
@@ -213,8 +235,10 @@ def require_projections() -> None:
     Raises
     ------
     InputError
-        Naming the variables that are set.
+        Naming the variables that are set, or a package that is not installed.
     """
+    for package in ("rasterio", "pyproj", "pystac"):
+        require_package(package, "upscale")
     from rasterio.crs import CRS as ReferenceSystem
     from rasterio.errors import CRSError
 
@@ -245,6 +269,16 @@ def status_of(
         Of ``Upscaler.predict``.
     calibrated, rejected : pandas.Index, optional
         Pixels that trained the upscaler, and those that quality control left out.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, upscale, xarray as xr
+    >>> quality = (("parameter", "pixel"), np.zeros((1, 3), np.int8))
+    >>> prediction = xr.Dataset(
+    ...     {"quality": quality}, {"pixel": [1, 2, 3], "parameter": ["vmax"]}
+    ... )
+    >>> upscale.status_of(prediction, calibrated=pd.Index([2])).to_dict()
+    {1: 2, 2: 1, 3: 2}
     """
     pixels = prediction.indexes["pixel"]
     quality = prediction["quality"].transpose("parameter", "pixel").to_numpy()

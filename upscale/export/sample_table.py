@@ -26,6 +26,14 @@ def write_samples(
         One row for each pixel; its index becomes the first column.
     units : mapping, optional
         Column to unit.
+
+    Examples
+    --------
+    >>> import pandas as pd, upscale
+    >>> table = pd.DataFrame({"vmax": [3e-5]}, index=pd.Index([7], name="pixel"))
+    >>> upscale.write_samples("samples.csv", table, {"vmax": "mol m-2 s-1"})
+    >>> pd.read_csv("samples.csv").columns.tolist()
+    ['pixel', 'vmax']
     """
     path = Path(path)
     units = dict(units or {})

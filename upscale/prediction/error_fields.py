@@ -56,7 +56,7 @@ class ErrorCopula:
         correlation : numpy.ndarray (parameter, parameter)
         length_km : float
         nugget : float
-            Share of the variance that no neighbour shares, 0 to 1.
+            Fraction of the variance that no neighbour shares, 0 to 1.
         """
         near, own = (1.0 - nugget) * correlation, nugget * correlation
         return cls(np.zeros_like(correlation), near, own, length_km)
@@ -97,8 +97,8 @@ class ErrorCopula:
         ids = np.asarray(pixels)
         own = np.empty_like(shared)
         for position, pixel in enumerate(ids.tolist()):
-            chance = np.random.default_rng([*seed, 1, pixel_key(pixel)])
-            own[:, :, position] = chance.standard_normal((n, n_parameters))
+            normal = np.random.default_rng([*seed, 1, pixel_key(pixel)])
+            own[:, :, position] = normal.standard_normal((n, n_parameters))
         everywhere = np.random.default_rng([*seed, 2]).standard_normal(
             (n, n_parameters)
         )
@@ -148,7 +148,7 @@ def fit_copula(
     places : numpy.ndarray (pixel, 3)
         km.
     blocks : numpy.ndarray (pixel,)
-        Of land: what is taken to be independent when the error of the mean is told.
+        Of land: what is taken to be independent for the error of the mean.
     shared, own : numpy.ndarray (parameter, parameter), optional
         Covariance, over the same scales, of what posteriors leave open: errors that all
         pixels share, and each pixel's own
@@ -235,11 +235,11 @@ def _fit_distance(scores: Floats, places: Floats) -> tuple[float, float]:
     best = (np.inf, float(reach), 1.0)
     for length in np.geomspace(middle[0], 2.0 * reach, 60):
         shape = np.exp(-middle / length)
-        share = (weight * shape) @ correlation / ((weight * shape) @ shape)
-        share = np.clip(share, 0.0, 1.0)
-        misfit = float(weight @ np.square(correlation - share * shape))
+        fraction = (weight * shape) @ correlation / ((weight * shape) @ shape)
+        fraction = np.clip(fraction, 0.0, 1.0)
+        misfit = float(weight @ np.square(correlation - fraction * shape))
         if misfit < best[0]:
-            best = (misfit, float(length), float(1.0 - share))
+            best = (misfit, float(length), float(1.0 - fraction))
     return best[1], best[2]
 
 

@@ -5,8 +5,8 @@
     validation.csv  points.csv  importance.csv  tuning.csv
 
 Nothing in it is code. Numbers come back to the last bit. ``upscaler.json`` holds the
-SHA-256 of every other file and of itself: a damaged tree file can end the process that
-reads it, so each is held against its digest first.
+SHA-256 of every other file and of itself, and each tree file its own behind it: a
+damaged one could end the process that reads it, so they are compared first.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -26,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from upscale.errors import InputError
-from upscale.files import put_in_place, replacing
+from upscale.files import make_folder, put_in_place, replacing
 from upscale.training import trees
 from upscale.training.applicability import Dissimilarity
 from upscale.training.conformal import ErrorModel
@@ -46,7 +44,6 @@ _DIGESTS = ("sha256", "sha256_of_this")
 _SAVED = "the files as Upscaler.save wrote them"
 _MEND = "Copy the folder again from where it came, or train again."
 _MOST_BYTES = 2**30
-_PATIENCE = 300.0  # s
 
 
 class Storable(Protocol):
@@ -71,7 +68,7 @@ class Storable(Protocol):
 
 def save(upscaler: Storable, folder: Path) -> None:
     """Write aside, then put in place of what stood there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     if folder.exists() and not (folder / "upscaler.json").is_file():
         raise InputError(
             str(folder), "something else than an upscaler", "a new folder's name"
@@ -150,10 +147,10 @@ def write_index(folder: Path, stored: dict[str, Any]) -> None:
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """Read ``upscaler.json`` and hold it and all files against their digests.
+    """Read ``upscaler.json`` and compare it and all files with their digests.
 
-    A folder of an earlier version has no digests: its trees are tried in a process of
-    their own, which may end of them, and it gets its digests.
+    A folder of an earlier version has no digests: its trees are parsed, and it gets
+    its digests.
 
     Raises
     ------
@@ -193,26 +190,13 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 
 def _try_trees(folder: Path) -> None:
-    """Read the trees of an earlier version in a process that may end of them."""
-    program = (
-        "import sys; from pathlib import Path; from upscale.training import trees\n"
-        "for p in sys.argv[1:]: trees.from_bytes(Path(p).read_bytes())"
-    )
-    root = Path(__file__).parents[2]
-    paths = sorted(folder.glob("*.ubj"))
-    for path in paths:
-        _content(path)  # a file, of a size that can be meant
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", program, *map(str, paths)],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_PATIENCE,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise InputError(str(folder), "trees that cannot be read", _SAVED, _MEND)
+    """Read the trees of an earlier version, which have no digests."""
+    for path in sorted(folder.glob("*.ubj")):
+        try:
+            trees.from_bytes(_content(path))
+        except InputError as exc:
+            found = f"trees that cannot be read: {exc.found}"
+            raise InputError(str(path), found, _SAVED, _MEND) from exc
 
 
 def _content(path: Path) -> bytes:

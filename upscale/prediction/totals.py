@@ -1,6 +1,6 @@
 """Totals of a region, Pg of carbon a year, with intervals from an ensemble.
 
-A pixel counts with its area on the WGS 84 ellipsoid times its share of forest.
+A pixel counts with its area on the WGS 84 ellipsoid times its fraction of forest.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ def cell_area(latitude: ArrayLike, step: float = 0.05) -> Floats:
         degrees north.
     step : float
         Width and height, degrees.
+
+    Examples
+    --------
+    >>> import upscale
+    >>> (upscale.cell_area([0.025, 60.025]) / 1e6).round(2)
+    array([30.77, 15.53])
     """
     from pyproj import Geod
 
@@ -65,7 +71,7 @@ def regional_totals(
     latitude : array (pixel,)
         Of the middle of each pixel, degrees north.
     fraction : array (pixel,)
-        Share of each pixel that counts, such as its deciduous forest, 0 to 1.
+        Fraction of each pixel that counts, such as its deciduous forest, 0 to 1.
     step : float
         Size of a pixel, degrees.
 
@@ -80,7 +86,18 @@ def regional_totals(
     Raises
     ------
     InputError
-        If units, dimensions or shares cannot be right.
+        If units, dimensions or fractions cannot be right.
+
+    Examples
+    --------
+    >>> import upscale, xarray as xr
+    >>> gpp = xr.DataArray(
+    ...     [[1200.0], [1000.0]], dims=("pixel", "year"), coords={"year": [2003]},
+    ...     attrs={"units": "g m-2 yr-1"},
+    ... )
+    >>> table = upscale.regional_totals(gpp, [42.525, 42.525], [1.0, 0.5])
+    >>> round(1e6 * float(table.loc[2003, "total"]), 1)
+    38.8
     """
     wanted = {"pixel", "year"} | ({"draw"} & set(flux.dims))
     if set(flux.dims) != wanted:
@@ -94,7 +111,7 @@ def regional_totals(
     if area.shape != (flux.sizes["pixel"],) or not ((share >= 0) & (share <= 1)).all():
         raise InputError(
             f"totals of {flux.name}: fraction",
-            f"{area.shape} shares from {share.min():g} to {share.max():g}",
+            f"{area.shape} fractions from {share.min():g} to {share.max():g}",
             f"one from 0 to 1 for each of {flux.sizes['pixel']} pixels",
         )
     years = flux["year"].to_numpy()

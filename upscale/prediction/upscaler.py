@@ -71,6 +71,25 @@ class Upscaler:
         Settings that were tried.
     meta : dict
         Seed, versions, rules, numbers of pixels and blocks.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, upscale
+    >>> rng = np.random.default_rng(1)
+    >>> index = pd.RangeIndex(40, name="pixel")
+    >>> covariates = pd.DataFrame(
+    ...     {"temperature_mean": rng.uniform(4.0, 12.0, 40),
+    ...      "latitude": rng.uniform(36.0, 44.0, 40),
+    ...      "longitude": rng.uniform(-84.0, -76.0, 40)}, index=index,
+    ... )
+    >>> vmax = pd.DataFrame({"vmax": 2e-5 + 4e-6 * covariates["temperature_mean"]})
+    >>> upscaler = upscale.train(
+    ...     vmax, covariates, bounds={"vmax": (2e-5, 8e-5)}, sd=0.01 * vmax, seed=1,
+    ...     rules=upscale.TrainingRules(n_candidates=1, max_trees=20),
+    ... )
+    >>> maps = upscaler.predict(covariates)
+    >>> dict(maps["mean"].sizes), maps["mean"].shape == maps["p95"].shape
+    ({'parameter': 1, 'pixel': 40}, True)
     """
 
     models: tuple[ParameterModel, ...]
@@ -321,6 +340,25 @@ def open_upscaler(folder: str | Path) -> Upscaler:
     ------
     InputError
         If there is none, or it is of another format.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, upscale
+    >>> rng = np.random.default_rng(1)
+    >>> covariates = pd.DataFrame(
+    ...     {"sand": rng.uniform(0.0, 90.0, 40),
+    ...      "latitude": rng.uniform(36.0, 44.0, 40),
+    ...      "longitude": rng.uniform(-84.0, -76.0, 40)},
+    ...     index=pd.RangeIndex(40, name="pixel"),
+    ... )
+    >>> vmax = pd.DataFrame({"vmax": 2e-5 + 5e-7 * covariates["sand"]})
+    >>> upscaler = upscale.train(
+    ...     vmax, covariates, bounds={"vmax": (2e-5, 8e-5)}, sd=0.01 * vmax, seed=1,
+    ...     rules=upscale.TrainingRules(n_candidates=1, max_trees=20),
+    ... )
+    >>> upscaler.save("upscaling")
+    >>> upscale.open_upscaler("upscaling").covariates
+    ('sand', 'latitude', 'longitude')
     """
     folder = standing(Path(folder))
     path = folder / "upscaler.json"

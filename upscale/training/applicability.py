@@ -75,7 +75,7 @@ def training_dissimilarity(
     importance : numpy.ndarray (covariate,)
         Not negative, in any unit.
     folds : numpy.ndarray (training pixel,)
-        A training pixel is held against those of the other folds.
+        A training pixel is compared with those of the other folds.
 
     Returns
     -------

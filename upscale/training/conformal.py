@@ -37,7 +37,7 @@ class ErrorModel:
         Of the logarithm of the absolute residual; None for one scale everywhere.
     typical : float
         Scale where there is no booster, and the middle of the range of those that
-        the booster may give; share of the prior range.
+        the booster may give; fraction of the prior range.
     quantiles : numpy.ndarray (199,)
         Of residual over scale at ``PROBABILITIES``.
     spread : float
@@ -50,7 +50,7 @@ class ErrorModel:
     spread: float
 
     def scale(self, features: Floats) -> Floats:
-        """Local scale (pixel,), share of the prior range."""
+        """Local scale (pixel,), fraction of the prior range."""
         return local_scale(self.booster, self.typical, features)
 
     def interval(self, centre: Floats, scale: Floats) -> tuple[Floats, Floats]:
@@ -104,7 +104,7 @@ def cross_fitted_scale(
 
 
 def residual_quantiles(quotients: Floats) -> Floats:
-    """Quantiles at ``PROBABILITIES`` of which a new sample's share is just that.
+    """Quantiles at ``PROBABILITIES`` of which a new sample's fraction is just that.
 
     Of n exchangeable numbers a new one lies below the k-th smallest with a probability
     of k / (n + 1), so the 95 % end is at rank 0.95 (n + 1), between two of them by
@@ -112,7 +112,7 @@ def residual_quantiles(quotients: Floats) -> Floats:
     and with 32 pixels hold 94 %. Under 19 samples the ends are the extremes.
 
     Points of one posterior are not as many samples; n is then the number of pixels
-    over the share of the variance that lies between them, the design effect of a
+    over the fraction of the variance that lies between them, the design effect of a
     sample in clusters (Kish 1965, Survey Sampling, section 5.4).
 
     Parameters
@@ -121,8 +121,8 @@ def residual_quantiles(quotients: Floats) -> Floats:
         Residual over scale, each sample with equally likely points.
     """
     total = quotients.var()
-    share = quotients.mean(axis=1).var() / total if total > 0.0 else 1.0
-    n = len(quotients) / max(float(share), 1.0 / quotients.shape[1])
+    fraction = quotients.mean(axis=1).var() / total if total > 0.0 else 1.0
+    n = len(quotients) / max(float(fraction), 1.0 / quotients.shape[1])
     rank = PROBABILITIES * (n + 1.0)
     level = np.clip((rank - 0.5) / n, 0.0, 1.0)
     return np.quantile(quotients, level, method="hazen")

@@ -1,4 +1,4 @@
-"""The tables of a training, held against each other before any work."""
+"""The tables of a training, compared with each other before any work."""
 
 from __future__ import annotations
 

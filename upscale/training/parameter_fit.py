@@ -81,7 +81,7 @@ class Training:
     y : numpy.ndarray (pixel,)
         Posterior mean, 0 to 1.
     sd : numpy.ndarray (pixel,) or None
-        Posterior sd, share of the prior range.
+        Posterior sd, fraction of the prior range.
     points : numpy.ndarray (pixel, point) or None
         Equally likely values of the posterior, 0 to 1.
     goal, goal_sd : numpy.ndarray (pixel,), and perhaps None

@@ -34,6 +34,13 @@ class SelectionRules:
     at_bound : {"keep", "drop_value", "drop_pixel"}
         What becomes of a parameter whose posterior leans on a bound of its prior:
         kept (the paper), that one value is not trained on, or the pixel is not.
+
+    Examples
+    --------
+    >>> import upscale
+    >>> rules = upscale.SelectionRules(max_diso={"gpp": 0.5}, max_r_hat=1.1)
+    >>> rules.at_bound
+    'keep'
     """
 
     max_diso: Mapping[str, float] = field(
@@ -65,6 +72,18 @@ class Selection:
         Every pixel's reasons joined by "; ", empty if it was kept.
     n_values_dropped : pandas.Series
         Values left out of kept pixels, for each parameter.
+
+    Examples
+    --------
+    >>> import pandas as pd, upscale
+    >>> row = {"mean": 3e-5, "sd": 1e-6, "r_hat": 1.0}
+    >>> row |= {"diso_lai": 0.2, "diso_gpp": 0.2}
+    >>> table = pd.DataFrame(
+    ...     [{"pixel": 1, "parameter": "vmax", **row},
+    ...      {"pixel": 2, "parameter": "vmax", **row, "diso_gpp": 0.9}]
+    ... )
+    >>> upscale.select_training(table).reasons.to_dict()
+    {1: '', 2: 'diso of gpp not below 0.35'}
     """
 
     mean: pd.DataFrame
@@ -102,6 +121,18 @@ def select_training(
     Notes
     -----
     A number that is NaN fails the rule that looks at it.
+
+    Examples
+    --------
+    >>> import pandas as pd, upscale
+    >>> row = {"mean": 3e-5, "sd": 1e-6, "r_hat": 1.0}
+    >>> row |= {"diso_lai": 0.2, "diso_gpp": 0.2}
+    >>> table = pd.DataFrame(
+    ...     [{"pixel": 1, "parameter": "vmax", **row},
+    ...      {"pixel": 2, "parameter": "vmax", **row, "r_hat": 1.4}]
+    ... )
+    >>> upscale.select_training(table).pixels.tolist()
+    [1]
     """
     rules = rules or SelectionRules()
     _check(posteriors, rules)

@@ -23,7 +23,7 @@ class TrainingRules:
         gives four occupied blocks for each fold.
     n_candidates, max_trees : int
         Budget of tuning for each parameter: settings tried, and trees of each; every
-        one is fitted once a fold, on the training share of the random split.
+        one is fitted once a fold, on the training fraction of the random split.
     weighting : {"precision", "none"}
         Whether pixels count by the precision of their posteriors.
     intervals_for : {"calibrated", "parameter"}
@@ -38,6 +38,12 @@ class TrainingRules:
     least_pixels : int
         Calibrated pixels below which nothing is trained, at least 10. Below 30 a
         warning says that skill and intervals are hardly known.
+
+    Examples
+    --------
+    >>> import upscale
+    >>> upscale.TrainingRules(n_candidates=1, max_trees=50).n_folds
+    5
     """
 
     test_fraction: float = 0.3

@@ -107,7 +107,7 @@ def fold_ids(blocks: Ints, n_folds: int, rng: np.random.Generator) -> Ints:
 
 
 def random_test(n: int, fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Mark a random share of n places, at least one, as test."""
+    """Mark a random fraction of n places, at least one, as test."""
     chosen = np.zeros(n, dtype=bool)
     chosen[rng.permutation(n)[: max(1, round(fraction * n))]] = True
     return chosen

@@ -1,7 +1,7 @@
 """What each parameter is trained on, and the settings that its trees are tuned to.
 
 Splits and blocks are the same for all parameters. With draws of posteriors, parameters
-are learnt beside the means of those that cannot be mapped
+are trained beside the means of those that cannot be mapped
 (`upscale.training.conditional_means`).
 """
 
@@ -142,20 +142,20 @@ def _tune(
 
 
 def condition(
-    drafts: list[Draft],
+    targets: list[Draft],
     known: Posteriors,
     shared: Shared,
     rules: TrainingRules,
     seed: int,
 ) -> list[Draft]:
-    """Let parameters be learnt beside the means of those that cannot be mapped.
+    """Let parameters be trained beside the means of those that cannot be mapped.
 
     One after the other, from the least mappable by itself.
     """
-    found, values = list(drafts), dict[int, float]()
-    alone = [skill_of(one.data, one.settings, one.seed)[0].value for one in drafts]
+    found, values = list(targets), dict[int, float]()
+    alone = [skill_of(one.data, one.settings, one.seed)[0].value for one in targets]
     for column in np.argsort(alone, kind="stable").tolist():
-        draft = drafts[column]
+        draft = targets[column]
         if values:
             draft = _beside(draft, known, column, values, shared, rules, seed)
             found[column] = draft

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from upscale.training import tree_bytes
 from upscale.types import Floats
 
 if TYPE_CHECKING:
@@ -119,16 +120,27 @@ def shap_values(booster: xgboost.Booster, x: Floats) -> Floats:
 
 
 def to_bytes(booster: xgboost.Booster) -> bytes:
-    """Give the model as universal binary JSON."""
-    return bytes(booster.save_raw("ubj"))
+    """Give the model as universal binary JSON, with its SHA-256 behind it."""
+    return tree_bytes.sealed(bytes(booster.save_raw("ubj")))
 
 
 def from_bytes(raw: bytes) -> xgboost.Booster:
-    """Read a model that `to_bytes` gave."""
+    """Read a model that `to_bytes` gave.
+
+    Raises
+    ------
+    InputError
+        If the bytes are not what was saved: XGBoost, which can end the process at
+        spoilt ones, does not see them.
+    """
     import xgboost
 
     booster = xgboost.Booster()
-    booster.load_model(bytearray(raw))
+    content = bytearray(tree_bytes.checked(raw))
+    try:
+        booster.load_model(content)
+    except xgboost.core.XGBoostError as exc:
+        raise tree_bytes.odd(str(exc).partition("\n")[0]) from exc
     return booster
 
 

@@ -245,5 +245,6 @@
   pick.addEventListener("change", () => choose(pick.value === "" ? null : pixels[Number(pick.value)]));
   layerBox.value = "0";
   paint();
+  pick.value = String(data.start);
   show(pixels[data.start], 0);
 })();

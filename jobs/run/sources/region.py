@@ -66,10 +66,10 @@ class RegionSource:
                     self.where(pixel),
                     "no weather",
                     found="a gap of more than three days, or impossible values",
-                    wanted="every day of every driver",
+                    wanted="every day of every variable",
                 )
             )
-        return found.forcing.sel(time=years.years)
+        return found.weather.sel(time=years.years)
 
     def where(self, pixel: Pixel) -> str:
         """Return the cube and the pixel."""

@@ -11,10 +11,17 @@ from jobs.run.sources.generated import GeneratedSource
 from jobs.run.sources.region import RegionSource
 from jobs.run.sources.site import SiteSource
 from jobs.run.sources.table import TableSource
+from jobs.run.sources.towers import TowerSource
 
 SOURCES: dict[str, Any] = {
     source.kind: source
-    for source in (SiteSource, TableSource, RegionSource, GeneratedSource)
+    for source in (
+        SiteSource,
+        TableSource,
+        TowerSource,
+        RegionSource,
+        GeneratedSource,
+    )
 }
 """Kind and class. A further kind is a file, a section of the schema, and one name."""
 

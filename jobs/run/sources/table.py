@@ -11,8 +11,7 @@ import numpy as np
 
 from jobs.config.pixels import PixelTable
 from jobs.config.schema import Config
-from jobs.errors import ConfigError, Problem
-from jobs.files import read_bytes
+from jobs.errors import ConfigError, NothingObserved, Problem
 from jobs.run.periods import whole_years, within
 from jobs.run.pixel import Pixel
 from jobs.run.pixels import read_pixels
@@ -60,6 +59,8 @@ class TableSource:
         given = _open(path)
         doubt = require_same_place(given, pixel, str(path))
         named = given.drop_vars(_PLACE, errors="ignore")
+        if "pressure" not in named:  # it then follows from the height
+            named = named.assign(elevation=((), pixel.elevation, {"units": "m"}))
         forcing = named.assign_attrs(file=str(path), place_doubt=doubt).assign(
             lat=((), pixel.latitude, {"units": "degrees_north"}),
             sand=((), pixel.sand, {"units": "%"}),
@@ -96,7 +97,12 @@ class TableSource:
         if self._place.observations is None:
             return None
         path = self.pixel_file(self._place.observations, pixel)
-        found = _open(path)
+        try:
+            found = _open(path)
+        except ConfigError as exc:
+            if isinstance(exc.__cause__, FileNotFoundError):
+                raise NothingObserved(exc.problems) from exc
+            raise
         require_same_place(found, pixel, str(path))
         return found.sel(time=years.years).assign_attrs(file=str(path))
 
@@ -113,11 +119,12 @@ def _open(path: Path) -> xr.Dataset:
     """Read a pixel's own file, refusing what is no netCDF or has no order in time."""
     import xarray as xr
 
-    from masm.hdf5_files import plain_stream
+    from masm.hdf5_files import plain_stream, read_image
 
     try:
-        content = read_bytes(path, follow=True)
-        with xr.open_dataset(plain_stream(content), engine="h5netcdf") as opened:
+        with xr.open_dataset(
+            plain_stream(read_image(path)), engine="h5netcdf"
+        ) as opened:
             data = opened.load()
     except MemoryError:
         raise
@@ -137,7 +144,7 @@ def _open(path: Path) -> xr.Dataset:
             )
         )
     steps = np.diff(time.to_numpy())
-    wrong = np.flatnonzero(~(steps > np.timedelta64(0)))
+    wrong = np.flatnonzero(~(steps > np.timedelta64(0, "ns")))
     if wrong.size or not time.size:
         first = time.to_numpy()[wrong[0] : wrong[0] + 2] if wrong.size else []
         raise ConfigError(

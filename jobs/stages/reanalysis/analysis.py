@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jobs.config.process_model import model_of
 from jobs.files import replacing
-from jobs.netcdf_files import read_netcdf
+from jobs.netcdf_files import read_netcdf, write_netcdf
 from jobs.run.reanalysis_run import CycleDates, ReanalysisRun
 from jobs.run.seeds import RunStream
 from jobs.stages.reanalysis.forecast import (
@@ -51,6 +51,8 @@ def options_of(run: ReanalysisRun, *, radius: float | None = None) -> CycleOptio
         name=chosen.name,
         radius=radius,
         taper=run.section.localisation.taper,
+        between_states=chosen.between_states,
+        between_level=chosen.between_level,
         inflation=chosen.inflation,
         n_draws=chosen.draws,
         n_chains=chosen.chains,
@@ -142,7 +144,7 @@ def analyse(run: ReanalysisRun, dates: CycleDates) -> None:
     added = _write_restarts(run, dates, forecast, found)
     whole = _dataset(run, dates, observed, forecast, found, added, (value, sd))
     with replacing(run.analysis(dates.number)) as aside:
-        whole.to_netcdf(aside, engine="h5netcdf")
+        write_netcdf(whole, aside)
 
 
 def _nothing(options: CycleOptions) -> CycleOptions:
@@ -185,7 +187,7 @@ def _write_outputs(
         name: {"zlib": True, "complevel": 1, "dtype": "float32"} for name in variables
     }
     with replacing(run.fluxes(dates.number)) as aside:
-        whole.to_netcdf(aside, engine="h5netcdf", encoding=packing)
+        write_netcdf(whole, aside, encoding=packing)
 
 
 def _summary(values: Array, weight: Array) -> tuple[Array, Array, Array]:
@@ -232,7 +234,7 @@ def _write_restarts(
         )
         packing = {"whole_state": {"zlib": True, "complevel": 1}}
         with replacing(run.restart(dates.number, block)) as aside:
-            after.to_netcdf(aside, engine="h5netcdf", encoding=packing)
+            write_netcdf(after, aside, encoding=packing)
     return added
 
 
@@ -266,6 +268,10 @@ def _dataset(
             ),
             "process_covariance": (("state", "state_2"), found.process_mean, of_states),
             "process_from": ("state", list(found.process_from)),
+            "state_factor": (
+                ("state", "state_2"), found.state_factor,
+                {"long_name": "factor of the covariances between states"},
+            ),
             "alpha": ((), found.carried.alpha),
             "beta": (("state", "state_2"), found.carried.beta),
             "inflation": ((), found.carried.inflation),

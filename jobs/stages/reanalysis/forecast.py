@@ -10,7 +10,7 @@ import numpy as np
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing
-from jobs.netcdf_files import read_netcdf
+from jobs.netcdf_files import read_netcdf, write_netcdf
 from jobs.run.reanalysis_run import CycleDates, ReanalysisRun, open_reanalysis
 from jobs.stages.reanalysis.members import perturbed
 
@@ -60,7 +60,7 @@ def forecast_unit(path: Path, number: int) -> None:
     }
     packing["whole_state"] = {"zlib": True, "complevel": 1}
     with replacing(run.forecast(cycle, block)) as aside:
-        found.to_netcdf(aside, engine="h5netcdf", encoding=packing)
+        write_netcdf(found, aside, encoding=packing)
 
 
 def lineage_of(start: xr.Dataset | None, n_members: int) -> np.ndarray:

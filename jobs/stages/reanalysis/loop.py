@@ -11,7 +11,7 @@ from jobs.console import progress, show
 from jobs.errors import ConfigError, Problem
 from jobs.executors import slurm
 from jobs.executors.tasks import do_units
-from jobs.files import put_aside, stands
+from jobs.files import put_aside, stands, sweep
 from jobs.netcdf_files import read_netcdf
 from jobs.run.reanalysis_run import CycleDates, ReanalysisRun, start_reanalysis
 from jobs.stages.reanalysis.analysis import analyse
@@ -118,21 +118,23 @@ def _forecasts(
 
 
 def _waited(run: ReanalysisRun, left: Callable[[], list[int]]) -> bool:
-    """Wait until nothing is left, or nothing of this run is in the queue."""
-    while left():
-        queued = slurm.queued_jobs(run.folder)
-        if not queued and (lacking := left()):
-            show(
-                f"{len(lacking)} forecast steps ended without a result: see the logs "
-                f"in {run.folder.path / 'slurm'}; the same command submits them again"
-            )
-            return False
+    """Wait until nothing of this run is in the queue; tell whether nothing is left.
+
+    A task is in the queue for a while after its result is there.
+    """
+    while slurm.queued_jobs(run.folder):
         time.sleep(_POLL_SECONDS)
-    return True
+    if lacking := left():
+        show(
+            f"{len(lacking)} forecast steps ended without a result: see the logs "
+            f"in {run.folder.path / 'slurm'}; the same command submits them again"
+        )
+    return not lacking
 
 
 def _analyse(run: ReanalysisRun, dates: CycleDates, n_sites: int) -> None:
     began = time.monotonic()
+    sweep(run.cycle(dates.number))  # its forecasts are done, nobody else writes there
     for block in range(n_blocks(run, n_sites)):
         path = run.forecast(dates.number, block)
         try:

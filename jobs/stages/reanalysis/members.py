@@ -18,6 +18,8 @@ from jobs.config.process_model import model_of
 from jobs.config.reanalysis import Perturbation
 from jobs.errors import ConfigError, Problem
 from jobs.inputs.reanalysis_tables import Sites, read_draws
+from jobs.run.folder import PixelFolder
+from jobs.run.pixel_files import has_posterior, read_result
 from jobs.run.reanalysis_run import ReanalysisRun
 from jobs.run.seeds import RunStream
 
@@ -64,7 +66,7 @@ def draw_parameters(run: ReanalysisRun, sites: Sites) -> dict[str, Array]:
     return found
 
 
-def posteriors_of(run: ReanalysisRun) -> dict[str, Path]:
+def posteriors_of(run: ReanalysisRun) -> dict[str, PixelFolder]:
     """Return the posteriors of the calibration run, by the names of its pixels.
 
     Raises
@@ -87,10 +89,21 @@ def posteriors_of(run: ReanalysisRun) -> dict[str, Path]:
                 wanted=f"a calibration of {run.config.model.name}",
             )
         )
+    if other.config.model.scaling:
+        raise ConfigError(
+            run.problem(
+                list(where),
+                found="a calibration of scaling factors "
+                f"({', '.join(other.config.model.scaling)}), which members do not have",
+                wanted="a calibration of parameters of the model's table",
+                hint="Give draws of the scaled parameters themselves "
+                "(reanalysis.parameters.draws).",
+            )
+        )
     found = {
-        pixel.name: other.folder.pixel(pixel.id).posterior
+        pixel.name: other.folder.pixel(pixel.id)
         for pixel in other.pixels
-        if other.folder.pixel(pixel.id).posterior.is_file()
+        if has_posterior(other.folder.pixel(pixel.id))
     }
     if not found:
         raise ConfigError(
@@ -112,11 +125,9 @@ def _of_calibration(
     One number per member picks the draw at every site, so that members keep together
     what they share. Sites without a pixel take draws of all pixels together.
     """
-    import masm
-
     posteriors: dict[str, dict[str, Array]] = {}
-    for pixel, path in posteriors_of(run).items():
-        draws = masm.open_result(path).groups["posterior"]
+    for pixel, folder in posteriors_of(run).items():
+        draws = read_result(folder).groups["posterior"]
         posteriors[pixel] = {
             str(name): draws[name].to_numpy().ravel() for name in draws.data_vars
         }
@@ -126,13 +137,13 @@ def _of_calibration(
         name: np.concatenate([one[name] for one in posteriors.values()])
         for name in names
     }
-    share = rng.random(run.section.members)
-    found = {name: np.empty((len(sites.names), share.size)) for name in names}
+    fraction = rng.random(run.section.members)
+    found = {name: np.empty((len(sites.names), fraction.size)) for name in names}
     for k, site in enumerate(sites.names):
         source = posteriors.get(site, pooled)
         for name in names:
             values = source[name]
-            found[name][k] = values[(share * values.size).astype(int)]
+            found[name][k] = values[(fraction * values.size).astype(int)]
     return found
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs.errors import ConfigError, Problem
-from jobs.files import replacing
+from jobs.files import replacing, sweep
 from jobs.inputs.reanalysis_tables import (
     Observations,
     Sites,
@@ -18,6 +18,8 @@ from jobs.inputs.reanalysis_tables import (
     read_pools,
     read_sites,
 )
+from jobs.netcdf_files import write_netcdf
+from jobs.run.pixel_files import file_of_posterior
 from jobs.run.reanalysis_run import ReanalysisRun
 from jobs.stages.reanalysis.members import (
     draw_parameters,
@@ -85,8 +87,8 @@ def read_inputs(run: ReanalysisRun) -> Inputs:
     if section.parameters.draws is not None:
         path = run.in_folder(section.parameters.draws)
         files["reanalysis.parameters.draws"] = path
-    for pixel, path in posteriors_of(run).items():
-        files[f"reanalysis.parameters.run {pixel}"] = path
+    for pixel, folder in posteriors_of(run).items():
+        files[f"reanalysis.parameters.run {pixel}"] = file_of_posterior(folder)
     files |= {
         f"reanalysis.drivers {site} {member}": path
         for site in sites.names
@@ -131,6 +133,8 @@ def check_weather(run: ReanalysisRun, inputs: Inputs) -> None:
 
 def prepare(run: ReanalysisRun, inputs: Inputs, on_site: Callable[[int], None]) -> None:
     """Write weather, members and observations as the steps read them."""
+    for folder in (run.weather(inputs.sites.names[0]).parent, run.path):
+        sweep(folder)  # no other process prepares this run
     problems: list[Problem] = []
     for k, site in enumerate(inputs.sites.names):
         try:
@@ -142,16 +146,16 @@ def prepare(run: ReanalysisRun, inputs: Inputs, on_site: Callable[[int], None]) 
         else:
             if not problems:
                 with replacing(run.weather(site)) as aside:
-                    weather.to_netcdf(aside, engine="h5netcdf")
+                    write_netcdf(weather, aside)
         if len(problems) >= _MOST:
             break
         on_site(1)
     if problems:
         raise ConfigError(problems[:_MOST])
     with replacing(run.members) as aside:
-        _members(run, inputs).to_netcdf(aside, engine="h5netcdf")
+        write_netcdf(_members(run, inputs), aside)
     with replacing(run.prepared) as aside:
-        _observations(run, inputs).to_netcdf(aside, engine="h5netcdf")
+        write_netcdf(_observations(run, inputs), aside)
 
 
 def _weather_of(run: ReanalysisRun, inputs: Inputs, site: int) -> xr.Dataset:

@@ -1,23 +1,28 @@
 """The localisation radius that leaves the least spatial correlation in the residuals.
 
-Each radius analyses the forecasts that the run has already made: one step, the members
-are not run again. The criterion is that of `masm.filters.choose_radius`, state by state
-and averaged over the states that were observed at two sites or more.
+Each radius analyses the forecasts that the run has already made, one step; or members
+are run again for each radius over all years, in run folders of their own that can be
+stopped and gone on with. The criterion is that of `masm.filters.choose_radius`, state
+by state and averaged over the states that were observed at two sites or more.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jobs.config.executor_names import QUEUES
 from jobs.errors import ConfigError, Problem
-from jobs.files import replacing
+from jobs.files import make_folder, replacing, write_text
 from jobs.netcdf_files import read_netcdf
-from jobs.run.reanalysis_run import ReanalysisRun
+from jobs.run.reanalysis_run import ReanalysisRun, open_reanalysis
 from jobs.run.seeds import RunStream
 from jobs.stages.reanalysis.analysis import options_of
+from jobs.stages.reanalysis.loop import reanalyse
 from jobs.stages.reanalysis.results import analyses_of
 from masm.filters import Carried, analyse_cycle, choose_radius, chord_km
 
@@ -28,7 +33,11 @@ _LOCALISED = ("tobit_wishart", "enkf", "letkf")
 
 
 def compare_radii(
-    run: ReanalysisRun, radii: Sequence[float], on_radius: Callable[[int], None]
+    run: ReanalysisRun,
+    radii: Sequence[float],
+    on_radius: Callable[[int], None],
+    *,
+    again: bool = False,
 ) -> tuple[pd.DataFrame, float]:
     """Compare radii on the forecasts of a run.
 
@@ -40,12 +49,15 @@ def compare_radii(
         Kilometres.
     on_radius : callable
         Told after each.
+    again : bool
+        Run the members again for each radius, in ``reanalysis/radius/``.
 
     Returns
     -------
     table : pandas.DataFrame
         ``state``, ``radius_km``, ``criterion`` (rms of the residuals' correlation over
-        classes of distance). Also written as ``reanalysis/radius.csv``.
+        classes of distance). Also written as ``reanalysis/radius.csv``, or
+        ``radius_again.csv``.
     chosen : float
         With the least mean criterion; the smaller of equals.
 
@@ -83,7 +95,11 @@ def compare_radii(
         )
     residuals = {}
     for radius in radii:
-        residuals[radius] = _residuals(run, found, observed, distance, radius)
+        residuals[radius] = (
+            _residuals_again(run, radius)
+            if again
+            else _residuals(run, found, observed, distance, radius)
+        )
         on_radius(1)
     rows = []
     for k in usable:
@@ -96,9 +112,48 @@ def compare_radii(
     table = pd.DataFrame(rows)
     mean = table.groupby("radius_km")["criterion"].mean()
     chosen = float(mean[mean == mean.min()].index.min())
-    with replacing(run.path / "radius.csv") as aside:
+    name = "radius_again.csv" if again else "radius.csv"
+    with replacing(run.path / name) as aside:
         table.to_csv(aside, index=False, float_format="%.6g")
     return table, chosen
+
+
+def _residuals_again(run: ReanalysisRun, radius: float) -> np.ndarray:
+    """Observed less analysed of a whole run with one radius, (time, site, state)."""
+    other = open_reanalysis(_folder_of(run, radius))
+    queued = run.config.execution.executor in QUEUES  # which does not wait
+    reanalyse(other, "local" if queued else None)
+    found = analyses_of(other)
+    off = found["observation"] - found["analysis_mean"]
+    return np.asarray(off.transpose("time", "site", "state").to_numpy())
+
+
+def _folder_of(run: ReanalysisRun, radius: float) -> Path:
+    """The run folder of one radius; its inputs are those of the run, by their path."""
+    folder = run.path / "radius" / f"{radius:g}_km"
+    plain = run.config.model_dump(mode="json", exclude_unset=True)
+    section = plain["reanalysis"]
+    for keys, name in (
+        (("sites",), run.section.sites),
+        (("observations", "file"), run.section.observations.file),
+        (("drivers", "files"), run.section.drivers.files),
+        (("initial_pools",), run.section.initial_pools),
+        (("truth",), run.section.truth),
+        (("parameters", "draws"), run.section.parameters.draws),
+        (("parameters", "run"), run.section.parameters.run),
+    ):
+        if name is None:
+            continue
+        inner = section
+        for key in keys[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[keys[-1]] = str((run.config.folder / name).resolve())
+    section["localisation"] = {
+        **section.get("localisation", {}), "radius_km": float(radius)
+    }  # fmt: skip
+    make_folder(folder)
+    write_text(folder / "config.yaml", json.dumps(plain, indent=1) + "\n")
+    return folder
 
 
 def _residuals(run, found, observed, distance, radius) -> np.ndarray:

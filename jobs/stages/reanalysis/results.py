@@ -10,7 +10,7 @@ import numpy as np
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing, stands
 from jobs.inputs.reanalysis_tables import read_truth
-from jobs.netcdf_files import read_netcdf
+from jobs.netcdf_files import read_netcdf, write_netcdf
 from jobs.run.reanalysis_run import ReanalysisRun
 from jobs.run.seeds import RunStream
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _KEPT = (
     "forecast", "forecast_mean", "forecast_sd", "analysis_mean", "analysis_sd",
     "increment", "observation", "observation_sd", "weight", "effective_members",
-    "carbon_added", "process_covariance", "process_from",
+    "carbon_added", "process_covariance", "process_from", "state_factor",
 )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def write_product(run: ReanalysisRun, found: xr.Dataset) -> list[Path]:
     kept = found[["analysis_mean", "analysis_sd", "forecast_mean", "forecast_sd",
                   "effective_members"]]  # fmt: skip
     with replacing(states) as aside:
-        kept.assign_attrs(title=run.config.name).to_netcdf(aside, engine="h5netcdf")
+        write_netcdf(kept.assign_attrs(title=run.config.name), aside)
     parts = [
         read_netcdf(run.fluxes(one.number))
         for one in run.cycles
@@ -85,9 +85,8 @@ def write_product(run: ReanalysisRun, found: xr.Dataset) -> list[Path]:
         name: {"zlib": True, "complevel": 1, "dtype": "float32"} for name in whole
     }
     with replacing(fluxes) as aside:
-        whole.assign_attrs(title=run.config.name).to_netcdf(
-            aside, engine="h5netcdf", encoding=packing
-        )
+        titled = whole.assign_attrs(title=run.config.name)
+        write_netcdf(titled, aside, encoding=packing)
     return [states, fluxes]
 
 

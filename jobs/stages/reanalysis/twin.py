@@ -2,7 +2,7 @@
 
 The truth is one more member: its parameters, weather errors and pools are drawn as
 those of the members are, and at every analysis day the stated process error is added to
-its state. So a filter that is told the errors can be judged by its spread.
+its state. So a filter that knows the errors can be judged by its spread.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Network:
         Initial pools, the same distribution at every site.
     observed : dict of str to (first_year, sd)
         States that are observed each year from the year of this number on (0 the
-        first), with the sd of the error as a share of the true value.
+        first), with the sd of the error as a fraction of the true value.
     unobserved : dict of str to int
         A site, by its number, where a state is never observed.
     """
@@ -214,18 +214,18 @@ def _write_truth(run: ReanalysisRun, names: list[str], truth: Array) -> None:
 def _write_observations(
     run: ReanalysisRun, network: Network, names: list[str], truth: Array
 ) -> None:
-    """Truth plus an error whose sd is a share of the truth; none below zero."""
+    """Truth plus an error whose sd is a fraction of the truth; none below zero."""
     rng = np.random.default_rng([run.config.seed, *RunStream.TWIN_NOISE])
     rows = []
     for k, name in enumerate(names):
         for j, day in enumerate(_analysis_days(run)):
-            for state, (first, share) in network.observed.items():
+            for state, (first, fraction) in network.observed.items():
                 noise = rng.standard_normal()
                 if j < first or network.unobserved.get(state) == k:
                     continue
                 true = truth[k, j, run.states.index(state)]
                 mean = network.pools[state][0]
-                sd = share * mean
+                sd = fraction * mean
                 value = max(true + sd * noise, 0.0)
                 rows.append(f"{name},{day},{state},{value:.6g},{sd:.6g}")
     path = run.in_folder(run.section.observations.file)

@@ -104,7 +104,7 @@ def write_fluxnet(
         shortwave (MJ m-2 d-1), gpp, er, nee (g m-2 d-1 of carbon); NaN becomes
         -9999.
     quality : numpy.ndarray (time,)
-        Share of good half-hours, 0 to 1.
+        Fraction of good half-hours, 0 to 1.
     monthly : bool
         Means by month instead of days.
     """

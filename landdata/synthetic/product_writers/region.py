@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from landdata.cube.layout import Layout, Shard, days_of
 from landdata.files.provider_files import write_text
 from landdata.files.subdaily import local_offset
-from landdata.meteorology.humidity import daily_saturation_vapour_pressure
-from landdata.meteorology.radiation import extraterrestrial_radiation, transmissivity
+from landdata.meteorology.humidity import (
+    daily_saturation_vapour_pressure,
+    vapour_pressure_from_specific_humidity,
+)
 from landdata.synthetic.land import land_at
 from landdata.synthetic.product_writers.common import Values
 from landdata.synthetic.product_writers.glass import write_glass
@@ -39,7 +41,12 @@ from landdata.synthetic.product_writers.weather import (
     write_narr,
     write_nldas,
 )
-from landdata.synthetic.region import SYNTHETIC, SyntheticSource, synthetic_weather
+from landdata.synthetic.region import (
+    SYNTHETIC,
+    SyntheticSource,
+    drivers_of_shard,
+    synthetic_weather,
+)
 from landdata.variables import DRIVERS
 
 _CATALOGUE = f"""\
@@ -151,7 +158,8 @@ class _World:
 
         def values(time: NDArray, lat: NDArray, lon: NDArray) -> NDArray:
             offset = local_offset(np.array([np.mean(lon)]))[0]
-            clock = time.ravel().astype("datetime64[h]") + int(offset) - ahead
+            hours = np.timedelta64(int(offset) - ahead, "h")
+            clock = time.ravel().astype("datetime64[h]") + hours
             day = clock.astype("datetime64[D]")
             at = np.clip((day - days[0]).astype(int), 0, days.size - 1)
             hour = (clock - day).astype(int)[:, None, None]
@@ -162,10 +170,6 @@ class _World:
     def _pick(self, at, lat, lon, make, names) -> NDArray:
         every = self.drivers(lat, lon)
         return make(*(every[DRIVERS.index(name)][at] for name in names))
-
-
-def _vapour_pressure(humidity: NDArray, pressure: NDArray) -> NDArray:
-    return humidity * pressure / (0.622 + 0.378 * humidity)
 
 
 def _swing(hour: NDArray, tmin: NDArray, tmax: NDArray) -> NDArray:
@@ -180,7 +184,11 @@ def _write_weather(folder: Path, world: _World, year: int) -> None:
         ("tmin", lambda v: v, ("tmin",)),
         ("tmax", lambda v: v, ("tmax",)),
         ("prcp", lambda v: v, ("prec",)),
-        ("vp", _vapour_pressure, ("specific_humidity", "pressure")),
+        (
+            "vp",
+            vapour_pressure_from_specific_humidity,
+            ("specific_humidity", "pressure"),
+        ),
     ):
         write_daymet(folder / "daymet", name, year, grid, world.daily(make, *drivers))
     for name, make, drivers in (
@@ -196,7 +204,9 @@ def _write_weather(folder: Path, world: _World, year: int) -> None:
     hourly.mkdir(parents=True, exist_ok=True)
     for month in range(1, 13):
         first = np.datetime64(f"{year}-{month:02d}-01")
-        days = (first.astype("datetime64[M]") + 1).astype("datetime64[D]") - first
+        days = (first.astype("datetime64[M]") + np.timedelta64(1, "M")).astype(
+            "datetime64[D]"
+        ) - first
         write_nldas(
             hourly, first, grid, _nldas(world),
             hours=24 * int(days.astype(int)), hours_a_file=24 * 31,
@@ -273,14 +283,9 @@ def _write_points(folder: Path, layout: Layout, shard: Shard) -> None:
     """Files of the first pixel, as if a tower and a camera stood there."""
     days = layout.days.astype("datetime64[ns]")
     lat, lon = float(layout.cells.lat[0]), float(layout.cells.lon[0])
-    weather = {
-        name: shard.forcing[0, index].astype(np.float64)
-        for index, name in enumerate(DRIVERS)
-    }
-    light = extraterrestrial_radiation(layout.days, lat) * transmissivity(
-        weather["cloud_cover"]
-    )
-    vapour = _vapour_pressure(weather["specific_humidity"], weather["pressure"])
+    drivers = drivers_of_shard(layout, shard.forcing[:1], 0, 1).isel(pixel=0)
+    weather = {name: drivers[name].to_numpy() for name in DRIVERS}
+    vapour = drivers["vapour_pressure"].to_numpy()
     full = daily_saturation_vapour_pressure(weather["tmin"], weather["tmax"])
     # Fluxes of 8-day windows, every day the same: a made-up tower needs no more.
     window = np.searchsorted(layout.observed, layout.days, side="right") - 1
@@ -296,7 +301,7 @@ def _write_points(folder: Path, layout: Layout, shard: Shard) -> None:
                 "tmean": 0.5 * (weather["tmin"] + weather["tmax"]),
                 "vapour_pressure": vapour,
                 "vpd": np.maximum(full - vapour, 0.0),
-                "shortwave": light,
+                "shortwave": drivers["shortwave"].to_numpy(),
                 "daylength": np.full(days.size, 43200.0),
             }.items()
         },

@@ -353,6 +353,11 @@ def warm_up() -> None:
     """Compile the kernel into its cache on disk, some ten seconds.
 
     Later processes on the same kind of machine then start at once.
+
+    Examples
+    --------
+    >>> from landmodels.century import warm_up
+    >>> warm_up()
     """
     rows = new_rows(0)
     lanes = records(rows)

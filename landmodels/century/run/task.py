@@ -207,7 +207,7 @@ def following_year(given: xr.Dataset | None, clean: xr.Dataset) -> xr.Dataset | 
     if given is None:
         return None
     checked = validate_forcing(given, where="following_year")
-    expected = clean["time"].values[-1].astype("datetime64[M]") + 1
+    expected = clean["time"].values[-1].astype("datetime64[M]") + np.timedelta64(1, "M")
     found = checked["time"].values[0].astype("datetime64[M]")
     if found != expected:
         raise InputError(

@@ -39,6 +39,12 @@ def plateau_truth() -> dict[str, dict[str, float]]:
     dict
         Class to the values of the 24 calibrated parameters: the posterior means of
         Zhao et al. (2022), Table 1.
+
+    Examples
+    --------
+    >>> from landmodels.century import plateau_truth
+    >>> {name: len(values) for name, values in plateau_truth().items()}
+    {'meadow': 24, 'steppe': 24}
     """
     table = parameter_table()
     names = list(table.index[table["calibrated"] == "yes"])

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.spatial.distance import cdist
+import scipy
 
 from masm.design.information_gain import most_informative
 from masm.design.space_filling import allowed_start, spread_points
@@ -124,7 +124,10 @@ def choose_batch(
     )
     pool = np.vstack([population[: settings.n_pool], wide])
     near = settings.near * math.sqrt(problem.n_parameters)
-    pool = pool[cdist(pool, np.vstack([runs.u, start])).min(axis=1) > near]
+    pool = pool[
+        scipy.spatial.distance.cdist(pool, np.vstack([runs.u, start])).min(axis=1)
+        > near
+    ]
     reference = population[rng.choice(len(population), settings.n_pool, replace=False)]
     if settings.informative:
         information = surrogate.information(np.vstack([start, pool]), reference)
@@ -158,7 +161,7 @@ def feasible_points(
     candidates = candidates[problem.allowed(candidates)]
     if len(candidates) < 5 * size:
         return np.asarray(spread_points(problem, size, rng))
-    gap = cdist(candidates, runs.u)
+    gap = scipy.spatial.distance.cdist(candidates, runs.u)
     weight = 1.0 / (gap**2 + 1e-12)
     feasible = weight @ runs.ok / weight.sum(axis=1)
     kept = np.argsort(-feasible, kind="stable")[: max(5 * size, len(gap) // 10)]
@@ -166,7 +169,7 @@ def feasible_points(
     chosen: list[int] = []
     for _ in range(size):
         chosen.append(int(np.argmax(nearest)))
-        apart = cdist(candidates, candidates[chosen[-1:]])[:, 0]
+        apart = scipy.spatial.distance.cdist(candidates, candidates[chosen[-1:]])[:, 0]
         nearest = np.minimum(nearest, apart)
     return candidates[chosen]
 
@@ -183,11 +186,13 @@ def weighted_centres(population: Array, n: int) -> tuple[Array, Array]:
     weight : (n,), fraction of the population, sums to one
     """
     scaled = population / (population.std(axis=0) + 1e-12)
-    gap = cdist(scaled, [np.median(scaled, axis=0)])[:, 0]
+    gap = scipy.spatial.distance.cdist(scaled, [np.median(scaled, axis=0)])[:, 0]
     picked = [int(np.argmin(gap))]
-    distance = cdist(scaled, scaled[picked])
+    distance = scipy.spatial.distance.cdist(scaled, scaled[picked])
     while len(picked) < n:
         picked.append(int(np.argmax(distance.min(axis=1))))
-        distance = np.hstack([distance, cdist(scaled, scaled[picked[-1:]])])
+        distance = np.hstack(
+            [distance, scipy.spatial.distance.cdist(scaled, scaled[picked[-1:]])]
+        )
     nearest = np.argmin(distance, axis=1)
     return population[picked], np.bincount(nearest, minlength=n) / len(population)

@@ -22,6 +22,10 @@ from masm.surrogates.base import Surrogate
 from masm.types import Array
 
 _N_BINS = 8
+# Of series: fine enough for the steps that a threshold in a model leaves in a marginal,
+# which broader bins average away; a smooth change looks the same in either. A scalar
+# objective keeps the bins that the weights of its parts were found with.
+N_BINS_SERIES = 16
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,9 @@ class ErrorEstimate:
         diagnosis = convergence(draws)
         return cls(
             validation=weight_error(error, weight),
-            variability=function_variability(some, cost, functions),
+            variability=function_variability(
+                some, cost, functions, _N_BINS if predicted is None else N_BINS_SERIES
+            ),
             shift=shift,
             failed=1.0 - len(good) / len(error),
             r_hat=float(np.max(diagnosis["r_hat"])),
@@ -205,7 +211,9 @@ def weight_error(error: Array, weight: Array | None = None) -> float:
     return float(0.5 * np.sum(part * np.abs(relative - 1.0)))
 
 
-def function_variability(u: Array, cost: Array, functions: Array) -> float:
+def function_variability(
+    u: Array, cost: Array, functions: Array, n_bins: int = _N_BINS
+) -> float:
     """Mean total variation of marginals reweighted to each function drawn.
 
     Parameters
@@ -213,14 +221,15 @@ def function_variability(u: Array, cost: Array, functions: Array) -> float:
     u : (n_draws, n_parameters), drawn from exp(-cost / 2)
     cost : (n_draws,)
     functions : (n_functions, n_draws), costs by functions drawn
+    n_bins : bins of each marginal, all with as many draws
     """
     log_weight = -0.5 * (functions - cost)
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     total = 0.0
     for column in u.T:
-        edges = np.quantile(column, np.linspace(0.0, 1.0, _N_BINS + 1)[1:-1])
-        member = np.searchsorted(edges, column)[:, None] == np.arange(_N_BINS)
+        edges = np.quantile(column, np.linspace(0.0, 1.0, n_bins + 1)[1:-1])
+        member = np.searchsorted(edges, column)[:, None] == np.arange(n_bins)
         fraction = weight @ member
         total += float(0.5 * np.abs(fraction - member.mean(axis=0)).sum(axis=1).mean())
     return total / u.shape[1]

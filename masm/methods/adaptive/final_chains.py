@@ -32,7 +32,9 @@ def final_chains(
 ) -> Chains:
     """Chains on the final surrogate, longer ones where short ones still disagree.
 
-    Longer ones start where the short ones ended, with proposals learnt from there.
+    They end at the first length that keeps the rule of convergence of all methods:
+    R-hat and an effective sample size (`masm.samplers.diagnostics`).
+    Longer ones start where the short ones ended, with proposals adapted there.
     With ``proposals`` they move one group of parameters at a time.
     """
     settings = settings or Settings()
@@ -49,7 +51,7 @@ def final_chains(
             n_steps=n_draws,
             n_burn=settings.n_burn_ensemble,
         )
-        if split_gelman_rubin(chains.u) < settings.agree:
+        if _agree(chains, settings):
             return chains
 
     def along_gradient(starts: Array, times: int) -> Chains:
@@ -129,10 +131,16 @@ def _until_they_agree(
     """Chains from starts and a thinning; longer ones go on from where these ended."""
     chains = sample(starts, 1)
     for thin in settings.longer:
-        if split_gelman_rubin(chains.u) < settings.agree:
+        if _agree(chains, settings):
             break
         chains = sample(onward(chains), thin)
     return chains
+
+
+def _agree(chains: Chains, settings: Settings) -> bool:
+    """Whether chains agree closely, and keep the one rule of convergence."""
+    close = split_gelman_rubin(chains.u) < settings.agree
+    return close and has_converged(convergence(chains.u))
 
 
 def _some_of(chains: Chains, rng: np.random.Generator) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import special
 from threadpoolctl import threadpool_limits
 
-from masm.design.space_filling import allowed_start, spread_points
+from masm.design.space_filling import allowed_start, first_points, n_of_prior
 from masm.errors import CalibrationFailed, InputError
 from masm.methods.adaptive.batch import (
     choose_batch,
@@ -28,7 +28,9 @@ from masm.methods.adaptive.batch import (
     weighted_centres,
 )
 from masm.methods.adaptive.error_estimate import (
+    N_BINS_SERIES,
     ErrorEstimate,
+    function_variability,
     moment_shift,
     weight_error,
 )
@@ -109,12 +111,35 @@ def _budget(problem: Problem, max_runs: int | None) -> int:
     return max_runs
 
 
+def _require_foreseeable(
+    problem: Problem, stop_at_error: float, settings: Settings
+) -> None:
+    """Refuse an error to stop at that means nothing, or that nothing foretells."""
+    if not 0.0 <= stop_at_error <= settings.suspect_error:
+        raise InputError(
+            f"stop_at_error is {stop_at_error}",
+            wanted=f"0 (never) to {settings.suspect_error:g}, a total variation",
+        )
+    if stop_at_error and problem.likelihood is None:
+        raise InputError(
+            "stop_at_error is for a model of series",
+            found="a scalar cost, whose surrogate does not know its own errors",
+            wanted="max_runs alone",
+        )
+
+
+def _keeps(estimate: ErrorEstimate, stop_at_error: float) -> bool:
+    """Whether a result that was ended early has the error it was ended for."""
+    return estimate.error <= stop_at_error and not estimate.reason
+
+
 def sample(
     problem: Problem,
     seed: np.random.SeedSequence,
     *,
     max_runs: int | None = None,
     more_runs: int = 0,
+    stop_at_error: float = 0.0,
     batch_size: int | None = None,
     n_chains: int = 80,
     n_draws: int | None = None,
@@ -136,6 +161,12 @@ def sample(
     more_runs : int
         Runs that may be added to those, four batches at a time, as long as the
         estimated error is too large to be believed.
+    stop_at_error : float
+        Spend less than ``max_runs`` on series that are easily emulated: end as soon as
+        the error that is foreseen, and then the one that is estimated with a batch for
+        validation, are at most this; 0.05 is usual, and 0.1 the most. By default, with
+        0, the budget is spent until the posterior has settled over several batches,
+        most of which look for other modes.
     batch_size : int, optional
         Runs in each batch after the first, which is of 4 for each parameter (at least
         32, at most half of all); by default so that there are eleven batches in all.
@@ -158,13 +189,14 @@ def sample(
         before and after the last batch; and ``error``, the estimate. All are total
         variations. Where runs failed in a region, ``error_border`` is the fraction of
         the posterior expected beyond its boundary. ``whole_units`` names parameters
-        that were found to act by whole units.
+        that were found to act as whole numbers.
     """
     settings = settings or Settings()
     d = problem.n_parameters
     max_runs = _budget(problem, max_runs)
     if more_runs < 0:
         raise InputError(f"more_runs is {more_runs}", wanted="0 or more")
+    _require_foreseeable(problem, stop_at_error, settings)
     n_initial = min(max(4 * d, 32), max_runs // 2)
     if batch_size is None:
         batch_size = math.ceil((max_runs - n_initial) / (settings.n_batches - 1))
@@ -176,8 +208,13 @@ def sample(
     # Many small matrices: threads would only wait for each other.
     with threadpool_limits(1, user_api="blas"):
         search = _Search(problem, seed, batch_size, n_initial, settings)
-        search.explore(max_runs)
+        search.explore(max_runs, stop_at_error=stop_at_error)
         chains, estimate = search.conclude(n_chains, n_draws, proposals)
+        left = max_runs - search.runs.n
+        ended = left < search.n_validated or not search.stopped_early
+        if not ended and not _keeps(estimate, stop_at_error):
+            search.explore(max_runs)
+            chains, estimate = search.conclude(n_chains, n_draws, proposals)
         while estimate.reason in _MORE_RUNS_HELP and search.runs.n < most:
             more = settings.more_batches * batch_size
             search.explore(min(search.runs.n + more, most))
@@ -199,29 +236,31 @@ class _Search:
         self.problem, self.seed, self.settings = problem, seed, settings
         self.batch_size, self.n_initial = batch_size, n_initial
         rng = np.random.default_rng(seed_sequence(seed, _DESIGN))
-        self.runs = problem.run(spread_points(problem, n_initial, rng))
+        self.runs = problem.run(first_points(problem, n_initial, rng))
         self.surrogate = surrogate_for(problem, settings.series, settings.cost)
         self.history: dict[str, list[float]] = {
             name: [] for name in ("n_runs", "best_cost", "shift", "rmse")
         }
         self.before: Array = np.empty((0, problem.n_parameters))
-        self.off_target = self.images_tried = False
-        self.n_batches = self.n_stable = self.n_concluded = 0
+        self.off_target = self.images_tried = self.stopped_early = False
+        self.n_batches = self.n_stable = self.n_concluded = self.early_from = 0
+        self.previous: Callable[[Array], Array] | None = None
 
-    def explore(self, max_runs: int) -> None:
+    def explore(self, max_runs: int, *, stop_at_error: float = 0.0) -> None:
         """Batches until the posterior has settled or so many runs are made.
 
-        The last of them is for validation, with the posterior that it represents.
+        The last of them is for validation, with the posterior that it represents. They
+        end, too, once the error that can be foreseen is at most ``stop_at_error``.
         """
         settings = self.settings
         self.n_stable = 0
-        last = False
+        self.stopped_early = last = False
         while not last:
             rng = np.random.default_rng(
                 seed_sequence(self.seed, _BATCH, self.n_batches)
             )
             left = max_runs - self.runs.n
-            n_validated = max(settings.least_validated, self.batch_size)
+            n_validated = self.n_validated
             some = self.runs.ok.any() and left > n_validated
             if some and not _enough(self.problem, self.runs):
                 size = min(left - n_validated, self.batch_size)
@@ -230,7 +269,7 @@ class _Search:
                 continue
             _require_enough(self.problem, self.runs)
             # A stable posterior goes straight to validation.
-            last = left <= n_validated or self.n_stable >= settings.n_stable
+            last = left <= n_validated or self._settled
             size = min(left, n_validated) if last else _even(left, self.batch_size)
             (self.surrogate.refit if last else self.surrogate.update)(self.runs, rng)
             population = self._population(
@@ -239,10 +278,16 @@ class _Search:
             shift = np.inf
             if len(self.before):
                 shift = moment_shift(population, self.before)
+            if stop_at_error and not last:
+                foreseen = self._foreseen_error(population, rng)
+                held = self.n_batches < self.early_from
+                self.stopped_early = foreseen <= stop_at_error and not held
             images = self._images(population, left - n_validated, rng)
             if len(images):
                 self._run_images(images, shift)
                 last = False
+                continue
+            if self.stopped_early and not last:
                 continue
             self.before = population
             if last:
@@ -250,13 +295,45 @@ class _Search:
             else:
                 self._improve(population, size, shift, rng)
 
+    @property
+    def n_validated(self) -> int:
+        """Runs of the last batch."""
+        return max(self.settings.least_validated, self.batch_size)
+
+    @property
+    def _settled(self) -> bool:
+        """Whether further batches would change little."""
+        return self.stopped_early or self.n_stable >= self.settings.n_stable
+
+    def _foreseen_error(self, population: Array, rng: np.random.Generator) -> float:
+        """Estimate the error of the posterior as it is now, before any validation.
+
+        As `ErrorEstimate` does in the end: the variability over functions drawn from
+        the surrogate, inflated by how much larger the errors of runs about the
+        posterior are than it expects, and half of what the last batch changed.
+        Infinite after the first batch, and where too few runs are near.
+        """
+        surrogate, settings = self.surrogate, self.settings
+        previous, self.previous = self.previous, surrogate.snapshot()
+        ratio = surrogate.local_error_ratio(self.runs, rng)
+        if previous is None or self.off_target or math.isnan(ratio):
+            return math.inf
+        cost = -2.0 * self.previous(population)
+        functions = surrogate.sample_cost(population, settings.n_early_functions, rng)
+        variability = function_variability(population, cost, functions, N_BINS_SERIES)
+        shift = function_variability(
+            population, cost, -2.0 * previous(population)[None]
+        )
+        inflation = max(1.0, ratio / settings.local_chance)
+        return max(variability * inflation, 0.5 * shift)
+
     def _images(self, population: Array, spare: int, rng: np.random.Generator) -> Array:
         """Where modes may be: images of the best run, and with runs to spare minima.
 
         Once, while batches are left to learn from them.
         """
         settings = self.settings
-        stable = self.n_stable >= settings.n_stable
+        stable = self._settled
         needed = settings.image_batches * self.batch_size + settings.most_images
         if self.images_tried or not (stable or spare <= needed):
             return np.empty((0, self.problem.n_parameters))
@@ -277,6 +354,8 @@ class _Search:
         if np.any(excess < settings.image_excess * self.problem.n_parameters):
             most = settings.n_stable - settings.image_batches
             self.n_stable = min(self.n_stable, most)
+            self.stopped_early = False
+            self.early_from = self.n_batches + settings.image_batches
 
     def _population(
         self,
@@ -445,6 +524,11 @@ class _Search:
     def outcome(self, chains: Chains, estimate: ErrorEstimate) -> Outcome:
         """Put together what a calibration gives back."""
         integer_inputs = self.surrogate.attributes().get("integer_inputs", ())
+        warps = self.surrogate.attributes().get("warp", ())
+        warp = [
+            f"{name}={value:.6g}"
+            for name, value in zip(self.problem.active, warps, strict=False)
+        ]
         stepped = [self.problem.active[j] for j in integer_inputs]
         infeasible, local = estimate.infeasible, estimate.local_ratio
         rng = np.random.default_rng(seed_sequence(self.seed, _SCALE))
@@ -458,7 +542,7 @@ class _Search:
             check=self.validated,
             history={name: np.array(values) for name, values in self.history.items()},
             attrs={
-                "n_initial": self.n_initial,
+                "n_initial": n_of_prior(self.problem, self.n_initial),
                 "n_batches": self.n_batches + 1,
                 "error": estimate.error,
                 "error_check": estimate.validation,
@@ -468,6 +552,7 @@ class _Search:
                 **({} if math.isnan(local) else {"error_local": local}),
                 **({"error_border": infeasible} if infeasible else {}),
                 **({"whole_units": " ".join(stepped)} if stepped else {}),
+                **({"warp": " ".join(warp)} if warp else {}),
             },
             error_scale=self.surrogate.error_scales(chains.u, rng),
             emulated=self.surrogate.emulated(_some(chains.pooled)),

@@ -16,6 +16,7 @@ from scipy import special
 
 from masm.methods.adaptive.settings import Settings
 from masm.problem.problem import Problem, Runs
+from masm.samplers.among import among
 from masm.samplers.chains import LogDensity, clean
 from masm.samplers.gaussian_mixture import Mixture
 from masm.samplers.tempering import tempered_population
@@ -43,25 +44,21 @@ def surrounded(points: Array, draws: Array, settings: Settings) -> NDArray[np.bo
     draws : (n_draws, n_parameters), more than a few times n_parameters
     settings : tuned numbers
     """
-    n, d = draws.shape
-    k = min(n, max(math.ceil(settings.nearest * n), 3 * d + 10))
-    scale = draws.std(axis=0) + 1e-9
-    limit = 2.0 * special.chdtri(d, 1.0 - settings.outside)
-    found = np.empty(len(points), bool)
-    for i, point in enumerate(points):
-        gap = np.sum(((draws - point) / scale) ** 2, axis=1)
-        nearest = draws[np.argmin(gap)]
-        gap = np.sum(((draws - nearest) / scale) ** 2, axis=1)
-        near = draws[np.argpartition(gap, k - 1)[:k]] / scale
-        covariance = np.atleast_2d(np.cov(near.T)) + 1e-6 * np.eye(d)
-        apart = point / scale - near.mean(axis=0)
-        found[i] = apart @ np.linalg.solve(covariance, apart) <= limit
-    return found
+    return among(points, draws, settings.nearest, settings.outside)
 
 
-def lost_runs(
-    runs: Runs, draws: Array, settings: Settings, excess: float | None = None
-) -> Array:
+def fitting_runs(runs: Runs, settings: Settings) -> Array:
+    """Runs that fit about as well as the best, best first, (n_fitting, n_parameters).
+
+    Within ``settings.lost_excess`` of its cost, or the number of parameters.
+    """
+    u, cost = runs.u[runs.ok], runs.cost[runs.ok]
+    excess = max(settings.lost_excess, float(u.shape[1]))
+    fits = np.flatnonzero(cost <= cost.min() + excess)
+    return u[fits[np.argsort(cost[fits], kind="stable")]]
+
+
+def lost_runs(runs: Runs, draws: Array, settings: Settings) -> Array:
     """Runs that fit and that no draws surround, best first, (n_lost, n_parameters).
 
     Parameters
@@ -69,16 +66,10 @@ def lost_runs(
     runs : all so far
     draws : (n_draws, n_parameters)
     settings : tuned numbers
-    excess : a run fits within so much of the best cost; by default
-        ``settings.lost_excess`` or the number of parameters
     """
-    u, cost = runs.u[runs.ok], runs.cost[runs.ok]
-    if excess is None:
-        excess = max(settings.lost_excess, float(u.shape[1]))
-    fits = np.flatnonzero(cost <= cost.min() + excess)
-    fits = fits[np.argsort(cost[fits], kind="stable")]
+    fits = fitting_runs(runs, settings)
     some = draws[:: 1 + len(draws) // settings.n_nearest_of]
-    return u[fits][~surrounded(u[fits], some, settings)]
+    return fits[~surrounded(fits, some, settings)]
 
 
 def with_lost_modes(

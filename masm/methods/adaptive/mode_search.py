@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy import special
-from scipy.spatial.distance import cdist
 
 from masm.design.information_gain import Information, most_informative
 from masm.gaussian_process.regression import GaussianProcess
@@ -109,7 +109,7 @@ class ModeSearch:
         if not promising.any():
             return np.empty((0, self.d))
         reach = self.settings.reach * math.sqrt(self.d)
-        near = cdist(self.sorted, self.sorted) < reach
+        near = scipy.spatial.distance.cdist(self.sorted, self.sorted) < reach
         ratio = self.excess / distance * near.sum(axis=1)
         start = self.sorted[np.argmin(np.where(promising, ratio, np.inf))]
         around = start + 0.12 * rng.standard_normal((400, self.d))

@@ -22,6 +22,7 @@ class Settings:
     n_stable : stop before the budget when so many batches in a row changed little; most
         of their runs have looked for other modes
     stable_shift, stable_error : what little is, as total variations
+    n_early_functions : drawn from the surrogate to foresee the error
     least_validated : the errors of fewer runs say nothing
     n_error_draws : number of surrogate draws used to predict the error
     n_pool : candidates of informative runs, of either kind
@@ -43,8 +44,9 @@ class Settings:
         quantile at ``outside`` of this fraction of them, the nearest; of so many at
         most
     least_mode : a mode with less of the posterior is left out
-    most_images, least_images : runs of images of the best run under exchanges of
-        parameters, at most and at least
+    most_images, least_images, least_plain : runs of images of the best run under
+        exchanges of parameters: at most, and at least with another one reflected, and
+        plain
     image_excess : an image within so many times d of the best cost may lie on a mode
     image_batches : batches that are made after an image that fits
     n_starts, most_minima : with runs to spare, starts of a search for minima of the
@@ -54,10 +56,11 @@ class Settings:
         is no prediction of it, on a scalar cost. Right posteriors had spreads of at
         most 0.055, validations of 0.59 and shifts of 0.19; wrong ones had spreads from
         0.075 (`benchmarks.verdict`)
-    chance : errors of a dozen draws are so much larger than predicted by chance alone
-    local_chance : the same of the runs about the posterior
-    agree : chains on a cost agree when the split Gelman-Rubin factor is below this;
-        else longer ones are tried,
+    chance : errors of a dozen draws are so much larger than predicted by chance alone:
+        two standard deviations, 1 + 2 / sqrt(2 n)
+    local_chance : the same of the runs about the posterior, which are fifty or so
+    agree : chains agree when the split Gelman-Rubin factor is below this, and they keep
+        the rule of convergence; else longer ones are tried,
     longer : of so many steps for each kept draw,
     longer_gradient : or of so many times the draws where they follow gradients
     n_burn, n_burn_ensemble, n_burn_blocks : steps of burn-in of the chains, by kind
@@ -76,6 +79,7 @@ class Settings:
     n_stable: int = 6
     stable_shift: float = 0.10
     stable_error: float = 0.15
+    n_early_functions: int = 40
     least_validated: int = 6
     n_error_draws: int = 200
     n_pool: int = 150
@@ -94,14 +98,15 @@ class Settings:
     least_mode: float = 1e-4
     most_images: int = 12
     least_images: int = 3
+    least_plain: int = 6
     image_excess: float = 10.0
     image_batches: int = 2
     n_starts: int = 48
     most_minima: int = 3
     suspect_error: float = 0.10
     cost_weights: tuple[float, float, float] = (0.2, 2.0, 0.5)
-    chance: float = 1.5
-    local_chance: float = 1.5
+    chance: float = 1.4
+    local_chance: float = 1.2
     agree: float = 1.03
     longer: tuple[int, ...] = (2, 6)
     longer_gradient: tuple[int, ...] = (2, 4)

@@ -16,8 +16,8 @@ from masm.errors import CalibrationFailed
 from masm.methods.budget import check_counts
 from masm.methods.ensemble.update import MOST_MEMBERS, replace_failed
 from masm.methods.method import Method
-from masm.methods.normal_space import Residuals, to_cube
-from masm.methods.outcomes import ensemble_outcome
+from masm.methods.normal_space import Residuals
+from masm.methods.support import checked_outcome
 from masm.problem.problem import Outcome, Problem
 
 
@@ -77,7 +77,7 @@ def sample(
     z = centre + np.sqrt(n_members - 1) * (root @ x)
     z += centre - z.mean(axis=0)
     z, residual, _ = replace_failed(z, runs(z), rng)
-    return ensemble_outcome(to_cube(z), np.sum(residual**2, axis=1), runs.runs)
+    return checked_outcome(z, residual, runs.runs)
 
 
 def _expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:

@@ -18,7 +18,13 @@ import numpy as np
 
 from masm.errors import CalibrationFailed
 from masm.methods.budget import check_counts
-from masm.methods.ensemble.update import MOST_MEMBERS, kalman_update, replace_failed
+from masm.methods.ensemble.update import (
+    MOST_MEMBERS,
+    check_ensemble,
+    inflated,
+    kalman_update,
+    replace_failed,
+)
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals
 from masm.methods.outcomes import best_point, best_so_far
@@ -31,6 +37,8 @@ def sample(
     *,
     n_members: int = 50,
     n_iterations: int = 10,
+    inflation: float = 1.0,
+    localisation: str = "none",
 ) -> Outcome:
     """Search the best point with an ensemble.
 
@@ -43,12 +51,23 @@ def sample(
         Members; model runs are this times ``n_iterations``, and one of their mean.
     n_iterations : int
         Updates.
+    inflation : float
+        Factor on the variance of the members before each update, 1 or above: above 1
+        they contract more slowly.
+    localisation : {"none", "correlation"}
+        Whether correlations that may be noise of a small ensemble are damped.
 
     Returns
     -------
     Outcome
         The best run; no posterior.
+
+    Raises
+    ------
+    InputError
+        If an option is out of its range.
     """
+    check_ensemble(inflation, localisation)
     check_counts(n_members=(n_members, 4), n_iterations=(n_iterations, 1))
     rng = np.random.default_rng(seed)
     runs = Residuals(problem, n_members * n_iterations + 1, "kalman_inversion")
@@ -59,7 +78,9 @@ def sample(
             raise CalibrationFailed(
                 f"{n_failed} of {n_members} members failed", reason="model_nan"
             )
-        z = kalman_update(z, residual, 1.0, np.zeros_like(residual))
+        z, residual = inflated(z, inflation), inflated(residual, inflation)
+        still = np.zeros_like(residual)
+        z = kalman_update(z, residual, 1.0, still, localisation)
     runs(z.mean(axis=0))
     return best_point(runs.runs, history=best_so_far(runs.runs))
 

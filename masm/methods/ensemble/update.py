@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
+from masm.errors import InputError
+from masm.methods.outcomes import NO_POSTERIOR
+from masm.problem.problem import Outcome
 from masm.types import Array
+
+#: What may be asked for as the option ``localisation``.
+LOCALISATIONS = ("none", "correlation")
 
 #: Members that a budget of model runs is turned into at most: more hardly help, and
 #: the matrices over members grow with their square.
 MOST_MEMBERS = 1000
 
 
-def kalman_update(z: Array, residual: Array, alpha: float, noise: Array) -> Array:
+def kalman_update(
+    z: Array,
+    residual: Array,
+    alpha: float,
+    noise: Array,
+    localisation: str = "none",
+) -> Array:
     """Move members towards the observations.
 
     Parameters
@@ -23,6 +39,10 @@ def kalman_update(z: Array, residual: Array, alpha: float, noise: Array) -> Arra
         Inflation of the error variance in this step.
     noise : ndarray (member, n_obs)
         Standard-normal draws for perturbed observations; zeros for none.
+    localisation : {"none", "correlation"}
+        Parameters have no place, so that distance cannot localise them. Each pair of
+        a parameter and an observation is damped by the noise that its correlation has
+        in an ensemble of this size: ``r^2 / (r^2 + (1 + r^2) / n)``.
 
     Returns
     -------
@@ -30,17 +50,95 @@ def kalman_update(z: Array, residual: Array, alpha: float, noise: Array) -> Arra
 
     References
     ----------
-    Emerick and Reynolds (2013), Computers & Geosciences 55, 3-15, eq. 9; solved in
-    the span of the members: ``n_obs`` may be far larger than their number.
+    Furrer, R. and Bengtsson, T. (2007). Estimation of high-dimensional prior and
+    posterior covariance matrices in Kalman filter variants. Journal of Multivariate
+    Analysis 98, 227-255 (the damping).
+
+    Emerick and Reynolds (2013), Computers & Geosciences 55, 3-15, eq. 9; solved over
+    observations or members, whichever are fewer.
     """
-    n = len(z)
+    n, n_obs = residual.shape
     x = (z - z.mean(axis=0)) / np.sqrt(n - 1)
     y = (residual - residual.mean(axis=0)) / np.sqrt(n - 1)
     innovation = np.sqrt(alpha) * noise - residual
+    if localisation == "correlation":
+        inner = y.T @ y + alpha * np.eye(n_obs)
+        gain = np.linalg.solve(inner, _damped(x.T @ y, x, y).T)
+        return np.asarray(z + innovation @ gain)
     # K = X' Y'^T (Y' Y'^T + alpha I)^-1 = X' (Y'^T Y' + alpha I)^-1 Y'^T
+    if n_obs < n:
+        inner = y.T @ y + alpha * np.eye(n_obs)
+        return z + innovation @ np.linalg.solve(inner, y.T @ x)
     inner = y @ y.T + alpha * np.eye(n)
     weights = np.linalg.solve(inner, y @ innovation.T)
     return z + weights.T @ x
+
+
+def _damped(covariance: Array, x: Array, y: Array) -> Array:
+    """Covariance (parameter, n_obs) less what is noise of a small ensemble."""
+    spread = np.outer(np.sum(x**2, axis=0), np.sum(y**2, axis=0))
+    square = covariance**2 / np.maximum(spread, np.finfo(float).tiny)
+    kept = square / (square + (1.0 + square) / len(x))
+    return np.asarray(covariance * kept)
+
+
+def inflated(members: Array, factor: float) -> Array:
+    """Members whose variance about their mean is so many times as large."""
+    mean = members.mean(axis=0)
+    return np.asarray(mean + np.sqrt(factor) * (members - mean))
+
+
+def check_ensemble(inflation: float, localisation: str) -> None:
+    """Refuse an inflation under one and a localisation that is not known.
+
+    Raises
+    ------
+    InputError
+    """
+    if not 1.0 <= inflation < np.inf:
+        raise InputError("option inflation", found=inflation, wanted="1 or above")
+    if localisation not in LOCALISATIONS:
+        raise InputError(
+            "option localisation",
+            found=repr(localisation),
+            wanted=f"one of {', '.join(LOCALISATIONS)}",
+        )
+
+
+def not_a_posterior(outcome: Outcome, said: str) -> Outcome:
+    """Return the outcome of options that change the spread, as no posterior."""
+    return replace(
+        outcome,
+        status="suspect",
+        reason=NO_POSTERIOR,
+        attrs={**outcome.attrs, "approximation": f"{said} changes the spread"},
+    )
+
+
+def budget_of(
+    option: str, default: int
+) -> tuple[
+    Callable[[int, Mapping[str, Any]], int], Callable[[int, int], dict[str, Any]]
+]:
+    """Return ``expected_runs`` and ``with_budget`` of members run update by update.
+
+    Parameters
+    ----------
+    option : str
+        Which holds the number of updates; members are run before each of them and
+        after the last.
+    default : int
+        Updates that a budget is divided by.
+    """
+
+    def expected_runs(n_parameters: int, options: Mapping[str, Any]) -> int:
+        return int(options["n_members"]) * (int(options[option]) + 1)
+
+    def with_budget(n_runs: int, n_parameters: int) -> dict[str, Any]:
+        members = min(MOST_MEMBERS, n_runs // (default + 1))
+        return {option: default, "n_members": members}
+
+    return expected_runs, with_budget
 
 
 def replace_failed(

@@ -28,10 +28,10 @@ from masm.problem.problem import Outcome, Problem
 from masm.samplers.chains import Chains
 from masm.types import Array
 
-# Share of the budget that burn-in takes, and rounds of adaptation within it.
+# Fraction of the budget that burn-in takes, and rounds of adaptation within it.
 _BURN = 0.4
 _N_ROUNDS = 40
-# A random walk does best when about this share of its steps is accepted.
+# A random walk does best when about this fraction of its steps is accepted.
 _ACCEPTED = 0.25
 
 

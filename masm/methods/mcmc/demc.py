@@ -21,7 +21,7 @@ from masm.methods.outcomes import posterior_outcome
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.ensemble import ensemble_chains
 
-# Share of the budget that burn-in takes.
+# Fraction of the budget that burn-in takes.
 _BURN = 1.0 / 3.0
 
 

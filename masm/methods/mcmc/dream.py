@@ -106,8 +106,8 @@ def _parallel(
     n, d = u.shape
     trial = u.copy()
     for i in range(n):
-        share = (which[i] + 1) / _CROSSOVERS
-        chosen = np.flatnonzero(rng.random(d) < share)
+        fraction = (which[i] + 1) / _CROSSOVERS
+        chosen = np.flatnonzero(rng.random(d) < fraction)
         if not len(chosen):
             chosen = rng.integers(d, size=1)
         n_pairs = int(rng.integers(1, _MOST_PAIRS + 1))

@@ -67,7 +67,7 @@ def sample(
     n_chains : int
         Formal chains, from starts spread over the prior.
     test_share : float
-        Share of the runs that the test run takes, 0.05 to 0.95.
+        Fraction of the runs that the test run takes, 0.05 to 0.95.
     step_divisor : float
         A step of the test run is uniform, at most half the prior's range over this.
     scale : float
@@ -75,7 +75,7 @@ def sample(
         which the covariance of the test run becomes that of the formal proposal. Zhao
         et al. print the covariance itself: the number of parameters over 2.38^2.
     lowest_acceptance, highest_acceptance : float
-        A formal chain whose share of accepted proposals lies outside is rejected.
+        A formal chain whose fraction of accepted proposals lies outside is rejected.
 
     Returns
     -------

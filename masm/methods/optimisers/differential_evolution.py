@@ -13,7 +13,7 @@ heuristic for global optimization over continuous spaces. Journal of Global Opti
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from masm.methods.budget import BudgetSpent, Evaluations, check_counts, spread_starts
 from masm.methods.method import Method
@@ -56,7 +56,7 @@ def sample(
     first = spread_starts(problem, size, rng)
     converged = spent = False
     try:
-        found = optimize.differential_evolution(
+        found = scipy.optimize.differential_evolution(
             lambda u: evaluations.cost(np.atleast_2d(u.T)),
             [(0.0, 1.0)] * d,
             init=first,
@@ -64,6 +64,11 @@ def sample(
             tol=0.0,
             atol=_ALIKE,
             polish=False,
+            # Moves of a part of the coordinates towards the best, from a random base:
+            # SciPy's own choice, from the best itself, is caught in a local minimum of
+            # Rastrigin's function in every second search.
+            strategy="randtobest1bin",
+            recombination=0.5,
             vectorized=True,
             updating="deferred",
             rng=rng,

@@ -13,7 +13,7 @@ bound constrained optimization. SIAM Journal on Scientific Computing 16, 1190-12
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from masm.errors import InputError
 from masm.methods.budget import check_counts
@@ -46,7 +46,7 @@ def sample(
     n_starts : int
         Searches: the best of four times as many points of a Latin hypercube.
     step : float
-        Of the finite differences, as a share of each parameter's prior. Make it
+        Of the finite differences, as a fraction of each parameter's prior. Make it
         larger for a model that is not smooth.
 
     Returns
@@ -59,7 +59,7 @@ def sample(
         raise InputError("option step", found=repr(step), wanted="above 0, at most 0.1")
 
     def search(start: Array, ask: Ask) -> bool:
-        found = optimize.minimize(
+        found = scipy.optimize.minimize(
             _Differences(ask, step),
             start,
             jac=True,

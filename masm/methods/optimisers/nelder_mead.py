@@ -14,7 +14,7 @@ parameters. Computational Optimization and Applications 51, 259-277.
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize
+import scipy
 
 from masm.methods.method import Method
 from masm.methods.optimisers.multi_start import Ask, multi_start
@@ -56,7 +56,7 @@ def _search(start: Array, ask: Ask) -> bool:
     d = len(start)
     inwards = np.where(start > 0.5, -_EDGE, _EDGE)
     simplex = np.vstack([start, start + np.diag(inwards)])
-    found = optimize.minimize(
+    found = scipy.optimize.minimize(
         lambda u: float(ask(u[None, :])[0]),
         start,
         method="Nelder-Mead",

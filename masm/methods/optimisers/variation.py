@@ -33,8 +33,8 @@ def crossover(
     gap = np.maximum(high - low, 1e-14)
     r = rng.random(mother.shape)
     middle = 0.5 * (low + high)
-    down = middle - 0.5 * _spread(1.0 + 2.0 * low / gap, r, index) * gap
-    up = middle + 0.5 * _spread(1.0 + 2.0 * (1.0 - high) / gap, r, index) * gap
+    down = middle - 0.5 * spread(1.0 + 2.0 * low / gap, r, index) * gap
+    up = middle + 0.5 * spread(1.0 + 2.0 * (1.0 - high) / gap, r, index) * gap
     flip = rng.random(mother.shape) < 0.5
     one, two = np.where(flip, up, down), np.where(flip, down, up)
     crossed = (rng.random((len(mother), 1)) < _CROSSED) & (
@@ -46,9 +46,20 @@ def crossover(
     )
 
 
-def _spread(room: Array, r: Array, index: float) -> Array:
-    """Spread factor such that a child stays in the cube, from its room on one side."""
-    alpha = 2.0 - room ** -(index + 1.0)
+def spread(room: Array | float, r: Array, index: float) -> Array:
+    """Spread factor of simulated binary crossover.
+
+    Parameters
+    ----------
+    room : (n, p) or float
+        One, and twice the distance from the nearer parent to the bound, over the gap
+        between the parents: a child then stays in the cube. Without a bound, infinity.
+    r : (n, p)
+        Uniform random numbers.
+    index : float
+        Distribution index.
+    """
+    alpha = 2.0 - np.asarray(room) ** -(index + 1.0)
     power = 1.0 / (index + 1.0)
     inner = (r * alpha) ** power
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -68,12 +79,31 @@ def mutate(u: Array, index: float, rng: np.random.Generator) -> Array:
     rng : numpy.random.Generator
     """
     r = rng.random(u.shape)
-    power = 1.0 / (index + 1.0)
-    down = (2.0 * r + (1.0 - 2.0 * r) * (1.0 - u) ** (index + 1.0)) ** power - 1.0
-    up = (
-        1.0
-        - (2.0 * (1.0 - r) + 2.0 * (r - 0.5) * u ** (index + 1.0)).clip(0.0) ** power
-    )
-    step = np.where(r < 0.5, np.nan_to_num(down), np.nan_to_num(up))
+    step = polynomial_step(r, index, 1.0 - u, u)
     hit = rng.random(u.shape) < 1.0 / u.shape[1]
     return np.clip(np.where(hit, u + step, u), 0.0, 1.0)
+
+
+def polynomial_step(
+    r: Array, index: float, above: Array | float = 0.0, below: Array | float = 0.0
+) -> Array:
+    """Step of polynomial mutation, (n, p).
+
+    Parameters
+    ----------
+    r : (n, p)
+        Uniform random numbers.
+    index : float
+        Distribution index.
+    above, below : (n, p) or float
+        Distance to the upper and to the lower bound of the cube, with which a step
+        stays inside. At 0 steps are those without bounds.
+    """
+    power = 1.0 / (index + 1.0)
+    down = (2.0 * r + (1.0 - 2.0 * r) * above ** (index + 1.0)).clip(0.0) ** power - 1.0
+    up = (
+        1.0
+        - (2.0 * (1.0 - r) + 2.0 * (r - 0.5) * below ** (index + 1.0)).clip(0.0)
+        ** power
+    )
+    return np.where(r < 0.5, down, up)

@@ -38,8 +38,8 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from scipy import special
-from scipy.spatial.distance import cdist
 
 from masm.design.lattice import initial_points
 from masm.errors import CalibrationFailed, InputError
@@ -226,13 +226,13 @@ def representative_points(
                 seen = np.vstack([visited, *chosen])
                 point = uniform[np.argmax(_distance_to_nearest(uniform, seen))]
         chosen.append(point)
-        step = cdist(draws[distinct], point[None, :])[:, 0]
+        step = scipy.spatial.distance.cdist(draws[distinct], point[None, :])[:, 0]
         distance = np.minimum(distance, step)
     return np.vstack([*chosen, draws[0]])
 
 
 def _distance_to_nearest(points: Array, visited: Array) -> Array:
-    return np.asarray(cdist(points, visited).min(axis=1))
+    return np.asarray(scipy.spatial.distance.cdist(points, visited).min(axis=1))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def surrogate_chains(
     Parameters
     ----------
     gp : fitted to -2 log likelihood
-    rng : the only source of chance
+    rng : the only source of random numbers
     n_steps, n_chains : kept steps of each chain, and chains
     n_burn : int, optional
         Steps before those, in which the proposal adapts; after them it is fixed.

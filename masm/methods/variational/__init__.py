@@ -5,7 +5,6 @@ method needs them, ``vjp`` (the adjoint), ``jvp`` or ``jacobian``.
 """
 
 from masm.methods.variational.four_d_en_var import EnsembleAnalysis, four_d_en_var
-from masm.methods.variational.four_d_var import Minimum, StartReport, four_d_var
 from masm.methods.variational.gauss_newton import gauss_newton
 from masm.methods.variational.hessian import (
     Laplace,
@@ -13,7 +12,8 @@ from masm.methods.variational.hessian import (
     laplace_posterior,
     low_rank_covariance,
 )
-from masm.methods.variational.objective import Objective
+from masm.minimisation.four_d_var import Minimum, StartReport, four_d_var
+from masm.minimisation.objective import Objective
 
 __all__ = [
     "EnsembleAnalysis",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masm.errors import InputError
-from masm.methods.variational.objective import factor, whiten
+from masm.minimisation.objective import factor, whiten
 
 Array = NDArray[np.float64]
 
@@ -36,6 +36,17 @@ class EnsembleAnalysis:
     n_model_runs : int
     n_failed : int
         Members whose run was not finite, and which were left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.methods.variational import four_d_en_var
+    >>> found = four_d_en_var(
+    ...     lambda x: 2.0 * x, [2.0], [1.0], [0.0], [1.0],
+    ...     n_members=50, rng=np.random.default_rng(1),
+    ... )
+    >>> found.n_failed, found.cost < found.cost_at_background
+    (0, True)
     """
 
     x: Array

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from masm.methods.variational.four_d_var import Minimum, StartReport
-from masm.methods.variational.objective import Objective, require, whiten
+from masm.minimisation.four_d_var import Minimum, StartReport
+from masm.minimisation.objective import Objective, require, whiten
 
 Array = NDArray[np.float64]
 

@@ -16,13 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from masm.errors import InputError
-from masm.methods.variational.objective import factor, whiten
+from masm.minimisation.objective import factor, whiten
+from masm.minimisation.reliability import reliability
 
 Array = NDArray[np.float64]
-
-#: Effective share of the draws from which the posterior is reliable, or doubtful.
-RELIABLE = 0.5
-DOUBTFUL = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,17 @@ class Laplace:
     status : {"reliable", "doubtful", "unreliable"}
     reasons : tuple of str
         Why the status is not "reliable".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masm.methods.variational import laplace_posterior
+    >>> found = laplace_posterior(
+    ...     lambda x: 0.5 * float(x @ x), [0.0], [[1.0]], n_draws=50,
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> found.status
+    'reliable'
     """
 
     mean: Array
@@ -130,10 +138,10 @@ def laplace_posterior(
     if finite.any():
         weights[finite] = np.exp(log_weights[finite] - log_weights[finite].max())
         weights /= weights.sum()
-    share = float(1.0 / np.sum(weights**2) / n_draws) if finite.any() else 0.0
-    status, reasons = _status(share, int(np.sum(~finite)), at_bound, collapsed)
+    fraction = float(1.0 / np.sum(weights**2) / n_draws) if finite.any() else 0.0
+    status, reasons = _status(fraction, int(np.sum(~finite)), at_bound, collapsed)
     return Laplace(
-        mean, matrix, draws, weights, share, int(np.sum(~finite)), status, reasons
+        mean, matrix, draws, weights, fraction, int(np.sum(~finite)), status, reasons
     )
 
 
@@ -143,13 +151,12 @@ def _value(cost: Callable[[Array], float | tuple[float, Array]], x: Array) -> fl
 
 
 def _status(
-    share: float, n_bad: int, at_bound: Sequence[str], collapsed: Sequence[str]
+    fraction: float, n_bad: int, at_bound: Sequence[str], collapsed: Sequence[str]
 ) -> tuple[str, tuple[str, ...]]:
     reasons = []
-    status = "reliable"
-    if share < RELIABLE:
-        status = "doubtful" if share >= DOUBTFUL else "unreliable"
-        reasons.append(f"only {100.0 * share:.0f} % of the draws are effective")
+    status = reliability(fraction)
+    if status != "reliable":
+        reasons.append(f"only {100.0 * fraction:.0f} % of the draws are effective")
     for what, names in (("at a bound", at_bound), ("collapsed", collapsed)):
         if names:
             status = "doubtful" if status == "reliable" else status

@@ -174,3 +174,46 @@ def test_published_sensitivity_to_choices(three_years, change, gpp, et):
         sums.append([found[name][366:].sum() for name in ("gpp", "et")])
     percent = 100.0 * (np.array(sums[1]) / sums[0] - 1.0)
     np.testing.assert_allclose(percent, (gpp, et), rtol=0, atol=0.06)
+
+
+def generated_year():
+    from landdata import generate_weather, harvard_normals
+
+    rng = np.random.default_rng(1)
+    return generate_weather(harvard_normals(), (2001, 2001), rng)
+
+
+def drawn(n):
+    table = ibis_dalec.parameter_table()
+    rng = np.random.default_rng(3)
+    names = ("vmax", "p5", "p14", "p18", "p20")
+    return {k: rng.uniform(table["min"][k], table["max"][k], n) for k in names}
+
+
+def test_a_spin_up_that_stops_when_settled_changes_little_and_stops_early():
+    """Each sample stops for itself, whatever runs beside it and in which order."""
+    weather, values, n = generated_year(), drawn(18), 18
+    options = {"spinup_cycles": 9, "outputs": ("gpp", "lai", "nee", "cw")}
+    full = ibis_dalec.simulate_batch(weather, values, **options)
+    early = ibis_dalec.simulate_batch(weather, values, settled=0.01, **options)
+    gap = np.abs(early["gpp"] - full["gpp"]).mean("time").to_numpy()
+    assert 0.0 < gap.max() < 0.03  # g m-2 d-1
+    assert np.median(gap) < 0.005
+    # The slow pools have gone through all cycles.
+    np.testing.assert_allclose(early["cw"], full["cw"], rtol=0.02)
+    assert float(np.abs(early["nee"] - full["nee"]).max()) < 0.5
+    order = np.random.default_rng(1).permutation(n)[:7]
+    others = {name: value[order] for name, value in values.items()}
+    again = ibis_dalec.simulate_batch(weather, others, settled=0.01, **options)
+    for name in options["outputs"]:
+        np.testing.assert_array_equal(again[name], early[name][order])
+
+
+def test_nothing_stops_early_where_nothing_settles():
+    weather, values = generated_year(), drawn(3)
+    options = {"spinup_cycles": 3, "outputs": ("gpp",)}
+    full = ibis_dalec.simulate_batch(weather, values, **options)
+    exact = ibis_dalec.simulate_batch(weather, values, settled=1e-12, **options)
+    np.testing.assert_array_equal(full["gpp"], exact["gpp"])
+    with pytest.raises(ibis_dalec.InputError, match="settled"):
+        ibis_dalec.simulate_batch(weather, values, settled=1.5, **options)

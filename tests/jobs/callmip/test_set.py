@@ -1,4 +1,4 @@
-"""Files of a folder are held against each other."""
+"""Files of a folder are compared with each other."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -67,3 +68,46 @@ def test_ctrl_c_ends_the_watching_wherever_it_comes(capsys):
 
     follow(read, 0.001, in_place=False)
     assert n_readings == 3
+
+
+_WATCHED = """
+import os, signal, sys
+from jobs.console import follow
+
+
+def interrupted_at(step):
+    n_steps, n_readings = 0, 0
+
+    def trace(frame, event, arg):
+        nonlocal n_steps
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            n_steps += 1
+            if n_steps == step:
+                os.kill(os.getpid(), signal.SIGINT)
+        return trace
+
+    def read():
+        nonlocal n_readings
+        n_readings += 1
+        if n_readings == 2:
+            sys.settrace(trace)  # in frames entered from here on
+        return "half", 0.5, n_readings < 9
+
+    follow(read, 0.001, in_place=False)
+    sys.settrace(None)
+    return n_readings
+
+
+print([interrupted_at(step) for step in range(1, 200)], file=sys.stderr)
+"""
+
+
+def test_ctrl_c_at_any_instruction_ends_the_watching():
+    # A child that waits for itself is ended here.
+    done = subprocess.run(
+        [sys.executable, "-c", _WATCHED], capture_output=True, text=True, timeout=120
+    )
+    readings = json.loads(done.stderr)
+    assert max(readings) < 9
+    assert min(readings) == 2

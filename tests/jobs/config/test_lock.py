@@ -12,10 +12,9 @@ from jobs.run.run import open_run
 
 
 @pytest.fixture
-def started(run_path, masm_command, small_process_model):
+def started(calibrated_path):
     """A run that is calibrated."""
-    assert masm_command("calibrate", run_path).exit_code == 0
-    return run_path
+    return calibrated_path
 
 
 @pytest.fixture
@@ -54,6 +53,20 @@ def test_the_locked_defaults_hold(older_defaults):
     assert calibration.keep_draws == 77
     assert calibration.options["n_chains"] == 3
     assert calibration.options["n_iterations"] == 6  # the user's own
+
+
+def test_a_lock_from_before_a_key_keeps_what_held_then(started, as_of_old):
+    now = open_run(started).config.streams
+    assert all(stream.window_correlation is None for stream in now.values())
+    as_of_old(started)
+    lock = started / "config.lock.yaml"
+    text = re.sub(r" *window_correlation:.*\n", "", lock.read_text())
+    assert text != lock.read_text()
+    lock.write_text(text)
+    before = open_run(started).config.streams
+    given = [one for one in before.values() if one.variance == "given"]
+    assert given
+    assert all(stream.window_correlation == 0.0 for stream in given)
 
 
 def test_what_this_version_has_no_more_can_be_read_but_not_gone_on_with(

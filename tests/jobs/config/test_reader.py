@@ -108,6 +108,18 @@ def test_a_mistake_is_shown_with_file_line_column_and_a_mend(
         assert part in message
 
 
+@pytest.mark.parametrize("error", ["0.05", "0.1"])
+def test_an_error_to_stop_at_is_at_most_what_is_believed(run_path, error):
+    path = run_path / "config.yaml"
+    calm = re.sub(r"method: published.*\n( +options:.*\n)?", "method: emulator\n",
+                  path.read_text())  # fmt: skip
+    options = "method: emulator\n  options: {stop_at_error: %s}\n"
+    path.write_text(calm.replace("method: emulator\n", options % error))
+    assert read(run_path).calibration.options == {"stop_at_error": float(error)}
+    path.write_text(calm.replace("method: emulator\n", options % f"{error}1e1"))
+    assert "at most 0.1" in mistakes(run_path)
+
+
 def test_a_missing_key_points_at_the_section_that_lacks_it(run_path):
     change(run_path, "  elevation: 340\n", "")
     message = mistakes(run_path)
@@ -159,3 +171,17 @@ def test_prior_bounds_stay_within_the_parameter_table(run_path):
 def test_a_period_reads_back_as_it_is_written(first, length):
     period = Period(first=first, last=min(first + length, 2300))
     assert Period.model_validate(str(period)) == period
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["variance: sampled", "variance: {fraction: 0.1, floor: 0.1, sampled: true}",
+     "between_years: 0.3", "treatment: anomalies", "discrepancy: {sd: 1.0}",
+     "errors: {representation_sd: 0.3}"],
+)  # fmt: skip
+def test_site_errors_with_other_parts_of_errors_are_one_mistake(run_path, more):
+    path = run_path / "config.yaml"
+    path.write_text(path.read_text() + "site_errors: {lai: {kind: student}}\n")
+    assert "with site_errors" not in mistakes(run_path)
+    change(run_path, "gpp: {variance: given}", f"gpp: {{{more}}}")
+    assert "with site_errors" in mistakes(run_path)

@@ -6,19 +6,29 @@ that run the jobs of an array at once, one after another.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import linear_model
 import pytest
+import typer
 import yaml
 from few_pixels import assert_same_draws, make_run
+from typer.testing import CliRunner
 
+from jobs.cli.app import app
+from jobs.cli.guard import guarded
 from jobs.config.execution import Submit
 from jobs.config.executor_names import ExecutorName
 from jobs.errors import ConfigError
+from jobs.executors import dask
+from jobs.executors.base import Work
 from jobs.executors.registry import executor_of
 from jobs.executors.submit import script
 
@@ -54,25 +64,35 @@ def serial(tmp_path_factory):
     base = tmp_path_factory.mktemp("serial")
     path = make_run(base / "run", "execution: {workers: 2}\n")
     done = shutil.copytree(path, base / "done")
-    told, code = masm("calibrate", done, "--executor", "serial")
+    with pytest.MonkeyPatch.context() as patch:
+        linear_model.put_in_place(patch)
+        told, code = here("calibrate", done, "--executor", "serial")
     assert code == 0, told
     return path, done
 
 
 @pytest.fixture
-def run_path(serial, tmp_path):
+def run_path(serial, tmp_path, small_process_model, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     return shutil.copytree(serial[0], tmp_path / "run")
 
 
-def masm(*words, **environment):
+def here(*words):
+    """A command in this process, which starts sooner; its output and exit code."""
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    return done.output, done.exit_code
+
+
+def environment(**more):
+    ours = f"{WORKERS}{os.pathsep}{Path(__file__).parents[3]}"
+    plain = {"PYTHONPATH": ours, "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **plain, **more}
+
+
+def masm(*words, **more):
     done = subprocess.run(
         [sys.executable, "-m", "jobs", *map(str, words)],
-        env={
-            **os.environ,
-            "PYTHONPATH": WORKERS,
-            "OMP_NUM_THREADS": "1",
-            **environment,
-        },
+        env=environment(**more),
         capture_output=True,
         text=True,
     )
@@ -92,10 +112,9 @@ def test_every_name_has_an_executor():
 
 
 @pytest.mark.parametrize("name", ["slurm", "submit", "dask"])
-def test_a_dry_run_needs_no_scheduler(run_path, name):
-    told, code = masm(
-        "calibrate", run_path, "--executor", name, "--dry-run", PATH="/nowhere"
-    )
+def test_a_dry_run_needs_no_scheduler(run_path, name, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    told, code = here("calibrate", run_path, "--executor", name, "--dry-run")
     assert code == 0, told
     assert "4 pixels to calibrate" in told
     assert not (run_path / "run.json").exists()
@@ -103,7 +122,7 @@ def test_a_dry_run_needs_no_scheduler(run_path, name):
 
 @pytest.mark.parametrize("scheduler", FORMS)
 def test_other_queues_give_the_numbers_of_a_serial_run(
-    run_path, serial, tmp_path, scheduler
+    run_path, serial, tmp_path, monkeypatch, scheduler
 ):
     form, variable, answer = FORMS[scheduler]
     programs = tmp_path / "programs"
@@ -121,16 +140,17 @@ def test_other_queues_give_the_numbers_of_a_serial_run(
     (programs / "listed").write_text("")
     queue = {"scheduler": scheduler, "pixel_minutes_guess": 40}
     add(run_path, executor="submit", submit=queue)
-    path = f"{programs}:{os.environ['PATH']}"
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     ids = [1, 3] if scheduler == "pbs" else [3]
     words = [word for i in ids for word in ("--pixel", i)]
-    told, code = masm("calibrate", run_path, *words, PATH=path)
+    told, code = here("calibrate", run_path, *words)
     assert code == 0, told
-    assert f"{len(ids)} tasks of at most 1 pixels in 1 arrays" in told
+    n_tasks = "2 tasks" if len(ids) == 2 else "1 task"
+    assert f"{n_tasks} of at most 1 pixel in 1 array" in told
     assert "submitted job 70\n" in told
     assert_same_draws(run_path, serial[1], ids)
     (programs / "listed").write_text("70.server  masm  R\n")
-    told, code = masm("calibrate", run_path, "--resume", PATH=path)
+    told, code = here("calibrate", run_path, "--resume")
     assert (code, "still in the queue" in told) == (2, True), told
 
 
@@ -146,12 +166,75 @@ def test_dask_gives_the_numbers_of_a_serial_run_though_a_worker_is_killed(
     assert_same_draws(run_path, serial[1])
 
 
+def test_a_scheduler_that_dies_ends_the_command_which_goes_on_later(
+    run_path, serial, tmp_path
+):
+    place, pixel = tmp_path / "scheduler.json", ["--pixel", 2]
+    common = ["--scheduler-file", place, "--no-dashboard"]
+    slow = {"TEST_MISHAP": f"slow_once,42,{tmp_path}"}
+    scheduler = dask_program("scheduler", "--host", "127.0.0.1", "--port", 0, *common)
+    worker = dask_program("worker", "--nthreads", 1, "--no-nanny", *common, **slow)
+    try:
+        wait_for(lambda: place.exists() and place.read_text().endswith("}"))
+        words = ["--scheduler", json.loads(place.read_text())["address"], *pixel]
+        calling = subprocess.Popen(
+            [sys.executable, "-m", "jobs", "calibrate", str(run_path), "--executor",
+             "dask", *map(str, words)],
+            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
+        wait_for((tmp_path / "was_slow").exists)
+        scheduler.kill()
+        told, _ = calling.communicate(timeout=300)
+    finally:
+        for process in (scheduler, worker):
+            process.kill()
+            process.wait()
+    assert (calling.returncode, "Traceback" in told) == (75, False), told
+    assert "calibrate: stopped by the loss of Dask's scheduler; finished work" in told
+    told, code = masm("calibrate", run_path, "--resume", *pixel)
+    assert code == 0, told
+    assert_same_draws(run_path, serial[1], [2])
+
+
+def dask_program(name, *words, **more):
+    """Start Dask's scheduler or worker."""
+    return subprocess.Popen(
+        [sys.executable, "-m", f"distributed.cli.dask_{name}", *map(str, words)],
+        env=environment(**more), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def wait_for(true, seconds=300):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("status", ["cancelled", "lost"])
+def test_a_future_without_its_scheduler_ends_the_command(run_folder, capsys, status):
+    work = Work(("calibrate",), "pixels", lambda path, number: None)
+    future = SimpleNamespace(status=status)
+    with pytest.raises(typer.Exit) as end, guarded(run_folder, "calibrate"):
+        dask._take(future, run_folder, work, 1)
+    assert end.value.exit_code == 75
+    told = capsys.readouterr().err
+    assert "stopped by the loss of Dask's scheduler; finished work is saved" in told
+    assert f"masm calibrate {run_folder} --resume" in told
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    return tmp_path
+
+
 def test_a_scheduler_that_does_not_answer_is_an_error_of_one_sentence(run_path):
-    told, code = masm(
+    told, code = here(
         "calibrate", run_path, "--executor", "dask", "--scheduler", "tcp://127.0.0.1:9"
     )
     assert (code, "no scheduler of Dask answers" in told) == (2, True), told
-    told, code = masm(
+    told, code = here(
         "calibrate", run_path, "--executor", "dask", "--scheduler", "localhost"
     )
     assert (code, "tcp://10.0.0.5:8786" in told) == (2, True), told

@@ -154,7 +154,7 @@ def test_arrays_give_the_numbers_of_a_serial_run(cluster, run_path, prepared):
 def test_a_dry_run_shows_the_script_and_submits_nothing(cluster, run_path):
     told = submit(run_path, "--dry-run")
     assert "#SBATCH --array=0-2" in told
-    assert "4 tasks of at most 1 pixels in 2 arrays" in told
+    assert "4 tasks of at most 1 pixel in 2 arrays" in told
     assert cluster.queue() == []
     assert not (run_path / "slurm").exists()
 

@@ -187,7 +187,7 @@ def refused(table, masm_command, *words, **options):
     assert done.exit_code in (2, 3, 4)
     assert not list(path.glob("pixels/*/*/posterior.nc"))
     failure = json.loads(next(path.glob("pixels/*/*/failure.json")).read_text())
-    assert failure["reason"] in ("no_observations", "no_forcing")
+    assert failure["reason"] in ("observations_refused", "no_forcing")
     assert words[0] in failure["message"]
 
 

@@ -266,11 +266,12 @@ def unit_is(unit):
     return lambda data: data.assign(gpp=data["gpp"].assign_attrs(units=unit))
 
 
-BAD = ("skipped", "no_observations")
+BAD = ("failed", "observations_refused")
+NOTHING = ("skipped", "no_observations")
 GOOD = ("done", "suspect")
 OBSERVED = {
-    "all missing": (with_gpp(lambda gpp: gpp * np.nan), BAD),
-    "only one": (with_gpp(only_one), BAD),
+    "all missing": (with_gpp(lambda gpp: gpp * np.nan), NOTHING),
+    "only one": (with_gpp(only_one), NOTHING),
     "100 sigma off": (with_gpp(one_is(35.0)), GOOD),
     "impossible": (with_gpp(one_is(200.0)), BAD),
     "infinite": (with_gpp(one_is(np.inf)), BAD),
@@ -356,6 +357,7 @@ def test_a_pixel_with_spoilt_observations_has_its_reason(tmp_path, masm_command)
     cases = {
         **OBSERVED,
         **{spoil.__name__: (spoil, BAD) for spoil in [*ANY_FILE, *ANY_TIME]},
+        **{spoil.__name__: (spoil, NOTHING) for spoil in (absent, other_years)},
     }
     path = tmp_path / "run"
     forcing, observed = make_run(path, len(cases), "given")
@@ -367,7 +369,7 @@ def test_a_pixel_with_spoilt_observations_has_its_reason(tmp_path, masm_command)
         if wanted is GOOD:
             assert state.state in GOOD, (what, state)
         else:
-            assert (state.state, state.reason) == BAD, (what, state)
+            assert (state.state, state.reason) == wanted, (what, state)
 
 
 @pytest.mark.usefixtures("small_process_model")

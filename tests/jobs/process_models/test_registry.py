@@ -73,10 +73,12 @@ def toy(monkeypatch):
 def test_a_toy_model_runs_from_a_cube_to_maps(tmp_path, masm_command):
     with linear_models():
         path = make_run(
-            tmp_path, sample="{forest_above: 0.5, screening: 0.02, calibration: 0.5}"
+            tmp_path, sample="{forest_above: 0.5, screening: 0.02, calibration: 0.16}"
         )
         file = path / "config.yaml"
-        file.write_text(file.read_text() + "model: {name: toy}\n")
+        few = "upscaling: {least_pixels: 10, "
+        text = file.read_text().replace("upscaling: {", few)
+        file.write_text(text + "model: {name: toy}\n")
         told = masm_command("run", path, "--executor", "serial")
         assert told.exit_code in (0, 3), told.output
     maps = sorted(path.rglob("*.tif"))

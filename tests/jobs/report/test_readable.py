@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from jobs.figures.labels import readable_totals, with_unit
+import jobs
+from jobs.figures.labels import number, readable_totals, shown_unit, with_unit
+from jobs.report.mapping import _graticule, around
 from jobs.report.parts import Section, add_csv, table_of
 from jobs.report.sections import _edge, _ranges, fit
 
@@ -55,6 +59,51 @@ def test_the_unit_1_is_not_shown_and_whole_numbers_stay_whole(tmp_path):
     (row,) = shown(frame, tmp_path)
     assert row == {"pixel": "1234567", "unit": "", "r": "–", "share": "0.5"}
     assert with_unit("DISO", "1") == "DISO"
+
+
+def test_stocks_and_fluxes_of_one_table_each_have_the_unit_that_fits(tmp_path):
+    frame = pd.DataFrame(
+        {"quantity": ["soc", "nep"], "unit": ["Pg", "Tg year-1"],
+         "mean": [0.0533, -0.00135], "p05": [0.0495, -0.00227], "area_km2": 15490.0}
+    )  # fmt: skip
+    soc, nep = shown(frame, tmp_path)
+    assert (soc["mean"], soc["p05"], soc["unit"]) == ("53.3", "49.5", "Tg")
+    assert (nep["mean"], nep["p05"], nep["unit"]) == ("-1.35", "-2.27", "Gg yr-1")
+    assert soc["area_km2"] == "15490"
+
+
+def test_a_unit_that_only_looks_like_a_total_stays():
+    frame = pd.DataFrame({"mean": [0.5], "unit": "Mg ha-1"})
+    assert readable_totals(frame).equals(frame)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1049.3, "1050"), (-15491.2, "-15500"), (0.0123, "0.0123"), (3.2e9, "3.2e+09")],
+)
+def test_numbers_of_ordinary_size_have_no_power_of_ten(value, text):
+    assert number(value, ".3g") == text
+
+
+def test_units_have_one_spelling():
+    assert shown_unit("gC m-2 a-1") == shown_unit("g C m-2 year-1") == "g C m-2 yr-1"
+    root = Path(jobs.__file__).parent
+    raised = [p.name for p in root.rglob("*.py") if "\u207b" in p.read_text("utf-8")]
+    assert not raised, "units with raised digits beside units such as m-2"
+
+
+@pytest.mark.parametrize(("n", "most"), [(1, 1.3), (9, 0.5)])
+def test_the_map_shows_the_data_and_one_site_with_its_surroundings(n, most):
+    places = np.arange(n) * 0.05
+    west, south, east, north = around(places - 72.5, places + 42.0)
+    assert max(east - west, north - south) <= most + 0.2
+    labels = [line["label"] for line in _graticule((-72.6, 42.0, -72.2, 42.4), lonlat)]
+    assert "72.5° W" in labels
+    assert "42.1° N" in labels
+
+
+def lonlat(longitude, latitude):
+    return longitude, latitude
 
 
 def test_what_could_not_be_computed_is_a_dash():

@@ -131,7 +131,7 @@ def test_a_fixed_site_is_taken_and_its_climate_counts_as_visited(cube):
 
 
 def test_a_pixel_without_weather_has_no_environment(cube):
-    _, table = covariates_of(cube.path)
+    _, table = covariates_of(cube)
     assert np.isnan(table[NO_WEATHER]).any()
     assert np.isfinite(np.delete(table, NO_WEATHER, axis=0)).all()
 

@@ -31,7 +31,9 @@ def study(name, *words):
     reason="no C compiler for the calls that fail",
 )
 def test_no_fault_of_the_system_loses_anything(tmp_path):
-    told = study("faults", tmp_path / "faults", "--every", 120)
+    commands = ("status", "collect", "calibrate --resume", "check")
+    words = ("--every", 200, "--commands", *commands)
+    told = study("faults", tmp_path / "faults", *words)
     n_played, n_lost = map(int, re.findall(r"\d+", told)[-2:])
     assert (n_played > 5, n_lost) == (True, 0)
 

@@ -285,14 +285,11 @@ def test_a_worker_ends_with_its_parent(tmp_path):
         assert not Path(f"/proc/{pid}").exists()
 
 
-def test_what_a_killed_process_left_aside_is_swept_away(
-    masm_command, run_path, small_process_model
-):
-    assert masm_command("calibrate", run_path).exit_code == 0
-    folder = RunFolder(run_path).pixel(0)
+def test_what_a_killed_process_left_aside_is_swept_away(masm_command, calibrated_path):
+    folder = RunFolder(calibrated_path).pixel(0)
     folder.posterior.unlink()
     (folder.path / ".checkpoint.nc.x1y2").write_bytes(b"half")
-    assert masm_command("calibrate", run_path, "--resume").exit_code == 0
+    assert masm_command("calibrate", calibrated_path, "--resume").exit_code == 0
     assert folder.posterior.exists()
     assert not list(folder.path.glob(".*"))
 

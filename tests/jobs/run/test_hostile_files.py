@@ -88,14 +88,15 @@ def test_a_pickled_cube_is_refused(tmp_path, mark):
 
 
 @pytest.mark.usefixtures("small_process_model")
-def test_collecting_over_a_pickled_store_does_not_read_it(masm_command, run_path, mark):
-    assert masm_command("calibrate", run_path).exit_code == 0
-    pickled_zarr(run_path / "posteriors.zarr", mark)
-    (run_path / "posteriors.zarr" / "zarr.json").write_text(
+def test_collecting_over_a_pickled_store_does_not_read_it(
+    masm_command, calibrated_path, mark
+):
+    pickled_zarr(calibrated_path / "posteriors.zarr", mark)
+    (calibrated_path / "posteriors.zarr" / "zarr.json").write_text(
         json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}})
     )
-    assert masm_command("collect", run_path).exit_code == 0
-    assert not (run_path / "posteriors.zarr" / "pixel" / ".zarray").exists()
+    assert masm_command("collect", calibrated_path).exit_code == 0
+    assert not (calibrated_path / "posteriors.zarr" / "pixel" / ".zarray").exists()
 
 
 def damage(path, how, mark):
@@ -113,23 +114,22 @@ def damage(path, how, mark):
 @pytest.mark.parametrize("how", ["pickle", "truncated", "empty"])
 @pytest.mark.parametrize("name", ["posterior.nc", "checkpoint.nc", "summary.json"])
 def test_a_damaged_result_is_put_aside_and_made_again(
-    masm_command, run_path, mark, name, how
+    masm_command, calibrated_path, mark, name, how
 ):
-    folder = run_path / "pixels" / "000" / "00000"
-    assert masm_command("calibrate", run_path).exit_code == 0
+    folder = calibrated_path / "pixels" / "000" / "00000"
     whole = read_draws(folder)
     if name == "checkpoint.nc":
         (folder / "posterior.nc").rename(folder / "checkpoint.nc")
     damage(folder / name, how, mark)
-    assert masm_command("status", run_path).exit_code == 0
-    answer = masm_command("collect", run_path)
+    assert masm_command("status", calibrated_path).exit_code == 0
+    answer = masm_command("collect", calibrated_path)
     assert answer.exit_code == 0, answer.output
-    store = zarr.open_group(run_path / "posteriors.zarr", mode="r")
+    store = zarr.open_group(calibrated_path / "posteriors.zarr", mode="r")
     assert np.isnan(store["vmax"][:]).all()
     assert store["state"][0] == 0  # waiting
-    assert masm_command("calibrate", run_path, "--resume").exit_code == 0
+    assert masm_command("calibrate", calibrated_path, "--resume").exit_code == 0
     np.testing.assert_array_equal(read_draws(folder), whole)
-    assert masm_command("collect", run_path).exit_code == 0
+    assert masm_command("collect", calibrated_path).exit_code == 0
     assert np.isfinite(store["vmax"][:]).any()
 
 

@@ -52,6 +52,7 @@ def snapshot(path):
 # Links
 
 PLACES = ("pixels", "pixels/000", "logs", "ledger", "simulations", "evaluation",
+          "diagnosis", "spatial", "soil_carbon",
           "figures", "posteriors.zarr", "report", "simulations/default",
           "upscaling", "upscaling/model", "screening", "slurm", "maps")  # fmt: skip
 
@@ -98,6 +99,32 @@ def test_a_linked_folder_of_one_pixel_is_put_aside(masm_command, run_path, victi
     assert masm_command("calibrate", run_path).exit_code == 0
     assert folder.with_name("00000.damaged").is_symlink()
     assert (folder / "posterior.nc").is_file()
+
+
+def test_nothing_is_read_through_a_link_for_a_pixels_folder(tmp_path):
+    from jobs.files import OddFile
+    from jobs.run.pixel_files import has_posterior, read_summary, require_summary
+
+    folder, other = RunFolder(tmp_path).pixel(0), tmp_path / "other"
+    folder.path.parent.mkdir(parents=True)
+    other.mkdir()
+    for name in ("posterior.nc", "summary.json"):
+        (other / name).write_text("{}")
+    folder.path.symlink_to(other)
+    assert not has_posterior(folder)
+    assert read_summary(folder) == {}
+    with pytest.raises(OddFile, match="00000 is a link"):
+        require_summary(folder)
+
+
+def test_a_warning_does_not_steer_the_terminal():
+    import logging
+
+    from jobs.console import ShownFormatter
+
+    words = ("posterior.nc: \x1b[2J\u202e%s", ("\x07",), None)
+    record = logging.LogRecord("jobs", logging.WARNING, "x.py", 1, *words)
+    assert ShownFormatter().format(record) == "posterior.nc: \\x1b[2J\\u202e\\x07"
 
 
 def test_only_files_of_our_names_are_swept(tmp_path, victim):
@@ -318,7 +345,7 @@ def test_a_damaged_tree_is_told_before_it_is_parsed(tmp_path, monkeypatch):
             with pytest.raises((InputError, ValueError)):
                 storage.read_index(folder)
         (folder / name).write_bytes(whole)
-    # of an earlier version: tried in a process of its own, then given digests
+    # of an earlier version: parsed, then given digests
     (folder / "upscaler.json").write_text(f'{{"format": {storage.FORMAT}}}')
     with pytest.raises(InputError, match="trees that cannot be read"):
         storage.read_index(folder)

@@ -260,6 +260,36 @@ def test_damage_of_any_byte_is_told_before_the_library_sees_it(made_up):
             read_image(path)
 
 
+@pytest.mark.parametrize("size", [2**28, 2**31, 2**40])
+def test_a_file_that_was_blown_up_is_refused_before_memory_is_taken(made_up, size):
+    import tracemalloc
+
+    from masm.hdf5_files import NotPlain, read_image
+
+    path = pixel(made_up).posterior
+    os.truncate(path, size)
+    tracemalloc.start()
+    with pytest.raises(NotPlain, match=r"posterior.nc has \d+ bytes"):
+        read_image(path, follow=False)
+    assert tracemalloc.get_traced_memory()[1] < 10e6
+    tracemalloc.stop()
+
+
+def test_what_stands_behind_a_files_end_is_seen_in_each_version_of_hdf5(tmp_path):
+    import h5py
+
+    from masm.hdf5_files import NotPlain, read_image
+
+    for version in ("earliest", "v108", "v110", "latest"):
+        path = tmp_path / f"{version}.nc"
+        with h5py.File(path, "w", libver=(version, "latest")) as made:
+            made["x"] = [1.0, 2.0]
+        assert len(read_image(path)) == path.stat().st_size
+        os.truncate(path, 2**28)
+        with pytest.raises(NotPlain, match="says that it has"):
+            read_image(path)
+
+
 @pytest.mark.usefixtures("small_process_model")
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
 def test_no_forcing_is_never_the_name_of_a_passing_fault(

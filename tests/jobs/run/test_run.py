@@ -25,19 +25,30 @@ def draws(path):
     return masm.open_result(RunFolder(path).pixel(0).posterior).posterior
 
 
+OPTIONS = (
+    "  options: {n_iterations: 6, n_draws: 4000, n_steps: 1000, "
+    "n_initial_per_parameter: 15}\n"
+)
+
+
 def copy_config(path, to):
     to.mkdir()
     (to / "config.yaml").write_text((path / "config.yaml").read_text())
     return to
 
 
-def test_a_twin_is_calibrated_to_parameters_near_its_truth(run_path, masm_command):
+def test_a_twin_is_calibrated_to_parameters_near_its_truth(
+    run_path, masm_command, edit
+):
+    edit(run_path, "method: published", "method: emulator")
+    edit(run_path, OPTIONS, "")
     done = masm_command("run", run_path)
     assert done.exit_code == 0, done.output
     summary = json.loads(RunFolder(run_path).pixel(0).summary.read_text())
     for name, truth in (("vmax", 5.0e-5), ("p18", 90.0)):
         found = summary["parameters"][name]
         assert abs(found["mean"] - truth) < 4 * found["sd"]
+    assert summary["status"] == "done"
     assert "truth" in done.output
     assert "synthetic" in done.output
 
@@ -124,37 +135,35 @@ def test_a_run_stopped_midway_resumes_to_the_same_draws(
     assert not pixel.checkpoint.exists()
 
 
-def test_a_finished_run_is_not_computed_again(run_path, masm_command, monkeypatch):
-    assert masm_command("calibrate", run_path).exit_code == 0
-    before = draws(run_path)
+def test_a_finished_run_is_not_computed_again(
+    calibrated_path, masm_command, monkeypatch
+):
+    before = draws(calibrated_path)
     monkeypatch.setattr("jobs.stages.calibrate_pixel._calibrate", None)
-    assert masm_command("calibrate", run_path, "--resume").exit_code == 0
-    xr.testing.assert_identical(draws(run_path), before)
+    assert masm_command("calibrate", calibrated_path, "--resume").exit_code == 0
+    xr.testing.assert_identical(draws(calibrated_path), before)
 
 
-def test_a_changed_science_key_is_refused_by_name(run_path, masm_command, edit):
-    assert masm_command("calibrate", run_path).exit_code == 0
-    edit(run_path, "seed: 7", "seed: 8")
-    refused = masm_command("calibrate", run_path, "--resume")
+def test_a_changed_science_key_is_refused_by_name(calibrated_path, masm_command, edit):
+    edit(calibrated_path, "seed: 7", "seed: 8")
+    refused = masm_command("calibrate", calibrated_path, "--resume")
     assert refused.exit_code == 2
     assert "config.yaml:2:1  seed" in refused.stderr
     assert "found   8" in refused.stderr
     assert "wanted  7 (in config.lock.yaml)" in refused.stderr
 
 
-def test_execution_keys_may_change_during_a_run(run_path, masm_command, edit):
-    assert masm_command("calibrate", run_path).exit_code == 0
-    edit(run_path, "model:", "execution: {workers: 3}\nmodel:")
-    edit(run_path, "name: a small twin", "name: another title")
-    assert masm_command("calibrate", run_path, "--resume").exit_code == 0
+def test_execution_keys_may_change_during_a_run(calibrated_path, masm_command, edit):
+    edit(calibrated_path, "model:", "execution: {workers: 3}\nmodel:")
+    edit(calibrated_path, "name: a small twin", "name: another title")
+    assert masm_command("calibrate", calibrated_path, "--resume").exit_code == 0
 
 
-def test_the_lock_holds_every_default(run_path, masm_command):
-    assert masm_command("calibrate", run_path).exit_code == 0
-    lock = (run_path / "config.lock.yaml").read_text()
+def test_the_lock_holds_every_default(calibrated_path, masm_command):
+    lock = (calibrated_path / "config.lock.yaml").read_text()
     for default in ("max_failed_fraction: 0.05", "n_chains:", "resolution:"):
         assert default in lock
-    record = json.loads((run_path / "run.json").read_text())
+    record = json.loads((calibrated_path / "run.json").read_text())
     assert record["seed"] == 7
     assert "numpy" in record["versions"]
 
@@ -246,13 +255,12 @@ def test_priors_follow_the_configuration(run_path, edit):
 
 
 def test_a_default_that_came_with_a_later_version_does_not_break_a_run(
-    run_path, masm_command, edit, as_of_old
+    calibrated_path, masm_command, edit, as_of_old
 ):
-    assert masm_command("calibrate", run_path).exit_code == 0
-    as_of_old(run_path)
-    lock = run_path / "config.lock.yaml"
+    as_of_old(calibrated_path)
+    lock = calibrated_path / "config.lock.yaml"
     kept = [line for line in lock.read_text().splitlines() if "keep_draws" not in line]
     lock.write_text("\n".join(kept) + "\n")
-    assert masm_command("calibrate", run_path, "--resume").exit_code == 0
-    edit(run_path, "  method:", "  keep_draws: 50\n  method:")
-    assert masm_command("calibrate", run_path, "--resume").exit_code == 2
+    assert masm_command("calibrate", calibrated_path, "--resume").exit_code == 0
+    edit(calibrated_path, "  method:", "  keep_draws: 50\n  method:")
+    assert masm_command("calibrate", calibrated_path, "--resume").exit_code == 2

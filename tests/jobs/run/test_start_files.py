@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tracemalloc
 
 import pytest
 from made_up import in_a_child, make_up
@@ -59,6 +61,18 @@ def test_one_that_is_missing_or_changed_is_refused_by_name(
         assert refused.exit_code == 2, (words, refused.output)
         assert name in refused.stderr
     assert sorted(made_up.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_that_is_blown_up_is_refused_before_it_is_read(masm_command, made_up, name):
+    os.truncate(made_up / name, 2**31)  # without taking place on the disk
+    tracemalloc.start()
+    refused = masm_command("status", made_up)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert refused.exit_code == 2, refused.output
+    assert name in refused.stderr
+    assert peak < 2**27
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -12,11 +12,12 @@ from few_pixels import make_run
 from made_up import in_a_child
 
 import masm
-from jobs.errors import Stopped
+from jobs.errors import ConfigError, Stopped
 from jobs.run.folder import RunFolder
 from jobs.run.pixel_state import state_of
 from jobs.run.run import open_run
 from jobs.stages import calibrate_pixel as stage
+from jobs.stages.site_runs import open_site
 
 pytestmark = pytest.mark.usefixtures("small_process_model")
 
@@ -164,3 +165,15 @@ def test_digests_are_of_content_and_not_of_the_order(run):
     other = forcing_of(opened, replace(pixel, sand=pixel.sand + 1))
     backwards = forcing[list(forcing.data_vars)[::-1]]
     assert digest_of(backwards) == digest_of(forcing) != digest_of(other)
+
+
+def test_a_study_of_a_site_refuses_other_inputs_than_it_was_calibrated_on(
+    run, monkeypatch
+):
+    opened = open_run(run)
+    pixel = opened.pixels[0]
+    open_site(opened, pixel)  # not calibrated: there is nothing to differ from
+    kept = {"inputs": {"forcing": "of another weather"}}
+    monkeypatch.setattr("jobs.stages.site_runs.read_summary", lambda folder: kept)
+    with pytest.raises(ConfigError, match="forcing changed since it was calibrated"):
+        open_site(opened, pixel)

@@ -58,7 +58,8 @@ def test_a_stream_is_believed_as_its_configuration_says(variance, name):
 
 
 def test_the_summary_and_the_report_hold_the_factors_found():
-    rules = {"gpp": Stream(variance="sampled")}
+    # The errors of its values are independent, also within a window.
+    rules = {"gpp": Stream(variance="sampled", window_correlation=0.0)}
     streams = make_streams(
         observations(), rules, Period(first=2001, last=2001), units=UNITS
     )
@@ -98,8 +99,10 @@ def test_a_run_with_errors_of_unknown_size_keeps_their_factors(
     (pixel_id,) = [int(path.name) for path in run_path.glob("pixels/*/*")]
     folder = RunFolder(run_path).pixel(pixel_id)
     found = json.loads(folder.summary.read_text())["error_scale"]
-    # The errors given are those that the noise was made with.
-    assert found["gpp"]["q05"] < 1.0 < found["gpp"]["q95"]
+    # The errors given are those that the noise was made with. A 90 % interval misses
+    # them once in ten seeds: four standard deviations of the posterior are allowed.
+    sd = (found["gpp"]["q95"] - found["gpp"]["q05"]) / 3.29
+    assert abs(found["gpp"]["mean"] - 1.0) < 4.0 * sd < 0.8
     assert "lai" not in found
 
     def collected():

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import linear_model
 import numpy as np
@@ -17,9 +19,11 @@ import xarray as xr
 from few_pixels import IDS, PUBLISHED_OPTIONS, make_run
 
 from jobs.config.schema import Twin
+from jobs.errors import ConfigError
 from jobs.inputs.twin import observe
 from jobs.run.run import open_run
-from jobs.run.site_results import calibrated_means, is_joined
+from jobs.run.site_results import calibrated_means, is_joined, sites_left_out
+from jobs.stages.join_sites import join_sites, pixels_to_join
 
 pytestmark = pytest.mark.usefixtures("small_process_model")
 
@@ -86,10 +90,7 @@ def joined(prepared, tmp_path_factory):
 def small_model_for_the_module():
     """The linear model, for the fixtures of the module too."""
     with pytest.MonkeyPatch.context() as patch:
-        import ibis_dalec
-
-        patch.setattr(ibis_dalec, "simulate_batch", linear_model.simulate_batch)
-        patch.setattr(ibis_dalec, "simulate", linear_model.simulate)
+        linear_model.put_in_place(patch)
         few = {"n_chains": 24, "n_draws": 60, "n_warm": 120}
         patch.setattr("jobs.stages.join_sites.SAMPLING", few)
         yield
@@ -197,6 +198,44 @@ def test_a_joint_step_that_was_stopped_comes_to_the_same_numbers(
     assert "joined already" in again.output
 
 
+def test_other_errors_make_the_joint_step_anew(joined, tmp_path, masm_command):
+    path = shutil.copytree(joined[0], tmp_path / "run")
+    config = path / "config.yaml"
+    errors = "site_errors: {gpp: {kind: student, degrees: 3}}\n"
+    config.write_text(config.read_text() + errors)
+    assert not is_joined(open_run(path))
+    assert masm_command("sites", path).exit_code == 0
+    assert is_joined(open_run(path))
+    both = [tables(one)["parameters"].set_index(["pixel", "parameter"])
+            for one in (joined[0], path)]  # fmt: skip
+    for way, differs in (("separate", False), ("hierarchical", True)):
+        means = [one[f"{way}_mean"].drop(UNSEEN) for one in both]
+        assert np.allclose(*means, rtol=1e-9) != differs
+    off = both[1]["hierarchical_mean"].xs("vmax", level="parameter").drop(UNSEEN)
+    truth = np.array([true_vmax(k) for k in off.index])
+    np.testing.assert_allclose(off, truth, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("site_errors: {nee: {kind: student}}", "a stream named under"),
+        ("site_errors: {gpp: {kind: laplace}}", "a0, a1 and a2"),
+        ("site_errors: {gpp: {kind: student, a0: 1.0}}", "only with kind laplace"),
+        ("site_errors: {gpp: {kind: laplace, a0: 1, a1: 0.1, a2: 0.2}}", "a1 above"),
+    ],
+)
+def test_errors_that_cannot_be_are_refused(
+    prepared, tmp_path, masm_command, text, said
+):
+    path = shutil.copytree(prepared, tmp_path / "run")
+    config = path / "config.yaml"
+    config.write_text(config.read_text() + text + "\n")
+    result = masm_command("calibrate", path)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
 def test_another_calibration_makes_the_joint_step_anew(joined, tmp_path, masm_command):
     path = shutil.copytree(joined[0], tmp_path / "run")
     summary = open_run(path).folder.pixel(1).posterior
@@ -250,3 +289,47 @@ def test_one_place_is_no_group(run_path, masm_command, edit):
     result = masm_command("calibrate", run_path)
     assert result.exit_code == 2
     assert "pixels.source is table" in result.stderr
+
+
+def _leaving_out(path, **rules):
+    run = open_run(path)
+    left_out = run.config.calibration.leave_out.model_copy(update=rules)
+    calibration = run.config.calibration.model_copy(update={"leave_out": left_out})
+    changed = run.config.model_copy(update={"calibration": calibration})
+    return replace(run, config=changed.in_folder(path))
+
+
+def test_a_site_left_out_that_is_none_of_the_run_is_refused(joined):
+    with pytest.raises(ConfigError, match=r"leave_out\.sites\n  found   999"):
+        pixels_to_join(_leaving_out(joined[0], sites=[1, 999]))
+
+
+def test_a_site_is_left_out_by_the_id_of_its_table(joined):
+    def of(*sites):
+        run = _leaving_out(joined[0], sites=list(sites))
+        pixels = [replace(p, key="US-Ha1") if p.id == 1 else p for p in run.pixels]
+        return SimpleNamespace(pixels=pixels, config=run.config, folder=run.folder)
+
+    assert sites_left_out(of("US-Ha1", 2)) == {1, 2}
+    with pytest.raises(ConfigError, match="US-Ha1") as caught:
+        sites_left_out(of("US-Ha2"))
+    assert "US-Ha2" in str(caught.value)
+
+
+def test_a_site_left_out_is_predicted_from_the_others_and_scored(joined, tmp_path):
+    path = shutil.copytree(joined[0], tmp_path / "run")
+    run = _leaving_out(path, sites=[1, UNSEEN])  # the other has nothing to score
+    assert not is_joined(run)  # the step with all sites is another one
+    found = join_sites(run)
+    assert is_joined(run)
+    mine = found.parameters.set_index(["pixel", "parameter"])
+    assert mine.loc[(1, "vmax"), "from_group"] == 1
+    whole = pd.read_csv(joined[0] / "sites" / "parameters.csv")
+    before = whole.set_index(["pixel", "parameter"]).loc[(1, "vmax")]
+    sd = mine.loc[(1, "vmax"), "hierarchical_sd"]
+    assert sd > 2.0 * before["hierarchical_sd"]
+    assert mine.loc[(1, "p18"), "hierarchical_mean"] == pytest.approx(P18, rel=0.05)
+    scores = found.scores[found.scores["pixel"] == 1]
+    assert set(scores["left_out"]) == {1}
+    assert set(scores["sites"]) == {"pooled", "hierarchical"}
+    assert set(found.scores.loc[found.scores["pixel"] == 2, "left_out"]) == {0}

@@ -12,6 +12,8 @@ from made_up import N_PIXELS, make_up
 
 from jobs.errors import ConfigError
 from jobs.run.run import open_run
+from jobs.stages import collect as stage
+from jobs.stages import posterior_store
 from jobs.stages.collect import collect
 from jobs.stages.upscale_inputs import posterior_draws
 
@@ -50,6 +52,29 @@ def test_pixels_of_fewer_draws_repeat_theirs_equally(tmp_path):
         values, counts = np.unique(draws.sel(pixel=pixel)[:, 0], return_counts=True)
         np.testing.assert_array_equal(values, np.sort(made[:, 0]))
         assert np.ptp(counts) == 0
+
+
+def test_many_blocks_are_collected_and_a_store_of_small_chunks_is_gone_on_with(
+    tmp_path, monkeypatch
+):
+    for name in ("PIXELS_PER_CHUNK", "PIXELS_AT_ONCE"):
+        monkeypatch.setattr(posterior_store, name, 2)
+    monkeypatch.setattr(stage, "PIXELS_AT_ONCE", 2)
+    run, written = with_draws(tmp_path / "run", [(4, 20)] * len(DONE))
+    for at_once in (2, 4):
+        monkeypatch.setattr(posterior_store, "PIXELS_AT_ONCE", at_once)
+        monkeypatch.setattr(stage, "PIXELS_AT_ONCE", at_once)
+        run.folder.pixel(DONE[1]).posterior.touch()  # written anew
+        assert collect(run) == 1
+        draws = posterior_draws(run, DONE)
+        for pixel, made in zip(DONE, written, strict=True):
+            np.testing.assert_array_equal(draws.sel(pixel=pixel), made)
+        store = posterior_store.open_store(run.folder.path / "posteriors.zarr", run)
+        assert posterior_store.array_of(store, "mean").chunks[0] == 2
+        codes = posterior_store.array_of(store, "state")[:]
+        assert [posterior_store.STATES[code] for code in codes[DONE]] == [
+            "done" for _ in DONE
+        ]
 
 
 def test_best_points_are_no_posterior_and_nothing_is_no_point(tmp_path):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jobs.config.run_kinds import REANALYSIS
@@ -171,6 +172,7 @@ def test_kills_leave_the_numbers_of_a_run_left_alone(network, done):
     run = open_reanalysis(network)
     assert reanalyse(run)
     assert steps_left(run, 2) == (0, 0)
+    assert not [one for one in run.path.rglob(".*") if one.is_file()]
     for mine, other in zip(cycles_of(run), cycles_of(done), strict=True):
         assert mine.drop_vars("process_from").equals(other.drop_vars("process_from"))
     for number in range(3):
@@ -203,6 +205,36 @@ def test_a_started_run_keeps_its_science_and_its_files(network, done):
     assert "parameters.prior.aMax" in told
     assert "initial_pools.csv  the file has changed" in told
     assert not open_reanalysis(network).path.exists()
+
+
+def test_work_without_the_record_of_its_start_is_refused(network, done):
+    path = open_reanalysis(network).path
+    shutil.copytree(done.path, path)
+    with pytest.raises(ConfigError, match="record of this run is not there"):
+        reanalyse(open_reanalysis(network))
+    assert not (network / "run.json").exists()
+
+
+def test_members_are_run_again_for_each_radius(network, done, masm_command):
+    run = open_reanalysis(network)
+    shutil.copytree(done.path, run.path)
+    shutil.copy(done.folder.record, run.folder.record)
+    told = masm_command("reanalyse", network, "--run-again")
+    assert told.exit_code == 2
+    assert "--choose-radius" in told.output
+    told = masm_command("reanalyse", network, "--choose-radius", "0,500", "--run-again")
+    assert told.exit_code == 0, told.output
+    table = pd.read_csv(run.path / "radius_again.csv")
+    assert sorted(set(table["radius_km"])) == [0.0, 500.0]
+    assert np.isfinite(table["criterion"]).all()
+    # The run itself has 500 km: the same numbers; with none others from the second
+    # forecast on, which one step of analyses cannot show.
+    same, other = (
+        cycles_of(open_reanalysis(run.path / "radius" / f"{km}_km")) for km in (500, 0)
+    )
+    for mine, its in zip(cycles_of(run), same, strict=True):
+        assert mine["analysis"].equals(its["analysis"])
+    assert not cycles_of(run)[1]["forecast"].equals(other[1]["forecast"])
 
 
 def add_row(folder: Path, row: str) -> None:
@@ -435,6 +467,22 @@ def test_a_calibration_of_another_model_is_refused(network, tmp_path):
     )
     with pytest.raises(ConfigError, match="a calibration of ibis_dalec"):
         read_inputs(open_reanalysis(network))
+
+
+def test_scaling_factors_are_refused_and_not_passed_over(network, tmp_path):
+    other = calibration(tmp_path / "calibrated", parameter="factor", value=1.1)
+    scaling = "name: sipnet, scaling: {factor: {parameters: [aMax]}}"
+    edit(other, "name: sipnet", scaling)
+    edit(
+        network,
+        "{prior: {aMax: [14.0, 22.0], baseSoilResp: [0.02, 0.045]}}",
+        "{run: ../calibrated}",
+    )
+    with pytest.raises(ConfigError, match="a calibration of scaling factors"):
+        read_inputs(open_reanalysis(network))
+    edit(network, "name: sipnet", scaling)
+    with pytest.raises(ConfigError, match=r"model\.scaling"):
+        open_reanalysis(network)
 
 
 def test_each_member_has_its_own_weather_file(network):

@@ -331,7 +331,7 @@ def test_check_reports_the_cube_the_mask_and_the_sample_and_computes_nothing(
         "10 pixels to screen",
         "3 to calibrate",
         "g m-2 d-1",
-        "cost: about",
+        "cost: at most",
         "at 10 min to calibrate a pixel",
         "disk: about",
     ):

@@ -103,6 +103,8 @@ def test_sobol_indices_are_kept_beside_the_effects(masm_command, run_path, edit)
     [
         ("{method: sobol, sobol_base: 64}", "sobol"),
         ("{method: sums_of_squares, products: screened}", "sums_of_squares"),
+        ("{method: fast, curve: 65}", "fast"),
+        ("{method: derivatives, points: 8}", "derivatives"),
     ],
 )
 def test_other_methods_find_the_same_parameters_in_the_same_form(
@@ -116,6 +118,10 @@ def test_other_methods_find_the_same_parameters_in_the_same_form(
     with xr.open_dataset(path, engine="h5netcdf") as opened:
         effects = opened.load()
     assert effects["effect"].dims[:1] == ("pixel",)
+    common = {"effect", "effect_conf", "n_used", "n_dropped", "n_failed_runs"}
+    assert common <= set(effects.data_vars)
+    assert set(effects["units"].to_numpy()) == {"1", "g m-2 d-1"}
+    assert effects.attrs["method"] == name
     chosen = selection_of(open_run(run_path).config, effects)
     assert chosen.parameters == ("vmax", "p18")
     assert (run_path / "figures" / "screening.png").exists()

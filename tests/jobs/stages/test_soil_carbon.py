@@ -10,12 +10,18 @@ import rasterio
 
 from jobs.cli.init import Template, initialise
 from jobs.cli.run_all import run_everything
-from jobs.cli.soil_carbon import open_soil_carbon, report_soil_carbon
-from jobs.errors import ConfigError
-from jobs.executors.units import do_each
+from jobs.cli.soil_carbon import (
+    open_soil_carbon,
+    report_soil_carbon,
+    run_soil_carbon,
+)
+from jobs.errors import ConfigError, Submitted
+from jobs.executors.tasks import do_task, do_units
 from jobs.exit_codes import Exit
+from jobs.netcdf_files import read_netcdf
 from jobs.stages import soil_carbon as stages
 from jobs.stages.soil_carbon_maps import fields
+from jobs.stages.soil_carbon_tasks import STEPS, predict_task, unit_run
 
 CHANGES = (
     ("ecosystems: [meadow, steppe]", "ecosystems: [steppe]"),
@@ -161,20 +167,99 @@ def test_a_finished_run_does_nothing_again_and_refuses_other_science(done):
     assert "science" in json.loads((done / "run.json").read_text())
 
 
+def predict(run, numbers, executor):
+    return do_units(
+        unit_run(run), predict_task, numbers, verb=["run"], unit="chunks",
+        executor=executor,
+    )  # fmt: skip
+
+
+def test_a_job_of_a_queue_does_the_tasks_it_was_given(done, tmp_path):
+    run = open_soil_carbon(done)
+    before = stages.open_prediction(run)
+    run.prediction(0).unlink()
+    tasks = tmp_path / "tasks.json"
+    tasks.write_text("[[], [0]]")
+    do_task(unit_run(run), STEPS["predict"].work, tasks, 1)
+    assert before.identical(stages.open_prediction(run))
+
+
+def test_a_queue_is_given_the_command_of_each_step(done, tmp_path, monkeypatch):
+    """In a queue a step ends with a message; the next waits for the same command."""
+    given = []
+
+    class Queue:
+        def run(self, run, work, numbers):
+            given.append((work.words, list(numbers)))
+            raise Submitted("submitted")
+            yield
+
+    monkeypatch.setattr("jobs.executors.tasks.executor_of", lambda name: Queue())
+    run = open_soil_carbon(done)
+    (errors,) = run.folder.glob("errors_steppe_Opt1*")
+    kept = errors.read_bytes()
+    errors.unlink()
+    try:
+        assert run_soil_carbon(done, "slurm") == Exit.DONE
+    finally:
+        errors.write_bytes(kept)
+    assert given == [(("soil-carbon", "--step", "errors"), [0])]
+
+
+def test_workers_are_short_for_the_local_executor(tmp_path):
+    path = make(tmp_path / "run")
+    config = path / "config.yaml"
+    text = config.read_text().replace("workers: 1", "workers: 3")
+    config.write_text(text)
+    found = unit_run(open_soil_carbon(path)).config.execution
+    assert (found.executor, found.workers) == ("local", 3)
+    config.write_text(text + "\nexecution: {executor: slurm}\n")
+    with pytest.raises(ConfigError, match="not both"):
+        open_soil_carbon(path)
+
+
 def test_a_lost_chunk_is_made_again_to_the_same_numbers(done):
     run = open_soil_carbon(done)
     before = stages.open_prediction(run)
     run.prediction(0).unlink()
     assert stages.chunks_left(run) == [0]
-    list(do_each(stages.predict_chunk, run, [(0,)], 1))
+    assert predict(run, [0], "serial")
     assert before.identical(stages.open_prediction(run))
+
+
+def test_a_damaged_chunk_is_put_aside_to_be_made_again(done):
+    run = open_soil_carbon(done)
+    path = run.prediction(0)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    with pytest.raises(ConfigError, match="is damaged"):
+        stages.open_prediction(run)
+    assert stages.chunks_left(run) == [0]
+    path.write_bytes(whole)
+    other = read_netcdf(path).assign_attrs(draws="of another posterior")
+    other.to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(ConfigError, match="present posterior"):
+        stages.open_prediction(run)
+    path.with_name(f"{path.name}.damaged").unlink()
+    path.write_bytes(whole)
+    stages.open_prediction(run)
+
+
+def test_work_without_the_record_of_its_start_is_refused(done):
+    run, record = open_soil_carbon(done), done / "run.json"
+    written = record.read_text()
+    record.unlink()
+    with pytest.raises(ConfigError, match="record of this run is not there"):
+        stages.start(run)
+    assert not record.exists()
+    record.write_text(written)
 
 
 def test_workers_and_chunks_change_no_number(done):
     run = open_soil_carbon(done)
     before = stages.open_prediction(run)
     run.prediction(0).unlink()
-    list(do_each(stages.predict_chunk, run, [(0,), (0,)], 2))
+    assert predict(run, [0, 0], "local")
     assert before.identical(stages.open_prediction(run))
     one = replace(run, inputs=replace(run.inputs, mapped=run.inputs.mapped[1:2]))
     stages.predict_chunk(one, 0)

@@ -13,7 +13,6 @@ import linear_model
 import numpy as np
 import pytest
 
-import ibis_dalec
 from landdata import Grid, build_cube, generate_weather, harvard_normals
 from landdata.cube.layout import Layout, Shard
 from landdata.grid.grid import Cells
@@ -62,8 +61,7 @@ def linear_models():
     import masm
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("simulate_batch", "simulate", "iterate_pixels"):
-            patch.setattr(ibis_dalec, name, getattr(linear_model, name))
+        linear_model.put_in_place(patch)
         patch.setattr(masm, "calibrate", quick_calibrate)
         yield patch
 

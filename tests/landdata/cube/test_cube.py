@@ -240,6 +240,67 @@ def test_what_is_no_cube_is_refused(cube, tmp_path):
         cube.pixel(12)
 
 
+def _as_format_1(cube, path, kind):
+    """Copy a cube and label it as an earlier version did."""
+    shutil.copytree(cube.path, path)
+    file = path / "zarr.json"
+    content = json.loads(file.read_text())
+    content["attributes"]["region_cube_format"] = 1
+    content["attributes"]["plan"] = {"kind": kind}
+    file.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [
+        ("products", "masm region build"),
+        ("SYNTHETIC region: generated, not observed", "masm region synthetic"),
+    ],
+)
+def test_a_cube_of_an_earlier_version_says_how_to_build_it_anew(
+    cube, tmp_path, kind, command
+):
+    old = _as_format_1(cube, tmp_path / "old.zarr", kind)
+    for use in (lambda: open_cube(old), lambda: build_cube(old, ArraySource())):
+        with pytest.raises(InputError) as caught:
+            use()
+        text = str(caught.value)
+        assert text.startswith(f"{old}  region_cube_format")
+        for part in ("found   format 1", "drivers of one model", "format 2",
+                     f"{command}", str(old)):  # fmt: skip
+            assert part in text
+
+
+def test_a_build_that_an_earlier_version_began_is_not_gone_on_with(cube, tmp_path):
+    path = tmp_path / "begun.zarr"
+    (path / "building").mkdir(parents=True)
+    (path / "building" / "plan.json").write_text(json.dumps(ArraySource().describe()))
+    with pytest.raises(InputError, match="Remove the folder and build again"):
+        build_cube(path, ArraySource())
+
+
+def test_weather_is_kept_under_the_names_of_what_was_measured(cube):
+    ids = cube.cells.ids[:3].tolist()
+    weather = cube.weather(ids)
+    assert cube.variables == DRIVERS  # the layout's own, here
+    assert set(DRIVERS) <= set(weather)
+    assert weather["elevation"].dims == ("pixel",)
+    for name in DRIVERS:
+        np.testing.assert_array_equal(weather[name], cube.forcing(ids)[name])
+
+
+def test_variables_that_nobody_knows_are_refused(cube, tmp_path):
+    path = tmp_path / "odd.zarr"
+    shutil.copytree(cube.path, path)
+    file = path / "forcing" / "zarr.json"
+    content = json.loads(file.read_text())
+    content["attributes"]["variables"][2] = "rain_of_frogs"
+    file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="rain_of_frogs"):
+        open_cube(path)
+
+
 def test_a_second_builder_of_the_same_cube_is_told_and_the_first_finishes(
     cube, tmp_path
 ):

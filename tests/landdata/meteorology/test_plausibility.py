@@ -1,11 +1,16 @@
-"""Weather of a year held against physics: right records pass, faults are told."""
+"""Weather of a year compared with physics: right records pass, faults are reported."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from landdata import generate_weather, harvard_normals
+from landdata import (
+    generate_weather,
+    harvard_normals,
+    shortwave_of,
+    vapour_pressure_deficit_of,
+)
 from landdata.meteorology.plausibility import (
     light_findings,
     relative_humidity,
@@ -101,3 +106,31 @@ def test_a_tropical_place_has_no_season_to_be_wrong(good):
 
 def test_a_short_record_says_nothing(good):
     assert weather_findings(damper(good).isel(time=slice(0, 200)), LAT, HEIGHT) == []
+
+
+def with_measured_light_and_deficit(forcing):
+    return forcing.assign(
+        shortwave=("time", shortwave_of(forcing), {"units": "MJ m-2 d-1"}),
+        vpd=("time", vapour_pressure_deficit_of(forcing), {"units": "Pa"}),
+    )
+
+
+@pytest.mark.parametrize(("name", "factor"), [("shortwave", 1.6), ("vpd", 0.01)])
+def test_measured_light_and_deficit_are_judged_beside_cloud_and_humidity(
+    good, name, factor
+):
+    weather = with_measured_light_and_deficit(good)
+    weather[name][::50] = np.nan  # they may have gaps
+    assert verdicts(weather) == set()
+    wrong = weather.assign({name: factor * weather[name]})
+    assert verdicts(wrong) == {(name, "refused")}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("shortwave", 150.0), ("vapour_pressure", -9999.0), ("relative_humidity", 1e20)],
+)
+def test_a_value_that_cannot_be_is_refused_in_a_short_record_too(good, name, values):
+    short = good.isel(time=slice(0, 60))
+    spoilt = short.assign({name: ("time", np.full(60, values))})
+    assert verdicts(spoilt) == {(name, "refused")}

@@ -494,9 +494,50 @@ def test_a_product_s_own_valid_range_holds_in_a_cube_and_is_said(
     assert "such as 25" in caplog.text
 
 
+@pytest.mark.parametrize("codes", [True, False])
+def test_a_valid_range_of_other_numbers_is_refused_and_codes_are_not(
+    tmp_path, caplog, codes
+):
+    path = tmp_path / "mine_2003.nc"
+    product_with_codes(path, {"valid_range": [0.0, 1.0]})
+    with xr.open_dataset(path) as opened:
+        content = opened.load()
+    days = np.arange(10.0)[:, None, None]
+    rows = np.arange(9.0)[None, :, None]
+    water = np.where(days < 7, 254.0, 0.5) + 0.0 * rows
+    other = 2.0 + 1.7 * days + 0.3 * rows
+    content["GPP"].data = (water if codes else other) + np.zeros(9)
+    path.unlink()
+    content.to_netcdf(path, engine="h5netcdf")
+    grid = Grid.from_bounds(-72.2, 42.5, -72.15, 42.55)
+    wanted = {"prec": ("GPP", "mm d-1")}
+    if codes:
+        read = read_user_grid(path, grid, wanted)["prec"].to_numpy()
+        assert np.isnan(read[:7]).all()
+        np.testing.assert_allclose(read[7:], 0.5)
+        assert "lie outside the file's own valid range" in caplog.text
+    else:
+        with pytest.raises(InputError, match="all values lie outside"):
+            read_user_grid(path, grid, wanted)
+
+
 def test_a_valid_range_with_its_ends_exchanged_is_refused(tmp_path):
     path = tmp_path / "mine_2003.nc"
     product_with_codes(path, {"valid_min": 50.0, "valid_max": -20.0})
     grid = Grid.from_bounds(-72.2, 42.5, -72.15, 42.55)
     with pytest.raises(InputError, match="GPP: valid range"):
+        read_user_grid(path, grid, {"prec": ("GPP", "mm d-1")})
+
+
+@pytest.mark.parametrize("freq", ["MS", "8D", "QS"])
+def test_weather_of_longer_steps_is_refused_and_not_taken_for_days(tmp_path, freq):
+    path = tmp_path / "mine_2003.nc"
+    product_with_codes(path, {"valid_range": [0.0, 50.0]})
+    with xr.open_dataset(path) as opened:
+        content = opened.load()
+    path.unlink()
+    content["time"] = pd.date_range("2003-01-01", periods=10, freq=freq)
+    content.to_netcdf(path, engine="h5netcdf")
+    grid = Grid.from_bounds(-72.2, 42.5, -72.15, 42.55)
+    with pytest.raises(InputError, match="one value a day"):
         read_user_grid(path, grid, {"prec": ("GPP", "mm d-1")})

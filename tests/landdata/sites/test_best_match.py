@@ -277,8 +277,8 @@ DAYS = pd.date_range("2003-01-01", periods=40)
 
 @pytest.mark.parametrize(
     "pattern",
-    ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d-%b-%Y", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y",
-     "%Y-%m-%d 00:00:00", "%Y-%m-%dT00:00:00Z"],
+    ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d-%b-%Y", "%d %B %Y", "%m/%d/%Y", "%d/%m/%Y",
+     "%d.%m.%Y", "%Y-%m-%d 00:00:00", "%Y-%m-%dT00:00:00Z"],
 )  # fmt: skip
 def test_dates_with_one_meaning_are_read(write, pattern):
     table = pd.DataFrame({"date": DAYS.strftime(pattern), "gpp": np.arange(40.0)})
@@ -334,3 +334,10 @@ def test_bad_weather_does_not_stop_the_fluxes(write, tower):
     with pytest.raises(InputError, match="tmin"):
         read_tower(path)
     assert "tmin" not in read_tower(path, variables=("gpp", "nee"))
+
+
+def test_may_is_a_month_written_out(write):
+    days = pd.date_range("2003-04-20", periods=60)
+    table = pd.DataFrame({"date": days.strftime("%d %B %Y"), "gpp": np.arange(60.0)})
+    read = read_tower(write(table), variables=("gpp",))
+    np.testing.assert_array_equal(read["time"], days.to_numpy())

@@ -70,7 +70,7 @@ def modis(path):
 def daymet_table(path):
     harvard = read_daymet_table(path, "harvard")
     assert harvard.attrs["day_shift"] == -1
-    assert "held against" in harvard.attrs["dates"]
+    assert "compared with" in harvard.attrs["dates"]
     # A shift by a day moves the day that leap years lack to 30 December.
     assert harvard.attrs["n_repeated"] >= 1
     with pytest.raises(InputError, match="shiningrock"):
@@ -79,7 +79,7 @@ def daymet_table(path):
     assert dropped.attrs["n_inverted"] == 12
     twins = read_daymet_table(path, "oakridge1")
     assert twins.attrs["same_pixel"] == "oakridge2"
-    assert "never held" in twins.attrs["dates"]
+    assert "never compared" in twins.attrs["dates"]
     assert read_daymet_table(path, "acadia").attrs["same_pixel"] == ""
 
 

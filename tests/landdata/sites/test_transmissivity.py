@@ -7,7 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landdata import harvard_normals, read_daymet, usual_wind, with_estimated_shortwave
+from landdata import (
+    climatological_wind,
+    harvard_normals,
+    read_daymet,
+    with_estimated_shortwave,
+)
 from landdata.meteorology.transmissivity import (
     clear_sky_transmissivity,
     cloud_transmissivity,
@@ -62,9 +67,9 @@ def test_daymets_own_radiation_comes_back():
     assert np.sqrt(np.mean((light - theirs) ** 2)) < 0.08 * theirs.mean()
 
 
-def test_the_usual_wind_lies_between_that_of_dry_and_of_wet_days():
+def test_the_climatological_wind_lies_between_that_of_dry_and_of_wet_days():
     normals = harvard_normals()
-    wind = usual_wind(normals, YEAR)
+    wind = climatological_wind(normals, YEAR)
     month = normals.monthly.iloc[6]
     july = float(wind["wind"].sel(time="2003-07-15"))
     ends = sorted([month["wind_mean_dry"], month["wind_mean_wet"]])

@@ -16,11 +16,13 @@ from landdata.synthetic.products import observe
 from landdata.synthetic.random_fields import autoregression, make_waves
 from landdata.synthetic.region import (
     TRUE_STREAMS,
+    VARIABLES,
     Noise,
     SyntheticSource,
     make_land,
     make_truth,
     synthetic_block,
+    synthetic_weather,
     truth_covariates,
 )
 from landdata.synthetic.site_normals import site_normals
@@ -172,26 +174,33 @@ def test_weather_keeps_the_normals_of_the_site():
     harvard = site_normals()[0]
     normals = harvard.normals
     years = (1990, 2009)
-    weather = make_regional_weather(42.5, -72.2, years, np.random.default_rng(5),
-                                    (harvard,))  # fmt: skip
-    at = (np.array([v]) for v in (harvard.lat, harvard.lon, harvard.elevation))
-    place = weather.at(*at)[0].astype(float)
     month = pd.DatetimeIndex(days_of(years)).month
-    tmin, tmax, rain = (place[DRIVERS.index(n)] for n in ("tmin", "tmax", "prec"))
-    wet = rain > 0.0
-    for m in (1, 4, 7, 10):
-        row = normals.monthly.loc[m]
-        here = month == m
-        share = row["wet_after_dry"] / (1 + row["wet_after_dry"] - row["wet_after_wet"])
-        assert wet[here].mean() == pytest.approx(share, abs=0.06)
-        expected = (
-            share * row["mean_temperature_mean_wet"]
-            + (1 - share) * row["mean_temperature_mean_dry"]
-        )
-        # Twenty Januaries of a 5 K day-to-day spread: half a kelvin.
-        found = 0.5 * (tmin + tmax)[here].mean()
-        assert found == pytest.approx(expected, abs=1.0)
-    assert (tmin <= tmax).all()
+    at = [np.array([v]) for v in (harvard.lat, harvard.lon, harvard.elevation)]
+    wet_off, warm_off = [], []
+    for seed in range(5, 10):
+        rng = np.random.default_rng(seed)
+        weather = make_regional_weather(42.5, -72.2, years, rng, (harvard,))
+        place = weather.at(*at)[0].astype(float)
+        tmin, tmax, rain = (place[DRIVERS.index(n)] for n in ("tmin", "tmax", "prec"))
+        assert (tmin <= tmax).all()
+        for m in (1, 4, 7, 10):
+            row = normals.monthly.loc[m]
+            here = month == m
+            fraction = row["wet_after_dry"] / (
+                1 + row["wet_after_dry"] - row["wet_after_wet"]
+            )
+            wet_off.append((rain > 0.0)[here].mean() - fraction)
+            expected = (
+                fraction * row["mean_temperature_mean_wet"]
+                + (1 - fraction) * row["mean_temperature_mean_dry"]
+            )
+            warm_off.append(0.5 * (tmin + tmax)[here].mean() - expected)
+    # Twenty Januaries of a 5 K day-to-day spread: half a kelvin.
+    assert np.mean(np.abs(wet_off) < 0.06) >= 0.9
+    assert np.mean(np.abs(warm_off) < 1.0) >= 0.9
+    # What is wrong in every seed shows in their mean.
+    assert abs(np.mean(wet_off)) < 0.02
+    assert abs(np.mean(warm_off)) < 0.35
 
 
 def test_height_cools_and_thins_the_air():
@@ -206,6 +215,29 @@ def test_height_cools_and_thins_the_air():
     )
     ratio = high[DRIVERS.index("pressure")] / low[DRIVERS.index("pressure")]
     np.testing.assert_allclose(ratio, 0.942, atol=0.002)
+
+
+def test_the_cube_holds_what_instruments_measure(cube, source):
+    """And the drivers made of it are those that the weather was drawn as."""
+    assert cube.variables == VARIABLES
+    assert not {"cloud_cover", "specific_humidity"} & set(cube.variables)
+    drawn = synthetic_weather(source).at(
+        cube.cells.lat,
+        cube.cells.lon,
+        cube.static["elevation"].to_numpy().astype(float),
+    )
+    found = cube.forcing(cube.cells.ids.tolist())
+    # Single precision holds seven digits; light is cut into 0.509 of its range.
+    for name, rtol, atol in (
+        ("tmin", 0.0, 2e-5), ("tmax", 0.0, 2e-5), ("prec", 1e-6, 0.0),
+        ("wind", 1e-6, 0.0), ("pressure", 1e-6, 0.0),
+        ("specific_humidity", 3e-7, 0.0), ("cloud_cover", 0.0, 3e-7),
+    ):  # fmt: skip
+        expected = drawn[:, DRIVERS.index(name)]
+        np.testing.assert_allclose(found[name], expected, rtol=rtol, atol=atol)
+    # Rounding is no day out of the model's range.
+    counts = found["cloud_cover"].attrs
+    assert counts["n_clipped_dark"] == counts["n_clipped_bright"] == 0
 
 
 def test_what_was_observed_has_no_truth(tmp_path, cube, monkeypatch):
@@ -234,8 +266,9 @@ def test_an_autoregression_has_the_lag_correlations_it_was_given():
     x = autoregression(lag0, lag1, 400, 200, np.random.default_rng(2))
     today, before = x[1:].reshape(-1, 2), x[:-1].reshape(-1, 2)
     n = today.shape[0]
-    np.testing.assert_allclose(today.T @ today / n, lag0, atol=0.02)
-    np.testing.assert_allclose(today.T @ before / n, lag1, atol=0.02)
+    # One standard error is 0.005 to 0.009: days in a row are alike.
+    np.testing.assert_allclose(today.T @ today / n, lag0, atol=0.036)
+    np.testing.assert_allclose(today.T @ before / n, lag1, atol=0.036)
 
 
 def test_windows_begin_anew_each_january():

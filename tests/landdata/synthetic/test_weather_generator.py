@@ -59,15 +59,24 @@ def test_weather_depends_on_the_seed_alone(normals):
 
 
 def test_rain_falls_as_often_and_as_much_as_it_should(normals, again):
-    for name in ("wet_after_dry", "wet_after_wet"):
-        # About 600 days of each kind a month: one standard error is 0.02.
-        np.testing.assert_allclose(
-            again.monthly[name], normals.monthly[name], atol=0.07
-        )
-    mean = normals.monthly["rain_shape"] * normals.monthly["rain_scale"]
+    monthly = normals.monthly
+    after_dry, after_wet = monthly["wet_after_dry"], monthly["wet_after_wet"]
+    wet = after_dry / (1.0 + after_dry - after_wet)
+    n_days = 60 * 30
+    for name, n in (
+        ("wet_after_dry", n_days * (1.0 - wet)),
+        ("wet_after_wet", n_days * wet),
+    ):
+        error = np.sqrt(monthly[name] * (1.0 - monthly[name]) / n)
+        z = (again.monthly[name] - monthly[name]) / error
+        assert np.abs(z).max() < 4.0
+        assert abs(np.mean(z)) < 4.0 / np.sqrt(12.0)
+    mean = monthly["rain_shape"] * monthly["rain_scale"]
     found = again.monthly["rain_shape"] * again.monthly["rain_scale"]
-    assert found.sum() == pytest.approx(mean.sum(), rel=0.05)
-    np.testing.assert_allclose(found, mean, rtol=0.25)
+    # Amounts of wet days are gamma distributed.
+    error = mean / np.sqrt(monthly["rain_shape"] * n_days * wet)
+    assert np.all(np.abs(found - mean) < 4.0 * error)
+    assert abs(np.sum(found - mean)) < 4.0 * np.sqrt(np.sum(error**2))
 
 
 @pytest.mark.parametrize("state", ["dry", "wet"])

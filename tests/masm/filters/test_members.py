@@ -309,12 +309,13 @@ def test_censored_values_count_by_their_probability():
 
 
 def test_resampling_keeps_the_posterior_and_says_where_members_came_from():
-    members = some_members(5000, 2)
-    found = particle_analysis(members, np.eye(2), [3.0, 3.5], 0.2, seed=1)
+    rng = np.random.default_rng(0)
+    members = rng.normal(size=(5000, 2)) @ [[1.0, 0.4], [0.0, 1.2]] + 3.0
+    found = particle_analysis(members, np.eye(2), [4.0, 3.5], 0.2, seed=1)
     assert found.resampled
     np.testing.assert_array_equal(found.members, members[found.ancestors])
     np.testing.assert_allclose(found.members.mean(axis=0), found.mean, atol=0.02)
-    spread = particle_analysis(members, np.eye(2), [3.0, 3.5], 0.2, seed=1, jitter=0.3)
+    spread = particle_analysis(members, np.eye(2), [4.0, 3.5], 0.2, seed=1, jitter=0.3)
     assert len(np.unique(spread.members[:, 0])) == 5000
     np.testing.assert_allclose(
         np.cov(spread.members, rowvar=False), found.covariance, atol=0.03

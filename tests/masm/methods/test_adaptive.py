@@ -89,6 +89,19 @@ def test_spread_of_functions_is_that_of_the_posteriors_they_make():
     assert function_variability(u, cost, half[None, :]) == pytest.approx(0.5, abs=1e-3)
 
 
+def test_steps_of_a_marginal_show_in_fine_bins_and_a_smooth_change_in_any():
+    u = (np.arange(4000)[:, None] + 0.5) / 4000.0
+    cost = np.zeros(4000)
+    steps = np.where(np.floor(16.0 * u[:, 0]) % 2 == 0, 0.0, 2.0)[None, :]
+    slope = 4.0 * u.T
+    coarse, fine = (
+        [function_variability(u, cost, one, n) for one in (steps, slope)]
+        for n in (8, 16)
+    )
+    assert coarse[0] < 0.01 < 0.2 < fine[0]
+    assert fine[1] == pytest.approx(coarse[1], rel=0.02)
+
+
 def test_shift_of_moments_is_the_total_variation_of_close_normals():
     rng = np.random.default_rng(0)
     a = rng.standard_normal((200_000, 1))
@@ -130,7 +143,8 @@ def test_errors_about_the_posterior_inflate_the_estimate():
     calm = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0, local_ratio=1.0)
     kinks = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0, local_ratio=4.5)
     assert calm.error == pytest.approx(0.04)
-    assert kinks.error == pytest.approx(0.12)
+    # 4.5 times, less the 1.2 that chance may do.
+    assert kinks.error == pytest.approx(0.15)
 
 
 def test_few_draws_or_disagreeing_chains_are_not_converged():
@@ -334,7 +348,8 @@ def test_the_last_batch_is_large_enough_to_check_by(max_runs, batch_size):
         calls.append(len(theta))
         return 100.0 * bowl(theta)
 
-    priors = {"a": (0.0, 1.0), "b": (0.0, 1.0)}
+    # With equal bounds a few runs would be of points with the two swapped.
+    priors = {"a": (0.0, 1.0), "b": (0.0, 1.01)}
     result = masm.sample_cost(
         counted, priors, seed=1, max_runs=max_runs, batch_size=batch_size, n_draws=20
     )

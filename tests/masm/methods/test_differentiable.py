@@ -145,7 +145,7 @@ def calibrate(model, method, **options):
 @pytest.mark.parametrize("method", ["4dvar", "laplace", "nuts"])
 def test_a_method_uses_the_exact_derivatives_and_reports_its_search(method):
     model = Smooth()
-    few = {"n_chains": 2, "n_draws": 40, "n_warmup": 30}
+    few = {"n_chains": 2, "n_draws": 40, "n_warmup": 30, "n_rounds": 1}
     options = few if method == "nuts" else {"n_draws": 100}
     found = calibrate(model, method, **options)
     assert found.attrs["derivatives"] == "exact"
@@ -154,6 +154,23 @@ def test_a_method_uses_the_exact_derivatives_and_reports_its_search(method):
     assert found.attrs["minimum_cost"] < 20.0
     series = _series({n: float(found.mean[n]) for n in PRIORS})
     assert np.abs(series - observations()["gpp"].to_numpy()).mean() < 0.12
+
+
+def test_chains_that_do_not_agree_go_on_for_as_many_rounds_as_allowed():
+    few = {"n_chains": 2, "n_draws": 20, "n_warmup": 10}
+    short, long = (calibrate(Smooth(), "nuts", n_rounds=n, **few) for n in (1, 2))
+    assert (short.status, short.reason) == ("suspect", "not_converged")
+    first, both = (f.posterior.to_array().transpose("chain", "draw", ...)
+                   for f in (short, long))  # fmt: skip
+    assert (first.sizes["draw"], both.sizes["draw"]) == (20, 40)
+    np.testing.assert_array_equal(both[:, :20], first)
+
+
+def test_longer_chains_keep_to_the_budget_of_runs():
+    few = {"n_chains": 2, "n_draws": 20, "n_warmup": 10, "max_runs": 2200}
+    found = calibrate(Smooth(), "nuts", n_rounds=50, **few)
+    assert 1500 < found.n_model_runs <= 2200
+    assert found.posterior.sizes["draw"] > 20
 
 
 def test_both_kinds_of_derivatives_find_the_same_minimum():
@@ -204,3 +221,54 @@ def test_the_density_of_a_prior_is_the_slope_of_its_distribution(name):
     slope = (prior.cdf(value + step) - prior.cdf(value - step)) / (2.0 * step)
     np.testing.assert_allclose(prior.density(value), slope, rtol=1e-5)
     np.testing.assert_allclose(prior.cdf(value), [0.1, 0.5, 0.9], atol=1e-9)
+
+
+def test_a_search_whose_runs_are_used_up_says_so_and_goes_on():
+    def bent(theta):
+        x = np.stack([np.atleast_1d(theta[n]) for n in theta.names], axis=-1)
+        return {"y": np.hstack([x, np.exp(3.0 * x[:, :1]), x[:, 1:2] ** 2])}
+
+    names = [f"x{i}" for i in range(6)]
+    seen = masm.Stream(
+        "y", np.arange(8), np.full(8, 0.4), variance=masm.GivenVariance(0.01),
+        windows=None,
+    )  # fmt: skip
+    method = masm.method_of("4dvar")
+    for budget in (150, 200, 300):
+        options = method.with_budget(budget, 6)
+        result = masm.calibrate(
+            bent, {"y": seen}, {n: (-1.0, 1.0) for n in names}, seed=1, method=method,
+            n_predictive=0, **options,
+        )  # fmt: skip
+        assert result.n_model_runs <= 1.2 * budget + 20
+
+
+def test_an_emulator_gives_derivatives_at_no_run_of_its_own():
+    few = {"n_draws": 60, "n_starts": 2}
+    found = calibrate(values_only, "laplace", derivatives="emulator", **few)
+    differences = calibrate(values_only, "laplace", derivatives="differences", **few)
+    assert found.attrs["derivatives"] == "emulator"
+    assert found.attrs["minimum_cost"] == pytest.approx(
+        differences.attrs["minimum_cost"], abs=0.05
+    )
+    assert found.n_model_runs < differences.n_model_runs
+    with pytest.raises(InputError, match="option derivatives"):
+        calibrate(values_only, "nuts", derivatives="emulator")
+
+
+def test_steps_of_a_model_of_few_digits_are_long_enough():
+    """Steps that the digits swallow would end the search where it began."""
+
+    def few_digits(theta):
+        made = Smooth()(theta)
+        return made.round(4)
+
+    cost = DifferentiableProblem(problem(few_digits), "test")
+    cost.choose_steps(np.zeros(cost.n))
+    assert np.all(cost.steps > 1e-3)
+    exact = DifferentiableProblem(problem(Smooth()), "test").jacobian(np.zeros(cost.n))
+    off = np.abs(cost.jacobian(np.zeros(cost.n)) - exact).max()
+    assert off < 0.02 * np.abs(exact).max()
+    smooth = DifferentiableProblem(problem(values_only), "test")
+    smooth.choose_steps(np.zeros(smooth.n))
+    assert np.all(smooth.steps[:2] < 1e-4)  # in the others the model is linear

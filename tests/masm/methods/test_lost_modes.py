@@ -1,5 +1,7 @@
 """Modes that a sampler or a surrogate misses are found, or the result is flagged."""
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,11 @@ from scipy import special
 
 import masm
 from masm.methods.adaptive.error_estimate import ErrorEstimate
-from masm.methods.adaptive.exchange import exchangeable_pairs, images_of_best
+from masm.methods.adaptive.exchange import (
+    exchangeable_pairs,
+    exchanges,
+    images_of_best,
+)
 from masm.methods.adaptive.lost_modes import lost_runs, surrounded, with_lost_modes
 from masm.methods.adaptive.settings import Settings
 from masm.problem.priors import as_priors
@@ -105,11 +111,58 @@ def test_only_parameters_of_the_same_prior_can_change_places():
     assert exchangeable_pairs(problem) == [(0, 2)]
 
 
+@pytest.mark.parametrize(
+    ("second", "found"),
+    [
+        (masm.Uniform(0.03, 5.5), [(0, 1)]),
+        (masm.Uniform(2.0, 8.0), []),
+        (masm.LogUniform(0.02, 6.0), []),
+        (masm.TruncatedNormal(0.02, 6.0, mean=3.0, sd=1.0), []),
+    ],
+)
+def test_priors_that_differ_a_little_are_nearly_the_same(second, found):
+    problem = problem_of({"fast": (0.02, 6.0), "slow": second})
+    assert exchangeable_pairs(problem) == found
+
+
+def test_values_change_places_and_not_their_places_in_priors():
+    problem = problem_of({"a": (0.0, 10.0), "b": (0.0, 9.0), "c": (50.0, 60.0)})
+    point = problem.unit([[8.0, 2.0, 52.0]])[0]
+    images = problem.theta(exchanges(problem, point)[0])
+    assert np.asarray(images) == pytest.approx(
+        np.array([[2.0, 8.0, 52.0], [2.0, 8.0, 58.0]])
+    )
+    # 9.5 is outside the other's bounds.
+    outside = problem.unit([[9.5, 2.0, 52.0]])[0]
+    assert len(exchanges(problem, outside)[0]) == 0
+
+
+def test_three_that_can_change_places_have_five_images_and_pools_move_whole():
+    three = problem_of(dict.fromkeys("abc", (0.0, 1.0)))
+    point = np.array([0.1, 0.4, 0.8])
+    images, n_plain, source = exchanges(three, point)
+    np.testing.assert_array_equal(images[:5], point[source[:5]])
+    assert n_plain == 5
+    orders = {tuple(row) for row in images.tolist()}
+    assert {tuple(point[list(order)]) for order in permutations(range(3))} <= (
+        orders | {tuple(point)}
+    )
+    pools = problem_of(
+        {"k1": (0, 6), "k2": (0, 6), "m1": (1, 9), "m2": (1, 9), "end": (0, 365)}
+    )
+    images, *_ = exchanges(pools, np.array([0.1, 0.2, 0.3, 0.4, 0.6]))
+    assert [0.2, 0.1, 0.4, 0.3, 0.6] in images.tolist()
+    assert [0.2, 0.1, 0.4, 0.3, 0.4] in images.tolist()
+
+
 class Blind:
-    """A surrogate that excludes nothing."""
+    """A surrogate that excludes nothing, or says that nothing but the best fits."""
+
+    def __init__(self, excess=0.0):
+        self.excess = excess
 
     def sample_cost(self, u, n_draws, rng):
-        return np.zeros((n_draws, len(u)))
+        return np.full((n_draws, len(u)), self.excess)
 
 
 def test_images_are_those_that_no_draws_surround():
@@ -118,15 +171,22 @@ def test_images_are_those_that_no_draws_surround():
     best = np.array([[0.2, 0.7, 0.4]])
     runs = Runs(np.vstack([best, rng.random((9, 3))]), np.arange(10.0))
 
-    def images(population, most=12):
+    def images(population, most=12, excess=15.0):
         return images_of_best(
-            problem, Blind(), runs, population, most, rng, SETTINGS
+            problem, Blind(excess), runs, population, most, rng, SETTINGS
         ).tolist()
 
     one = best + 0.02 * rng.standard_normal((300, 3))
     assert images(one) == [[0.7, 0.2, 0.4], [0.7, 0.2, 0.6]]
+    # Where the surrogate says that it does not fit the likeliest are run all the same,
+    assert images(one, excess=1e6) == images(one)
+    # and one that is only reflected where it says that it does.
+    assert [0.8, 0.7, 0.4] in images(one, excess=1.0)
     assert len(images(one, most=1)) == 1
     both = np.vstack([one, one[:, [1, 0, 2]]])
+    # Draws of a surrogate alone are no proof of a mode; a run that fits is.
+    assert images(both) == [[0.7, 0.2, 0.4], [0.7, 0.2, 0.6]]
+    runs = runs.append(Runs(best[:, [1, 0, 2]], np.array([0.5])))
     assert images(both) == [[0.7, 0.2, 0.6]]
 
 

@@ -30,12 +30,44 @@ def test_the_published_variance_is_that_of_the_aggregated_series():
 
 def test_a_mean_of_independent_errors_has_less_variance():
     daily = np.linspace(1.0, 2.0, TIME.size)
-    series = streams_from_dataset(dataset(gpp_variance=daily))["gpp"].aggregate()
+    series = streams_from_dataset(
+        dataset(gpp_variance=daily), variance=masm.GivenVariance(correlation=0.0)
+    )["gpp"].aggregate()
     grouped = by_window(daily)
     assert series.variance == pytest.approx(
         (grouped.sum() / grouped.count() ** 2).to_numpy()
     )
-    assert series.variance_rule == "given"
+    assert series.variance_rule == "given (correlation 0 within a window)"
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.8, 1.0])
+def test_the_variance_of_a_mean_of_correlated_errors_is_its_covariances_mean(
+    correlation,
+):
+    sd = np.linspace(1.0, 2.0, TIME.size)
+    rule = masm.GivenVariance(correlation=correlation)
+    stream = streams_from_dataset(dataset(gpp_sd=sd), variance=rule)["gpp"]
+    series = stream.aggregate()
+    first = sd[:8]
+    covariance = np.outer(first, first) * (
+        correlation + (1.0 - correlation) * np.eye(8)
+    )
+    assert series.variance[0] == pytest.approx(covariance.mean())
+
+
+def test_errors_of_days_are_correlated_by_default_and_of_composites_are_not_touched():
+    sd = np.full(TIME.size, 3.0)
+    daily = streams_from_dataset(dataset(gpp_sd=sd))["gpp"].aggregate()
+    assert daily.variance_rule == "given"
+    assert daily.variance[0] == pytest.approx(9.0 * (0.2 / 8.0 + 0.8))
+    single = streams_from_dataset(dataset(gpp_sd=sd).isel(time=slice(0, 361, 8)))
+    assert single["gpp"].aggregate().variance == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "much", np.nan])
+def test_a_correlation_that_cannot_be_is_refused(wrong):
+    with pytest.raises(masm.InputError, match="correlation"):
+        masm.GivenVariance(correlation=wrong)
 
 
 def test_standard_deviations_are_squared_and_one_number_is_for_every_mean():

@@ -234,3 +234,21 @@ def test_a_pandas_table_is_read_and_its_faults_are_named():
     ):
         with pytest.raises(masm.InputError, match=word):
             as_streams(bad)
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        "g CO2 m-2 d-1", "gCO2 m-2 d-1", "gCO2/m2/day", "kg CO2 m-2 s-1",
+        "mg CO2 m-2 s-1", "g m-2 d-1 CO2", "gDM m-2 d-1", "g C m-2 s-1",
+    ],
+)  # fmt: skip
+def test_grams_of_something_else_are_not_grams_of_carbon(units):
+    from masm.observations.units import require_same_units
+
+    days = np.arange("2001-01-01", "2001-02-01", dtype="datetime64[D]")
+    stream = masm.Stream("gpp", days, np.linspace(1.0, 3.0, days.size), units=units)
+    with pytest.raises(masm.InputError, match="differ in unit") as caught:
+        require_same_units(stream, "g m-2 d-1")
+    if units == "g CO2 m-2 d-1":
+        assert "0.272921" in str(caught.value)

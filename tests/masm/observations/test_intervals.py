@@ -221,3 +221,33 @@ def test_months_cannot_be_laid_on_shorter_windows(windows):
 def test_no_interval_is_guessed_from_the_spacing(days):
     time = np.array(days, "datetime64[D]")
     assert kind_of_calendar(time, np.ones(time.size, bool)) is None
+
+
+@pytest.mark.parametrize(
+    "freq", ["QS", "QE", "2MS", "2ME", "6MS", "2YS", "10D", "15D", "20D", "30D", "24D"]
+)
+def test_longer_steps_on_the_grid_of_a_calendar_are_not_that_calendar(freq):
+    # The first of each quarter is the first of a month, and stands for no month.
+    time = pd.date_range("2001-01-01", periods=9, freq=freq).to_numpy()
+    assert kind_of_calendar(time, np.ones(time.size, bool)) is None
+
+
+def test_gaps_do_not_hide_a_calendar():
+    months = pd.date_range("2001-01-01", "2004-12-31", freq="MS")
+    summer = months[months.month.isin([5, 6, 7, 9])].to_numpy()
+    assert kind_of_calendar(summer, np.ones(summer.size, bool)) == "month"
+    doy = np.arange(1, 366, 8)
+    days = np.array("2001-01-01", "datetime64[D]") + np.delete(doy - 1, [2, 3, 7, 9])
+    assert kind_of_calendar(days, np.ones(days.size, bool)) == "8-day"
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_dates_without_a_value_say_how_long_a_composite_is(first):
+    """Every fourth composite alone could stand for 8, 16 or 32 days."""
+    years = range(2001, 2004)
+    axis = np.concatenate(
+        [np.arange(f"{y}-01-01", f"{y + 1}-01-01", 8, "datetime64[D]") for y in years]
+    )
+    valid = np.arange(axis.size) % 4 == first
+    assert kind_of_calendar(axis, valid) == "8-day"
+    assert kind_of_calendar(axis[valid], np.ones(valid.sum(), bool)) != "8-day"

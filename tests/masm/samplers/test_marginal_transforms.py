@@ -33,7 +33,8 @@ def test_margins_become_normal(draws):
             for x in (before, after)
         ]
         assert closeness[1] < 0.5 * closeness[0]
-        assert closeness[1] < 0.03
+        # What 3,000 normal draws exceed once in a hundred times, and a little.
+        assert closeness[1] < 1.63 / np.sqrt(len(draws)) + 0.01
 
 
 def test_a_ridge_of_a_constant_product_becomes_straight():

@@ -54,14 +54,48 @@ def test_efast_has_the_closed_forms(seed):
     np.testing.assert_allclose(of(found, "total"), total, atol=0.05)
 
 
-def test_a_curve_with_a_failed_run_has_no_index():
+def test_parameters_that_act_together_alone_are_selected():
+    def product(theta):
+        y = (theta["x0"] - 0.5) * (theta["x1"] - 0.5)
+        return {"y": np.repeat(y[:, None], 2, axis=1)}
+
+    found = masm.fourier_effects(product, CUBE, seed=0, streams=["y"])
+    assert of(found, "first").max() < 0.05
+    np.testing.assert_array_equal(of(found, "effect")[:2], of(found, "total")[:2])
+    np.testing.assert_array_equal(of(found, "effect")[2:], of(found, "first")[2:])
+    chosen = masm.select(found, statistics=["annual"], threshold=0.3)
+    assert set(chosen.parameters) == {"x0", "x1"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_leaks_into_all_totals_selects_nothing(seed):
+    """A curve that bends has harmonics among the fast frequencies of the others."""
+    cube = masm.Priors({f"x{k}": masm.Uniform(0.0, 1.0) for k in range(20)})
+
+    def bent(theta):
+        return {"y": np.repeat((1.0 / (0.1 + theta["x3"]))[:, None], 2, axis=1)}
+
+    found = masm.fourier_effects(bent, cube, seed=seed, streams=["y"])
+    assert np.sort(of(found, "total"))[-2] > 0.03
+    assert masm.select(found, statistics=["annual"]).parameters == ("x3",)
+
+
+@pytest.mark.parametrize("lost", [0, 256])  # the first run of its curve, the last
+def test_a_curve_with_a_failed_run_has_no_index(lost):
+    done = 0
+
     def model(theta):
+        nonlocal done
         answer = ishigami(theta)
-        answer["y"][theta["a"] > 3.14] = np.nan
+        number = np.arange(done, done + len(theta["a"]))
+        answer["y"][number == 257 + lost] = np.nan
+        done += len(theta["a"])
         return answer
 
-    found = of(masm.fourier_effects(model, ANGLES, seed=0, streams=["y"]), "first")
-    assert np.isnan(found[0])  # the curve along a meets the failures
+    effects = masm.fourier_effects(
+        model, ANGLES, seed=0, streams=["y"], n_per_curve=257
+    )
+    np.testing.assert_array_equal(np.isnan(of(effects, "first")), [False, True, False])
 
 
 def test_too_few_points_and_constraints_are_refused():

@@ -196,14 +196,17 @@ def test_input_warping_makes_an_emulator_more_accurate(crooked):
         emulator = SeriesEmulator(White(), 2, settings=settings)
         emulator.update(runs_of(crooked, latin_hypercube(30, 2, rng)), rng)
         wrong = np.median(np.abs(emulator.cost(u) - cost)[near])
-        return np.append(wrong, emulator.warp.parameter)
+        return wrong, emulator.warp.parameter
 
-    warped = np.mean([error(seed) for seed in range(3)], axis=0)
-    assert warped[1] > 1.0
-    unwarped = Settings(warp_steps=0)
-    straight = np.mean([error(seed, unwarped) for seed in range(3)], axis=0)
-    assert not np.any(straight[1:])
-    assert warped[0] < 0.6 * straight[0]
+    ratios = []
+    for seed in range(6):
+        warped, parameter = error(seed)
+        straight, none = error(seed, Settings(warp_steps=0))
+        assert parameter[0] > 1.0
+        assert not np.any(none)
+        ratios.append(warped / straight)
+    # Of one design the ratio is 0.55, give or take a factor of 1.5 (40 designs).
+    assert np.exp(np.mean(np.log(ratios))) < 0.9
 
 
 def test_the_gradient_that_leads_chains_is_that_of_the_approximate_density(crooked):

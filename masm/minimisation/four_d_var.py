@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 
 from masm.errors import InputError
-from masm.methods.variational.objective import ValueAndGradient
+from masm.minimisation.objective import ValueAndGradient
 
 Array = NDArray[np.float64]
 
-#: Nearer to a bound than this share of its width counts as at the bound.
+#: Nearer to a bound than this fraction of its width counts as at the bound.
 _AT_BOUND = 1e-6
 _MOST_RESTARTS = 20
 
@@ -41,6 +41,13 @@ class StartReport:
         What the minimiser says.
     not_finite : tuple of ndarray
         Points whose cost is not finite, from each of which half the step was taken.
+
+    Examples
+    --------
+    >>> from masm.methods.variational import four_d_var
+    >>> found = four_d_var(lambda x: (0.5 * float(x @ x), x), [1.0, -2.0])
+    >>> found.starts[0].cost < 1e-12
+    True
     """
 
     start: Array
@@ -70,6 +77,13 @@ class Minimum:
         Elements that ended at a bound.
     collapsed : tuple of str
         What the model reports as collapsed at the minimum.
+
+    Examples
+    --------
+    >>> import masm
+    >>> found = masm.four_d_var(lambda x: (0.5 * float(x @ x), x), [1.0, -2.0])
+    >>> len(found.starts), found.at_bound
+    (1, ())
     """
 
     x: Array
@@ -154,6 +168,7 @@ def four_d_var(
     n_starts: int = 1,
     spread: float = 1.0,
     rng: np.random.Generator | None = None,
+    others: ArrayLike | None = None,
     names: Sequence[str] | None = None,
     collapsed: Callable[[Array], Sequence[str]] | None = None,
     memory: int = 20,
@@ -176,7 +191,9 @@ def four_d_var(
     spread : float
         Standard deviation of the drawn starts.
     rng : numpy.random.Generator, optional
-        Needed where ``n_starts`` is above 1.
+        Needed where starts are drawn.
+    others : array_like (m, n), optional
+        Further starts, in the place of as many drawn ones.
     names : sequence of str, optional
         Of the elements, for the report.
     collapsed : callable, optional
@@ -207,10 +224,13 @@ def four_d_var(
     low, high = _bounds(bounds, first.size)
     if not np.isfinite(first).all() or (first < low).any() or (first > high).any():
         raise InputError("start", found=f"{first}", wanted="numbers within the bounds")
-    if n_starts > 1 and rng is None:
-        raise InputError("rng", found=None, wanted="a generator for the other starts")
     starts = [first]
-    for _ in range(n_starts - 1):
+    if others is not None:
+        given = np.asarray(others, float).reshape(-1, first.size)[: n_starts - 1]
+        starts += [np.clip(one, low, high) for one in given]
+    if len(starts) < n_starts and rng is None:
+        raise InputError("rng", found=None, wanted="a generator for the other starts")
+    for _ in range(n_starts - len(starts)):
         assert rng is not None  # noqa: S101 (checked above, for the type checker)
         drawn = first + spread * rng.standard_normal(first.size)
         starts.append(np.clip(drawn, low, high))
@@ -278,7 +298,7 @@ def _search(
         try:
             if first is None:
                 first = counted(start)[0]
-            result = minimize(
+            result = scipy.optimize.minimize(
                 counted, x, jac=True, method="L-BFGS-B",
                 bounds=list(zip(low, high, strict=True)), options=options,
             )  # fmt: skip

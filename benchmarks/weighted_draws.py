@@ -1,0 +1,199 @@
+"""Reference posteriors of models with series: importance sampling on the model itself.
+
+Proposals come from a calibration with many runs, its posterior flattened (its log
+density times 0.7) so that they cover the true one; each is run through the model and
+weighted. Runs are kept in the user's cache, so that a call goes on from the last.
+`benchmarks.reference` makes the runs.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.target import Array, Target, as_dataset, cache_folder
+
+START_RUNS = 360
+# The exponent of the proposals.
+FLATTER = 0.7
+PIECE = 2000
+# Less than this makes no reference.
+LEAST_ESS = 1500.0
+# A model that takes no time is run so often by whoever asks for its reference.
+QUICK_RUNS = 40_000
+_SEED = 20223
+
+
+def reference_draws(target: Target) -> Array:
+    """Draws by the weights of all runs, (100_000, n_parameters), in their units."""
+    if not target.slow:
+        while not _path(target, QUICK_RUNS // PIECE - 1).exists():
+            extend(target)
+    u, log_weight = weighted_runs(target)
+    if not len(u) or effective(log_weight) < LEAST_ESS:
+        name, variant = target.name.rsplit("-", 1)
+        raise SystemExit(
+            f"{target.name} has no reference posterior yet: run python -m "
+            f"benchmarks.reference --target {name} --variant {variant}"
+        )
+    weight = np.exp(log_weight - log_weight.max())
+    rng = np.random.default_rng(_SEED)
+    return target.physical(u[rng.choice(len(u), 100_000, p=weight / weight.sum())])
+
+
+def importance_draws(target: Target, n_runs: int = 10_000) -> Array:
+    """Draws by adaptive importance sampling on the model itself, kept in the cache.
+
+    (100_000, n_parameters), in their units. For a model of few parameters that takes
+    milliseconds.
+    """
+    import masm
+
+    path = cache_folder() / f"{target.name}-importance-{n_runs}.npy"
+    if path.exists():
+        return np.asarray(np.load(path))
+    found = masm.sample_cost(
+        target.cost, target.priors, seed=_SEED, method="importance", max_runs=n_runs
+    )
+    size, k = found.attrs["ess_weights"], found.attrs["pareto_k"]
+    if found.status != "done" or size < LEAST_ESS:
+        raise SystemExit(
+            f"{target.name}: {n_runs} runs make no reference: {found.reason}, "
+            f"effective size {size:.0f}, Pareto k {k:.2f}"
+        )
+    print(f"{target.name}: reference of effective size {size:.0f}, Pareto k {k:.2f}")
+    every = np.stack([found.posterior[n].to_numpy().ravel() for n in target.priors], 1)
+    draws = every[np.random.default_rng(_SEED).choice(len(every), 100_000)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(f".{os.getpid()}.npy")
+    np.save(aside, draws)
+    os.replace(aside, path)
+    return draws
+
+
+def effective(log_weight: Array) -> float:
+    """Effective sample size of importance weights."""
+    weight = np.exp(log_weight - log_weight.max())
+    return float(weight.sum() ** 2 / np.sum(weight**2))
+
+
+def pareto_k(log_weight: Array) -> float:
+    """Shape of the weights' tail."""
+    import arviz
+
+    _, k = arviz.psislw(log_weight)
+    return float(k)
+
+
+def proposals(target: Target) -> tuple[Array, Array]:
+    """Proposals in the cube, and their log density up to a constant; kept."""
+    path = cache_folder() / f"{target.name}-proposals.npz"
+    if path.exists():
+        with np.load(path) as found:
+            return found["u"], found["log_density"]
+    u, log_density = _propose(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(f".{os.getpid()}.npz")
+    np.savez(aside, u=u, log_density=log_density)
+    os.replace(aside, path)
+    return u, log_density
+
+
+def _propose(target: Target) -> tuple[Array, Array]:
+    """Sample the flattened posterior of an emulator that has seen many runs."""
+    from masm.samplers.hamiltonian import hamiltonian_chains
+    from masm.samplers.tempering import tempered_population
+
+    rng = np.random.default_rng(_SEED)
+    emulator, runs = _emulator(target)
+    emulator.refit(runs, rng)
+
+    def density(u: Array) -> Array:
+        return FLATTER * emulator.log_density(u)
+
+    starts = tempered_population(density, emulator.d, rng=rng, n_particles=1000)
+    emulator.simplify(starts)
+    approximation = emulator.approximate(starts)
+    assert approximation is not None
+
+    class Flat:
+        def value(self, u: Array) -> Array:
+            return FLATTER * approximation.value(u)
+
+        def value_and_gradient(self, u: Array) -> tuple[Array, Array]:
+            value, gradient = approximation.value_and_gradient(u)
+            return FLATTER * value, FLATTER * gradient
+
+    chains = hamiltonian_chains(
+        density, Flat(), starts, rng=rng, n_chains=100, n_steps=400, n_burn=200
+    )
+    mixed = rng.permutation(len(chains.pooled))
+    return chains.pooled[mixed], chains.log_density.ravel()[mixed]
+
+
+def _emulator(target: Target):  # type: ignore[no-untyped-def]
+    """Emulator and runs of a long calibration, its last batch included."""
+    from masm.likelihood.gaussian import GaussianLikelihood
+    from masm.methods.adaptive.loop import sample
+    from masm.observations.dataset import as_streams
+    from masm.problem.priors import as_priors
+    from masm.problem.problem import Problem
+    from masm.problem.seeds import seed_sequence
+    from masm.runners.series_runner import ModelRunner
+    from masm.surrogates.series import SeriesEmulator
+
+    streams = as_streams(target.observations())
+    observed = tuple(stream.aggregate() for stream in streams.values())
+    priors = as_priors(target.priors)
+    model = target.model
+    assert model is not None
+    problem = Problem(
+        priors,
+        priors.names,
+        ModelRunner(lambda theta: as_dataset(model(theta)), observed),
+        GaussianLikelihood(observed),
+    )
+    outcome = sample(
+        problem,
+        seed_sequence(_SEED),
+        max_runs=START_RUNS,
+        batch_size=40,
+        n_draws=50,
+    )
+    assert problem.likelihood is not None
+    emulator = SeriesEmulator(problem.likelihood, problem.n_parameters)
+    return emulator, outcome.runs
+
+
+def _path(target: Target, piece: int) -> Path:
+    return cache_folder() / f"{target.name}-costs-{piece:02d}.npy"
+
+
+def weighted_runs(target: Target) -> tuple[Array, Array]:
+    """Proposals that have been run, and their log weights."""
+    costs = []
+    while (path := _path(target, len(costs))).exists():
+        costs.append(np.load(path))
+    if not costs:
+        return np.empty((0, target.n_parameters)), np.empty(0)
+    cost = np.concatenate(costs)
+    u, log_density = proposals(target)
+    log_weight = -0.5 * cost - log_density[: len(cost)]
+    good = np.isfinite(log_weight)
+    return u[: len(cost)][good], log_weight[good]
+
+
+def extend(target: Target) -> None:
+    """Run the model at the next piece of the proposals."""
+    u, _ = proposals(target)
+    piece = 0
+    while _path(target, piece).exists():
+        piece += 1
+    at = slice(piece * PIECE, (piece + 1) * PIECE)
+    cost = target.cost(target.physical(u[at]))
+    path = _path(target, piece)
+    aside = path.with_suffix(f".{os.getpid()}.npy")
+    np.save(aside, cost)
+    os.replace(aside, path)

@@ -1,0 +1,1 @@
+"""Simulations of a calibrated run in the formats of other communities."""

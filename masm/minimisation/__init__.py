@@ -1,0 +1,1 @@
+"""Costs with gradients and their minima: what several methods share."""

@@ -1,0 +1,1 @@
+"""Regressions for many runs, each with a standard deviation of its error."""

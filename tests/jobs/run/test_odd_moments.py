@@ -1,0 +1,75 @@
+"""Limits of the system, logs without a disk, and the like: an error, and no crash."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import resource
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import masm
+from jobs.console import _QuietFileHandler
+from jobs.netcdf_files import read_netcdf, write_netcdf
+from masm.results.checkpoint import Checkpoint
+
+DRAWS = xr.Dataset({"vmax": (("chain", "draw"), np.ones((4, 5000)))})
+
+
+def test_logs_on_a_full_disk_are_given_up_with_one_sentence(capsys):
+    handler = _QuietFileHandler("/dev/full", encoding="utf-8", delay=True)
+    logger = logging.Logger("full")
+    logger.addHandler(handler)
+    for _ in range(3):
+        logger.error("something")
+    told = capsys.readouterr().err
+    assert told.count("no log: No space left on device") == 1
+    assert "Logging error" not in told
+
+
+def posterior(path):
+    groups = {"posterior": DRAWS, "fit": DRAWS * 2, "observed_data": DRAWS + 1}
+    masm.Result(groups).to_netcdf(path)
+
+
+def checkpoint(path):
+    Checkpoint(path, {"text": "x" * 20_000}).write()
+
+
+def simulation(path):
+    write_netcdf(DRAWS, path, encoding={"vmax": {"zlib": False}})
+
+
+@pytest.mark.parametrize("write", [posterior, checkpoint, simulation])
+@pytest.mark.parametrize("limit", [0, 4096])
+def test_a_write_that_fails_midway_is_an_error_and_ends_no_process(
+    tmp_path, write, limit
+):
+    path = tmp_path / "x.nc"
+    write(path)  # all is loaded
+    path.unlink()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            write(path)
+        except OSError as exc:
+            code = exc.errno or 2
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == errno.EFBIG
+    if write is not simulation:  # that is written to a name aside by its callers
+        assert not list(tmp_path.iterdir())
+
+
+def test_what_is_written_in_memory_is_read_back(tmp_path):
+    path = tmp_path / "x.nc"
+    write_netcdf(DRAWS, path)
+    xr.testing.assert_identical(read_netcdf(path), DRAWS)
+    write_netcdf(DRAWS, path, group="prior")
+    xr.testing.assert_identical(read_netcdf(path, "prior"), DRAWS)

@@ -1,0 +1,75 @@
+"""The studies of methods can be made: configurations, figures, predictions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import compare, leave_one_out
+
+
+@pytest.mark.parametrize("name", list(leave_one_out.experiments()))
+def test_an_experiment_at_a_site_is_a_configuration_of_a_run(name, tmp_path):
+    from jobs.config.reader import read_config
+
+    text = leave_one_out.configuration("harvard", 1, name, "esmda", 200)
+    (tmp_path / "config.yaml").write_text(text)
+    config, _ = read_config(tmp_path / "config.yaml")
+    left_out = config.calibration.leave_out
+    hidden = [*left_out.streams, *map(str, left_out.years)]
+    assert hidden == ([name.split()[1]] if name.startswith("without") else [])
+    assert bool(config.model.scaling) == (name == "two factors")
+    assert config.calibration.options["n_members"] == 40
+
+
+def test_the_figure_of_methods_is_drawn_of_a_table(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        {"target": t, "method": m, "budget": b, "seed": 1, "gives": "posterior",
+         "distance": rng.uniform(0.01, 1), "floor": 0.01, "verdict": v}
+        for t in ("one-0", "two-0") for m, v in (("a", "done"), ("b", "suspect"))
+        for b in (300, 2000)
+    ]  # fmt: skip
+    compare.draw(pd.DataFrame(rows), tmp_path / "methods.png")
+    assert (tmp_path / "methods.png").stat().st_size > 5_000
+
+
+def test_a_calibration_that_takes_too_long_is_a_row_with_its_reason():
+    from benchmarks.targets import make
+
+    with compare._limit(0.002):
+        found = compare.compare(make("gauss4"), ["demc"], [50_000], [1], 0)
+    assert found.table["verdict"].tolist() == ["failed"]
+    assert "CPU minutes" in found.table["reason"][0]
+
+
+def test_the_coverage_of_twins_is_over_those_of_all_seeds():
+    rows = pd.DataFrame(
+        {"method": ["a", "a", "b"], "budget": [9, 9, 9], "coverage": [1.0, 0.5, np.nan],
+         "twins": [1, 3, 0]}
+    )  # fmt: skip
+    found = compare.pooled(rows)
+    assert found["coverage"].tolist()[:2] == [0.625, 0.625]
+    assert found["twins"].tolist() == [4, 4, 0]
+    assert np.isnan(found["coverage"][2])
+
+
+def test_searches_are_summed_up_by_part_and_method():
+    from benchmarks import searches
+
+    rows = [
+        {"part": "rosenbrock", "method": "nelder_mead", "seed": s,
+         "value": searches.found("rosenbrock", "nelder_mead", s)}
+        for s in (1, 2)
+    ]  # fmt: skip
+    (row,) = searches.summary(pd.DataFrame(rows)).itertuples()
+    assert (row.seeds, row.sum) == (2, 2.0)
+
+
+def test_rows_read_back_without_any_reason_are_gone_on_from(tmp_path):
+    row = {"target": "a-0", "method": "b", "budget": 9, "seed": 1, "verdict": "done",
+           "reason": ""}  # fmt: skip
+    pd.DataFrame([row]).to_csv(tmp_path / "rows.csv", index=False)
+    read = pd.read_csv(tmp_path / "rows.csv", keep_default_na=False, na_values=[""])
+    assert compare._needless(read, "a-0", "b", 9, 1)
+    assert not compare._needless(read, "a-0", "b", 9, 2)
+    assert not compare._needless(read, "other", "b", 9, 1)
