@@ -82,9 +82,8 @@ def _made(asked: argparse.Namespace) -> pd.DataFrame:
     for seed, target, method, budget in wanted:
         if _needless(known, target.name, method, budget, seed):
             continue
-        with _limit(asked.minutes):
-            found = compare(target, [method], [budget], [seed], asked.twins)
-        row = found.table.assign(target=target.name)
+        row = in_time(target, method, budget, seed, asked.twins, asked.minutes)
+        row["target"] = target.name
         known = pd.concat([known, row], ignore_index=True)
         if asked.csv:
             with replacing(asked.csv) as aside:
@@ -125,8 +124,29 @@ def pooled(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(coverage=share.where(total > 0), twins=total)
 
 
-class TooLong(Exception):
-    """A calibration took more CPU minutes than it may."""
+class TooLong(BaseException):
+    """A calibration took more CPU minutes than it may.
+
+    Not an `Exception`: raised within the model, that would be a failed run, after which
+    the method goes on.
+    """
+
+
+def in_time(
+    target: Target, method: str, budget: int, seed: int, twins: int, minutes: float
+) -> pd.DataFrame:
+    """The row of one method; one that takes longer is a failed row with its reason."""
+    try:
+        with _limit(minutes):
+            return compare(target, [method], [budget], [seed], twins).table
+    except TooLong as exc:
+        row = {
+            "method": method, "budget": budget, "seed": seed,
+            "gives": masm.method_of(method).gives, "is_reference": False,
+            "verdict": "failed", "reason": f"{TooLong.__name__}: {exc}", "twins": 0,
+        }  # fmt: skip
+        figures = [name for name in (*_SHOWN, "failed_runs", "floor") if name != "rank"]
+        return pd.DataFrame([dict.fromkeys(figures, np.nan) | row])
 
 
 @contextlib.contextmanager

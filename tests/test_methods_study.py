@@ -1,9 +1,12 @@
 """The studies of methods can be made: configurations, figures, predictions."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import masm
 from benchmarks import compare, leave_one_out
 
 
@@ -36,10 +39,23 @@ def test_the_figure_of_methods_is_drawn_of_a_table(tmp_path):
 def test_a_calibration_that_takes_too_long_is_a_row_with_its_reason():
     from benchmarks.targets import make
 
-    with compare._limit(0.002):
-        found = compare.compare(make("gauss4"), ["demc"], [50_000], [1], 0)
-    assert found.table["verdict"].tolist() == ["failed"]
-    assert "CPU minutes" in found.table["reason"][0]
+    # Wherever the time runs out: also within the model, whose errors are failed runs.
+    for minutes in (0.0005, 0.001, 0.002):
+        found = compare.in_time(make("gauss4"), "demc", 10**6, 1, 0, minutes)
+        assert found["verdict"].tolist() == ["failed"]
+        assert "CPU minutes" in found["reason"][0]
+    compare.say("gauss4", found)
+
+
+def test_time_that_runs_out_within_the_model_is_no_failed_run():
+    def slow(theta):
+        ends = time.process_time() + 0.02
+        while time.process_time() < ends:
+            pass
+        return float(theta["a"] ** 2)
+
+    with pytest.raises(compare.TooLong), compare._limit(0.0005):
+        masm.sample_cost(slow, {"a": (-1.0, 1.0)}, max_runs=10, seed=1)
 
 
 def test_the_coverage_of_twins_is_over_those_of_all_seeds():
