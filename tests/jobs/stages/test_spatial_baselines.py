@@ -24,9 +24,9 @@ def test_a_regression_does_not_learn_the_sites_by_heart():
         rng = np.random.default_rng(seed)
         features, targets = sites(rng)
         at = np.column_stack([np.linspace(-10.0, 10.0, 50), np.zeros(50)])
+        shifts = np.array([0.0, 15.0])
         low, high = (
-            regress(features, targets, at + np.array([0.0, shift]), seed)
-            for shift in (-15, 15)
+            regress(features, targets, at + side * shifts, seed) for side in (-1, 1)
         )
         np.testing.assert_array_equal(low, high)
         assert np.ptp(low) > 3.0  # temperature still counts
