@@ -106,6 +106,7 @@ def write_run(
     places = pixels[["latitude", "longitude"]].assign(
         elevation=_HEIGHT, sand=_SAND, clay=_CLAY
     )
+    places.insert(0, "name", [f"pixel {one}" for one in places.index])
     places.rename_axis("id").to_csv(path / "places.csv")
     text = _CONFIG.format(n=len(pixels), seed=seed, names=", ".join(NAMES))
     (path / "config.yaml").write_text(text)
