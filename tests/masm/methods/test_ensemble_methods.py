@@ -105,7 +105,9 @@ def test_the_transform_is_the_kalman_update_of_its_ensemble(n_members, d):
 
 def test_a_transform_without_observations_in_reach_moves_nothing():
     z = np.random.default_rng(1).standard_normal((20, 3))
-    np.testing.assert_allclose(transform_update(z, np.ones((20, 4)), 1.0), z, atol=1e-12)
+    np.testing.assert_allclose(
+        transform_update(z, np.ones((20, 4)), 1.0), z, atol=1e-12
+    )
 
 
 def test_a_transform_is_not_localised_and_other_updates_are_not_known():
