@@ -111,7 +111,8 @@ def sample_normal_posterior(
             least = RELIABLE
         good = good and fraction >= least
     else:  # draws that are not weighted must themselves be the posterior
-        good = good and fraction >= LEAST_SUPPORT and shift <= MOST_SHIFT
+        good = good and fraction >= LEAST_SUPPORT
+        good = good and shift <= MOST_SHIFT and found.off <= MOST_SHIFT
     reason = "" if good else "not_converged"
     if found.minimum.collapsed:
         reason = COLLAPSED
