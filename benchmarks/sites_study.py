@@ -139,8 +139,8 @@ def main() -> None:
         ]
         verdict = "" if found.verdicts[tower.name].is_right else "  not to be trusted"
         print(f"{tower.name:<26}{own:8.3f}{scores[0]:8.3f}{scores[1]:14.3f}{verdict}")
-    for name, share in zip(found.parameters, found.share_between, strict=True):
-        print(f"share between sites, {name}: {share:.2f}")
+    for name, fraction in zip(found.parameters, found.share_between, strict=True):
+        print(f"share between sites, {name}: {fraction:.2f}")
     n = sum(site.runs.n for site in found.sites.values())
     print(f"{n} model runs, {time.process_time() - started:.0f} s of CPU. {found.note}")
 

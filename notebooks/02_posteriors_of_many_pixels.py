@@ -167,12 +167,12 @@ az.plot_pair(few, var_names=names, kind="kde", marginals=True)
 
 
 # %%
-def n_modes(draws, share=0.1):
+def n_modes(draws, fraction=0.1):
     """Peaks of a smooth density that reach a fraction of the highest."""
     _, density = az.kde(np.ravel(draws))
     inner = density[1:-1]
     peaks = (inner > density[:-2]) & (inner > density[2:])
-    return int(np.sum(peaks & (inner > share * density.max())))
+    return int(np.sum(peaks & (inner > fraction * density.max())))
 
 
 pd.DataFrame(
