@@ -24,7 +24,7 @@ import masm
 from landmodels import sipnet
 from landmodels.sipnet.tables import read_table
 
-#: Share of a step that must have been measured.
+#: Fraction of a step that must have been measured.
 MEASURED = 0.5
 CALIBRATION, VALIDATION = (1999, 2002), (2003, 2005)
 #: Searches by differential evolution: runs, efficiency in both periods.
@@ -43,7 +43,7 @@ def priors() -> dict[str, tuple[float, float]]:
         str(name): (float(row["niwot_min"]), float(row["niwot_max"]))
         for name, row in chosen.iterrows()
     }
-    # With wood and fine roots at 0.2 and 0.4 the shares must stay below 1.
+    # With wood and fine roots at 0.2 and 0.4 the fractions must stay below 1.
     return ranges | {"leafAllocation": (0.0, 0.38)}
 
 

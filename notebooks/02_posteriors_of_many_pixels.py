@@ -177,7 +177,7 @@ def n_modes(draws, share=0.1):
     _, density = smooth(draws)
     inner = density[1:-1]
     peaks = (inner > density[:-2]) & (inner > density[2:])
-    return int(np.sum(peaks & (inner > share * density.max())))
+    return int(np.sum(peaks & (inner > fraction * density.max())))
 
 
 pd.DataFrame(

@@ -65,7 +65,7 @@ def sample(
         Factor on the variance of the parameters before each update, 1 or above. With
         more than 1 old windows count less than new ones.
     damping : float
-        Share of each update of the parameters that is made, over 0 up to 1.
+        Fraction of each update of the parameters that is made, over 0 up to 1.
 
     Returns
     -------
