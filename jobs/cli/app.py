@@ -22,7 +22,11 @@ from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.diagnose import diagnose  # noqa: E402
-from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
+from jobs.cli.error_handler import (  # noqa: E402
+    error_handler,
+    left_to_stop,
+    safe_output,
+)
 from jobs.cli.information import information  # noqa: E402
 from jobs.cli.init import Template, TemplateModel  # noqa: E402
 from jobs.cli.options import Executors, talking  # noqa: E402
@@ -36,7 +40,7 @@ from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
 
 class FirstStepsFirst(typer.core.TyperGroup):
-    """The verbs, those that a newcomer needs before the others."""
+    """The commands, those that a newcomer needs before the others."""
 
     first = ("init", "check", "run", "status", "report")
 
@@ -84,7 +88,7 @@ app.command(epilog="Example: masm swath region --executor slurm")(
 )
 
 
-def _tell_version(asked: bool) -> None:
+def _show_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import PackageNotFoundError, version
 
@@ -96,12 +100,12 @@ def _tell_version(asked: bool) -> None:
 
 
 @app.callback(epilog="Example: masm init demo --template demo; masm run demo")
-def _before_every_verb(
+def _before_every_command(
     version: Annotated[
         bool,
         typer.Option(
             "--version",
-            callback=_tell_version,
+            callback=_show_version,
             is_eager=True,
             help="show the version",
             metavar="",
@@ -158,7 +162,7 @@ def init(
     ] = TemplateModel.IBIS_DALEC,
 ) -> None:
     """Write a commented config.yaml to start from."""
-    with guarded(run, "init"):
+    with error_handler(run, "init"):
         from jobs.cli.init import initialise, next_steps
 
         written = initialise(run, template, model)
@@ -169,9 +173,9 @@ def init(
 @talking()
 def check(run: RunPath) -> None:
     """Validate the configuration, open every input, report gaps; compute nothing."""
-    with guarded(run, "check"):
+    with error_handler(run, "check"):
         from jobs.cli.check import check as report
-        from jobs.cli.check import price, verdict
+        from jobs.cli.check import closing_lines, price
         from jobs.cli.run_kinds import commands_of
         from jobs.exit_codes import Exit
         from jobs.run.run import open_run
@@ -186,7 +190,7 @@ def check(run: RunPath) -> None:
             show(line)
         for part in price(opened):
             show(part)
-        for line in verdict(doubts):
+        for line in closing_lines(doubts):
             show(line)
     if doubts:
         raise typer.Exit(Exit.SUSPICIOUS)
@@ -204,7 +208,7 @@ def screen(
 
     By screening.method: morris, sobol or sums_of_squares.
     """
-    with guarded(run, "screen"):
+    with error_handler(run, "screen"):
         from jobs.cli.screen import screen_run, screen_task
 
         if tasks is not None:
@@ -243,7 +247,7 @@ def calibrate(
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
     """Calibrate the pixels of the run."""
-    with guarded(run, "calibrate"):
+    with error_handler(run, "calibrate"):
         if tasks is not None:
             with requeued_before_walltime():
                 from jobs.cli.calibrate import calibrate_task
@@ -271,10 +275,10 @@ def calibrate(
 @talking()
 def upscale(run: RunPath) -> None:
     """Train, validate and map the parameters of a whole region, with uncertainty."""
-    with guarded(run, "upscale"):
-        from jobs.cli.region import upscale_verb
+    with error_handler(run, "upscale"):
+        from jobs.cli.region import upscale_command
 
-        upscale_verb(run)
+        upscale_command(run)
 
 
 @app.command(epilog="Example: masm simulate demo --parameters calibrated")
@@ -299,14 +303,14 @@ def simulate(
     Of a region all pixels are run: with default, calibrated (the sample), upscaled
     parameters, and the ensemble of upscaled maps.
     """
-    with guarded(run, "simulate"):
-        from jobs.cli.region import is_region, simulate_task, simulate_verb
+    with error_handler(run, "simulate"):
+        from jobs.cli.region import is_region, simulate_command, simulate_task
 
         if tasks is not None:
             simulate_task(run, str(parameters), tasks, task)
         elif (is_region(run) and not pixel) or parameters in REGION_ONLY:
             sets = [str(parameters)] if parameters else []
-            simulate_verb(run, sets, executor)
+            simulate_command(run, sets, executor)
         else:
             from jobs.cli.evaluate import simulate_run
 
@@ -327,11 +331,11 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score LAI and GPP in both periods, and draw the figures."""
-    with guarded(run, "evaluate"):
-        from jobs.cli.region import evaluate_verb, is_region
+    with error_handler(run, "evaluate"):
+        from jobs.cli.region import evaluate_command, is_region
 
         if is_region(run) and not pixel:
-            evaluate_verb(run, flux_sites)
+            evaluate_command(run, flux_sites)
         else:
             from jobs.cli.evaluate import evaluate_run
 
@@ -368,9 +372,9 @@ def export(
     With --for the calibrated pixels are simulated and written: ilamb, monthly means
     with the names of CMIP; pecan, a file a year; efi, the members of the posterior.
     """
-    with guarded(run, "export"):
+    with error_handler(run, "export"):
         from jobs.cli.export import export_for, refuse_without_standard
-        from jobs.cli.region import export_verb
+        from jobs.cli.region import export_command
         from jobs.cli.run_kinds import commands_of
 
         if standard is not None:
@@ -381,7 +385,7 @@ def export(
         if commands is not None and commands.export is not None:
             commands.export(run)
             return
-        export_verb(run)
+        export_command(run)
 
 
 @app.command(epilog="Example: masm status demo --watch")
@@ -397,7 +401,7 @@ def status(
     ] = False,
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
-    with guarded(run, "status"):
+    with error_handler(run, "status"):
         from jobs.cli.run_kinds import commands_of
         from jobs.cli.status import show_status
 
@@ -422,7 +426,7 @@ def retry(
     """Calibrate failed pixels again."""
     # What was stopped half-way has forgotten some failures, and not yet others.
     again = f"masm retry {run}, then masm calibrate {run} --resume"
-    with guarded(run, "retry", again=again):
+    with error_handler(run, "retry", again=again):
         from jobs.cli.calibrate import retry_run
 
         code = retry_run(run, executor, reason, pixel or [])
@@ -436,7 +440,7 @@ def replay(
     pixel: Annotated[str, typer.Option("--pixel", metavar="ID", help="which pixel")],
 ) -> None:
     """Calibrate one pixel here, with full logging, beside its result."""
-    with guarded(run, "replay"):
+    with error_handler(run, "replay"):
         from jobs.cli.calibrate import replay_pixel
 
         code = replay_pixel(run, pixel)
@@ -447,7 +451,7 @@ def replay(
 @talking()
 def collect(run: RunPath) -> None:
     """Gather finished pixels into posteriors.zarr; safe at any time."""
-    with guarded(run, "collect"):
+    with error_handler(run, "collect"):
         from jobs.cli.status import collect_run
 
         collect_run(run)
@@ -457,7 +461,7 @@ def collect(run: RunPath) -> None:
 @talking()
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
-    with guarded(run, "report"):
+    with error_handler(run, "report"):
         from jobs.cli.run_kinds import commands_of
         from jobs.report import write_report
         from jobs.run.run import open_run
@@ -510,7 +514,7 @@ def reanalyse(
     Each step leaves a netCDF file; a run that was stopped goes on from what is done, to
     the same numbers.
     """
-    with guarded(run, "reanalyse"):
+    with error_handler(run, "reanalyse"):
         if tasks is not None:
             from jobs.cli.reanalyse import reanalyse_task
 
@@ -545,7 +549,7 @@ def schema(
     An editor with a YAML language server takes it from the first line of config.yaml:
     # yaml-language-server: $schema=masm.schema.json
     """
-    with guarded(Path(), "schema", again="masm schema"):
+    with error_handler(Path(), "schema", again="masm schema"):
         import json
 
         from jobs.config.json_schema import config_schema
@@ -567,7 +571,7 @@ def warm_up() -> None:
     Arrays of tasks and local workers do this for themselves before they start. Run
     it by hand on another kind of machine, or after an update.
     """
-    with guarded(Path(), "warm-up", again="masm warm-up"):
+    with error_handler(Path(), "warm-up", again="masm warm-up"):
         from jobs.process_models.base import Settings
         from jobs.process_models.registry import MODELS, open_model
 
@@ -588,7 +592,7 @@ def run_all(
     Calibrate, simulate, evaluate; of a region screen, calibrate, upscale, simulate,
     evaluate and export. The report is written whatever stage failed.
     """
-    with guarded(run, "run"):
+    with error_handler(run, "run"):
         from jobs.cli.run_all import run_everything
 
         code = run_everything(run, executor)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 from jobs.cli.options import talking
 from jobs.console import print_out, show
 from jobs.exit_codes import Exit
@@ -52,7 +52,7 @@ def check(
     Of a folder every netCDF file in it is checked, and then the set: each site once,
     priors and posteriors of the same days.
     """
-    with guarded(path.parent, "callmip", again="the same command"):
+    with error_handler(path.parent, "callmip", again="the same command"):
         from jobs.callmip.check import check_path
         from jobs.callmip.findings import has_errors
 
@@ -82,7 +82,7 @@ def export(
     submission is the project's own. The check then tells what else keeps each file
     from being one.
     """
-    with guarded(run, "callmip", again=f"masm callmip export {run}"):
+    with error_handler(run, "callmip", again=f"masm callmip export {run}"):
         from jobs.callmip.check import check_path
         from jobs.callmip.export import export_run
         from jobs.run.run import open_run
@@ -117,7 +117,7 @@ def _as_json(path: Path, files: list[Path], findings: list[Finding]) -> str:
 def _text(files: list[Path], findings: list[Finding]) -> str:
     counts = _counts(findings)
     total = ", ".join(f"{level} {count}" for level, count in counts.items())
-    verdict = "not to be handed in" if counts["error"] else "may be handed in"
+    conclusion = "not to be handed in" if counts["error"] else "may be handed in"
     return "\n".join(
-        [*map(str, findings), f"files {len(files)}: {total}; {verdict}"],
+        [*map(str, findings), f"files {len(files)}: {total}; {conclusion}"],
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 
 if TYPE_CHECKING:
     import masm
@@ -71,7 +71,7 @@ def compare(
     ] = False,
 ) -> None:
     """Compare calibration methods on one pixel, and recommend one."""
-    with guarded(run, "compare", saved=_SAVED):
+    with error_handler(run, "compare", saved=_SAVED):
         from jobs.run.run import open_run
 
         opened = open_run(run)

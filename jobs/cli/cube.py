@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 from jobs.cli.options import talking
 from jobs.console import show, voice
 
@@ -54,7 +54,9 @@ def synthetic(
         from jobs.inputs.cubes import build_synthetic
 
         _built(
-            build_synthetic(cube, rows, columns, (first, last), seed, workers, _told)
+            build_synthetic(
+                cube, rows, columns, (first, last), seed, workers, _show_progress
+            )
         )
 
 
@@ -94,7 +96,9 @@ def build(
         for line in source_lines(catalogue, edges, (first, last), wind):
             show(line)
         _built(
-            build_products(catalogue, cube, edges, (first, last), wind, workers, _told)
+            build_products(
+                catalogue, cube, edges, (first, last), wind, workers, _show_progress
+            )
         )
 
 
@@ -120,10 +124,10 @@ def check(
 
 def _building(cube: Path):
     # Beside the cube: nothing strange may lie in its folder.
-    return guarded(cube.parent, "region", again="the same command")
+    return error_handler(cube.parent, "region", again="the same command")
 
 
-def _told(done: int, total: int) -> None:
+def _show_progress(done: int, total: int) -> None:
     step = max(1, total // 10)
     if voice().quiet:
         return

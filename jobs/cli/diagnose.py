@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 
 _MOST = 12  # pixels, unless they are named
 _SHOWN_ROWS = 6
@@ -32,7 +32,7 @@ def diagnose(
     Scans the parameters that were not calibrated, one at a time: about a hundred model
     runs a pixel. Without --pixel the first twelve calibrated pixels.
     """
-    with guarded(run, "diagnose", saved=_SAVED):
+    with error_handler(run, "diagnose", saved=_SAVED):
         diagnose_run(run, pixel or [], again=again)
 
 

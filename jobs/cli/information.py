@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 from jobs.cli.options import Executors
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def information(
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
     """Say how much each stream narrows parameters, annual fluxes and stocks."""
-    with guarded(run, "information", saved=_SAVED):
+    with error_handler(run, "information", saved=_SAVED):
         from jobs.run.run import open_run
 
         work = _checked(derivatives)
@@ -97,7 +97,7 @@ def _inform(
     pixels = pixels_informed(run, choose(run.pixels, ids))
     run.folder.require_writable()
     path = run.folder.path
-    verb = ["information", "--derivatives", derivatives]
+    command = ["information", "--derivatives", derivatives]
     n_years, _ = years_of(run)
     with alone(path, "information"):
         start(run)
@@ -106,7 +106,7 @@ def _inform(
                 run,
                 UNITS[derivatives],
                 left_to_inform(run, pixels, derivatives),
-                verb=verb,
+                command=command,
                 unit="pixels",
                 executor=executor,
                 minutes=minutes_for(run, 50, n_years),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 from jobs.config.executor_names import ExecutorName
 from jobs.console import Voice, print_out, speaking
 from jobs.exit_codes import Exit
@@ -60,7 +60,7 @@ def talking(
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
-        def verb(*args: Any, **words: Any) -> None:
+        def command(*args: Any, **words: Any) -> None:
             quiet, verbose, as_json = (
                 words.pop(name, False) for name in (*_EVERY, *_JSON)
             )
@@ -80,11 +80,11 @@ def talking(
             )
             for name, hint in added.items()
         ]
-        verb.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [one.replace(annotation=hints[one.name]) for one in known] + new
         )
-        verb.__annotations__ = hints | added
-        return verb
+        command.__annotations__ = hints | added
+        return command
 
     return decorate
 
@@ -110,5 +110,5 @@ def _in_json(
             "tables": said.tables,
             "errors": said.errors,
         }
-        with guarded(Path(), "--json", again="the same command"):
+        with error_handler(Path(), "--json", again="the same command"):
             print_out(json.dumps(document, indent=1))

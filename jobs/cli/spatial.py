@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def spatial(
     Comes after calibrate, for a table of sites or towers. Every site is left out in
     turn with its neighbours; says which mapper to use, or that none beats the mean.
     """
-    with guarded(run, "spatial"):
+    with error_handler(run, "spatial"):
         spatial_run(run, again=again)
 
 

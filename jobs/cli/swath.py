@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 from jobs.cli.options import Executors
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def swath(
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
     """Assimilate a swath run: all streams in one window, then without each."""
-    with guarded(run, "swath", saved=_SAVED):
+    with error_handler(run, "swath", saved=_SAVED):
         if tasks is not None:
             _task(run, tasks, task)
             return
@@ -60,7 +60,7 @@ def run_swath(run: Path, executor: str | None, *, as_json: bool = False) -> Exit
             swath_run(run, config),
             assimilate,
             experiments_left(run, config),
-            verb=["swath"],
+            command=["swath"],
             unit="experiments",
             # The workers of this machine run the cells of one experiment.
             executor="serial" if chosen == "local" else chosen,

@@ -1,4 +1,4 @@
-"""Each mistake in a configuration is named with its line, column and a mend."""
+"""Each mistake in a configuration is named with its line, column and a remedy."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_good_configuration_means_what_it_says(run_path):
         ("n_iterations: 6", "n_iterations: 6.5", 13, ["found   6.5", "a whole number"]),
     ],
 )
-def test_a_mistake_is_shown_with_file_line_column_and_a_mend(
+def test_a_mistake_is_shown_with_file_line_column_and_a_repair(
     run_path, old, new, column, parts
 ):
     line = change(run_path, old, new)
