@@ -7,6 +7,7 @@ VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTEST_ARGS ?=
 RUN ?= demo
+RUNS := $(VENV)/.runs
 INSTALLED := $(VENV)/.installed
 DOCS := $(VENV)/.docs
 AUDIT := $(VENV)/.audit
@@ -17,10 +18,17 @@ BIN := $(VENV)/bin
 
 install: $(INSTALLED)
 
+# What runs need: the command line with regions and maps.
+$(RUNS): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[regions]'
+	touch $@
+
+# That, and what the tests need: torch for one surrogate, linters, Dask.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
-	touch $@
+	touch $(RUNS) $@
 
 $(DOCS): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
@@ -31,7 +39,7 @@ $(AUDIT): $(INSTALLED)
 	touch $@
 
 # Goes on from whatever an earlier `make demo` finished.
-demo: $(INSTALLED)
+demo: $(RUNS)
 	test -e $(RUN)/config.yaml || $(BIN)/masm init $(RUN) --template demo
 	$(BIN)/masm run $(RUN)
 

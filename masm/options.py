@@ -410,6 +410,10 @@ class EsmdaOptions(MethodOptions):
     localisation : {"none", "correlation"}
         Whether correlations of parameters and observations that may be noise of a small
         ensemble are damped. With many members it changes nothing.
+    update : {"perturbed", "transform"}
+        Each member by observations with noise of its own, or all together by the
+        ensemble transform, which has no noise but that of the first members and no
+        localisation.
 
     Examples
     --------
@@ -425,6 +429,7 @@ class EsmdaOptions(MethodOptions):
     alphas: str | Sequence[float] = ""
     inflation: float = 1.0
     localisation: Literal["none", "correlation"] = "none"
+    update: Literal["perturbed", "transform"] = "perturbed"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,12 +57,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=(
-        "Calibrate a land-carbon model pixel by pixel with an adaptive surrogate.\n\n"
+        "Calibrate a land-carbon model, one pixel at a time, with a surrogate.\n\n"
         "Start with: masm init demo --template demo; masm run demo\n\n"
         "Exit codes: 0 all done; 1 a bug; 2 command line, config or input wrong, "
         "nothing started; 3 finished, some pixels failed; 4 too many pixels failed; "
         "5 check found something suspicious; "
-        "75 stopped with progress saved, go on with --resume."
+        "75 stopped with its progress saved: give the same command again "
+        "(calibrate: with --resume)."
     ),
 )
 
@@ -172,7 +173,7 @@ def init(
 @app.command(epilog="Example: masm check demo")
 @talking()
 def check(run: RunPath) -> None:
-    """Validate the configuration, open every input, report gaps; compute nothing."""
+    """Validate the configuration, open every input, name gaps; compute nothing."""
     with error_handler(run, "check"):
         from jobs.cli.check import check as report
         from jobs.cli.check import closing_lines, price
@@ -206,7 +207,7 @@ def screen(
 ) -> None:
     """Find which parameters matter, on a sample of pixels.
 
-    By screening.method: morris, sobol or sums_of_squares.
+    The method is screening.method of config.yaml: morris, sobol or sums_of_squares.
     """
     with error_handler(run, "screen"):
         from jobs.cli.screen import screen_run, screen_task
@@ -227,17 +228,21 @@ def calibrate(
     pixel: PixelIds = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="go on from what is done already", metavar=""),
+        typer.Option(
+            "--resume", help="go on; keep the pixels that are done", metavar=""
+        ),
     ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="say what would be done, and do nothing", metavar=""
+            "--dry-run", help="show what would be done, and do nothing", metavar=""
         ),
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="in place of the configured number"),
+        typer.Option(
+            min=1, metavar="N", help="in place of the configured number of workers"
+        ),
     ] = None,
     scheduler: Annotated[
         str | None,
@@ -300,8 +305,8 @@ def simulate(
 ) -> None:
     """Run the model with default and with calibrated parameters.
 
-    Of a region all pixels are run: with default, calibrated (the sample), upscaled
-    parameters, and the ensemble of upscaled maps.
+    In a region, every pixel is run with default and with upscaled parameters and with
+    the ensemble of maps; the calibrated sample is run with its own parameters too.
     """
     with error_handler(run, "simulate"):
         from jobs.cli.region import is_region, simulate_command, simulate_task
@@ -326,7 +331,8 @@ def evaluate(
     flux_sites: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="towers to score fluxes at: sites.csv and their files"
+            metavar="DIR",
+            help="folder of towers whose fluxes are scored: sites.csv and their files",
         ),
     ] = None,
 ) -> None:
@@ -356,21 +362,24 @@ def export(
         typer.Option(
             "--for",
             metavar="FORMAT",
-            help="ilamb, pecan or efi: simulations of calibrated pixels in its format",
+            help="ilamb, pecan or efi: write simulations of calibrated pixels so",
         ),
     ] = None,
     pixel: PixelIds = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="with --for; RUN/export/FORMAT otherwise"),
+        typer.Option(
+            metavar="DIR", help="folder for --for; if not given, RUN/export/FORMAT"
+        ),
     ] = None,
 ) -> None:
     """Write maps of a region or a reanalysis, or simulations for other communities.
 
-    Maps are GeoTIFF with STAC; of a region also fluxes (CF netCDF) and samples. A
-    reanalysis maps the states of each year, with reanalysis.maps in its configuration.
-    With --for the calibrated pixels are simulated and written: ilamb, monthly means
-    with the names of CMIP; pecan, a file a year; efi, the members of the posterior.
+    Maps are GeoTIFF files with a STAC catalogue. A region also has fluxes (CF netCDF)
+    and its training sample. A reanalysis has maps of its states in each year, if
+    config.yaml has reanalysis.maps. With --for, the calibrated pixels are simulated and
+    written for others: ilamb (monthly means, CMIP names), pecan (one file for each
+    year) or efi (members of the posterior).
     """
     with error_handler(run, "export"):
         from jobs.cli.export import export_for, refuse_without_standard
@@ -418,7 +427,8 @@ def status(
 def retry(
     run: RunPath,
     reason: Annotated[
-        str | None, typer.Option(metavar="REASON", help="only pixels that failed so")
+        str | None,
+        typer.Option(metavar="REASON", help="only pixels that failed for this reason"),
     ] = None,
     pixel: PixelIds = None,
     executor: Executors = None,
@@ -439,7 +449,7 @@ def replay(
     run: RunPath,
     pixel: Annotated[str, typer.Option("--pixel", metavar="ID", help="which pixel")],
 ) -> None:
-    """Calibrate one pixel here, with full logging, beside its result."""
+    """Calibrate one pixel again with full logging; its result is kept beside."""
     with error_handler(run, "replay"):
         from jobs.cli.calibrate import replay_pixel
 
@@ -484,34 +494,36 @@ def reanalyse(
         bool,
         typer.Option(
             "--wait",
-            help="with slurm: wait for each cycle, analyse, go on with the next",
+            help="with slurm: wait for each cycle, then analyse it and start the next",
             metavar="",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="say what is left, and do nothing", metavar=""),
+        typer.Option(
+            "--dry-run", help="show what is left to do, and do nothing", metavar=""
+        ),
     ] = False,
     choose_radius: Annotated[
         str | None,
         typer.Option(
-            metavar="KM", help="compare localisation radii, with commas between"
+            metavar="KM", help="compare localisation radii, such as 100,200,400"
         ),
     ] = None,
     run_again: Annotated[
         bool,
         typer.Option(
             "--run-again",
-            help="with --choose-radius: members run again for each one",
+            help="with --choose-radius: run the members again for each radius",
             metavar="",
         ),
     ] = False,
     tasks: Tasks = None,
     task: Task = 0,
 ) -> None:
-    """Run members forward and correct them by observations, year by year.
+    """Run the members of an ensemble, and correct them by observations each year.
 
-    Each step leaves a netCDF file; a run that was stopped goes on from what is done, to
+    Each step writes a netCDF file. After a stop the same command goes on, and comes to
     the same numbers.
     """
     with error_handler(run, "reanalyse"):
@@ -546,7 +558,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of config.yaml, for completion and checks in an editor.
 
-    An editor with a YAML language server takes it from the first line of config.yaml:
+    Write this as the first line of config.yaml, for the YAML language server:
     # yaml-language-server: $schema=masm.schema.json
     """
     with error_handler(Path(), "schema", again="masm schema"):
@@ -566,10 +578,10 @@ def schema(
 @app.command("warm-up", epilog="Example: masm warm-up")
 @talking()
 def warm_up() -> None:
-    """Compile every process model once (a minute); every later start is at once.
+    """Compile every process model once (a minute), so that later starts are quick.
 
-    Arrays of tasks and local workers do this for themselves before they start. Run
-    it by hand on another kind of machine, or after an update.
+    Job arrays and local workers do this by themselves. Give it by hand on another
+    kind of machine, or after an update.
     """
     with error_handler(Path(), "warm-up", again="masm warm-up"):
         from jobs.process_models.base import Settings
@@ -587,10 +599,11 @@ def run_all(
     run: RunPath,
     executor: Executors = None,
 ) -> None:
-    """Every stage in order, then the report, going on from what is done already.
+    """Run every stage that is not done yet, in order, and write the report.
 
-    Calibrate, simulate, evaluate; of a region screen, calibrate, upscale, simulate,
-    evaluate and export. The report is written whatever stage failed.
+    The stages are calibrate, simulate and evaluate; of a region: screen, calibrate,
+    upscale, simulate, evaluate and export. If a stage fails, the report is still
+    written.
     """
     with error_handler(run, "run"):
         from jobs.cli.run_all import run_everything

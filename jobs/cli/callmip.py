@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 callmip_app = typer.Typer(
     no_args_is_help=True,
     epilog="Example: masm callmip check rehearsal.nc",
-    help="Check or rehearse files for CalLMIP: calibrated land models compared.",
+    help="Check or write files for CalLMIP, the comparison of calibrated land models.",
 )
 
 
 @callmip_app.callback()
 def callmip() -> None:
-    """Check or rehearse files for CalLMIP: calibrated land models compared."""
+    """Check or write files for CalLMIP, the comparison of calibrated land models."""
 
 
 @callmip_app.command(epilog="Example: masm callmip check rehearsal.nc")
@@ -40,7 +40,8 @@ def check(
     records: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="the project's flux and weather files: years, places"
+            metavar="DIR",
+            help="the project's flux and weather files, to compare years and places",
         ),
     ] = None,
     as_json: Annotated[
@@ -49,8 +50,8 @@ def check(
 ) -> None:
     """Compare files with the protocol of Phase 1b; exit code 2 where one has errors.
 
-    Of a folder every netCDF file in it is checked, and then the set: each site once,
-    priors and posteriors of the same days.
+    In a folder, every netCDF file is checked, and then all together: each site occurs
+    once, and its prior and posterior have the same days.
     """
     with error_handler(path.parent, "callmip", again="the same command"):
         from jobs.callmip.check import check_path
@@ -73,14 +74,13 @@ def export(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="where to; callmip in the run's folder"),
+        typer.Option(metavar="DIR", help="output folder; if not given, RUN/callmip"),
     ] = None,
 ) -> None:
     """Write a REHEARSAL: prior and posterior files of the run's calibrated towers.
 
-    They have the form of CalLMIP and are marked as not for upload: the weather of a
-    submission is the project's own. The check then tells what else keeps each file
-    from being one.
+    They have the form of CalLMIP and are marked as not for upload, because a submission
+    needs the project's own weather. The check then lists what else a submission needs.
     """
     with error_handler(run, "callmip", again=f"masm callmip export {run}"):
         from jobs.callmip.check import check_path

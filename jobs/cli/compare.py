@@ -45,12 +45,17 @@ def compare(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
     methods: Annotated[
-        str, typer.Option(metavar="NAMES", help="with commas between, or all")
+        str,
+        typer.Option(metavar="NAMES", help="methods, such as emulator,demc; or all"),
     ] = "emulator,demc,4dvar,4denvar",
     budget: Annotated[
-        str, typer.Option(metavar="RUNS", help="most model runs; with commas between")
+        str,
+        typer.Option(metavar="RUNS", help="largest number of model runs, one or more"),
     ] = "200,1000",
-    seeds: Annotated[int, typer.Option(min=1, help="calibrations of each")] = 3,
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="calibrations of each method and budget"),
+    ] = 3,
     reference: Annotated[
         int | None,
         typer.Option(
@@ -61,7 +66,12 @@ def compare(
         ),
     ] = None,
     twins: Annotated[
-        int, typer.Option(min=0, help="synthetic twins for the coverage of intervals")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="twin experiments that measure the coverage of intervals",
+        ),
     ] = 0,
     pixel: Annotated[
         str | None, typer.Option("--pixel", metavar="ID", help="which pixel")

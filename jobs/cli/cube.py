@@ -29,7 +29,7 @@ CubePath = Annotated[
 Years = Annotated[
     str, typer.Option(metavar="FIRST-LAST", help="calendar years, both included")
 ]
-Workers = Annotated[int, typer.Option(min=1, help="processes")]
+Workers = Annotated[int, typer.Option(min=1, metavar="N", help="processes")]
 
 
 @region_app.command(
@@ -38,16 +38,23 @@ Workers = Annotated[int, typer.Option(min=1, help="processes")]
 @talking()
 def synthetic(
     cube: CubePath,
-    rows: Annotated[int, typer.Option(min=1, max=400)] = 30,
-    columns: Annotated[int, typer.Option(min=1, max=400)] = 40,
+    rows: Annotated[
+        int,
+        typer.Option(min=1, max=400, metavar="N", help="pixels from north to south"),
+    ] = 30,
+    columns: Annotated[
+        int, typer.Option(min=1, max=400, metavar="N", help="pixels from west to east")
+    ] = 40,
     years: Years = "2001-2006",
-    seed: Annotated[int, typer.Option(min=0, help="fixes everything")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="of all random numbers")
+    ] = 1,
     workers: Workers = 1,
 ) -> None:
     """Make a SYNTHETIC region around Harvard Forest, for trials and tests.
 
-    Nothing in it was observed: land, weather and true parameters are random fields,
-    LAI and GPP the model's at those parameters with noise and gaps.
+    Nothing in it was observed. Land, weather and true parameters are random fields; LAI
+    and GPP are model output at those parameters, with noise and gaps.
     """
     first, last = _years(years)
     with _building(cube):
@@ -68,7 +75,9 @@ def synthetic(
 def build(
     catalogue: Annotated[
         Path,
-        typer.Argument(metavar="CATALOGUE", help="YAML: which files give what"),
+        typer.Argument(
+            metavar="CATALOGUE", help="YAML file that names the files of each variable"
+        ),
     ],
     cube: CubePath,
     bounds: Annotated[
@@ -81,13 +90,17 @@ def build(
     years: Years,
     wind: Annotated[
         float | None,
-        typer.Option(min=0.1, help="m s-1, a constant where no product gives wind"),
+        typer.Option(
+            min=0.1,
+            metavar="SPEED",
+            help="constant wind speed in m s-1, where no product has wind",
+        ),
     ] = None,
     workers: Workers = 1,
 ) -> None:
     """Make a cube from providers' files, named in a catalogue.
 
-    Broken off, it goes on where it stopped when the same command is given again.
+    After a stop, the same command goes on where it stopped.
     """
     (first, last), edges = _years(years), _edges(bounds)
     with _building(cube):

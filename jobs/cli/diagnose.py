@@ -24,13 +24,14 @@ def diagnose(
     ] = None,
     again: Annotated[
         bool,
-        typer.Option("--again", help="also pixels that are done already", metavar=""),
+        typer.Option("--again", help="repeat pixels that are done", metavar=""),
     ] = False,
 ) -> None:
-    """Say why the calibrated model misses: season, weather, years, parameters.
+    """Find why the calibrated model misses: season, weather, years, parameters.
 
-    Scans the parameters that were not calibrated, one at a time: about a hundred model
-    runs a pixel. Without --pixel the first twelve calibrated pixels.
+    Varies the parameters that were not calibrated, one at a time, with about a hundred
+    model runs for each pixel. Without --pixel it takes the first twelve calibrated
+    pixels.
     """
     with error_handler(run, "diagnose", saved=_SAVED):
         diagnose_run(run, pixel or [], again=again)

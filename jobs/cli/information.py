@@ -27,10 +27,11 @@ def information(
     ],
     derivatives: Annotated[
         str,
-        typer.Option(metavar="KIND", help="auto, exact or differences (of model runs)"),
+        typer.Option(metavar="KIND", help="auto, exact, or differences of model runs"),
     ] = "auto",
     pixel: Annotated[
-        list[str] | None, typer.Option("--pixel", metavar="ID", help="only these")
+        list[str] | None,
+        typer.Option("--pixel", metavar="ID", help="only this pixel; may be repeated"),
     ] = None,
     executor: Executors = None,
     as_json: Annotated[
@@ -39,7 +40,7 @@ def information(
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
-    """Say how much each stream narrows parameters, annual fluxes and stocks."""
+    """Show how much each data stream narrows parameters, annual fluxes and stocks."""
     with error_handler(run, "information", saved=_SAVED):
         from jobs.run.run import open_run
 

@@ -135,8 +135,9 @@ def _show(run: Run, pixels: Sequence[Pixel]) -> None:
         more = differing.loc[differing["selected"], "parameter"]
         less = differing.loc[differing["calibrated"], "parameter"]
         show(
-            f"calibration.blocks leaves out {', '.join(more) or 'none'} of the "
-            f"selected and adds {', '.join(less) or 'none'}; the blocks decide"
+            "the run calibrates what calibration.blocks names\n"
+            f"  selected, but not named there: {', '.join(more) or 'none'}\n"
+            f"  named there, but not selected: {', '.join(less) or 'none'}"
         )
     if run.config.screening.sobol_pixels and not of_variance:
         _show_sobol(run, pixels, effects, selected.parameters)

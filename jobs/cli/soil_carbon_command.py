@@ -25,7 +25,7 @@ def soil_carbon(
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
-    """Calibrate, predict and map soil carbon: what is left of a soil-carbon run."""
+    """Calibrate, predict and map soil carbon: all stages that are not done yet."""
     with error_handler(run, "soil-carbon", saved=_SAVED):
         if tasks is None:
             from jobs.cli.soil_carbon import run_soil_carbon

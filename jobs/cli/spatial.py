@@ -38,13 +38,14 @@ def spatial(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
     again: Annotated[
-        bool, typer.Option("--again", help="also where it is done already", metavar="")
+        bool, typer.Option("--again", help="repeat it, even if it is done", metavar="")
     ] = False,
 ) -> None:
-    """Validate parameters at sites that are left out, beside baselines.
+    """Validate predicted parameters at sites left out, and compare with baselines.
 
-    Comes after calibrate, for a table of sites or towers. Every site is left out in
-    turn with its neighbours; says which mapper to use, or that none beats the mean.
+    Give it after calibrate, on a run with a table of sites or towers. Each site is
+    left out in turn, with its neighbours. The result names the mapper to use, or says
+    that none is better than the mean.
     """
     with error_handler(run, "spatial"):
         spatial_run(run, again=again)

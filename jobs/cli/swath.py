@@ -30,7 +30,7 @@ def swath(
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
-    """Assimilate a swath run: all streams in one window, then without each."""
+    """Assimilate satellite streams: all together, then with each one left out."""
     with error_handler(run, "swath", saved=_SAVED):
         if tasks is not None:
             _task(run, tasks, task)

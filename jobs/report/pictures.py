@@ -21,7 +21,6 @@ from jobs.figures import (
     reliability as figures_checks,
 )
 from jobs.files import lexists
-from jobs.inputs.pixel_data import synthetic_parts
 from jobs.report.regional import drawings_of_region
 from jobs.report.results import Results
 from jobs.run.pixel import Pixel
@@ -43,9 +42,10 @@ def drawings_of(results: Results) -> Iterator[Callable[[], None]]:
     """
     run = results.run
     title = run.config.name
-    parts = synthetic_parts(run)
-    if parts:
-        title += f", {parts}"
+    if results.unreadable:
+        title += ", origin not known"
+    elif results.synthetic:
+        title += f", {results.synthetic}"
     if run.source.is_region:
         yield from drawings_of_region(results, title)
     yield partial(_draw_sites, results, title)

@@ -45,12 +45,10 @@ def drawings_of_region(results: Results, title: str) -> Iterator[Callable[[], No
     title : str
         Says where the data come from.
     """
-    for draw in (
-        _draw_upscaled,
-        _draw_scores,
-        _draw_upscaled_maps,
-        _draw_fluxes,
-    ):
+    draws: list[Callable[[Run, str], None]] = [_draw_upscaled, _draw_scores]
+    if not results.unreadable:
+        draws += [_draw_upscaled_maps, _draw_fluxes]  # places are in the cube
+    for draw in draws:
         yield partial(draw, results.run, title)
 
 

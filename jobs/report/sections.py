@@ -13,7 +13,6 @@ from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.figures.labels import UNKNOWN, number, shown_unit, span, with_unit
 from jobs.files import lexists
-from jobs.inputs.pixel_data import synthetic_parts
 from jobs.report.parts import (
     Fact,
     Section,
@@ -49,6 +48,12 @@ MEANINGS = {
     "inputs_changed": "forcing or observations changed since it was begun",
     "bug": "an error of the program; the failure file has its traceback",
 }
+WITHOUT_CUBE = (
+    "The region cube cannot be read, so the report cannot show true parameters, nor "
+    "say whether the data are synthetic. Figures of maps and fluxes are those drawn "
+    "before. Everything else is complete. Build the cube again, then give masm report "
+    "again."
+)
 _N_RANKED = 12  # parameters of each stream in the table of screening
 
 
@@ -109,12 +114,13 @@ def what_ran(results: Results) -> Section:
         Fact("commit", commit or "–", facts_file),
     ]
     section = Section("What ran, and what it cost", "what", facts=facts)
-    parts = synthetic_parts(run)
-    if parts:
+    if results.unreadable:
+        section.notes.append(f"{WITHOUT_CUBE}\n{results.unreadable}")
+    if results.synthetic:
         section.notes.append(
-            f"This run is not of real observations: {parts}, the model's own output at "
-            "known parameters with noise. It tests the calibration and says nothing of "
-            "a real place."
+            f"This run is not of real observations: {results.synthetic}, the model's "
+            "own output at known parameters with noise. It tests the calibration and "
+            "says nothing of a real place."
         )
     return section
 

@@ -15,7 +15,7 @@ from jobs.config.process_model import model_of
 from jobs.config.schema import Config, RelativeVariance
 from jobs.disk_errors import system_fault
 from jobs.files import is_file, is_folder, kind_of, lexists, put_aside
-from jobs.inputs.pixel_data import synthetic_parts
+from jobs.inputs.pixel_data import synthetic_parts, unreadable_source
 from jobs.run.run import Run
 from jobs.stages.synced_store import SyncedStore, sync
 
@@ -120,7 +120,9 @@ def _shapes(run: Run) -> dict[str, tuple[int, ...]]:
 
 def _create(store: zarr.Group, run: Run) -> None:
     store.attrs.update({"title": run.config.name, "seed": run.config.seed})
-    if parts := synthetic_parts(run):
+    if unreadable_source(run):
+        store.attrs["comment"] = "the region cube could not be read: its origin is lost"
+    elif parts := synthetic_parts(run):
         store.attrs["comment"] = parts
     layout = _Layout(store, run)
     layout.add_places(run)

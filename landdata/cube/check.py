@@ -175,14 +175,21 @@ class CubeReport:
                 f"{pixel} ({gaps})"
                 for pixel, gaps in list(self.gaps_by_pixel.items())[:5]
             )
-            yield f"most windows missing: {worst}"
-        yield f"disk: {self.bytes_cube / 1e9:.2f} GB in this cube"
+            yield f"pixels with most windows missing: {worst}"
+        yield f"disk: {_size(self.bytes_cube)} in this cube"
+
+
+def _size(n_bytes: int) -> str:
+    """Return a size on disk in the unit that suits it."""
+    if n_bytes < 1e8:
+        return f"{max(0.1, n_bytes / 1e6):.1f} MB"
+    return f"{n_bytes / 1e9:.2f} GB"
 
 
 def _variable_lines(one: VariableReport) -> Iterator[str]:
     units = "" if one.units == "1" else f" {one.units}"
     line = (
-        f"  {one.name}: {100.0 * one.coverage:.1f} % there, {one.low:.4g} to "
+        f"  {one.name}: {100.0 * one.coverage:.1f} % present, {one.low:.4g} to "
         f"{one.high:.4g}, mean {one.mean:.4g}{units}"
     )
     if one.filled_days:
@@ -320,4 +327,4 @@ def check_cube(
 
 def _calendar(time: pd.DatetimeIndex) -> str:
     whole = pd.date_range(time[0], time[-1], freq="D")
-    return "standard, every day there" if time.equals(whole) else "with days missing"
+    return "standard, no day missing" if time.equals(whole) else "with days missing"

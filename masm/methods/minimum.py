@@ -49,10 +49,14 @@ class Found:
     minimum : Minimum
     root : ndarray (n, n)
         Lower factor of the posterior covariance there.
+    off : float
+        Length of the next Gauss-Newton step within the bounds, in posterior standard
+        deviations: how far the search has stopped from the minimum.
     """
 
     minimum: Minimum
     root: Array
+    off: float
 
     def facts(self, problem: DifferentiableProblem) -> dict[str, Any]:
         """What a result keeps of the search: numbers and short texts."""
@@ -63,6 +67,7 @@ class Found:
             "n_tangents": problem.n_tangents,
             "minimum_cost": self.minimum.cost,
             "minimum_converged": int(self.minimum.converged),
+            "minimum_off": self.off,
             "minimum_report": self.minimum.summary(),
             "n_starts_agreeing": self.minimum.n_agreeing,
             "minimum_at_bound": ", ".join(self.minimum.at_bound),
@@ -161,12 +166,14 @@ def minimise(
         minimum = _by_differences(problem, rng, n_starts, n_iterations, starts)
     problem.max_runs = None
     try:
-        root = np.asarray(np.linalg.cholesky(problem.covariance(minimum.x)))
+        mean, covariance = problem.linear_posterior(minimum.x)
+        root = np.asarray(np.linalg.cholesky(covariance))
     except (InputError, np.linalg.LinAlgError) as exc:
         raise CalibrationFailed(
             f"no posterior about the minimum: {exc}", reason="model_nan"
         ) from exc
-    return Found(minimum, root)
+    step = np.clip(mean, -BOUND, BOUND) - minimum.x
+    return Found(minimum, root, float(np.linalg.norm(np.linalg.solve(root, step))))
 
 
 def _starts(

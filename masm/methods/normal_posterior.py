@@ -111,7 +111,8 @@ def sample_normal_posterior(
             least = RELIABLE
         good = good and fraction >= least
     else:  # draws that are not weighted must themselves be the posterior
-        good = good and fraction >= LEAST_SUPPORT and change <= MOST_CHANGE
+        good = good and fraction >= LEAST_SUPPORT
+        good = good and change <= MOST_CHANGE and found.off <= MOST_CHANGE
     reason = "" if good else "not_converged"
     if found.minimum.collapsed:
         reason = COLLAPSED

@@ -215,10 +215,10 @@ def select(
     wanted = (wanted | set(include)) - set(exclude)
     rule = (
         f"parameters with at least {threshold:.0%} of the variance, mean of "
-        f"{', '.join(statistics)}, for each stream, joined"
+        f"{', '.join(statistics)}; for each stream, then together"
         if of_variance
         else f"the fewest parameters that hold {share:.0%} of the summed mu* of "
-        f"{', '.join(statistics)}, for each stream, joined"
+        f"{', '.join(statistics)}; for each stream, then together"
     )
     if include:
         rule += f"; with {', '.join(include)}"

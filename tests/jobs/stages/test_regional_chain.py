@@ -392,3 +392,28 @@ def test_status_of_the_stores_is_readable(chain):
     path, _ = chain
     plan = json.loads((path / "simulations/region/default.json").read_text())
     assert plan["years"] == "2002-2003"
+
+
+@pytest.mark.parametrize("fault", ["old format", "gone"])
+def test_a_report_needs_no_cube_and_says_what_is_left_out(chain, tmp_path, fault):
+    path, _ = chain
+    cube, run = path.parent / "cube.zarr", tmp_path / "run"
+    shutil.copytree(path, run)
+    if fault == "old format":
+        shutil.copytree(cube, tmp_path / "cube.zarr")
+        file = tmp_path / "cube.zarr" / "zarr.json"
+        facts = json.loads(file.read_text())
+        facts["attributes"]["region_cube_format"] = 1
+        file.write_text(json.dumps(facts))
+    shutil.rmtree(run / "posteriors.zarr")  # which its collection makes anew
+    done = masm("report", run)
+    assert done.exit_code == 0, done.output + str(done.exception)
+    page = (run / "report.html").read_text()
+    assert "The region cube cannot be read" in page
+    assert "masm region synthetic" in page
+    assert "simulate</strong> not known" in page
+    assert "This run is not of real observations" not in page
+    for part in ("Posterior densities", "Upscaled against calibrated", "Figure 7"):
+        assert part in page
+    with xr.open_zarr(run / "posteriors.zarr", chunks=None) as store:
+        assert "could not be read" in store.attrs["comment"]
