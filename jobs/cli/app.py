@@ -29,7 +29,7 @@ from jobs.cli.error_handler import (  # noqa: E402
 )
 from jobs.cli.information import information  # noqa: E402
 from jobs.cli.init import Template, TemplateModel  # noqa: E402
-from jobs.cli.options import Executors, talking  # noqa: E402
+from jobs.cli.options import Executors, flag, talking  # noqa: E402
 from jobs.cli.sample import sample  # noqa: E402
 from jobs.cli.sites import sites  # noqa: E402
 from jobs.cli.soil_carbon_command import soil_carbon  # noqa: E402
@@ -104,12 +104,8 @@ def _show_version(asked: bool) -> None:
 def _before_every_command(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version",
-            callback=_show_version,
-            is_eager=True,
-            help="show the version",
-            metavar="",
+        flag(
+            "--version", callback=_show_version, is_eager=True, help="show the version"
         ),
     ] = False,
 ) -> None:
@@ -228,15 +224,11 @@ def calibrate(
     pixel: PixelIds = None,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="go on; keep the pixels that are done", metavar=""
-        ),
+        flag("--resume", help="go on; keep the pixels that are done"),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", help="show what would be done, and do nothing", metavar=""
-        ),
+        flag("--dry-run", help="show what would be done, and do nothing"),
     ] = False,
     workers: Annotated[
         int | None,
@@ -403,11 +395,9 @@ def status(
     run: RunPath,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="show it again every few seconds", metavar=""),
+        flag("--watch", help="show it again every few seconds"),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
     with error_handler(run, "status"):
@@ -492,17 +482,14 @@ def reanalyse(
     executor: Executors = None,
     wait: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--wait",
             help="with slurm: wait for each cycle, then analyse it and start the next",
-            metavar="",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", help="show what is left to do, and do nothing", metavar=""
-        ),
+        flag("--dry-run", help="show what is left to do, and do nothing"),
     ] = False,
     choose_radius: Annotated[
         str | None,
@@ -512,10 +499,9 @@ def reanalyse(
     ] = None,
     run_again: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--run-again",
             help="with --choose-radius: run the members again for each radius",
-            metavar="",
         ),
     ] = False,
     tasks: Tasks = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.error_handler import error_handler
-from jobs.cli.options import talking
+from jobs.cli.options import flag, talking
 from jobs.console import print_out, show
 from jobs.exit_codes import Exit
 
@@ -44,9 +44,7 @@ def check(
             help="the project's flux and weather files, to compare years and places",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
 ) -> None:
     """Compare files with the protocol of Phase 1b; exit code 2 where one has errors.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag
 
 if TYPE_CHECKING:
     import masm
@@ -76,9 +77,7 @@ def compare(
     pixel: Annotated[
         str | None, typer.Option("--pixel", metavar="ID", help="which pixel")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
 ) -> None:
     """Compare calibration methods on one pixel, and recommend one."""
     with error_handler(run, "compare", saved=_SAVED):

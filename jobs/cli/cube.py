@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.error_handler import error_handler
-from jobs.cli.options import talking
+from jobs.cli.options import flag, talking
 from jobs.console import show, voice
 
 if TYPE_CHECKING:
@@ -121,9 +121,7 @@ def check(
     cube: CubePath,
     verify: Annotated[
         bool,
-        typer.Option(
-            "--verify", help="compare every file with its checksum", metavar=""
-        ),
+        flag("--verify", help="compare every file with its checksum"),
     ] = False,
 ) -> None:
     """Report coverage, gaps, ranges and units of a cube; compute nothing."""

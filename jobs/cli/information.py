@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.error_handler import error_handler
-from jobs.cli.options import Executors
+from jobs.cli.options import Executors, flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +34,7 @@ def information(
         typer.Option("--pixel", metavar="ID", help="only this pixel; may be repeated"),
     ] = None,
     executor: Executors = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:

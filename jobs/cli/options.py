@@ -1,4 +1,4 @@
-"""Options that every command has: ``--quiet``, ``--verbose`` and ``--json``."""
+"""Flags, and options of every command: ``--quiet``, ``--verbose`` and ``--json``."""
 
 from __future__ import annotations
 
@@ -25,22 +25,36 @@ Executors = Annotated[
 ]
 """The option ``--executor`` of every command that has it."""
 
+
+def flag(*names: str, help: str, **settings: Any) -> Any:
+    """Return an option without a value, so that its help shows none.
+
+    Parameters
+    ----------
+    *names : str
+        Such as ``"--quiet", "-q"``.
+    help : str
+        What it does, in a few words.
+    **settings
+        Further ones of ``typer.Option``.
+    """
+    return typer.Option(*names, help=help, metavar="", **settings)
+
+
 _EVERY: dict[str, Any] = {
     "quiet": Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="show only what went wrong", metavar=""),
+        flag("--quiet", "-q", help="show only what went wrong"),
     ],
     "verbose": Annotated[
         bool,
-        typer.Option(
-            "--verbose", "-v", help="show the log on the screen too", metavar=""
-        ),
+        flag("--verbose", "-v", help="show the log on the screen too"),
     ],
 }
 _JSON: dict[str, Any] = {
     "results_as_json": Annotated[
         bool,
-        typer.Option("--json", help="show results as JSON, for scripts", metavar=""),
+        flag("--json", help="show results as JSON, for scripts"),
     ],
 }
 

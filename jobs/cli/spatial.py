@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def spatial(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
     again: Annotated[
-        bool, typer.Option("--again", help="repeat it, even if it is done", metavar="")
+        bool, flag("--again", help="repeat it, even if it is done")
     ] = False,
 ) -> None:
     """Validate predicted parameters at sites left out, and compare with baselines.

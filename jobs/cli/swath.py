@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobs.cli.error_handler import error_handler
-from jobs.cli.options import Executors
+from jobs.cli.options import Executors, flag
 
 if TYPE_CHECKING:
     from jobs.config.swath import SwathConfig
@@ -24,9 +24,7 @@ def swath(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
     executor: Executors = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:

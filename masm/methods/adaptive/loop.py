@@ -38,6 +38,7 @@ from masm.methods.adaptive.exchange import further_minima, images_of_best
 from masm.methods.adaptive.final_chains import Proposals, final_chains
 from masm.methods.adaptive.missed_modes import runs_off_target, with_missed_modes
 from masm.methods.adaptive.settings import Settings
+from masm.methods.limits import Limit, check_limits
 from masm.problem.problem import Outcome, Problem, Runs
 from masm.problem.seeds import seed_sequence
 from masm.samplers.chains import Chains, LogDensity
@@ -114,12 +115,9 @@ def _budget(problem: Problem, max_runs: int | None) -> int:
 def _require_foreseeable(
     problem: Problem, stop_at_error: float, settings: Settings
 ) -> None:
-    """Refuse an error to stop at that means nothing, or that nothing foretells."""
-    if not 0.0 <= stop_at_error <= settings.suspect_error:
-        raise InputError(
-            f"stop_at_error is {stop_at_error}",
-            wanted=f"0 (never) to {settings.suspect_error:g}, a total variation",
-        )
+    """Refuse an error to stop at beyond which results are flagged, or none is known."""
+    limit = Limit("stop_at_error", 0.0, settings.suspect_error)
+    check_limits([limit], {"stop_at_error": stop_at_error})
     if stop_at_error and problem.likelihood is None:
         raise InputError(
             "stop_at_error is for a model of series",
