@@ -128,7 +128,7 @@ class Site:
         runs = runs.transpose("sample", "time")
         sd = factors[pick] * float(self.calibrated.std())
         alive = runs.notnull().all("time").to_numpy()
-        told = [f"{int(alive.sum())} draws, error sd {sd.mean():.2f}"]
+        reported = [f"{int(alive.sum())} draws, error sd {sd.mean():.2f}"]
         for name, seen in (("cal.", self.calibrated), ("val.", self.validated)):
             seen = seen.dropna("time")
             part = runs[alive].sel(time=seen["time"])
@@ -137,11 +137,11 @@ class Site:
             held = float(((low <= seen) & (seen <= high)).mean())
             each = np.quantile([efficiency(one, seen) for one in part], [0.05, 0.95])
             mean = efficiency(part.mean("sample"), seen)
-            told.append(
+            reported.append(
                 f"{name} hold {held:.3f}, NSE of the mean {mean:.3f}, of the draws "
                 f"{each[0]:.2f} to {each[1]:.2f}"
             )
-        return "; ".join(told)
+        return "; ".join(reported)
 
 
 def main() -> None:

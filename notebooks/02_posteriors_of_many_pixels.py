@@ -129,8 +129,8 @@ width = xr.DataArray(
     ],
     {"parameter": names},
 )
-learnt = 1 - store["sd"] / (width / np.sqrt(12))
-learnt.to_dataframe("learnt")["learnt"].unstack("parameter").round(2)
+uncertainty_reduction = 1 - store["sd"] / (width / np.sqrt(12))
+uncertainty_reduction.to_dataframe("learnt")["learnt"].unstack("parameter").round(2)
 
 # %% [markdown]
 # ## One pixel

@@ -22,10 +22,14 @@ from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.diagnose import diagnose  # noqa: E402
-from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
+from jobs.cli.error_handler import (  # noqa: E402
+    error_handler,
+    left_to_stop,
+    safe_output,
+)
 from jobs.cli.information import information  # noqa: E402
 from jobs.cli.init import Template, TemplateModel  # noqa: E402
-from jobs.cli.options import Executors, talking  # noqa: E402
+from jobs.cli.options import Executors, flag, talking  # noqa: E402
 from jobs.cli.sample import sample  # noqa: E402
 from jobs.cli.sites import sites  # noqa: E402
 from jobs.cli.soil_carbon_command import soil_carbon  # noqa: E402
@@ -36,7 +40,7 @@ from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
 
 class FirstStepsFirst(typer.core.TyperGroup):
-    """The verbs, those that a newcomer needs before the others."""
+    """The commands, those that a newcomer needs before the others."""
 
     first = ("init", "check", "run", "status", "report")
 
@@ -85,7 +89,7 @@ app.command(epilog="Example: masm swath region --executor slurm")(
 )
 
 
-def _tell_version(asked: bool) -> None:
+def _show_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import PackageNotFoundError, version
 
@@ -97,15 +101,11 @@ def _tell_version(asked: bool) -> None:
 
 
 @app.callback(epilog="Example: masm init demo --template demo; masm run demo")
-def _before_every_verb(
+def _before_every_command(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version",
-            callback=_tell_version,
-            is_eager=True,
-            help="show the version",
-            metavar="",
+        flag(
+            "--version", callback=_show_version, is_eager=True, help="show the version"
         ),
     ] = False,
 ) -> None:
@@ -159,7 +159,7 @@ def init(
     ] = TemplateModel.IBIS_DALEC,
 ) -> None:
     """Write a commented config.yaml to start from."""
-    with guarded(run, "init"):
+    with error_handler(run, "init"):
         from jobs.cli.init import initialise, next_steps
 
         written = initialise(run, template, model)
@@ -170,9 +170,9 @@ def init(
 @talking()
 def check(run: RunPath) -> None:
     """Validate the configuration, open every input, name gaps; compute nothing."""
-    with guarded(run, "check"):
+    with error_handler(run, "check"):
         from jobs.cli.check import check as report
-        from jobs.cli.check import price, verdict
+        from jobs.cli.check import closing_lines, price
         from jobs.cli.run_kinds import commands_of
         from jobs.exit_codes import Exit
         from jobs.run.run import open_run
@@ -187,7 +187,7 @@ def check(run: RunPath) -> None:
             show(line)
         for part in price(opened):
             show(part)
-        for line in verdict(doubts):
+        for line in closing_lines(doubts):
             show(line)
     if doubts:
         raise typer.Exit(Exit.SUSPICIOUS)
@@ -205,7 +205,7 @@ def screen(
 
     The method is screening.method of config.yaml: morris, sobol or sums_of_squares.
     """
-    with guarded(run, "screen"):
+    with error_handler(run, "screen"):
         from jobs.cli.screen import screen_run, screen_task
 
         if tasks is not None:
@@ -224,15 +224,11 @@ def calibrate(
     pixel: PixelIds = None,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="go on; keep the pixels that are done", metavar=""
-        ),
+        flag("--resume", help="go on; keep the pixels that are done"),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", help="show what would be done, and do nothing", metavar=""
-        ),
+        flag("--dry-run", help="show what would be done, and do nothing"),
     ] = False,
     workers: Annotated[
         int | None,
@@ -248,7 +244,7 @@ def calibrate(
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
     """Calibrate the pixels of the run."""
-    with guarded(run, "calibrate"):
+    with error_handler(run, "calibrate"):
         if tasks is not None:
             with requeued_before_walltime():
                 from jobs.cli.calibrate import calibrate_task
@@ -276,10 +272,10 @@ def calibrate(
 @talking()
 def upscale(run: RunPath) -> None:
     """Train, validate and map the parameters of a whole region, with uncertainty."""
-    with guarded(run, "upscale"):
-        from jobs.cli.region import upscale_verb
+    with error_handler(run, "upscale"):
+        from jobs.cli.region import upscale_command
 
-        upscale_verb(run)
+        upscale_command(run)
 
 
 @app.command(epilog="Example: masm simulate demo --parameters calibrated")
@@ -304,14 +300,14 @@ def simulate(
     In a region, every pixel is run with default and with upscaled parameters and with
     the ensemble of maps; the calibrated sample is run with its own parameters too.
     """
-    with guarded(run, "simulate"):
-        from jobs.cli.region import is_region, simulate_task, simulate_verb
+    with error_handler(run, "simulate"):
+        from jobs.cli.region import is_region, simulate_command, simulate_task
 
         if tasks is not None:
             simulate_task(run, str(parameters), tasks, task)
         elif (is_region(run) and not pixel) or parameters in REGION_ONLY:
             sets = [str(parameters)] if parameters else []
-            simulate_verb(run, sets, executor)
+            simulate_command(run, sets, executor)
         else:
             from jobs.cli.evaluate import simulate_run
 
@@ -333,11 +329,11 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score LAI and GPP in both periods, and draw the figures."""
-    with guarded(run, "evaluate"):
-        from jobs.cli.region import evaluate_verb, is_region
+    with error_handler(run, "evaluate"):
+        from jobs.cli.region import evaluate_command, is_region
 
         if is_region(run) and not pixel:
-            evaluate_verb(run, flux_sites)
+            evaluate_command(run, flux_sites)
         else:
             from jobs.cli.evaluate import evaluate_run
 
@@ -377,9 +373,9 @@ def export(
     written for others: ilamb (monthly means, CMIP names), pecan (one file for each
     year) or efi (members of the posterior).
     """
-    with guarded(run, "export"):
+    with error_handler(run, "export"):
         from jobs.cli.export import export_for, refuse_without_standard
-        from jobs.cli.region import export_verb
+        from jobs.cli.region import export_command
         from jobs.cli.run_kinds import commands_of
 
         if standard is not None:
@@ -390,7 +386,7 @@ def export(
         if commands is not None and commands.export is not None:
             commands.export(run)
             return
-        export_verb(run)
+        export_command(run)
 
 
 @app.command(epilog="Example: masm status demo --watch")
@@ -399,14 +395,12 @@ def status(
     run: RunPath,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="show it again every few seconds", metavar=""),
+        flag("--watch", help="show it again every few seconds"),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
-    with guarded(run, "status"):
+    with error_handler(run, "status"):
         from jobs.cli.run_kinds import commands_of
         from jobs.cli.status import show_status
 
@@ -432,7 +426,7 @@ def retry(
     """Calibrate failed pixels again."""
     # What was stopped half-way has forgotten some failures, and not yet others.
     again = f"masm retry {run}, then masm calibrate {run} --resume"
-    with guarded(run, "retry", again=again):
+    with error_handler(run, "retry", again=again):
         from jobs.cli.calibrate import retry_run
 
         code = retry_run(run, executor, reason, pixel or [])
@@ -446,7 +440,7 @@ def replay(
     pixel: Annotated[str, typer.Option("--pixel", metavar="ID", help="which pixel")],
 ) -> None:
     """Calibrate one pixel again with full logging; its result is kept beside."""
-    with guarded(run, "replay"):
+    with error_handler(run, "replay"):
         from jobs.cli.calibrate import replay_pixel
 
         code = replay_pixel(run, pixel)
@@ -457,7 +451,7 @@ def replay(
 @talking()
 def collect(run: RunPath) -> None:
     """Gather finished pixels into posteriors.zarr; safe at any time."""
-    with guarded(run, "collect"):
+    with error_handler(run, "collect"):
         from jobs.cli.status import collect_run
 
         collect_run(run)
@@ -467,7 +461,7 @@ def collect(run: RunPath) -> None:
 @talking()
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
-    with guarded(run, "report"):
+    with error_handler(run, "report"):
         from jobs.cli.run_kinds import commands_of
         from jobs.report import write_report
         from jobs.run.run import open_run
@@ -488,17 +482,14 @@ def reanalyse(
     executor: Executors = None,
     wait: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--wait",
             help="with slurm: wait for each cycle, then analyse it and start the next",
-            metavar="",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", help="show what is left to do, and do nothing", metavar=""
-        ),
+        flag("--dry-run", help="show what is left to do, and do nothing"),
     ] = False,
     choose_radius: Annotated[
         str | None,
@@ -508,10 +499,9 @@ def reanalyse(
     ] = None,
     run_again: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--run-again",
             help="with --choose-radius: run the members again for each radius",
-            metavar="",
         ),
     ] = False,
     tasks: Tasks = None,
@@ -522,7 +512,7 @@ def reanalyse(
     Each step writes a netCDF file. After a stop the same command goes on, and comes to
     the same numbers.
     """
-    with guarded(run, "reanalyse"):
+    with error_handler(run, "reanalyse"):
         if tasks is not None:
             from jobs.cli.reanalyse import reanalyse_task
 
@@ -557,7 +547,7 @@ def schema(
     Write this as the first line of config.yaml, for the YAML language server:
     # yaml-language-server: $schema=masm.schema.json
     """
-    with guarded(Path(), "schema", again="masm schema"):
+    with error_handler(Path(), "schema", again="masm schema"):
         import json
 
         from jobs.config.json_schema import config_schema
@@ -579,7 +569,7 @@ def warm_up() -> None:
     Job arrays and local workers do this by themselves. Give it by hand on another
     kind of machine, or after an update.
     """
-    with guarded(Path(), "warm-up", again="masm warm-up"):
+    with error_handler(Path(), "warm-up", again="masm warm-up"):
         from jobs.process_models.base import Settings
         from jobs.process_models.registry import MODELS, open_model
 
@@ -601,7 +591,7 @@ def run_all(
     upscale, simulate, evaluate and export. If a stage fails, the report is still
     written.
     """
-    with guarded(run, "run"):
+    with error_handler(run, "run"):
         from jobs.cli.run_all import run_everything
 
         code = run_everything(run, executor)

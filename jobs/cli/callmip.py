@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
-from jobs.cli.options import talking
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag, talking
 from jobs.console import print_out, show
 from jobs.exit_codes import Exit
 
@@ -44,16 +44,14 @@ def check(
             help="the project's flux and weather files, to compare years and places",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
 ) -> None:
     """Compare files with the protocol of Phase 1b; exit code 2 where one has errors.
 
     In a folder, every netCDF file is checked, and then all together: each site occurs
     once, and its prior and posterior have the same days.
     """
-    with guarded(path.parent, "callmip", again="the same command"):
+    with error_handler(path.parent, "callmip", again="the same command"):
         from jobs.callmip.check import check_path
         from jobs.callmip.findings import has_errors
 
@@ -82,7 +80,7 @@ def export(
     They have the form of CalLMIP and are marked as not for upload, because a submission
     needs the project's own weather. The check then lists what else a submission needs.
     """
-    with guarded(run, "callmip", again=f"masm callmip export {run}"):
+    with error_handler(run, "callmip", again=f"masm callmip export {run}"):
         from jobs.callmip.check import check_path
         from jobs.callmip.export import export_run
         from jobs.run.run import open_run
@@ -117,7 +115,7 @@ def _as_json(path: Path, files: list[Path], findings: list[Finding]) -> str:
 def _text(files: list[Path], findings: list[Finding]) -> str:
     counts = _counts(findings)
     total = ", ".join(f"{level} {count}" for level, count in counts.items())
-    verdict = "not to be handed in" if counts["error"] else "may be handed in"
+    conclusion = "not to be handed in" if counts["error"] else "may be handed in"
     return "\n".join(
-        [*map(str, findings), f"files {len(files)}: {total}; {verdict}"],
+        [*map(str, findings), f"files {len(files)}: {total}; {conclusion}"],
     )

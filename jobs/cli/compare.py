@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag
 
 if TYPE_CHECKING:
     import masm
@@ -76,12 +77,10 @@ def compare(
     pixel: Annotated[
         str | None, typer.Option("--pixel", metavar="ID", help="which pixel")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
 ) -> None:
     """Compare calibration methods on one pixel, and recommend one."""
-    with guarded(run, "compare", saved=_SAVED):
+    with error_handler(run, "compare", saved=_SAVED):
         from jobs.run.run import open_run
 
         opened = open_run(run)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
-from jobs.cli.options import talking
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag, talking
 from jobs.console import show, voice
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def synthetic(
         from jobs.inputs.cubes import build_synthetic
 
         _built(
-            build_synthetic(cube, rows, columns, (first, last), seed, workers, _told)
+            build_synthetic(
+                cube, rows, columns, (first, last), seed, workers, _show_progress
+            )
         )
 
 
@@ -107,7 +109,9 @@ def build(
         for line in source_lines(catalogue, edges, (first, last), wind):
             show(line)
         _built(
-            build_products(catalogue, cube, edges, (first, last), wind, workers, _told)
+            build_products(
+                catalogue, cube, edges, (first, last), wind, workers, _show_progress
+            )
         )
 
 
@@ -117,9 +121,7 @@ def check(
     cube: CubePath,
     verify: Annotated[
         bool,
-        typer.Option(
-            "--verify", help="compare every file with its checksum", metavar=""
-        ),
+        flag("--verify", help="compare every file with its checksum"),
     ] = False,
 ) -> None:
     """Report coverage, gaps, ranges and units of a cube; compute nothing."""
@@ -133,10 +135,10 @@ def check(
 
 def _building(cube: Path):
     # Beside the cube: nothing strange may lie in its folder.
-    return guarded(cube.parent, "region", again="the same command")
+    return error_handler(cube.parent, "region", again="the same command")
 
 
-def _told(done: int, total: int) -> None:
+def _show_progress(done: int, total: int) -> None:
     step = max(1, total // 10)
     if voice().quiet:
         return

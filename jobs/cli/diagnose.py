@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag
 
 _MOST = 12  # pixels, unless they are named
 _SHOWN_ROWS = 6
@@ -24,7 +25,7 @@ def diagnose(
     ] = None,
     again: Annotated[
         bool,
-        typer.Option("--again", help="repeat pixels that are done", metavar=""),
+        flag("--again", help="repeat pixels that are done"),
     ] = False,
 ) -> None:
     """Find why the calibrated model misses: season, weather, years, parameters.
@@ -33,7 +34,7 @@ def diagnose(
     model runs for each pixel. Without --pixel it takes the first twelve calibrated
     pixels.
     """
-    with guarded(run, "diagnose", saved=_SAVED):
+    with error_handler(run, "diagnose", saved=_SAVED):
         diagnose_run(run, pixel or [], again=again)
 
 

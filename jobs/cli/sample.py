@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 
 if TYPE_CHECKING:
     from jobs.run.environmental_sample import EnvironmentalSample
@@ -53,7 +53,7 @@ def sample(
     Climate and land are clustered within each ecoregion, and places are drawn from the
     clusters. A cluster that holds a fixed site counts as visited.
     """
-    with guarded(cube.parent, "sample", again="the same command"):
+    with error_handler(cube.parent, "sample", again="the same command"):
         from jobs.run.environmental_sample import choose_by_environment
         from jobs.run.region_places import listed_ids
         from jobs.run.region_sample import open_region

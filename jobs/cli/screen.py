@@ -63,7 +63,7 @@ def screen_run(path: Path, executor: str | None) -> bool:
             run,
             screen_unit,
             left,
-            verb=["screen"],
+            command=["screen"],
             unit="pixels",
             executor=executor,
             minutes=_minutes(run),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 
 if TYPE_CHECKING:
     from jobs.run.run import Run
@@ -24,7 +24,7 @@ def sites(
     Give it after calibrate, on a run with sites: hierarchical or pooled; masm run does
     it by itself. Sites without observations are predicted from the others.
     """
-    with guarded(run, "sites"):
+    with error_handler(run, "sites"):
         join_run(run)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 from jobs.cli.options import Executors
 
 _SAVED = "finished calibrations and chunks are saved; go on with"
@@ -26,7 +26,7 @@ def soil_carbon(
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
     """Calibrate, predict and map soil carbon: all stages that are not done yet."""
-    with guarded(run, "soil-carbon", saved=_SAVED):
+    with error_handler(run, "soil-carbon", saved=_SAVED):
         if tasks is None:
             from jobs.cli.soil_carbon import run_soil_carbon
 

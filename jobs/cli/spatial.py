@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def spatial(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
     again: Annotated[
-        bool, typer.Option("--again", help="repeat it, even if it is done", metavar="")
+        bool, flag("--again", help="repeat it, even if it is done")
     ] = False,
 ) -> None:
     """Validate predicted parameters at sites left out, and compare with baselines.
@@ -47,7 +48,7 @@ def spatial(
     left out in turn, with its neighbours. The result names the mapper to use, or says
     that none is better than the mean.
     """
-    with guarded(run, "spatial"):
+    with error_handler(run, "spatial"):
         spatial_run(run, again=again)
 
 

@@ -74,7 +74,7 @@ def absorbed_fraction(lai: Any, background: Any, extinction: Any) -> Any:
 
 
 def fluorescence(
-    gpp: Any, lai: Any, sunlight: Any, of_gpp: Any, of_light: Any, extinction: Any
+    gpp: Any, lai: Any, radiation: Any, of_gpp: Any, of_light: Any, extinction: Any
 ) -> Any:
     """Sun-induced fluorescence, daily mean at 740 nm (mW m-2 sr-1 nm-1).
 
@@ -89,7 +89,7 @@ def fluorescence(
         g C m-2 d-1.
     lai : array
         1.
-    sunlight : array
+    radiation : array
         Solar radiation, mean of the day, W m-2.
     of_gpp : array
         mW m-2 sr-1 nm-1 per g C m-2 d-1.
@@ -105,7 +105,7 @@ def fluorescence(
     >>> float(fluorescence(0.0, 0.0, 250.0, 0.05, 0.03, 0.5))
     0.0
     """
-    light = VISIBLE_FRACTION * MJ_PER_WATT_DAY * sunlight
+    light = VISIBLE_FRACTION * MJ_PER_WATT_DAY * radiation
     return of_gpp * gpp + of_light * (1.0 - np.exp(-extinction * lai)) * light
 
 

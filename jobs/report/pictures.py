@@ -20,7 +20,7 @@ from jobs.figures import (
 from jobs.figures import (
     reliability as figures_checks,
 )
-from jobs.files import stands
+from jobs.files import lexists
 from jobs.report.regional import drawings_of_region
 from jobs.report.results import Results
 from jobs.run.pixel import Pixel
@@ -59,7 +59,7 @@ def drawings_of(results: Results) -> Iterator[Callable[[], None]]:
 def _draw_sites(results: Results, title: str) -> None:
     folder = results.run.folder
     path = folder.evaluation / "flux_sites.csv"
-    if not stands(path):
+    if not lexists(path):
         return
     sites = read_run_table(path)
     if any(name.startswith("improved_") for name in sites.columns):

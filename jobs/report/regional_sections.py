@@ -11,8 +11,8 @@ from jobs.report.results import Results
 def regional(results: Results) -> Iterator[Section]:
     """Yield what only a region has: upscaling, flux sites, maps, totals."""
     path = results.run.folder.path
-    for title, anchor, verb, figures, tables in _REGIONAL:
-        section = Section(title, anchor, verb)
+    for title, anchor, command, figures, tables in _REGIONAL:
+        section = Section(title, anchor, command)
         for pattern, alt, caption in figures:
             add_pictures(results.run, section, pattern, alt, caption)
         for pattern, caption in tables:

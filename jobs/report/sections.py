@@ -12,7 +12,7 @@ import numpy as np
 from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.figures.labels import UNKNOWN, number, shown_unit, span, with_unit
-from jobs.files import stands
+from jobs.files import lexists
 from jobs.report.parts import (
     Fact,
     Section,
@@ -27,7 +27,7 @@ from jobs.report.results import Results
 from jobs.run.provenance import read_record
 from jobs.run_tables import read_run_table
 from jobs.stages.screen import effects_file, title_of
-from masm.problem.blocks import caution
+from masm.problem.blocks import caveat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -365,7 +365,7 @@ def parameter_section(results: Results) -> Section:
     section.tables.append(table_of(frame, caption, source, formats))
     chosen = run.config.calibration
     if chosen.proposals is None:
-        held = caution([block.parameters for block in chosen.blocks])
+        held = caveat([block.parameters for block in chosen.blocks])
         section.notes.extend([held] if held else [])
     if len(results.error_rows):
         section.tables.append(_error_table(results))
@@ -521,7 +521,7 @@ def information(results: Results) -> list[Section]:
     section = Section("What each stream is worth", "information", "information")
     for key in ("target", "parameter"):
         path = run.folder.information / f"{key}s.csv"
-        if not stands(path):
+        if not lexists(path):
             continue
         try:
             rows = reduction_table(read_run_table(path, numbers=["reduction"]), key)

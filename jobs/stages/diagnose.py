@@ -267,7 +267,7 @@ def _of_seasons(stream: str, seasons: pd.DataFrame, unit: str, run: Run) -> list
         return []
     known = run.config.streams.get(stream)
     rule = "" if known is None else known.variance
-    mend = (
+    repair = (
         " One error variance serves for summer and winter: small winter values hardly "
         f"count. Give streams.{stream}.variance as {{fraction: 0.2, floor: ..., "
         "sampled: true}, which lets errors grow with the value."
@@ -277,7 +277,7 @@ def _of_seasons(stream: str, seasons: pd.DataFrame, unit: str, run: Run) -> list
     return [
         f"Outside of the growing season calibrated {stream} is worse than default "
         f"(RMSE {after['rmse']:.2g} against {before['rmse']:.2g}{unit}, bias "
-        f"{after['ae']:+.2g}; {last} years).{mend}"
+        f"{after['ae']:+.2g}; {last} years).{repair}"
     ]
 
 
@@ -299,12 +299,12 @@ def _of_watched(stream: str, scan: pd.DataFrame) -> list[str]:
 
 def _of_timing(stream: str, row: pd.Series) -> list[str]:
     said = []
-    for end, verb in (("spring", "begins"), ("autumn", "ends")):
+    for end, does in (("spring", "begins"), ("autumn", "ends")):
         days = row[end]
         if abs(days) >= _LATE:
             word = "late" if days > 0 else "early"
             said.append(
-                f"The season of {stream} {verb} {abs(days):.0f} days too {word}."
+                f"The season of {stream} {does} {abs(days):.0f} days too {word}."
             )
     return said
 

@@ -42,7 +42,7 @@ def region_totals(run: Run, sets: Sequence[str]) -> pd.DataFrame:
         ``low`` and ``high`` (ends of the 90 % interval; of the ensemble, whose
         ``total`` is the mean of the draws), ``change`` (over the default's total, 1)
         and ``share_of_area`` that had a value, 1. In a synthetic region the set
-        ``truth`` stands beside the others. ``year`` is ``mean`` for the mean of all.
+        ``truth`` is beside the others. ``year`` is ``mean`` for the mean of all.
     """
     import pandas as pd
 

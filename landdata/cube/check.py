@@ -209,7 +209,7 @@ def _variable_lines(one: VariableReport) -> Iterator[str]:
         )
 
 
-class _Tally:
+class _RunningCounts:
     """Running statistics of one variable over blocks of pixels."""
 
     def __init__(self, name: str, units: str, years: NDArray):
@@ -286,18 +286,18 @@ def check_cube(
     ids = cube.cells.ids
     days, windows = cube.time.year.to_numpy(), cube.observed_time.year.to_numpy()
     names = (*cube.variables, *(name for name in MADE if name not in cube.variables))
-    forcing = {name: _Tally(name, KNOWN[name].units, days) for name in names}
-    streams = {n: _Tally(n, FLUXES[n].units, windows) for n in cube.streams}
+    forcing = {name: _RunningCounts(name, KNOWN[name].units, days) for name in names}
+    streams = {n: _RunningCounts(n, FLUXES[n].units, windows) for n in cube.streams}
     missing = np.zeros(len(cube), dtype=np.int64)
     for first in range(0, len(cube), SHARD_PIXELS):
         part = ids[first : first + SHARD_PIXELS]
         weather, seen = cube.forcing(part.tolist()), cube.observations(part.tolist())
-        for name, tally in forcing.items():
-            tally.add(weather[name].to_numpy(), part)
-            tally.add_origin(weather[name].attrs)
-        for name, tally in streams.items():
+        for name, counts in forcing.items():
+            counts.add(weather[name].to_numpy(), part)
+            counts.add_origin(weather[name].attrs)
+        for name, counts in streams.items():
             values = seen[name].to_numpy()
-            tally.add(values, part)
+            counts.add(values, part)
             missing[first : first + part.size] += np.isnan(values).sum(axis=1)
     filled = cube.filled()
     for index, name in enumerate(cube.variables):
@@ -316,8 +316,8 @@ def check_cube(
         last_day=f"{cube.time[-1]:%Y-%m-%d}",
         calendar=_calendar(cube.time),
         skipped=skipped,
-        forcing=[tally.finish() for tally in forcing.values()],
-        observations=[tally.finish() for tally in streams.values()],
+        forcing=[counts.finish() for counts in forcing.values()],
+        observations=[counts.finish() for counts in streams.values()],
         gaps_by_pixel={int(ids[i]): int(missing[i]) for i in worst if missing[i]},
         bytes_cube=sum(f.stat().st_size for f in cube.path.rglob("*") if f.is_file()),
         bytes_posteriors=bytes_per_pixel * n_usable,

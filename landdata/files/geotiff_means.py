@@ -20,7 +20,7 @@ from landdata.grid.grid import N_COLUMNS, Cells
 
 BLOCK_CELLS = 10
 _MAX_PIXELS = 2**26
-_ALONE = {
+_ISOLATED = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": False,
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
@@ -60,7 +60,7 @@ def cell_means(
     mean, fraction = np.full(len(cells), np.nan), np.zeros(len(cells))
     with (
         reading(path, "a GeoTIFF with a projection"),
-        rasterio.Env(**_ALONE),
+        rasterio.Env(**_ISOLATED),
         rasterio.open(path, driver="GTiff") as raster,
     ):
         _check(raster, path)

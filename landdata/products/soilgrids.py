@@ -115,7 +115,7 @@ def _layers(paths: list[Path]) -> dict[tuple[str, int, int], Path]:
                 str(path),
                 found=f"{kind}",
                 wanted="the mean of the prediction",
-                hint="Quantiles and uncertainties stand beside it: take _mean.",
+                hint="Quantiles and uncertainties are beside it: take _mean.",
             )
         key = (match.group(1).lower(), int(match.group(2)), int(match.group(3)))
         if key in found:

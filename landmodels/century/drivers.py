@@ -72,7 +72,7 @@ _SAME = {
     "1": ("1", "", "-", "fraction"),
     "g cm-3": ("g cm-3", "g/cm3", "kg dm-3", "mg m-3", "t m-3"),
 }  # fmt: skip
-_MENDS = {
+_REPAIRS = {
     ("degC", "K"): "subtract 273.15",
     ("cm month-1", "mm d-1"): "multiply by the days of the month",
     ("cm month-1", "kg m-2 s-1"): "multiply by the seconds of the month",
@@ -233,10 +233,10 @@ def _unit(variable: xr.DataArray, driver: Driver, where: str) -> float:
         return 1.0
     if driver.name == "prec" and text.lower() in _SAME["mm month-1"]:
         return 0.1
-    mend = _MENDS.get((driver.units, text))
+    repair = _REPAIRS.get((driver.units, text))
     raise InputError(
         place, found=repr(text), wanted=wanted,
-        hint=f"Convert first: {mend}." if mend else None,
+        hint=f"Convert first: {repair}." if repair else None,
     )  # fmt: skip
 
 

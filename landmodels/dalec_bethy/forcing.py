@@ -76,7 +76,7 @@ _SAME = {
     "degrees_north": ("degree_north", "degrees", "degree", "deg"),
     "m": ("metre", "meter", "metres", "meters"),
 }
-_MENDS = {
+_REPAIRS = {
     ("degC", "K"): "subtract 273.15",
     ("W m-2", "MJ m-2 d-1"): "divide by 0.0864",
     ("W m-2", "J m-2 d-1"): "divide by 86400",
@@ -374,9 +374,9 @@ def _check_units(
     units = str(variable.attrs["units"]).strip()
     if units == driver.units:
         return
-    mend = _MENDS.get((driver.units, units))
-    if mend is not None:
-        hint = f"Convert first: {mend}."
+    repair = _REPAIRS.get((driver.units, units))
+    if repair is not None:
+        hint = f"Convert first: {repair}."
     elif units.lower() in _SAME[driver.units]:
         hint = f"The same unit in another spelling: set units to {driver.units!r}."
     else:

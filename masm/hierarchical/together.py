@@ -210,7 +210,7 @@ def calibrate_together(
         Errors that the joint posteriors have; the sites' own ones are normal. A stream
         that is not named keeps its normal errors.
     on_round : callable, optional
-        Told the number of model runs of each round.
+        Called with the number of model runs of each round.
 
     Returns
     -------

@@ -33,10 +33,11 @@ import scipy
 from scipy import special
 from threadpoolctl import threadpool_limits
 
-from masm.errors import CalibrationFailed, InputError
+from masm.errors import CalibrationFailed
 from masm.gaussian_process.regression import GaussianProcess
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.methods.budget import Evaluations, check_counts, spread_starts
+from masm.methods.limits import Limit, check_limits
 from masm.methods.method import Method
 from masm.methods.outcomes import NO_POSTERIOR
 from masm.problem.problem import Outcome, Problem, Runs
@@ -100,14 +101,8 @@ def sample(
     check_counts(n_waves=(n_waves, 1))
     check_counts(max_runs=(max_runs, n_waves * (2 * d + 4)))
     check_counts(order=(order, 1))
-    if order > _MOST_ORDER:
-        raise InputError("option order", found=order, wanted=f"1 to {_MOST_ORDER}")
-    if not float(cutoff) > 0.0:
-        raise InputError("option cutoff", found=repr(cutoff), wanted="above zero")
-    if not 0.0 <= float(discrepancy) < math.inf:
-        raise InputError(
-            "option discrepancy", found=repr(discrepancy), wanted="zero or above"
-        )
+    given = {"order": order, "cutoff": cutoff, "discrepancy": discrepancy}
+    check_limits(_LIMITS, given)
     rule = Rule(float(cutoff), int(order), float(discrepancy))
     with threadpool_limits(1, user_api="blas"):
         return _waves(problem, seed, max_runs, n_waves, rule)
@@ -376,6 +371,12 @@ def _farthest(draws: Array, visited: Array, n: int) -> Array:
     return draws[chosen]
 
 
+_LIMITS = (
+    Limit("order", 1.0, _MOST_ORDER),
+    Limit("cutoff", 0.0, above=True),
+    Limit("discrepancy", 0.0),
+)
+
 METHOD = Method(
     name="history_matching",
     summary="Waves of implausibility: what the observations do not rule out.",
@@ -383,4 +384,5 @@ METHOD = Method(
     gives="region",
     predictive=False,
     source="Vernon et al. (2010)",
+    limits=_LIMITS,
 )

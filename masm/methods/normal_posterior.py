@@ -27,10 +27,10 @@ from masm.methods.normal_space import to_cube, to_normal
 from masm.methods.outcomes import ensemble_outcome
 from masm.methods.support import (
     LEAST_SUPPORT,
-    MOST_SHIFT,
+    MOST_CHANGE,
     fraction_of_weights,
     heavy_tails,
-    marginal_shift,
+    marginal_change,
     runs_beside,
 )
 from masm.minimisation.reliability import RELIABLE, reliability
@@ -103,7 +103,7 @@ def sample_normal_posterior(
     outcome = ensemble_outcome(to_cube(z[at]), squares[at], cost.runs)
     n_others = len(found.other_minima())
     n_beside = _beside(cost, z[at], squares[at], n_searched)
-    shift = marginal_shift(to_cube(z), log_weight)
+    change = marginal_change(to_cube(z), log_weight)
     good = not (heavy_tails(fraction, pareto_k) or n_others or n_beside)
     if wider:
         least = min(_LEAST_FRACTION, _LEAST_EACH**cost.n)
@@ -112,7 +112,7 @@ def sample_normal_posterior(
         good = good and fraction >= least
     else:  # draws that are not weighted must themselves be the posterior
         good = good and fraction >= LEAST_SUPPORT
-        good = good and shift <= MOST_SHIFT and found.off <= MOST_SHIFT
+        good = good and change <= MOST_CHANGE and found.off <= MOST_CHANGE
     reason = "" if good else "not_converged"
     if found.minimum.collapsed:
         reason = COLLAPSED
@@ -129,7 +129,7 @@ def sample_normal_posterior(
             "pareto_k": pareto_k,
             "n_other_minima": n_others,
             "n_fits_beside": n_beside,
-            "marginal_shift": shift,
+            "marginal_shift": change,
             "reliability": reliability(fraction if good else 0.0),
             "approximation": f"Laplace draws at the minimum, {kind}",
             **found.facts(cost),

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.special import logsumexp
 
-from masm.errors import InputError
 from masm.methods.budget import BudgetSpent, check_counts
+from masm.methods.limits import Limit, check_limits
 from masm.methods.method import Method, max_runs_with
 from masm.methods.normal_space import Residuals, to_cube, to_normal
 from masm.methods.outcomes import ensemble_outcome
@@ -92,10 +92,7 @@ def sample(
     """
     check_counts(n_particles=(n_particles, 40))
     check_counts(max_runs=(max_runs, 2 * n_particles))
-    if not 0.0 < threshold <= 1.0:
-        raise InputError("option threshold", found=threshold, wanted="over 0, up to 1")
-    if not 0.0 <= jitter <= 1.0:
-        raise InputError("option jitter", found=jitter, wanted="0 up to 1")
+    check_limits(_LIMITS, {"threshold": threshold, "jitter": jitter})
     rng = np.random.default_rng(seed)
     runs = Residuals(problem, max_runs, "particle_filter")
     start = to_normal(latin_hypercube(n_particles, problem.n_parameters, rng))
@@ -238,6 +235,8 @@ def _judged(outcome: Outcome, cloud: _Particles, finished: bool) -> Outcome:
     )
 
 
+_LIMITS = (Limit("threshold", 0.0, 1.0, above=True), Limit("jitter", 0.0, 1.0))
+
 METHOD = Method(
     name="particle_filter",
     summary="Particle filter for parameters: weighed observation by observation, "
@@ -248,4 +247,5 @@ METHOD = Method(
     predictive=False,
     with_budget=max_runs_with("n_particles", 1000, 6),
     source="Chopin (2002); Liu and West (2001)",
+    limits=_LIMITS,
 )

@@ -129,13 +129,13 @@ def steps_by_curvature(
         )  # fmt: skip
     up, down = values[1 : n + 1], values[n + 1 : 2 * n + 1]
     if scheme == "forward":
-        bend = _size(up - 2.0 * values[0] + down) / _TRIAL**2
-        bend = np.maximum(bend, np.sqrt(6.0) * noise / _TRIAL**2)
-        return np.clip(2.0 * np.sqrt(noise / bend), _LEAST, _MOST)
+        curvature = _size(up - 2.0 * values[0] + down) / _TRIAL**2
+        curvature = np.maximum(curvature, np.sqrt(6.0) * noise / _TRIAL**2)
+        return np.clip(2.0 * np.sqrt(noise / curvature), _LEAST, _MOST)
     far_up, far_down = values[2 * n + 1 : 3 * n + 1], values[3 * n + 1 :]
-    bend = _size(far_up - 2.0 * up + 2.0 * down - far_down) / (2.0 * _TRIAL**3)
-    bend = np.maximum(bend, np.sqrt(10.0) * noise / (2.0 * _TRIAL**3))
-    return np.clip(np.cbrt(3.0 * noise / bend), _LEAST, _MOST)
+    curvature = _size(far_up - 2.0 * up + 2.0 * down - far_down) / (2.0 * _TRIAL**3)
+    curvature = np.maximum(curvature, np.sqrt(10.0) * noise / (2.0 * _TRIAL**3))
+    return np.clip(np.cbrt(3.0 * noise / curvature), _LEAST, _MOST)
 
 
 def finite_differences(

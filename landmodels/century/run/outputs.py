@@ -1,4 +1,4 @@
-"""What a simulation reports: names, units and where they stand in a lane."""
+"""What a simulation reports: names, units and where they are in a lane."""
 
 from __future__ import annotations
 

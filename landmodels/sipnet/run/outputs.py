@@ -1,4 +1,4 @@
-"""What a simulation reports: names, units and where they stand in the kernel."""
+"""What a simulation reports: names, units and where they are in the kernel."""
 
 from __future__ import annotations
 

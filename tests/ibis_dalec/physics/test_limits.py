@@ -221,7 +221,7 @@ def test_clouds_cut_light_to_a_quarter_of_the_top_of_the_air():
     assert x["diffuse"][0] == 0.166
 
 
-def test_light_arrives_in_the_shares_of_its_bands_and_halves(site_a):
+def test_light_arrives_in_the_fractions_of_its_bands_and_halves(site_a):
     hours = Lane(site_a).trace([150])["weather"]
     direct, diffuse = hours.sol_dir, hours.sol_dif
     total = (direct + diffuse).sum(-1)

@@ -137,7 +137,9 @@ def test_towers_are_drawn_with_what_the_product_itself_misses(tmp_path):
     assert set(drawn(tmp_path / "a.png")["year"]) == {"all", "2003"}
 
 
-def test_a_flux_that_doubles_in_summer_alone_changes_by_its_share_of_the_year(tmp_path):
+def test_a_flux_that_doubles_in_summer_alone_changes_by_its_fraction_of_the_year(
+    tmp_path,
+):
     time = pd.date_range("2003-01-01", "2003-12-01", freq="MS")
     flat = xr.Dataset(
         {

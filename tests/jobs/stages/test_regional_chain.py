@@ -188,8 +188,10 @@ def test_flux_maps_pass_the_cf_checker(chain):
     words = [checker, "--test", "cf:1.11", "--criteria", "lenient", str(file)]
     # The checker's script imports a module that lies beside it.
     plain = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
-    told = subprocess.run(words, capture_output=True, text=True, check=False, env=plain)
-    assert told.returncode == 0, told.stdout
+    reported = subprocess.run(
+        words, capture_output=True, text=True, check=False, env=plain
+    )
+    assert reported.returncode == 0, reported.stdout
 
 
 def test_a_second_run_does_nothing_twice(chain):
@@ -349,9 +351,9 @@ def test_towers_without_a_list_are_refused(chain, tmp_path):
         score_sites(open_run(path), tmp_path, ["default", "upscaled"])
 
 
-def test_verbs_of_a_region_refuse_a_single_site(masm_command, run_path):
-    for verb in ("upscale", "export"):
-        refused = masm_command(verb, run_path)
+def test_commands_of_a_region_refuse_a_single_site(masm_command, run_path):
+    for command in ("upscale", "export"):
+        refused = masm_command(command, run_path)
         assert refused.exit_code == 2
         assert "pixels.source" in refused.stderr
 

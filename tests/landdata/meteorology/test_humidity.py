@@ -68,7 +68,7 @@ def test_a_higher_dew_point_is_a_moister_air(celsius, more, pressure):
     assert high > low
 
 
-def test_harvard_vpd_and_fisher_dew_point_tell_the_same_vapour(real_data):
+def test_harvard_vpd_and_fisher_dew_point_give_the_same_vapour(real_data):
     tower = pd.read_csv(real_data / "towers/US-Ha1_daily.csv", index_col="date")
     fisher = pd.read_csv(
         real_data / "stations/harvard_fisher_daily.csv", index_col="date"

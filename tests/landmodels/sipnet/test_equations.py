@@ -127,19 +127,19 @@ def test_tillage_speeds_decomposition_at_once_and_fades(niwot):
     assert float(run["tillage"][-1]) == 0.0
 
 
-def test_the_old_program_mends_shares_above_one(niwot):
+def test_the_old_program_corrects_fractions_above_one(niwot):
     fractions = {
         "leafAllocation": 0.5,
         "woodAllocation": 0.4,
         "fineRootAllocation": 0.4,
     }
     legacy = sipnet.simulate(niwot, fractions, options="legacy")
-    mended = sipnet.simulate(
+    repaired = sipnet.simulate(
         niwot, fractions | {"woodAllocation": 0.0}, options="legacy"
     )
-    assert np.array_equal(legacy["nee"], mended["nee"])
+    assert np.array_equal(legacy["nee"], repaired["nee"])
 
 
-def test_wood_share_of_an_empty_plant_is_zero():
+def test_wood_fraction_of_an_empty_plant_is_zero():
     s = np.zeros(1, dtype=STATE_RECORD)
     assert growth.wood_fraction(s[0], Options().record()[0]) == 0.0

@@ -150,7 +150,7 @@ def effects_of(fractions):
     )
 
 
-def test_selection_takes_the_fewest_that_hold_the_share_and_joins_streams():
+def test_selection_takes_the_fewest_that_hold_the_fraction_and_joins_streams():
     effects = effects_of(
         {
             "lai": {"a": 60.0, "b": 35.0, "c": 4.0, "d": 1.0},

@@ -129,7 +129,7 @@ def test_screened_products_and_none_need_fewer_draws():
     assert float(screened["product"].sel(parameter="a", parameter_2="b")) > 0.1
 
 
-def test_the_same_seed_gives_the_same_shares_in_any_batch_size():
+def test_the_same_seed_gives_the_same_fractions_in_any_batch_size():
     xr.testing.assert_identical(found(n=100), found(n=100, samples_per_call=7))
 
 

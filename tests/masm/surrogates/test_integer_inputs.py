@@ -48,7 +48,7 @@ def test_only_ranges_of_some_units_are_looked_at(low, high, may):
 
 
 @pytest.mark.parametrize("stepped", [True, False])
-def test_evidence_tells_a_step_from_a_slope(stepped):
+def test_evidence_separates_a_step_from_a_slope(stepped):
     """Twelve days are spanned by sixty runs; one output in six a day."""
     problem = problem_of({"day": (200.0, 212.0), "slope": (0.0, 12.0)})
     rng = np.random.default_rng(4)
