@@ -84,9 +84,16 @@ def talking(
             [one.replace(annotation=hints[one.name]) for one in known] + new
         )
         verb.__annotations__ = hints | added
+        verb.__doc__ = _unfolded(function.__doc__ or "")
         return verb
 
     return decorate
+
+
+def _unfolded(text: str) -> str:
+    """Return a docstring with one line for each paragraph: terminals fold it."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(part.split()) for part in paragraphs)
 
 
 def _in_json(
