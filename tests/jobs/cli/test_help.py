@@ -19,6 +19,7 @@ def test_help_fits_the_width_and_breaks_no_paragraph_early(monkeypatch, width):
         told = CliRunner().invoke(app, [*one, "--help"]).output
         lines = [line.rstrip() for line in told.splitlines()]
         assert max(map(len, lines)) <= width, (one, max(lines, key=len))
+        assert "…" not in told, one  # no name is cut
         text = lines[: next(i for i, line in enumerate(lines) if "╭" in line)]
         for line, after in zip(text, text[1:], strict=False):
             # A line of a paragraph ends where the next word has no more room.
