@@ -3,7 +3,7 @@
     python -m benchmarks.century_equilibrium DOMAIN [--draws 100] [--seed 1]
 
 Draws parameters from the whole prior in random cells of the synthetic domain (folder
-``DOMAIN``) and prints the shares of each kind, the model years and the CPU time.
+``DOMAIN``) and prints the fractions of each kind, the model years and the CPU time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def solve_draws(forcing, n: int, seed: int) -> list[dict]:
 
 
 def main() -> None:
-    """Print the shares and costs."""
+    """Print the fractions and costs."""
     parser = argparse.ArgumentParser()
     parser.add_argument("domain", type=Path)
     parser.add_argument("--draws", type=int, default=100)

@@ -267,12 +267,12 @@ def _redraw(
     from rich.live import Live
     from rich.text import Text
 
-    def drawn(text: str, share: float, busy: bool) -> Group:
+    def drawn(text: str, fraction: float, busy: bool) -> Group:
         now = datetime.now().astimezone().strftime("%H:%M:%S")
         foot = f"{now}, again every {seconds:g} s; Ctrl-C ends the watching only"
-        n_full = int(_BAR_WIDTH * share)
+        n_full = int(_BAR_WIDTH * fraction)
         bar = Text("━" * n_full, "green") + Text("━" * (_BAR_WIDTH - n_full), "dim")
-        bar.append(f" {share:.0%}")
+        bar.append(f" {fraction:.0%}")
         return Group(bar, Text(text), Text(foot if busy else now, style="dim"))
 
     first = read()

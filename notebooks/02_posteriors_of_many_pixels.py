@@ -172,12 +172,12 @@ def smooth(draws):
     return grid, gaussian_kde(np.ravel(draws))(grid)
 
 
-def n_modes(draws, share=0.1):
+def n_modes(draws, fraction=0.1):
     """Peaks of a smooth density that reach a fraction of the highest."""
     _, density = smooth(draws)
     inner = density[1:-1]
     peaks = (inner > density[:-2]) & (inner > density[2:])
-    return int(np.sum(peaks & (inner > share * density.max())))
+    return int(np.sum(peaks & (inner > fraction * density.max())))
 
 
 pd.DataFrame(

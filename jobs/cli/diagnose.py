@@ -87,7 +87,7 @@ def diagnose_run(path: Path, ids: list[str], *, again: bool = False) -> None:
         formats |= dict.fromkeys(
             ("lowered", "lowered_adjusted", "confirmed", "validation"), ".0%"
         )
-        title = f"{one.name}: share of the misfit that another parameter takes away"
+        title = f"{one.name}: fraction of the misfit that another parameter takes away"
         show(table(scan, title, formats))
         for sentence in found.sentences:
             show(f"  {sentence}")

@@ -71,7 +71,7 @@ def upscale_verb(path: Path) -> None:
     meta = found.upscaler.meta
     label = (
         f"{_label(run)}: {meta['n_training']} training pixels, {meta['n_blocks']} "
-        f"blocks of {meta['rules']['block_km']:g} km; R2, and shares within 90 %"
+        f"blocks of {meta['rules']['block_km']:g} km; R2, and fractions within 90 %"
     )
     show(table(skill, label, numbers))
     not_mapped = skill.loc[skill["mapped"] != "yes", "parameter"]

@@ -85,14 +85,14 @@ def _minutes(run: Run) -> float:
 
 def _show(run: Run, pixels: Sequence[Pixel]) -> None:
     import masm
-    from masm.sensitivity.selection import has_shares
+    from masm.sensitivity.selection import has_fractions
 
     effects = gather(run, pixels)
     selected = selection_of(run.config, effects)
     written = write_selection(run, selected)
     fractions = masm.importance(effects, run.config.screening.statistics)
     fractions = fractions.transpose("pixel", "stream", "parameter")
-    of_variance = has_shares(effects)
+    of_variance = has_fractions(effects)
     n = effects.sizes["pixel"]
     label = f"{run.config.name}, {n} pixel{'s' if n > 1 else ''}"
     if parts := synthetic_parts(run):

@@ -50,12 +50,12 @@ class Operator:
     apply: Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 
 
-def absorbed_share(lai: Any, background: Any, extinction: Any) -> Any:
-    """Absorbed share of the light over a background that absorbs too (1).
+def absorbed_fraction(lai: Any, background: Any, extinction: Any) -> Any:
+    """Absorbed fraction of the light over a background that absorbs too (1).
 
     ``f0 + (0.95 - f0) (1 - exp(-k LAI))``: Beer's law (Monsi and Saeki 1953) from a
-    background ``f0``, the share without leaves of the trees: bark, undergrowth and the
-    product's own bias. Bare, it is ``f0``; closed, 0.95.
+    background ``f0``, the fraction without leaves of the trees: bark, undergrowth and
+    the product's own bias. Bare, it is ``f0``; closed, 0.95.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def absorbed_share(lai: Any, background: Any, extinction: Any) -> Any:
 
     Examples
     --------
-    >>> bare, closed = absorbed_share(0.0, 0.3, 0.5), absorbed_share(99, 0.3, 1.0)
+    >>> bare, closed = absorbed_fraction(0.0, 0.3, 0.5), absorbed_fraction(99, 0.3, 1.0)
     >>> float(bare), round(float(closed), 3)
     (0.3, 0.95)
     """
@@ -171,7 +171,7 @@ def optical_depth(
 
 
 FAPAR = Operator(
-    Output("1", "absorbed share of the light"),
+    Output("1", "absorbed fraction of the light"),
     ("lai",),
     {
         "fapar_background": Parameter(
@@ -181,7 +181,7 @@ FAPAR = Operator(
             0.5, 0.2, 1.2, "1", "extinction of light by leaf area, for fAPAR"
         ),
     },
-    lambda of, p: absorbed_share(
+    lambda of, p: absorbed_fraction(
         of["lai"], p["fapar_background"], p["fapar_extinction"]
     ),
 )

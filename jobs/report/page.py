@@ -109,7 +109,7 @@ def render(results: Results, embedded: Embedded) -> str:
     states = Counter(results.pixels["state"])
     context: dict[str, Any] = {
         "title": results.run.config.name,
-        "share": n_done / n,
+        "fraction": n_done / n,
         "n_done": n_done,
         "n_pixels": n,
         "made": time_of_making(),

@@ -104,7 +104,7 @@ def _render(
     n_all = sum(one.is_analysed for one in run.cycles)
     return template.render(
         title=title,
-        share=found.sizes["time"] / n_all,
+        fraction=found.sizes["time"] / n_all,
         n_done=found.sizes["time"],
         n_all=n_all,
         made=time_of_making(),

@@ -174,10 +174,10 @@ def states(results: Results) -> Section:
     source = [link(run, run.folder.path / "report" / "pixels.csv")]
     counted = table.groupby("state").size().sort_values(ascending=False)
     frame = pd.DataFrame(
-        {"state": counted.index, "pixels": counted, "share": counted / len(table)}
+        {"state": counted.index, "pixels": counted, "fraction": counted / len(table)}
     )
     section.tables.append(
-        table_of(frame, "Pixels by state", source, {"pixels": "d", "share": ".0%"})
+        table_of(frame, "Pixels by state", source, {"pixels": "d", "fraction": ".0%"})
     )
     rows = []
     for (state, reason), part in table[table["reason"] != ""].groupby(
@@ -258,7 +258,7 @@ def _selection_table(results: Results, path: Path) -> Table:
             "stream": frame["stream"],
             "rank": frame["rank"],
             "parameter": frame["parameter"],
-            "share": frame["share"],
+            "fraction": frame["share"],
             "quartiles over pixels": [
                 span(low, high, ".1%")
                 for low, high in zip(frame["q25"], frame["q75"], strict=True)
@@ -276,7 +276,7 @@ def _selection_table(results: Results, path: Path) -> Table:
             else "variance (mean over statistics and pixels)."
         )
     )
-    formats = {"rank": "d", "share": ".1%", "up to here": ".1%"}
+    formats = {"rank": "d", "fraction": ".1%", "up to here": ".1%"}
     return table_of(shown, caption, [link(results.run, path)], formats)
 
 

@@ -148,7 +148,7 @@ def calibrate_pixels(
     on_pixel, on_runs : callable, optional
         Told of each finished pixel, and of model runs (serial only).
     max_failed : float, optional
-        Failed pixels allowed; by default the run's share of those asked for.
+        Failed pixels allowed; by default the run's fraction of those asked for.
 
     Raises
     ------

@@ -40,7 +40,7 @@ _SPANS = ("8 days", "24 days", "64 days")
 _LIKELY = 0.05
 _STRONG = 0.25  # correlation of residuals with weather worth a sentence
 _SWINGS = 1.3
-_USEFUL = 0.05  # share of the misfit that freeing a parameter takes away
+_USEFUL = 0.05  # fraction of the misfit that freeing a parameter takes away
 _EDGE = 0.03  # of the prior's range
 _LATE = 8.0  # days
 
@@ -184,8 +184,8 @@ def _of_stream(
 def _edges(run: Run, means: dict[str, float]) -> pd.DataFrame:
     rows = []
     for name, (low, high) in prior_bounds(run.config).items():
-        share = (means[name] - low) / (high - low)
-        end = "low" if share < _EDGE else "high" if share > 1.0 - _EDGE else ""
+        fraction = (means[name] - low) / (high - low)
+        end = "low" if fraction < _EDGE else "high" if fraction > 1.0 - _EDGE else ""
         rows.append(
             {"parameter": name, "mean": means[name], "low": low, "high": high,
              "edge": end}

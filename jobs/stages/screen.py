@@ -213,8 +213,8 @@ def comparison(selected: masm.Selection, config: Config) -> pd.DataFrame:
         table["paper"] = table.index.isin(PAPER)
         named |= table["paper"]
     table["meaning"] = [known[name].description for name in table.index]
-    shares = table.filter(like="share_").max(axis=1)
-    order = shares[named].sort_values(ascending=False).index
+    fractions = table.filter(like="share_").max(axis=1)
+    order = fractions[named].sort_values(ascending=False).index
     return table.loc[order].reset_index()
 
 

@@ -51,13 +51,13 @@ def cell_means(
 
     Returns
     -------
-    mean, share : numpy.ndarray (pixel,)
+    mean, fraction : numpy.ndarray (pixel,)
         NaN and 0 where a cell lies outside.
     """
     import rasterio
 
     path = existing_file(path)
-    mean, share = np.full(len(cells), np.nan), np.zeros(len(cells))
+    mean, fraction = np.full(len(cells), np.nan), np.zeros(len(cells))
     with (
         reading(path, "a GeoTIFF with a projection"),
         rasterio.Env(**_ALONE),
@@ -67,10 +67,10 @@ def cell_means(
         checks = BlockChecks(raster, path)
         for chosen in _blocks(cells):
             part = Cells(cells.ids[chosen])
-            mean[chosen], share[chosen] = _block_means(
+            mean[chosen], fraction[chosen] = _block_means(
                 raster, part, values, path, checks
             )
-    if must_cover and not (share > 0.0).any():
+    if must_cover and not (fraction > 0.0).any():
         left, bottom, right, top = raster.bounds
         raise InputError(
             str(path),
@@ -79,7 +79,7 @@ def cell_means(
             wanted="one that covers the region",
             hint="A wrong projection, or another part of the country.",
         )
-    return mean, share
+    return mean, fraction
 
 
 def _check(raster, path: Path) -> None:

@@ -202,7 +202,7 @@ def _check_radiation(clean: xr.Dataset, where: str) -> None:
         raise InputError(
             f"{where}  srad",
             found=f"at most {srad.max():g} W m-2 in {srad.size} days",
-            wanted="a good share of the sun's light on some day",
+            wanted="a good fraction of the sun's light on some day",
             hint="The values look like MJ m-2 d-1: divide by 0.0864.",
         )
 
@@ -220,8 +220,8 @@ def _check_humidity(clean: xr.Dataset, where: str) -> None:
             hint="Is the unit Pa?",
         )
     mean = 0.5 * (clean["tmin"].values + clean["tmax"].values)
-    share = float(np.median(vpd / saturation_pressure(mean)))
-    if vpd.size >= _ENOUGH_DAYS and vpd.max() > 0.0 and share < 0.01:
+    fraction = float(np.median(vpd / saturation_pressure(mean)))
+    if vpd.size >= _ENOUGH_DAYS and vpd.max() > 0.0 and fraction < 0.01:
         raise InputError(
             f"{where}  vpd",
             found=f"at most {vpd.max():g} Pa in {vpd.size} days",

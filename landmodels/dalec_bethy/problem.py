@@ -68,7 +68,7 @@ class Type:
 
 @dataclass(frozen=True)
 class Cell:
-    """A grid cell: its weather, and the share of each vegetation type in it.
+    """A grid cell: its weather, and the fraction of each vegetation type in it.
 
     Examples
     --------
@@ -523,8 +523,8 @@ class Problem:
                     continue
                 if moved:
                     run = self._tangent(slot, p, d_p)
-                    share = slot.fraction / self._n_cells
-                    targets[:, j] += share * _targets(run)
+                    fraction = slot.fraction / self._n_cells
+                    targets[:, j] += fraction * _targets(run)
                 self._push(i, seen[i], run, p, d_p, rows[:, j])
         return Linearisation(
             observed,

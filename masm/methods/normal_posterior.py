@@ -28,10 +28,10 @@ from masm.methods.outcomes import ensemble_outcome
 from masm.methods.support import (
     LEAST_SUPPORT,
     MOST_SHIFT,
+    fraction_of_weights,
     heavy_tails,
     marginal_shift,
     runs_beside,
-    share_of_weights,
 )
 from masm.minimisation.reliability import RELIABLE, reliability
 from masm.problem.problem import Outcome, Problem
@@ -42,8 +42,8 @@ _FEW = 5.0  # parameters; with more of them the draws must lie closer
 _FREEDOM = 8.0
 _FEWEST_DRAWS = 40
 _FIRST_STEPS = 3
-_LEAST_SHARE, _LEAST_EACH = 0.3, 0.82
-"""Least effective share of weighted draws: of few parameters, and for each of many.
+_LEAST_FRACTION, _LEAST_EACH = 0.3, 0.82
+"""Least effective fraction of weighted draws: of few parameters, and for each of many.
 
 With less the draws reach only a part of a posterior with long arms, whose width is then
 too small by a third, though the weights of those that were drawn look sound.
@@ -93,7 +93,7 @@ def sample_normal_posterior(
     squares = np.sum(residual**2, axis=1)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
-    fraction, pareto_k = share_of_weights(log_weight)
+    fraction, pareto_k = fraction_of_weights(log_weight)
     if wider:
         points = (rng.random() + np.arange(n_draws)) / n_draws
         at = np.minimum(np.searchsorted(np.cumsum(weight), points), n_draws - 1)
@@ -106,12 +106,13 @@ def sample_normal_posterior(
     shift = marginal_shift(to_cube(z), log_weight)
     good = not (heavy_tails(fraction, pareto_k) or n_others or n_beside)
     if wider:
-        least = min(_LEAST_SHARE, _LEAST_EACH**cost.n)
+        least = min(_LEAST_FRACTION, _LEAST_EACH**cost.n)
         if fraction * n_draws < _FEW_EFFECTIVE:
             least = RELIABLE
         good = good and fraction >= least
     else:  # draws that are not weighted must themselves be the posterior
-        good = good and fraction >= LEAST_SUPPORT and shift <= MOST_SHIFT
+        good = good and fraction >= LEAST_SUPPORT
+        good = good and shift <= MOST_SHIFT and found.off <= MOST_SHIFT
     reason = "" if good else "not_converged"
     if found.minimum.collapsed:
         reason = COLLAPSED

@@ -69,9 +69,9 @@ def noise_of(function: Callable[[Array], Array], x: ArrayLike, along: Array) -> 
     found, table = [], values
     for k in range(1, _ORDERS + 1):
         table = np.diff(table, axis=0)
-        share = factorial(k) ** 2 / factorial(2 * k)
+        fraction = factorial(k) ** 2 / factorial(2 * k)
         if k >= 2:
-            found.append(np.sqrt(share * np.mean(table**2)))
+            found.append(np.sqrt(fraction * np.mean(table**2)))
     least = np.finfo(float).eps * np.sqrt(np.mean(values**2))
     return float(max(min(found), least, np.finfo(float).tiny))
 

@@ -139,7 +139,7 @@ def test_screening_and_calibration_never_meet_and_keep_to_the_usable_pixels(
         assert not set(chosen) & set(amiss)
         assert list(chosen) == sorted(chosen)
     assert len(sample.calibration) == max(1, round(97 * calibration))
-    # A larger share holds the smaller one: nothing finished is lost by growing.
+    # A larger fraction holds the smaller one: nothing finished is lost by growing.
     wider = draw(built, seed, screening, min(0.5, 1.3 * calibration))
     assert set(sample.calibration) <= set(wider.calibration)
 

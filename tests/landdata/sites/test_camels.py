@@ -79,5 +79,5 @@ def test_the_eastern_deciduous_basins(real_data):
     assert len(basins) == 671
     deciduous = basins["dom_land_cover"] == "Deciduous Broadleaf Forest"
     assert int(deciduous.sum()) == 122
-    share = basins["sand"] + basins["clay"]
-    assert share.dropna().between(0.0, 100.0 + 1e-9).all()
+    fraction = basins["sand"] + basins["clay"]
+    assert fraction.dropna().between(0.0, 100.0 + 1e-9).all()

@@ -72,21 +72,21 @@ def test_a_set_of_cells_is_weighed_by_its_shares():
 
 
 @pytest.mark.parametrize(
-    ("cells", "shares", "message"),
+    ("cells", "fractions", "message"),
     [
         ((3, 16), None, "cell 16"),
         ((-1,), None, "cell -1"),
         ((3, 3), None, "a cell twice"),
         ((), None, "0 cells"),
-        ((3, 4), (0.5,), "shares"),
-        ((3, 4), (0.9, 0.9), "shares"),
-        ((3, 4), (0.9, -0.1), "shares"),
+        ((3, 4), (0.5,), "fractions"),
+        ((3, 4), (0.9, 0.9), "fractions"),
+        ((3, 4), (0.9, -0.1), "fractions"),
         ((3,), (0.4,), "40 %"),
     ],
 )
-def test_a_set_of_cells_that_is_none_is_refused(cells, shares, message):
+def test_a_set_of_cells_that_is_none_is_refused(cells, fractions, message):
     with pytest.raises(InputError) as caught:
-        cell_weights(CellSet(cells, shares), GRID)
+        cell_weights(CellSet(cells, fractions), GRID)
     assert message in str(caught.value)
 
 

@@ -85,11 +85,11 @@ def test_draws_of_the_heavy_row_have_its_quantiles():
         [mean], [[spread]], [[1.0]], [value], [noise], 0.0, alpha, [[beta]],
         n_sites=1, n_draws=4000, seed=5,
     )  # fmt: skip
-    share = [0.05, 0.25, 0.5, 0.75, 0.95]
+    fraction = [0.05, 0.25, 0.5, 0.75, 0.95]
     wanted = np.array([-2.620, -1.057, -0.336, 0.267, 1.040])
     below = (found.draws.state.ravel()[:, None] < wanted).mean(axis=0)
-    error = np.sqrt(np.multiply(share, np.subtract(1.0, share)) / 4000)
-    assert np.all(np.abs(below - share) < 4.0 * error)
+    error = np.sqrt(np.multiply(fraction, np.subtract(1.0, fraction)) / 4000)
+    assert np.all(np.abs(below - fraction) < 4.0 * error)
 
 
 @pytest.fixture(scope="module")

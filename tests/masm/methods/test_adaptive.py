@@ -75,7 +75,7 @@ def test_the_posterior_keeps_a_constraint():
 
 def test_errors_of_the_cost_become_a_total_variation():
     assert weight_error(np.full(9, 7.0)) == pytest.approx(0.0)
-    # Weights 1 and 3 in equal shares are 0.25 away from equal ones.
+    # Weights 1 and 3 in equal fractions are 0.25 away from equal ones.
     assert weight_error(np.array([0.0, 2.0 * np.log(3.0)])) == pytest.approx(0.25)
     assert weight_error(np.array([1.0])) == 1.0
 
@@ -193,13 +193,13 @@ def test_a_scalar_cost_of_many_parameters_is_refused_with_the_runs_it_takes():
 
 def test_errors_as_large_as_expected_are_no_error_ratio():
     rng = np.random.default_rng(6)
-    share = np.full(400, 1 / 400)
+    fraction = np.full(400, 1 / 400)
     expected = 2.0 * rng.standard_normal((100, 400))
     same = 2.0 * rng.standard_normal(400)
-    assert error_ratio(same, share, expected) == pytest.approx(1.0, abs=0.1)
+    assert error_ratio(same, fraction, expected) == pytest.approx(1.0, abs=0.1)
     # A common offset does not matter to a posterior; failed runs say nothing.
     offset = np.where(np.arange(400) < 40, np.nan, 3.0 * same + 50.0)
-    assert error_ratio(offset, share, expected) == pytest.approx(3.0, abs=0.3)
+    assert error_ratio(offset, fraction, expected) == pytest.approx(3.0, abs=0.3)
 
 
 def test_errors_larger_than_predicted_inflate_the_estimate():

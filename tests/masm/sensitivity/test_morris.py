@@ -136,9 +136,9 @@ def test_the_same_seed_gives_the_same_effects_whatever_the_batch():
     )
 
 
-def effects_of(shares):
+def effects_of(fractions):
     """Effects with these mu_star, {stream: {parameter: mu_star}}."""
-    table = pd.DataFrame(shares).T
+    table = pd.DataFrame(fractions).T
     values = table.to_numpy()[:, None, :]
     return xr.Dataset(
         {"mu_star": (("stream", "statistic", "parameter"), values)},

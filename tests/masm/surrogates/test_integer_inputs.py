@@ -105,6 +105,6 @@ def test_a_threshold_in_days_gives_a_posterior_in_steps():
     quarter = np.repeat(weight / weight.sum() / 4.0, 4)
 
     end = result.posterior["end"].to_numpy().ravel()
-    share = np.histogram(end, np.arange(200.0, 300.1, 0.25))[0] / len(end)
+    fraction = np.histogram(end, np.arange(200.0, 300.1, 0.25))[0] / len(end)
     assert quarter.max() < 0.15
-    assert 0.5 * np.abs(share - quarter).sum() < 0.05
+    assert 0.5 * np.abs(fraction - quarter).sum() < 0.05
