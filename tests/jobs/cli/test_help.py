@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from typer.testing import CliRunner
 
@@ -21,7 +23,7 @@ def test_help_fits_the_width_and_breaks_no_paragraph_early(monkeypatch, width):
         assert max(map(len, lines)) <= width, (one, max(lines, key=len))
         assert "…" not in told, one  # no name is cut
         text = lines[: next(i for i, line in enumerate(lines) if "╭" in line)]
-        for line, after in zip(text, text[1:], strict=False):
+        for line, after in pairwise(text):
             # A line of a paragraph ends where the next word has no more room.
             if line.strip() and after.strip():
                 assert len(line) + 1 + len(after.split()[0]) > width - 2, (one, line)
