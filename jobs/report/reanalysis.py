@@ -122,9 +122,9 @@ def _sections(
     summary.tables.append(
         table_of(
             table,
-            "Errors over all sites and analyses, in each state's unit. The forecast had "
-            "not seen the observations; the analysis had. The ratio is that of expected "
-            "to actual error; 1 is best.",
+            "Errors over all sites and analyses, in each state's unit. The forecast "
+            "had not seen the observations; the analysis had. The ratio is that of "
+            "expected to actual error; 1 is best.",
             [link(run, path)],
             _FORMATS,
         )
