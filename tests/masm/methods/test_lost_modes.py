@@ -10,13 +10,10 @@ from scipy import special
 
 import masm
 from masm.methods.adaptive.error_estimate import ErrorEstimate
-from masm.methods.adaptive.exchange import (
-    exchangeable_pairs,
-    exchanges,
-    images_of_best,
-)
+from masm.methods.adaptive.exchange import images_of_best
 from masm.methods.adaptive.lost_modes import lost_runs, surrounded, with_lost_modes
 from masm.methods.adaptive.settings import Settings
+from masm.problem.exchanges import exchangeable_pairs, exchanges
 from masm.problem.priors import as_priors
 from masm.problem.problem import Problem, Runs
 
