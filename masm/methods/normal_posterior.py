@@ -43,15 +43,10 @@ _FEW = 5.0  # parameters; with more of them the draws must lie closer
 _FREEDOM = 8.0
 _FEWEST_DRAWS = 40
 _FIRST_STEPS = 3
-<<<<<<< HEAD
+_PLAIN_IMAGES, _TURNED_IMAGES = 6, 3
+_FRACTION_FOR_IMAGES = 10  # times as many draws as images of the minimum
 _LEAST_FRACTION, _LEAST_EACH = 0.3, 0.82
 """Least effective fraction of weighted draws: of few parameters, and for each of many.
-=======
-_PLAIN_IMAGES, _TURNED_IMAGES = 6, 3
-_SHARE_FOR_IMAGES = 10  # times as many draws as images of the minimum
-_LEAST_SHARE, _LEAST_EACH = 0.3, 0.82
-"""Least effective share of weighted draws: of few parameters, and for each of many.
->>>>>>> h26
 
 With less the draws reach only a part of a posterior with long arms, whose width is then
 too small by a third, though the weights of those that were drawn look sound.
@@ -94,7 +89,7 @@ def sample_normal_posterior(
         max_runs=search,
     )  # fmt: skip
     left = n_draws if max_runs is None else max_runs - cost.n_runs - _FEWEST_DRAWS
-    images = _images(problem, to_cube(found.minimum.x), left // _SHARE_FOR_IMAGES)
+    images = _images(problem, to_cube(found.minimum.x), left // _FRACTION_FOR_IMAGES)
     if len(images):
         cost.residuals(to_normal(images))
     n_searched = cost.n_runs
@@ -141,12 +136,8 @@ def sample_normal_posterior(
             "pareto_k": pareto_k,
             "n_other_minima": n_others,
             "n_fits_beside": n_beside,
-<<<<<<< HEAD
-            "marginal_shift": change,
-=======
             "n_images": len(images),
-            "marginal_shift": shift,
->>>>>>> h26
+            "marginal_shift": change,
             "reliability": reliability(fraction if good else 0.0),
             "approximation": f"Laplace draws at the minimum, {kind}",
             **found.facts(cost),

@@ -10,21 +10,12 @@ from scipy import special
 
 import masm
 from masm.methods.adaptive.error_estimate import ErrorEstimate
-<<<<<<< HEAD:tests/masm/methods/test_missed_modes.py
-from masm.methods.adaptive.exchange import (
-    exchangeable_pairs,
-    exchanges,
-    images_of_best,
-)
+from masm.methods.adaptive.exchange import images_of_best
 from masm.methods.adaptive.missed_modes import (
     runs_off_target,
     surrounded,
     with_missed_modes,
 )
-=======
-from masm.methods.adaptive.exchange import images_of_best
-from masm.methods.adaptive.lost_modes import lost_runs, surrounded, with_lost_modes
->>>>>>> h26:tests/masm/methods/test_lost_modes.py
 from masm.methods.adaptive.settings import Settings
 from masm.problem.exchanges import exchangeable_pairs, exchanges
 from masm.problem.priors import as_priors
