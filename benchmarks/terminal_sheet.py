@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import typer
-from jobs.cli.guard import safe_output
 
 from jobs.cli.app import app
+from jobs.cli.error_handler import safe_output
 
 LOOKS = (
     ("--version",), ("status", "RUN"), ("evaluate", "RUN"), ("check", "RUN"),
