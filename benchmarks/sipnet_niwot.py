@@ -24,7 +24,7 @@ import masm
 from landmodels import sipnet
 from landmodels.sipnet.tables import read_table
 
-#: Share of a step that must have been measured.
+#: Fraction of a step that must have been measured.
 MEASURED = 0.5
 CALIBRATION, VALIDATION = (1999, 2002), (2003, 2005)
 #: Searches by differential evolution: runs, efficiency in both periods.
@@ -43,7 +43,7 @@ def priors() -> dict[str, tuple[float, float]]:
         str(name): (float(row["niwot_min"]), float(row["niwot_max"]))
         for name, row in chosen.iterrows()
     }
-    # With wood and fine roots at 0.2 and 0.4 the shares must stay below 1.
+    # With wood and fine roots at 0.2 and 0.4 the fractions must stay below 1.
     return ranges | {"leafAllocation": (0.0, 0.38)}
 
 
@@ -128,7 +128,7 @@ class Site:
         runs = runs.transpose("sample", "time")
         sd = factors[pick] * float(self.calibrated.std())
         alive = runs.notnull().all("time").to_numpy()
-        told = [f"{int(alive.sum())} draws, error sd {sd.mean():.2f}"]
+        reported = [f"{int(alive.sum())} draws, error sd {sd.mean():.2f}"]
         for name, seen in (("cal.", self.calibrated), ("val.", self.validated)):
             seen = seen.dropna("time")
             part = runs[alive].sel(time=seen["time"])
@@ -137,11 +137,11 @@ class Site:
             held = float(((low <= seen) & (seen <= high)).mean())
             each = np.quantile([efficiency(one, seen) for one in part], [0.05, 0.95])
             mean = efficiency(part.mean("sample"), seen)
-            told.append(
+            reported.append(
                 f"{name} hold {held:.3f}, NSE of the mean {mean:.3f}, of the draws "
                 f"{each[0]:.2f} to {each[1]:.2f}"
             )
-        return "; ".join(told)
+        return "; ".join(reported)
 
 
 def main() -> None:
