@@ -11,9 +11,10 @@ RUNS := $(VENV)/.runs
 INSTALLED := $(VENV)/.installed
 DOCS := $(VENV)/.docs
 AUDIT := $(VENV)/.audit
+NOTEBOOKS := $(VENV)/.notebooks
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint docs licences audit format
+.PHONY: install demo test lint docs notebooks licences audit format
 .DELETE_ON_ERROR:
 
 install: $(INSTALLED)
@@ -55,6 +56,14 @@ lint: $(INSTALLED)
 # The documentation, into ./site; a broken link or reference is an error.
 docs: $(DOCS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+$(NOTEBOOKS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[notebooks]'
+	touch $@
+
+# Executed notebooks beside the scripts, with their tables and figures: notebooks/*.ipynb.
+notebooks: $(NOTEBOOKS)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupytext --to notebook --execute notebooks/*.py
 
 # The licence of everything that runs with the software, into licences.csv.
 licences: $(INSTALLED)

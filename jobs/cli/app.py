@@ -545,6 +545,7 @@ def schema(
     """Print the JSON Schema of config.yaml, for completion and checks in an editor.
 
     Write this as the first line of config.yaml, for the YAML language server:
+
     # yaml-language-server: $schema=masm.schema.json
     """
     with error_handler(Path(), "schema", again="masm schema"):

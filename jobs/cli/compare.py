@@ -47,7 +47,11 @@ def compare(
     ],
     methods: Annotated[
         str,
-        typer.Option(metavar="NAMES", help="methods, such as emulator,demc; or all"),
+        typer.Option(
+            metavar="NAMES",
+            help="methods, such as emulator,demc; or all",
+            show_default="emulator, demc, 4dvar, 4denvar",
+        ),
     ] = "emulator,demc,4dvar,4denvar",
     budget: Annotated[
         str,

@@ -98,9 +98,16 @@ def talking(
             [one.replace(annotation=hints[one.name]) for one in known] + new
         )
         command.__annotations__ = hints | added
+        command.__doc__ = _unfolded(function.__doc__ or "")
         return command
 
     return decorate
+
+
+def _unfolded(text: str) -> str:
+    """Return a docstring with one line for each paragraph: terminals fold it."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(part.split()) for part in paragraphs)
 
 
 def _in_json(

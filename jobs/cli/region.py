@@ -11,6 +11,7 @@ from jobs.cli.evaluate import evaluate_run, simulate_run
 from jobs.console import logged, progress, show, table
 from jobs.errors import ConfigError, Problem
 from jobs.executors.tasks import do_task
+from jobs.figures.labels import readable_totals
 from jobs.figures.region import draw_diso, draw_totals
 from jobs.inputs.pixel_data import synthetic_parts
 from jobs.run.file_lock import alone
@@ -207,7 +208,7 @@ def _show_totals(run: Run, totals: pd.DataFrame) -> None:
     order = ["flux", "parameters", "total", "low", "high", "unit", "change"]
     formats = dict.fromkeys(("total", "low", "high"), ".4g") | {"change": "+.1%"}
     label = f"{_label(run)}: regional totals of carbon, {run.config.periods.observed}"
-    show(table(means[order], label, formats))
+    show(table(readable_totals(means[order]), label, formats))
 
 
 def show_sites(run: Run, folder: Path, sets: Sequence[str]) -> None:

@@ -37,7 +37,7 @@ def sample(
         typer.Option(
             min=0,
             max=1,
-            metavar="FRACTION",
+            metavar="X",
             help="only cells with a larger fraction of forest",
         ),
     ] = 0.0,

@@ -85,7 +85,11 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
         "maps",
         "export",
         [
-            ("fig07*.png", "Maps of parameters", "Parameters (Figure 7)."),
+            (
+                "fig07*.png",
+                "Maps of the mean and of the standard deviation of parameters",
+                "Parameters: mean, and below it standard deviation (Figure 7).",
+            ),
             (
                 "fig09*.png",
                 "Maps of absolute error, default and optimised",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from jobs.stages.posterior_reader import Posteriors
+
 
 logger = logging.getLogger(__name__)
 
@@ -213,17 +215,17 @@ class Results:
         found = {pixel.id: known_truth(self.run, pixel) for pixel in self.finished}
         return {i: known | truth for i, truth in found.items() if truth}
 
+    @cached_property
+    def posteriors(self) -> Posteriors:
+        """The collected posteriors."""
+        from jobs.stages.posterior_reader import Posteriors
+
+        return Posteriors(self.run)
+
     def store(self) -> xr.Dataset:
         """Return the collected posteriors of finished pixels, opened lazily."""
-        import xarray as xr
-
-        from jobs.stages.synced_store import SyncedStore
-
-        path = self.run.folder.path / "posteriors.zarr"
         # Without Dask's threads: they do not live on in a forked process.
-        stored = SyncedStore(path, read_only=True)
-        opened = xr.open_zarr(stored, chunks=None).set_coords("pixel")
-        opened = opened.set_index(pixel="pixel")
+        opened = self.posteriors.dataset()
         return opened.sel(pixel=[pixel.id for pixel in self.finished])
 
     def _read(self, kind: str, pixels: Sequence[Pixel]) -> pd.DataFrame:

@@ -330,7 +330,7 @@ def parameter_section(results: Results) -> Section:
     source = [link(run, run.folder.path / "report" / "parameters.csv")]
     rows, many = results.parameter_rows, len(results.finished) > 1
     meanings = [
-        with_unit(meaning, _unbroken(unit))
+        with_unit(meaning, _unbroken(shown_unit(unit)))
         for meaning, unit in zip(rows["meaning"], rows["unit"], strict=True)
     ]
     frame = pd.DataFrame(

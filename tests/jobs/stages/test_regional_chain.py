@@ -410,7 +410,7 @@ def test_a_report_needs_no_cube_and_says_what_is_left_out(chain, tmp_path, fault
     assert done.exit_code == 0, done.output + str(done.exception)
     page = (run / "report.html").read_text()
     assert "The region cube cannot be read" in page
-    assert "masm region synthetic" in page
+    assert "masm region " in page  # synthetic or build
     assert "simulate</strong> not known" in page
     assert "This run is not of real observations" not in page
     for part in ("Posterior densities", "Upscaled against calibrated", "Figure 7"):
