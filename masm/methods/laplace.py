@@ -58,7 +58,8 @@ def sample(
         of the search would be longer than that (``attrs["minimum_off"]``), their tail
         is heavy (Pareto k above 0.7; above 1 where half of the draws are effective),
         or another start ended in a minimum that counts too or another run of the
-        search fits as well where no draws are; ``collapsed`` where something has died
+        search, images of the minimum with exchanged parameters among them, fits as
+        well where no draws are; ``collapsed`` where something has died
         out.
     """
     return sample_normal_posterior(

@@ -34,6 +34,7 @@ from masm.methods.support import (
     runs_beside,
 )
 from masm.minimisation.reliability import RELIABLE, reliability
+from masm.problem.exchanges import exchanges
 from masm.problem.problem import Outcome, Problem
 from masm.types import Array
 
@@ -42,6 +43,8 @@ _FEW = 5.0  # parameters; with more of them the draws must lie closer
 _FREEDOM = 8.0
 _FEWEST_DRAWS = 40
 _FIRST_STEPS = 3
+_PLAIN_IMAGES, _TURNED_IMAGES = 6, 3
+_FRACTION_FOR_IMAGES = 10  # times as many draws as images of the minimum
 _LEAST_FRACTION, _LEAST_EACH = 0.3, 0.82
 """Least effective fraction of weighted draws: of few parameters, and for each of many.
 
@@ -85,6 +88,10 @@ def sample_normal_posterior(
         cost, rng, n_starts=n_starts, n_iterations=n_iterations, n_design=n_design,
         max_runs=search,
     )  # fmt: skip
+    left = n_draws if max_runs is None else max_runs - cost.n_runs - _FEWEST_DRAWS
+    images = _images(problem, to_cube(found.minimum.x), left // _FRACTION_FOR_IMAGES)
+    if len(images):
+        cost.residuals(to_normal(images))
     n_searched = cost.n_runs
     if max_runs is not None:  # what the search has left over is for draws
         n_draws = max_runs - n_searched
@@ -129,12 +136,26 @@ def sample_normal_posterior(
             "pareto_k": pareto_k,
             "n_other_minima": n_others,
             "n_fits_beside": n_beside,
+            "n_images": len(images),
             "marginal_shift": change,
             "reliability": reliability(fraction if good else 0.0),
             "approximation": f"Laplace draws at the minimum, {kind}",
             **found.facts(cost),
         },
     )
+
+
+def _images(problem: Problem, minimum: Array, most: int) -> Array:
+    """Images of the minimum under exchanges of parameters alike, in the unit cube.
+
+    Where parameters have the same prior the minimum may have a twin, with the two
+    exchanged, that no start has met. A few are run as the search's own: one that fits
+    where no draws are is proof of it.
+    """
+    every, n_plain, _ = exchanges(problem, minimum)
+    plain = every[: min(n_plain, _PLAIN_IMAGES)]
+    turned = every[n_plain:][:_TURNED_IMAGES]
+    return np.vstack([plain, turned])[: max(most, 0)]
 
 
 def _weighted(

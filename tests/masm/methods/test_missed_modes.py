@@ -10,17 +10,14 @@ from scipy import special
 
 import masm
 from masm.methods.adaptive.error_estimate import ErrorEstimate
-from masm.methods.adaptive.exchange import (
-    exchangeable_pairs,
-    exchanges,
-    images_of_best,
-)
+from masm.methods.adaptive.exchange import images_of_best
 from masm.methods.adaptive.missed_modes import (
     runs_off_target,
     surrounded,
     with_missed_modes,
 )
 from masm.methods.adaptive.settings import Settings
+from masm.problem.exchanges import exchangeable_pairs, exchanges
 from masm.problem.priors import as_priors
 from masm.problem.problem import Problem, Runs
 

@@ -64,3 +64,26 @@ def test_a_run_in_another_valley_lies_beside_the_draws():
     low, high = np.full(2, -4.0), np.array([-4.0, 40.0])
     assert runs_beside(z, squares, runs, low) == 1
     assert runs_beside(z, squares, runs, high) == 0  # it does not fit
+
+
+@pytest.mark.parametrize("method", ["4dvar", "laplace"])
+@pytest.mark.parametrize(("high", "verdict"), [(1.0, "suspect"), (2.0, "done")])
+def test_a_minimum_with_an_exchanged_twin_is_not_the_whole_posterior(
+    method, high, verdict
+):
+    """One start finds one of two orders; with unlike priors there is only one."""
+
+    def model(theta):
+        a, b = (np.atleast_1d(theta[name]) for name in "ab")
+        return {"y": np.stack([a * b, a + b], axis=1)}
+
+    bounds = {"a": (0.0, 1.0), "b": (high - 1.0, high)}
+    truth = model({"a": 0.25, "b": high - 0.25})["y"][0]
+    stream = masm.Stream(
+        "y", np.arange(2), truth, variance=masm.GivenVariance(1e-5), windows=None
+    )
+    result = masm.calibrate(
+        model, {"y": stream}, bounds, seed=2, method=method, n_starts=1, n_predictive=0
+    )
+    assert result.status == verdict
+    assert (result.attrs["n_images"] > 0) == (high == 1.0)
