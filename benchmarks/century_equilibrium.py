@@ -4,7 +4,7 @@
         [--repeat 8]
 
 Draws parameters from the whole prior in random cells of the synthetic domain (folder
-``DOMAIN``) and prints the shares of each kind, the model years and the CPU time. A
+``DOMAIN``) and prints the fractions of each kind, the model years and the CPU time. A
 single time on a busy machine is partly that of others; the twelve searches of most
 model years and the twelve that took longest are therefore repeated, and each counts
 with its least time.
@@ -79,7 +79,7 @@ def time_again(rows: list[dict], repeat: int) -> list[dict]:
 
 
 def main() -> None:
-    """Print the shares and costs."""
+    """Print the fractions and costs."""
     parser = argparse.ArgumentParser()
     parser.add_argument("domain", type=Path)
     parser.add_argument("--draws", type=int, default=100)
