@@ -107,8 +107,8 @@ def summary(rows: pd.DataFrame) -> str:
         f"| distance > {FAR:g} and done | right | right and suspect | CPU s |",
         "|" + "---|" * 10,
     ]
-    told = rows[rows["status"].isin(["done", "suspect"])]
-    for (method, budget), part in told.groupby(["method", "budget"], sort=False):
+    reported = rows[rows["status"].isin(["done", "suspect"])]
+    for (method, budget), part in reported.groupby(["method", "budget"], sort=False):
         done = part["status"] == "done"
         wrong, right = part["error"] > WRONG, part["error"] <= RIGHT
         lines.append(

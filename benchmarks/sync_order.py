@@ -8,7 +8,8 @@ is given below the run folder, by a rename or a link:
 - the file was synced, and nothing was written to it since, before it gets its name;
   of a folder that gets a name this holds for all that was written in it;
 - the folder of the name is synced afterwards, and so is that of each new folder;
-- nothing else gets its name before that. Only the arrays of one Zarr store may wait
+- nothing else gets its name before that. A folder that is made aside (``.name``) needs
+  none until it gets its own. Only the arrays of one Zarr store may wait
   for each other, and its marks of what is whole wait for all of them.
 
 Names that break one of these are counted, and exit with 1. So a power failure at any
@@ -120,7 +121,7 @@ def judge(lines: Iterable[str], below: str) -> Order:
                 changed.add(_path(match[1], match[2]))
         elif match := _MADE.match(call):
             made = _path(match[1], match[2])
-            if made.startswith(f"{below}/") and Path(made).name not in _HISTORY:
+            if made.startswith(f"{below}/") and not _needs_no_name(made):
                 waiting.setdefault(os.path.dirname(made), []).append(made)
         elif match := _GIVEN.match(call):
             source, target = _path(match[1], match[2]), _path(match[3], match[4])
@@ -146,6 +147,12 @@ def judge(lines: Iterable[str], below: str) -> Order:
                 waiting.setdefault(moved, []).extend(waiting.pop(one))
     found.folders = sorted(name for names in waiting.values() for name in names)
     return found
+
+
+def _needs_no_name(folder: str) -> bool:
+    """Tell whether nothing is lost with a folder's name: written aside, or history."""
+    name = os.path.basename(folder)
+    return name in _HISTORY or name.startswith(".")
 
 
 def _path(folder: str | None, name: str) -> str:

@@ -103,3 +103,39 @@ def test_the_watch_sees_what_it_is_for(source):
 )
 def test_the_watch_lets_the_rest_be(source):
     assert list(dangers(source)) == []
+
+
+def direct_netcdf(source):
+    """Yield lines where xarray or SciPy writes a netCDF file to the disk itself."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = dotted(node.func)
+        words = {word.arg for word in node.keywords}
+        ours = "engine" not in words  # `masm.Result` writes its file in memory
+        if name.endswith(".to_netcdf") and not ours:
+            yield node.lineno
+        if name.endswith("netcdf_file") and "str" in ast.dump(node.args[0]):
+            yield node.lineno
+
+
+@pytest.mark.parametrize(
+    "folder", ["masm", "ibis_dalec", "landmodels", "upscale", "jobs"]
+)
+def test_netcdf_files_are_made_in_memory(folder):
+    """HDF5 ends the process where the disk fails it in the middle of a file."""
+    found = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if (lines := list(direct_netcdf(path.read_text(encoding="utf-8"))))
+    }
+    found.pop("masm/hdf5_files.py", None)  # to a file in memory
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["data.to_netcdf(aside, engine='h5netcdf')", "netcdf_file(str(aside), 'w')"],
+)
+def test_a_file_written_to_the_disk_by_a_library_is_seen(source):
+    assert list(direct_netcdf(source))

@@ -6,6 +6,7 @@ and its format is that of the project's template.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,15 @@ def write_content(path: Path, content: Content) -> None:
     content : Content
         Values of 4- or 8-byte floating point, 2- or 4-byte integers, or single bytes.
     """
-    with replacing(path) as aside, netcdf_file(str(aside), "w") as opened:
+    image = _image(content)
+    with replacing(path) as aside:
+        aside.write_bytes(image)
+
+
+def _image(content: Content) -> bytes:
+    """Make the file in memory: a disk that fails then fails in one plain write."""
+    held = BytesIO()
+    with netcdf_file(held, "w") as opened:
         for key, value in content.attributes.items():
             setattr(opened, key, _stored(value))
         for name, size in content.dimensions.items():
@@ -36,6 +45,8 @@ def write_content(path: Path, content: Content) -> None:
             made.data[...] = stored.values
             for key, value in stored.attributes.items():
                 setattr(made, key, _stored(value))
+        opened.flush()
+        return held.getvalue()  # it is closed with the file
 
 
 def _stored(value: Any) -> Any:

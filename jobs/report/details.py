@@ -163,17 +163,8 @@ def _densities(results: Results, rows: range) -> np.ndarray:
     found = np.zeros((len(rows), len(bounds), _N_BINS), int)
     if not any(results.run.pixels[row].id in results.summaries for row in rows):
         return found
-    import zarr
-
-    from jobs.stages.synced_store import SyncedStore
-
-    store = zarr.open_group(
-        SyncedStore(results.run.folder.path / "posteriors.zarr", read_only=True),
-        mode="r",
-    )
     for j, (name, (low, high)) in enumerate(bounds.items()):
-        array = store[name]
-        draws = np.asarray(array[rows.start : rows.stop])  # type: ignore[index]
+        draws = results.posteriors.values(name, slice(rows.start, rows.stop))
         draws = draws.reshape(len(rows), -1)
         known = np.isfinite(draws)
         fraction = np.where(known, (draws - low) / (high - low), 0.0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
-from jobs.inputs.pixel_data import known_truth
+from jobs.inputs.pixel_data import known_truth, synthetic_parts, unreadable_source
 from jobs.report.pixel_tables import as_frame, joined, read_table, with_pixel
 from jobs.run.folder import RunFolder
 from jobs.run.pixel import Pixel
@@ -26,6 +26,8 @@ from jobs.run.states import states_of
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from jobs.stages.posterior_reader import Posteriors
 
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,16 @@ class Results:
     """
 
     run: Run
+
+    @cached_property
+    def unreadable(self) -> str:
+        """Why the region cube cannot be read; empty where it can, or there is none."""
+        return unreadable_source(self.run)
+
+    @cached_property
+    def synthetic(self) -> str:
+        """What of the run is synthetic; empty if all is real, or it is not known."""
+        return "" if self.unreadable else synthetic_parts(self.run)
 
     @cached_property
     def states(self) -> dict[int, PixelState]:
@@ -193,22 +205,24 @@ class Results:
     @cached_property
     def truths(self) -> dict[int, dict[str, float]]:
         """True parameters of each finished pixel, where they are known; else empty."""
+        if self.unreadable:
+            return {}
         table = model_of(self.run.config).parameters
         known = {name: row.default for name, row in table.items()}
         found = {pixel.id: known_truth(self.run, pixel) for pixel in self.finished}
         return {i: known | truth for i, truth in found.items() if truth}
 
+    @cached_property
+    def posteriors(self) -> Posteriors:
+        """The collected posteriors."""
+        from jobs.stages.posterior_reader import Posteriors
+
+        return Posteriors(self.run)
+
     def store(self) -> xr.Dataset:
         """Return the collected posteriors of finished pixels, opened lazily."""
-        import xarray as xr
-
-        from jobs.stages.synced_store import SyncedStore
-
-        path = self.run.folder.path / "posteriors.zarr"
         # Without Dask's threads: they do not live on in a forked process.
-        stored = SyncedStore(path, read_only=True)
-        opened = xr.open_zarr(stored, chunks=None).set_coords("pixel")
-        opened = opened.set_index(pixel="pixel")
+        opened = self.posteriors.dataset()
         return opened.sel(pixel=[pixel.id for pixel in self.finished])
 
     def _read(self, kind: str, pixels: Sequence[Pixel]) -> pd.DataFrame:

@@ -42,6 +42,7 @@ from jobs.stages.posterior_store import (
     open_store,
     sampled_streams,
 )
+from jobs.stages.store_chunks import MARKS, damage_in, forget
 from jobs.stages.synced_store import sync
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
     draws of each parameter; and over (pixel, error_stream), where errors are of
     unknown size, the factor on the sd of each stream's errors. What is not there is
     NaN, and its state says why. A posterior that cannot be read is put aside, with a
-    warning: its pixel waits again.
+    warning: its pixel waits again. Rows of the store of which a chunk is missing or
+    damaged are taken again from the pixels' results, with a warning.
 
     Parameters
     ----------
@@ -78,26 +80,25 @@ def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
     with alone(run.folder.path, "collecting"):
         store = open_store(path, run)
         Packer(run).pack_all()
-        marks = np.asarray(array_of(store, "collected_mtime")[:])
+        marks = _marks(store, run)
         codes = np.zeros(len(run.pixels), "i1")
         n_new = 0
         rows = enumerate(states_of(run.folder, run.pixels))
         # Pixels are written where they are found: what was read of a block of packed
         # ones to tell their states is at hand then.
-        for _, some in groupby(rows, key=lambda item: item[0] // PIXELS_AT_ONCE):
-            n_old, new = 0, []
+        for number, some in groupby(rows, key=lambda item: item[0] // PIXELS_AT_ONCE):
+            finished = []
             for row, (pixel, state) in some:
                 codes[row] = STATES.index(state.state)
                 if state.state in FINISHED:
                     folder = run.folder.pixel(pixel.id)
-                    stamp = stamp_of(folder)
-                    if stamp != marks[row]:
-                        new.append((row, pixel, folder, stamp))
-                        continue
-                n_old += 1
-            on_pixels(n_old)
+                    finished.append((row, pixel, folder, stamp_of(folder)))
+            block = _block(run, number)
+            _require_whole(store, run, block, marks)
+            new = [item for item in finished if item[3] != marks[item[0]]]
+            on_pixels(block.stop - block.start - len(new))
             if new:
-                damaged = _write(store, run, new)
+                damaged = _write(store, run, block, new)
                 codes[damaged] = STATES.index("waiting")
                 n_new += len(new) - len(damaged)
                 on_pixels(len(new))
@@ -106,8 +107,44 @@ def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
     return n_new
 
 
+def _block(run: Run, number: int) -> slice:
+    first = number * PIXELS_AT_ONCE
+    return slice(first, min(first + PIXELS_AT_ONCE, len(run.pixels)))
+
+
+def _marks(store: zarr.Group, run: Run) -> np.ndarray:
+    """Read what was collected (pixel,); where that is damaged, nothing was."""
+    unmarked = np.full(len(run.pixels), -1)
+    for number in range(-(-len(unmarked) // PIXELS_AT_ONCE)):
+        _require_whole(store, run, _block(run, number), unmarked, (MARKS,))
+    return np.array(array_of(store, MARKS)[:])
+
+
+def _require_whole(
+    store: zarr.Group,
+    run: Run,
+    block: slice,
+    marks: np.ndarray,
+    names: Sequence[str] | None = None,
+) -> None:
+    """Forget rows of which a chunk is missing or damaged: these are collected again."""
+    if damage := damage_in(store, run, block, marks, names):
+        logger.warning(
+            "%s: pixels %d to %d are collected again, since %s",
+            run.folder.path / "posteriors.zarr",
+            run.pixels[block.start].id,
+            run.pixels[block.stop - 1].id,
+            damage,
+        )
+        forget(store, run, block)
+        marks[block] = -1
+
+
 def _write(
-    store: zarr.Group, run: Run, items: Sequence[tuple[int, Pixel, PixelFolder, int]]
+    store: zarr.Group,
+    run: Run,
+    rows: slice,
+    items: Sequence[tuple[int, Pixel, PixelFolder, int]],
 ) -> list[int]:
     """Write pixels of some chunks: read these once, fill in rows, write them once.
 
@@ -115,11 +152,10 @@ def _write(
     """
     names, streams = list(prior_bounds(run.config)), sampled_streams(run.config)
     errors = [f"error_scale_{number}" for number in ERROR_NUMBERS if streams]
-    first = items[0][0] // PIXELS_AT_ONCE * PIXELS_AT_ONCE
-    rows = slice(first, min(first + PIXELS_AT_ONCE, len(run.pixels)))
+    first = rows.start
     targets = {
         name: array_of(store, name)
-        for name in (*NUMBERS, *names, "at_bound", *errors, *COUNTS, "collected_mtime")
+        for name in (*NUMBERS, *names, "at_bound", *errors, *COUNTS, MARKS)
     }
     arrays = {name: np.asarray(array[rows]) for name, array in targets.items()}
     damaged = []
@@ -143,12 +179,12 @@ def _write(
             continue
         for name, value in read.items():
             arrays[name][row - first] = value
-        arrays["collected_mtime"][row - first] = stamp
-    marks = arrays.pop("collected_mtime")
+        arrays[MARKS][row - first] = stamp
+    marks = arrays.pop(MARKS)
     for name, array in arrays.items():
         targets[name][rows] = array
     sync(store)  # a mark says that all else is on the disk
-    targets["collected_mtime"][rows] = marks
+    targets[MARKS][rows] = marks
     sync(store)
     return damaged
 

@@ -11,7 +11,7 @@ import numpy as np
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.files import replacing, sweep
-from jobs.netcdf_files import read_netcdf
+from jobs.netcdf_files import read_netcdf, write_netcdf
 from jobs.run.region_sample import open_region
 from jobs.run.run import Run
 from jobs.run_tables import read_run_table
@@ -240,4 +240,4 @@ def _write_netcdf(data: xr.Dataset, path: Path) -> None:
     for name in ("lat", "lon", "lat_bounds", "lon_bounds", "crs"):
         packing[name] = {"_FillValue": None}
     with replacing(path) as aside:
-        data.to_netcdf(aside, engine="h5netcdf", encoding=packing)
+        write_netcdf(data, aside, encoding=packing)

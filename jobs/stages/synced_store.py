@@ -19,8 +19,11 @@ from jobs.files import (
     DATA_LIMIT,
     TEXT_LIMIT,
     OddFile,
+    is_folder,
     kind_of,
     make_folder,
+    put_aside,
+    read_bytes,
     sync_folder,
 )
 
@@ -50,30 +53,62 @@ class SyncedStore(LocalStore):
             if folder.is_dir():
                 sync_folder(folder)
 
+    async def _open(self, *words: Any, **named: Any) -> None:
+        if not self.read_only:  # Zarr would make it and those above it unsynced
+            await asyncio.to_thread(make_folder, self.root)
+        await super()._open(*words, **named)
+
+    def _ensure_open_sync(self) -> None:
+        if not self._is_open and not self.read_only:
+            make_folder(self.root)
+        super()._ensure_open_sync()
+
+    async def clear(self) -> None:
+        """Take all away; the store is there, and empty."""
+        await super().clear()
+        await asyncio.to_thread(sync_folder, self.root.parent)
+
     async def get(self, key: str, *words: Any, **named: Any) -> Buffer | None:
         """Read a file, if it is one."""
-        await asyncio.to_thread(_require_file, self.root / key)
+        await asyncio.to_thread(_require_file, self.root, key)
         return await super().get(key, *words, **named)
 
     def get_sync(self, key: str, **named: Any) -> Buffer | None:
         """Read a file at once, if it is one."""
-        _require_file(self.root / key)
+        _require_file(self.root, key)
         return super().get_sync(key, **named)
 
     async def _set(self, key: str, value: Buffer, exclusive: bool = False) -> None:
         if not self._is_open:
             await self._open()
         self._check_writable()
-        path = self.root / key
-        await asyncio.to_thread(self._write, path, value, exclusive)
+        await asyncio.to_thread(self._write, key, value, exclusive)
 
     def set_sync(self, key: str, value: Any) -> None:
         """Write a file at once."""
         self._ensure_open_sync()
         self._check_writable()
-        self._write(self.root / key, value, False)
+        self._write(key, value, False)
 
-    def _write(self, path: Path, value: Any, exclusive: bool) -> None:
+    def content(self, key: str, limit: int) -> bytes:
+        """Return what a file holds; raises as `jobs.files.read_bytes`."""
+        _require_folders(self.root, key)
+        return read_bytes(self.root / key, limit)
+
+    def take_away(self, key: str) -> None:
+        """Remove a file, if there is one; what is none is put aside."""
+        _require_folders(self.root, key)
+        path = self.root / key
+        if is_folder(path):
+            put_aside(path)
+        else:
+            path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            self._folders.add(path.parent)
+
+    def _write(self, key: str, value: Any, exclusive: bool) -> None:
+        _require_folders(self.root, key)
+        path = self.root / key
         make_folder(path.parent)
         aside = path.with_name(f"{path.name}.{uuid4().hex}.partial")
         try:
@@ -90,7 +125,18 @@ class SyncedStore(LocalStore):
         self._folders.add(path.parent)
 
 
-def _require_file(path: Path) -> None:
+def _require_folders(root: Path, key: str) -> None:
+    """Refuse a file that lies behind a link: it is not one of the store."""
+    folder = root
+    for step in key.split("/")[:-1]:
+        folder = folder / step
+        if folder.is_symlink():
+            raise OddFile(f"{folder.relative_to(root)} is a link")
+
+
+def _require_file(root: Path, key: str) -> None:
+    _require_folders(root, key)
+    path = root / key
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

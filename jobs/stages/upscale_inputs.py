@@ -13,7 +13,6 @@ from jobs.config.priors import prior_bounds
 from jobs.errors import ConfigError, Problem
 from jobs.files import sha256
 from jobs.run.pixel_files import posterior_content
-from jobs.run.pixel_state import FINISHED
 from jobs.run.region_sample import open_region
 from jobs.run.run import Run
 from jobs.stages.region_parameters import region_ids
@@ -45,17 +44,12 @@ def posterior_table(run: Run) -> pd.DataFrame:
         ``surrogate_error`` and ``diso_<stream>`` in the calibration years.
     """
     import pandas as pd
-    import zarr
 
-    from jobs.stages.synced_store import SyncedStore
+    from jobs.stages.posterior_reader import Posteriors
 
-    store: Any = zarr.open_group(
-        SyncedStore(run.folder.path / "posteriors.zarr", read_only=True), mode="r"
-    )
+    store = Posteriors(run)
     names = list(prior_bounds(run.config))
-    meanings = str(store["state"].attrs["flag_meanings"]).split()
-    codes = [meanings.index(state) for state in FINISHED]
-    done = np.isin(np.asarray(store["state"][:]), codes)
+    done = store.finished()
     if not done.any():
         raise ConfigError(
             Problem(
@@ -66,10 +60,10 @@ def posterior_table(run: Run) -> pd.DataFrame:
         )
     ids = np.array([pixel.id for pixel in run.pixels], np.int64)[done]
     numbers = {
-        name: np.asarray(store[name][:])[done].ravel()
+        name: store.values(name)[done].ravel()
         for name in ("mean", "sd", "r_hat", "at_bound")
     }
-    errors = np.asarray(store["surrogate_rmse"][:])[done]
+    errors = store.values("surrogate_rmse")[done]
     per_pixel = {"surrogate_error": errors, **_disos(run, ids)}
     return pd.DataFrame(
         {
@@ -100,17 +94,14 @@ def posterior_draws(run: Run, pixels: Sequence[int]) -> xr.DataArray | None:
         If a pixel has no draw at all.
     """
     import xarray as xr
-    import zarr
 
-    from jobs.stages.synced_store import SyncedStore
+    from jobs.stages.posterior_reader import Posteriors
 
-    store: Any = zarr.open_group(
-        SyncedStore(run.folder.path / "posteriors.zarr", read_only=True), mode="r"
-    )
+    store = Posteriors(run)
     names = list(prior_bounds(run.config))
     rows = {pixel.id: row for row, pixel in enumerate(run.pixels)}
     wanted = np.array([rows[pixel] for pixel in pixels])
-    stored = np.stack([np.asarray(store[name][:])[wanted] for name in names], axis=-1)
+    stored = np.stack([store.values(name)[wanted] for name in names], axis=-1)
     flat = stored.reshape(len(wanted), -1, len(names))
     found = [one[np.isfinite(one).all(axis=1)] for one in flat]
     for pixel, draws in zip(pixels, found, strict=True):

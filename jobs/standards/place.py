@@ -122,6 +122,7 @@ def write_dataset(
 ) -> Path:
     """Write a file whole, or not at all; what could not be computed is ``fill``."""
     from jobs.files import make_folder, replacing
+    from jobs.netcdf_files import write_netcdf
 
     # Coordinates and their bounds are complete: no fill value.
     packing: dict[str, Any] = {
@@ -134,9 +135,9 @@ def write_dataset(
             packing[str(name)] = {"_FillValue": fill, "zlib": True, "complevel": 4}
     make_folder(path.parent)
     with replacing(path) as aside:
-        data.to_netcdf(
+        write_netcdf(
+            data,
             aside,
-            engine="h5netcdf",
             encoding=packing,
             unlimited_dims=[unlimited] if unlimited else None,
         )

@@ -30,8 +30,8 @@ _N_TRIALS = 5  # dampings tried in each step
 _EMULATED = 8  # runs for each parameter that an emulator begins with
 _EVALUATIONS = 60  # by which a start that follows gradients converges
 _FEWEST_STEPS = 3  # that a further start is worth
-_SHARE_FOR_STEPS = 4  # times as many runs must a search have as its steps may take
-_GOOD = 0.25  # share of a design, the lowest, that further starts are taken from
+_FRACTION_FOR_STEPS = 4  # times as many runs must a search have as its steps may take
+_GOOD = 0.25  # fraction of a design, the lowest, that further starts are taken from
 #: Runs of a design where there are runs enough.
 N_DESIGN = 40
 _LINE_SEARCH = 21  # evaluations by which L-BFGS-B may go beyond its limit
@@ -148,7 +148,7 @@ def minimise(
     if problem.emulated:
         n_design = max(n_design, _EMULATED * (problem.n + 1))
     starts = _starts(problem, rng, n_starts, n_design)
-    if max_runs is None or max_runs - n_design > _SHARE_FOR_STEPS * runs_for_steps(
+    if max_runs is None or max_runs - n_design > _FRACTION_FOR_STEPS * runs_for_steps(
         problem.n
     ):
         problem.choose_steps(np.clip(starts[0], -BOUND, BOUND))

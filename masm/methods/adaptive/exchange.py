@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from masm.methods.adaptive.lost_modes import fitting_runs, surrounded
+from masm.methods.adaptive.missed_modes import fitting_runs, surrounded
 from masm.methods.adaptive.settings import Settings
 from masm.problem.exchanges import exchanges, reflections
 from masm.problem.problem import Problem, Runs
@@ -68,7 +68,9 @@ def images_of_best(
     order = np.argsort(low, kind="stable")
     images, plain, whole, low = images[order], plain[order], whole[order], low[order]
     # Nothing but the surrogate speaks for a reflection alone: it has to fit there.
-    limit = np.where(whole, settings.image_excess * d, max(settings.lost_excess, d))
+    limit = np.where(
+        whole, settings.image_excess * d, max(settings.off_target_excess, d)
+    )
     # Where no mode is known the surrogate may well be wrong: the likeliest of either
     # kind are run whatever it says.
     turned = whole & ~plain
@@ -99,7 +101,7 @@ def _beside(images: Array, runs: Array, width: Array) -> NDArray[np.bool_]:
     return np.asarray(np.any(near, axis=1))
 
 
-def minima_elsewhere(
+def further_minima(
     problem: Problem,
     surrogate: Surrogate,
     runs: Runs,
@@ -117,6 +119,6 @@ def minima_elsewhere(
         return minima
     minima = minima[problem.allowed(minima)]
     excess = surrogate.cost(minima) - float(np.nanmin(runs.cost))
-    minima = minima[excess < max(settings.lost_excess, problem.n_parameters)]
+    minima = minima[excess < max(settings.off_target_excess, problem.n_parameters)]
     minima = minima[~surrounded(minima, population, settings)]
     return minima[: settings.most_minima]

@@ -21,9 +21,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from masm.errors import InputError
 from masm.methods.budget import check_counts
 from masm.methods.ensemble.update import (
+    INFLATION,
     budget_of,
     check_ensemble,
     inflated,
@@ -31,6 +31,7 @@ from masm.methods.ensemble.update import (
     not_a_posterior,
     run_members,
 )
+from masm.methods.limits import Limit, check_limits
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals
 from masm.methods.support import checked_outcome
@@ -65,7 +66,7 @@ def sample(
         Factor on the variance of the parameters before each update, 1 or above. With
         more than 1 old windows count less than new ones.
     damping : float
-        Share of each update of the parameters that is made, over 0 up to 1.
+        Fraction of each update of the parameters that is made, over 0 up to 1.
 
     Returns
     -------
@@ -83,8 +84,7 @@ def sample(
     """
     check_counts(n_members=(n_members, 8), n_windows=(n_windows, 1))
     check_ensemble(inflation, "none")
-    if not 0.0 < damping <= 1.0:
-        raise InputError("option damping", found=damping, wanted="over 0, up to 1")
+    check_limits(_LIMITS, {"damping": damping})
     rng = np.random.default_rng(seed)
     runs = Residuals(problem, n_members * (n_windows + 1), "enkf")
     windows = windows_of(runs.likelihood, n_windows)
@@ -104,6 +104,7 @@ def sample(
 
 
 _EXPECTED_RUNS, _WITH_BUDGET = budget_of("n_windows", _WINDOWS)
+_LIMITS = (INFLATION, Limit("damping", 0.0, 1.0, above=True))
 
 METHOD = Method(
     name="enkf",
@@ -115,5 +116,6 @@ METHOD = Method(
     predictive=False,
     expected_runs=_EXPECTED_RUNS,
     with_budget=_WITH_BUDGET,
+    limits=_LIMITS,
     source="Evensen (2009)",
 )

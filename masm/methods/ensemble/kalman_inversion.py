@@ -18,6 +18,7 @@ import numpy as np
 
 from masm.methods.budget import check_counts
 from masm.methods.ensemble.update import (
+    INFLATION,
     MOST_MEMBERS,
     check_ensemble,
     inflated,
@@ -99,5 +100,6 @@ METHOD = Method(
     needs=frozenset({"series"}),
     expected_runs=_expected_runs,
     with_budget=_with_budget,
+    limits=(INFLATION,),
     source="Iglesias et al. (2013)",
 )

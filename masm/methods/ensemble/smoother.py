@@ -22,6 +22,7 @@ import numpy as np
 from masm.errors import InputError
 from masm.methods.budget import check_counts
 from masm.methods.ensemble.update import (
+    INFLATION,
     budget_of,
     check_ensemble,
     check_update,
@@ -154,5 +155,6 @@ METHOD = Method(
     predictive=False,
     expected_runs=_EXPECTED_RUNS,
     with_budget=_WITH_BUDGET,
+    limits=(INFLATION,),
     source="Emerick and Reynolds (2013)",
 )

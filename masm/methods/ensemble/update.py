@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from masm.errors import CalibrationFailed, InputError
+from masm.methods.limits import Limit, check_limits
 from masm.methods.outcomes import NO_POSTERIOR
 from masm.problem.problem import Outcome
 from masm.types import Array
 
 #: What may be asked for as the option ``localisation``.
+INFLATION = Limit("inflation", 1.0)
 LOCALISATIONS = ("none", "correlation")
 
 #: What may be asked for as the option ``update``.
@@ -154,8 +156,7 @@ def check_ensemble(inflation: float, localisation: str) -> None:
     ------
     InputError
     """
-    if not 1.0 <= inflation < np.inf:
-        raise InputError("option inflation", found=inflation, wanted="1 or above")
+    check_limits([INFLATION], {"inflation": inflation})
     if localisation not in LOCALISATIONS:
         raise InputError(
             "option localisation",

@@ -109,14 +109,14 @@ def test_a_search_that_stopped_short_of_the_minimum_says_by_how_much():
     seen = np.array([0.0, 1.0, 1.0])
     stream = masm.Stream("y", np.arange(3), seen, variance=rule, windows=None)
     bounds = {"a": (-2.0, 2.0), "b": (-2.0, 4.0)}
-    told = {}
+    reported = {}
     for n_iterations in (1, 15):
         result = masm.calibrate(
             bent, {"y": stream}, bounds, seed=1, method="laplace",
             n_iterations=n_iterations, n_starts=1, n_predictive=0,
         )  # fmt: skip
-        told[n_iterations] = result.attrs["minimum_off"], result.status
-    assert told[15][0] < 1e-3
-    assert told[15][1] == "done"
-    assert told[1][0] > 0.3
-    assert told[1][1] == "suspect"
+        reported[n_iterations] = result.attrs["minimum_off"], result.status
+    assert reported[15][0] < 1e-3
+    assert reported[15][1] == "done"
+    assert reported[1][0] > 0.3
+    assert reported[1][1] == "suspect"

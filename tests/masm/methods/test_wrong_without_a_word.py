@@ -7,7 +7,7 @@ import masm
 from benchmarks.compare import problem
 from benchmarks.targets import make
 from masm.methods.registry import method_of
-from masm.methods.support import heavy_tails, marginal_shift, runs_beside
+from masm.methods.support import heavy_tails, marginal_change, runs_beside
 
 SEEDS = range(1, 7)
 
@@ -46,11 +46,11 @@ def test_draws_about_the_minimum_of_a_bent_posterior_are_not(method):
 def test_weights_that_lean_to_one_side_move_a_marginal_and_random_ones_do_not():
     rng = np.random.default_rng(3)
     u = rng.random((500, 3))
-    assert marginal_shift(u, 0.8 * rng.standard_normal(500)) < 0.25
-    assert marginal_shift(u, 3.0 * u[:, 1]) > 0.5
+    assert marginal_change(u, 0.8 * rng.standard_normal(500)) < 0.25
+    assert marginal_change(u, 3.0 * u[:, 1]) > 0.5
     failed = np.where(u[:, 0] > 0.5, -np.inf, 0.0)
-    assert marginal_shift(u, failed) < 1e-12  # of those that ran
-    assert marginal_shift(u, np.full(500, -np.inf)) == np.inf
+    assert marginal_change(u, failed) < 1e-12  # of those that ran
+    assert marginal_change(u, np.full(500, -np.inf)) == np.inf
     assert heavy_tails(0.2, 0.9)
     assert not heavy_tails(0.9, 0.9)
 
