@@ -7,7 +7,7 @@ import xarray as xr
 
 import masm
 from masm.calibrate import expected_runs
-from masm.problem.blocks import caution
+from masm.problem.blocks import caveat
 
 STEPWISE = [
     masm.Block("gpp", ["peak", "width", "centre"]),
@@ -88,12 +88,12 @@ def test_the_best_run_is_at_least_as_good_as_any(twin, quick):
 
 
 def test_stepwise_results_say_which_intervals_are_too_narrow():
-    assert caution([("a", "b", "c"), ("b", "c")]).startswith("Stepwise blocks: a stay")
-    assert caution([("a", "b"), ("b", "c"), ("c",)]).startswith(
+    assert caveat([("a", "b", "c"), ("b", "c")]).startswith("Stepwise blocks: a stay")
+    assert caveat([("a", "b"), ("b", "c"), ("c",)]).startswith(
         "Stepwise blocks: a, b stay"
     )
-    assert caution([("a", "b")]) == ""
-    assert caution([("a",), ("a", "b")]) == ""
+    assert caveat([("a", "b")]) == ""
+    assert caveat([("a",), ("a", "b")]) == ""
 
 
 def test_parameters_not_yet_calibrated_stay_at_their_default(twin_streams, quick):

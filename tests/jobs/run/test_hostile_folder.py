@@ -541,7 +541,7 @@ def test_every_file_is_synced_before_its_name_and_its_folder_after(
 ):
     from jobs.run.run import open_run
     from jobs.stages.collect import collect
-    from upscale.files import put_in_place, standing
+    from upscale.files import current_folder, put_in_place
 
     done: list[tuple[str, str]] = []
     fsync, replace = os.fsync, os.replace
@@ -575,7 +575,7 @@ def test_every_file_is_synced_before_its_name_and_its_folder_after(
         (tmp_path / name).mkdir()
         (tmp_path / name / "f").write_text(text)
     put_in_place(tmp_path / "new", tmp_path / "old")
-    assert (standing(tmp_path / "old") / "f").read_text() == "b"
+    assert (current_folder(tmp_path / "old") / "f").read_text() == "b"
 
 
 def test_a_folder_that_is_replaced_is_old_or_new_at_every_moment(tmp_path, monkeypatch):
@@ -599,7 +599,7 @@ def test_a_folder_that_is_replaced_is_old_or_new_at_every_moment(tmp_path, monke
             patch.setattr(Path, "replace", killed)
             with suppress(KeyboardInterrupt):
                 files.put_in_place(tmp_path / "new", tmp_path / "old")
-        text = (files.standing(tmp_path / "old") / "f").read_text()
+        text = (files.current_folder(tmp_path / "old") / "f").read_text()
         assert text == ("b" if stop == 2 else "a")
 
 
