@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+_MOST = 2000
+"""Characters of a text that are shown."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -35,8 +38,15 @@ class Problem:
             ("hint", self.hint),
         ):
             if text:
-                rows.append(f"  {label:<7} {text}")
+                rows.append(f"  {label:<7} {_shortened(text)}")
         return "\n".join(rows)
+
+
+def _shortened(text: str) -> str:
+    """Cut what nobody reads to its end, such as the names of 100,000 columns."""
+    return (
+        text if len(text) <= _MOST else f"{text[:_MOST]} ... ({len(text)} characters)"
+    )
 
 
 class ConfigError(ValueError):

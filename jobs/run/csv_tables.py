@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def read_cells(path: Path, what: str) -> tuple[list[str], Cells]:
     except (OSError, ValueError) as exc:
         raise _unreadable(path, what, exc) from exc
     cells = Cells(path, what, text)
-    twice = {name for name in cells.header if cells.header.count(name) > 1}
+    twice = [name for name, n in Counter(cells.header).items() if n > 1]
     if twice:
         where, found = f"{path.name}:1", f"{', '.join(sorted(twice))} twice"
         raise ConfigError(Problem(where, "columns", found, "each column once"))

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -188,11 +189,36 @@ def _shows_life(path: Path) -> bool:
         return False
 
 
+def claimant() -> dict[str, Any]:
+    """Return what says in a claim which process makes it."""
+    return {"host": socket.gethostname(), "machine": _machine(), "pid": os.getpid()}
+
+
+@cache
+def _machine() -> str:
+    """Name that on which processes are counted; empty where the system has none.
+
+    A start of a machine, and a container of it: names of machines may change, and may
+    be those of several.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        return f"{boot.strip()} {os.readlink('/proc/self/ns/pid')}"
+    except (OSError, ValueError):
+        return ""
+
+
+def _is_of_here(lease: Mapping[str, Any]) -> bool:
+    if _machine() and lease.get("machine"):
+        return bool(lease["machine"] == _machine())
+    return bool(lease.get("host") == socket.gethostname())
+
+
 def is_expired(path: Path) -> bool:
     """Tell whether a process of this machine claimed a pixel and is no more."""
     lease = _read(path)
     pid = lease.get("pid")
-    if lease.get("host") != socket.gethostname() or not lease:
+    if not lease or not _is_of_here(lease):
         return False
     if type(pid) is not int or not 0 < pid < _MAX_PID:
         return True  # of no process

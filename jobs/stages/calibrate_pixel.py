@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import threading
 import time
 import traceback
@@ -54,6 +53,7 @@ from jobs.run.pixel_state import (
     PixelState,
     Reason,
     State,
+    claimant,
     is_being_leased,
     is_leased,
     write_failure,
@@ -530,7 +530,7 @@ def _leased(path: Path) -> Iterator[_Lease]:
     The claim is for people, for ``masm status``, and for an owner that slept: it marks
     nothing once the claim is another's.
     """
-    facts = {"host": socket.gethostname(), "pid": os.getpid(), "token": uuid4().hex}
+    facts = claimant() | {"token": uuid4().hex}
     lease = _Lease(path, json.dumps(facts))
     write_text(path, lease.text)
     over = threading.Event()

@@ -19,7 +19,7 @@ from jobs.disk_errors import system_fault
 from jobs.files import TEXT_LIMIT, is_file, is_folder, kind_of, lexists, put_aside
 from jobs.inputs.pixel_data import synthetic_parts, unreadable_source
 from jobs.run.run import Run
-from jobs.stages.synced_store import SyncedStore, sync
+from jobs.stages.synced_store import EVERY_CHUNK, SyncedStore, sync
 
 if TYPE_CHECKING:
     import zarr
@@ -35,8 +35,6 @@ _PLACES = {"latitude": "degrees_north", "longitude": "degrees_east", "elevation"
 NUMBERS = ("mean", "sd", "q05", "q50", "q95", "r_hat", "ess_bulk", "ess_tail")
 ERROR_NUMBERS = ("mean", "sd", "q05", "q50", "q95")
 COUNTS = ("minutes", "n_model_runs", "n_failed_runs", "surrogate_rmse")
-_EVERY_CHUNK: Any = {"write_empty_chunks": True}
-"""A chunk that is not there was lost, and never one of fill values alone."""
 STATES = ("waiting", "running", "done", "suspect", "failed", "skipped")
 
 
@@ -251,7 +249,7 @@ class _Layout:
             compressors=self.packed,
             dimension_names=list(dims),
             attributes=attrs,
-            config=_EVERY_CHUNK,
+            config=EVERY_CHUNK,
         )
 
     def add_labels(self, name: str, labels: Sequence[str]) -> None:
@@ -346,7 +344,7 @@ def array_of(store: zarr.Group, name: str) -> zarr.Array:
     """
     import zarr
 
-    with zarr.config.set({f"array.{name}": on for name, on in _EVERY_CHUNK.items()}):
+    with zarr.config.set({f"array.{name}": on for name, on in EVERY_CHUNK.items()}):
         array = store[name]
     if not isinstance(array, zarr.Array):
         raise TypeError(f"{name} in {store.store} is not an array")

@@ -132,13 +132,15 @@ def write_block(store: Store, number: int, means: dict[str, dict[str, Any]]) -> 
     """
     import zarr
 
-    from jobs.stages.synced_store import SyncedStore, sync
+    from jobs.stages.synced_store import EVERY_CHUNK, SyncedStore, sync
 
     draw, pixels = store.where(number)
+    written = {f"array.{name}": on for name, on in EVERY_CHUNK.items()}
     for group, fluxes in means.items():
         opened = zarr.open_group(SyncedStore(store.path / group), mode="r+")
         for name, values in fluxes.items():
-            array: Any = opened[name]
+            with zarr.config.set(written):
+                array: Any = opened[name]
             if array.ndim == 3:
                 array[draw, pixels] = values
             else:
@@ -157,31 +159,43 @@ def open_group(run: Run, parameter_set: str, group: str) -> xr.Dataset:
         what stands there is not of the region's size.
     """
     import xarray as xr
+    import zarr
 
     from jobs.errors import ConfigError, Problem
-    from jobs.stages.synced_store import SyncedStore
+    from jobs.stages.synced_store import CheckedStore, SyncedStore, is_sealed
 
     path = store_path(run, parameter_set)
     hint = f"masm simulate {run.folder.path} --parameters {parameter_set}"
+
+    def refused(problem: str, hint: str) -> ConfigError:
+        return ConfigError(
+            Problem(
+                str(path.relative_to(run.folder.path)),
+                f"the region with {parameter_set} parameters {problem}",
+                hint=hint,
+            )
+        )
+
+    again = f"Take {path.with_suffix('.json')} away, then {hint}"
     if not is_file(path.with_suffix(".json")):
         problem = "has not been simulated"
     elif damage := _damage(run, path / group, group):
         problem = f"is damaged ({damage})"
-        hint = f"Take {path.with_suffix('.json')} away, then {hint}"
+        hint = again
     else:
-        stored = SyncedStore(path / group, read_only=True)
+        plain = SyncedStore(path / group, read_only=True)
+        arrays = zarr.open_group(plain, mode="r", use_consolidated=False).arrays()
+        stored = CheckedStore(
+            path / group,
+            [name for name, array in arrays if is_sealed(array)],
+            lambda chunk: refused(f"is damaged ({group}/{chunk})", again),
+        )
         found = xr.open_zarr(stored, chunks=None, consolidated=False)
         store = Store(path, found.sizes["pixel"], found.sizes.get("draw", 1))
         if not store.left:
             return found
         problem = f"is not finished: {len(store.left)} blocks are left"
-    raise ConfigError(
-        Problem(
-            str(path.relative_to(run.folder.path)),
-            f"the region with {parameter_set} parameters {problem}",
-            hint=hint,
-        )
-    )
+    raise refused(problem, hint)
 
 
 def _damage(run: Run, path: Path, group: str) -> str:
@@ -230,7 +244,7 @@ def _create(run: Run, parameter_set: str, fields: Fields, path: Path) -> None:
 
     cube = open_region(run.cube)
     static = cube.static.sel(pixel=fields.ids)
-    days = _days(run)
+    days, packed = _days(run), _packed()
     root = zarr.open_group(SyncedStore(path), mode="w")
     root.attrs.update(_attrs(run, parameter_set, synthetic=cube.synthetic))
     for name in groups_of(parameter_set):
@@ -251,6 +265,7 @@ def _create(run: Run, parameter_set: str, fields: Fields, path: Path) -> None:
                 chunks=tuple(axis[2] for axis in axes),
                 dimension_names=[axis[1] for axis in axes],
                 dtype="f4",
+                compressors=packed,
                 fill_value=float("nan"),
                 attributes={
                     **flux_attrs(flux),
@@ -259,6 +274,13 @@ def _create(run: Run, parameter_set: str, fields: Fields, path: Path) -> None:
                 },
             )
     sync(root)
+
+
+def _packed() -> list[Any]:
+    """Return how chunks are packed: Zarr's own way, with a checksum behind."""
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    return [ZstdCodec(), Crc32cCodec()]
 
 
 def flux_attrs(name: str) -> dict[str, str]:
@@ -306,10 +328,13 @@ def _days(run: Run) -> NDArray[np.datetime64]:
 def _coordinates(
     group: Any, ids: Any, static: xr.Dataset, starts: Any, bounds: Any
 ) -> None:
+    from jobs.stages.synced_store import EVERY_CHUNK
+
     def add(name: str, values: Any, dims: list[str], **attrs: Any) -> None:
         array = group.create_array(
             name, shape=values.shape, chunks=values.shape, dtype=values.dtype,
-            dimension_names=dims, attributes=attrs,
+            dimension_names=dims, attributes=attrs, compressors=_packed(),
+            config=EVERY_CHUNK,
         )  # fmt: skip
         array[...] = values
 

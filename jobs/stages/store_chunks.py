@@ -16,7 +16,7 @@ import numpy as np
 from jobs.disk_errors import system_fault
 from jobs.files import OddFile
 from jobs.stages.posterior_store import array_of, reason_of, shapes_of
-from jobs.stages.synced_store import SyncedStore, sync
+from jobs.stages.synced_store import SyncedStore, carries_checksum, is_sealed, sync
 
 if TYPE_CHECKING:
     import zarr
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from jobs.run.run import Run
 
 MARKS = "collected_mtime"
-_CHECKSUM = 4
 _SMALL = 2**16
 """Bytes by which a chunk may be longer packed than it is not."""
 
@@ -100,14 +99,6 @@ def require_there(array: zarr.Array, rows: np.ndarray, marks: np.ndarray) -> Non
             raise OddFile(f"{key} is missing")
 
 
-def is_sealed(array: zarr.Array) -> bool:
-    """Tell whether each chunk carries a checksum."""
-    from zarr.codecs import Crc32cCodec
-
-    codecs: tuple[Any, ...] = getattr(array.metadata, "codecs", ())
-    return bool(codecs) and isinstance(codecs[-1], Crc32cCodec)
-
-
 def chunks_of(array: zarr.Array, rows: Iterable[int]) -> Iterator[int]:
     """Yield the numbers of the chunks, along the first axis, that hold some rows."""
     yield from np.unique(np.asarray(rows, int) // array.chunks[0]).tolist()
@@ -130,8 +121,6 @@ def _is_written(array: zarr.Array, number: int, marks: np.ndarray) -> bool:
 
 
 def _damage(array: zarr.Array, number: int, marks: np.ndarray) -> str:
-    import google_crc32c
-
     key = key_of(array, number)
     limit = math.prod(array.chunks) * array.dtype.itemsize + _SMALL
     try:
@@ -140,8 +129,7 @@ def _damage(array: zarr.Array, number: int, marks: np.ndarray) -> str:
         return f"{key} is missing" if _is_written(array, number, marks) else ""
     except OddFile as exc:
         return f"{key}: {exc}"
-    body, end = content[:-_CHECKSUM], content[-_CHECKSUM:]
-    if int.from_bytes(end, "little") != google_crc32c.value(body) or not body:
+    if not carries_checksum(content):
         return f"{key} is not as it was written (CRC-32C)"
     return ""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
 
 
+EVERY_CHUNK: Any = {"write_empty_chunks": True}
+"""Of an array that is written: a chunk that is not there was lost, and never one of
+fill values alone."""
+_CHECKSUM = 4
 _HOLLOW_FROM, _HOLLOW = 2**26, 1000
 """Bytes from which a file must not be so many times what it takes on the disk."""
 
@@ -123,6 +128,60 @@ class SyncedStore(LocalStore):
         finally:
             aside.unlink(missing_ok=True)
         self._folders.add(path.parent)
+
+
+class CheckedStore(SyncedStore):
+    """Reads no chunk that was lost or changed since it was written.
+
+    Parameters
+    ----------
+    root : Path
+        The store, in which every chunk was written.
+    sealed : collection of str
+        Arrays whose chunks end with their CRC-32C.
+    refuse : callable
+        Gives the error to raise for what is wrong with a chunk.
+    """
+
+    def __init__(
+        self, root: Path, sealed: Collection[str], refuse: Callable[[str], Exception]
+    ) -> None:
+        super().__init__(root, read_only=True)
+        self._sealed, self._refuse = frozenset(sealed), refuse
+
+    async def get(self, key: str, *words: Any, **named: Any) -> Buffer | None:
+        """Read a file; a chunk must be whole."""
+        return self._whole(key, await super().get(key, *words, **named))
+
+    def get_sync(self, key: str, **named: Any) -> Buffer | None:
+        """Read a file at once; a chunk must be whole."""
+        return self._whole(key, super().get_sync(key, **named))
+
+    def _whole(self, key: str, found: Buffer | None) -> Buffer | None:
+        array, is_chunk, _ = key.partition("/c/")
+        if not is_chunk or array not in self._sealed:
+            return found
+        if found is None:
+            raise self._refuse(f"{key} is missing")
+        if not carries_checksum(found.to_bytes()):
+            raise self._refuse(f"{key} is not as it was written (CRC-32C)")
+        return found
+
+
+def carries_checksum(content: bytes) -> bool:
+    """Tell whether a chunk ends with the CRC-32C of what is before it."""
+    import google_crc32c
+
+    body, end = content[:-_CHECKSUM], content[-_CHECKSUM:]
+    return bool(body) and int.from_bytes(end, "little") == google_crc32c.value(body)
+
+
+def is_sealed(array: Any) -> bool:
+    """Tell whether each chunk of a Zarr array carries a checksum."""
+    from zarr.codecs import Crc32cCodec
+
+    codecs: tuple[Any, ...] = getattr(array.metadata, "codecs", ())
+    return bool(codecs) and isinstance(codecs[-1], Crc32cCodec)
 
 
 def _require_folders(root: Path, key: str) -> None:

@@ -17,6 +17,8 @@ from landdata.files.table_dates import table_dates
 from landdata.meteorology.radiation import NIGHT_OFFSET_MJ
 from landdata.variables import Variable
 
+_MOST = 2000
+"""Characters of a text that an error shows."""
 _MISSING = ("", "na", "nan", "null", "none")
 Table = str | Path | pd.DataFrame
 """A file of a table, or the table itself."""
@@ -168,10 +170,16 @@ def missing_column(path, name, columns, line) -> InputError:
     hint = _separator_hint(names) or near_name(name, names)
     return InputError(
         f"{path}:{line}  column {name}",
-        found=f"columns {', '.join(names)}",
+        found=f"columns {_listed(names)}",
         wanted=f"a column {name}",
         hint=hint,
     )
+
+
+def _listed(names: list[str]) -> str:
+    """Names as an error shows them: of a table of 100,000 columns the first."""
+    text = ", ".join(names)
+    return text if len(text) <= _MOST else f"{text[:_MOST]} ... ({len(names)} columns)"
 
 
 def first_line(bad: pd.Series) -> int:

@@ -11,6 +11,7 @@ import pytest
 from linear_region import linear_models, make_run
 from made_up import in_a_child
 
+from jobs.errors import ConfigError
 from jobs.run.file_lock import alone
 from jobs.run.run import open_run, start
 from jobs.stages.calibrate_pixel import calibrate_pixel
@@ -136,3 +137,32 @@ def test_a_stage_of_a_region_is_not_done_twice_at_once(
     assert refused.exit_code == 2
     assert f"another process is {doing} this run" in refused.output
     assert bytes_in(path / "simulations") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("monthly/gpp/c/0/0", "changed"),
+        ("monthly/gpp/c/0/0", "missing"),
+        ("monthly/lat/c/0", "changed"),
+        ("monthly/time/c/0", "missing"),
+    ],
+)
+def test_fluxes_that_were_changed_or_lost_are_named_and_made_again(upscaled, name, how):
+    path, maps, _ = upscaled
+    with linear_models():
+        run = open_run(path)
+        place = run.folder.path / "simulations" / "region"
+        chunk = place / "default.zarr" / name
+        content = bytearray(chunk.read_bytes())
+        content[len(content) // 2] ^= 1
+        chunk.write_bytes(content)
+        if how == "missing":
+            chunk.unlink()
+        with pytest.raises(ConfigError, match=f"is damaged \\({name} is ") as caught:
+            list(export_region(run))
+        assert f"Take {place / 'default.json'} away" in str(caught.value)
+        (place / "default.json").unlink()
+        simulate_region(run, "default")
+        list(export_region(run))
+    assert bytes_in(run.folder.path / "maps") == maps
