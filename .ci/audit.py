@@ -43,8 +43,8 @@ def verdict(answer: str, complaint: str, status: int) -> tuple[int, list[str]]:
         return 2, ["audit: pip-audit failed", *last]
     checked = [package for package in packages if "skip_reason" not in package]
     if not checked:
-        told = f"the service knows none of {len(packages)} packages"
-        return 0, [f"audit: NOT CHECKED: {told}"]
+        message = f"the service knows none of {len(packages)} packages"
+        return 0, [f"audit: NOT CHECKED: {message}"]
     lines = [_line(p, found) for p in checked for found in p.get("vulns", [])]
     n = len(lines)
     passed_over = [p["name"] for p in packages if "skip_reason" in p]
@@ -56,7 +56,7 @@ def verdict(answer: str, complaint: str, status: int) -> tuple[int, list[str]]:
 
 def _line(package: dict[str, Any], found: dict[str, Any]) -> str:
     fixed = ", ".join(found.get("fix_versions", [])) or "no version yet"
-    return f"{package['name']} {package['version']}: {found['id']}, mended in {fixed}"
+    return f"{package['name']} {package['version']}: {found['id']}, fixed in {fixed}"
 
 
 def main() -> int:

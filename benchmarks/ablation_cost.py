@@ -25,7 +25,7 @@ def _without(**changes: Any) -> Settings:
 
 WITHOUT: dict[str, Settings] = {
     "nothing": Settings(),
-    "input warping": _without(straighten=False, warp_steps=0, refit_warp_steps=0),
+    "input warping": _without(warp_inputs=False, warp_steps=0, refit_warp_steps=0),
     "warping by evidence": _without(warp_steps=0, refit_warp_steps=0),
     "temperature": _without(tempered=False),
     "uncertainty penalty": _without(known_sd=np.inf, best_missed=np.inf),

@@ -3,7 +3,7 @@
 A made-up result stands in for each pixel (one posterior of ten parameters, linked
 4,200 times), so what is timed is `status`, `collect` and the start of `--resume`.
 Pixels are packed by the hundred where there are `execution.pack_from` of them.
-Beside the seconds that pass stand those that this process had a core.
+It also prints the seconds that this process had a core.
 
     python -m benchmarks.bookkeeping [--pixels 4200]
 """

@@ -3,8 +3,8 @@
     python -m benchmarks.border --targets gauss4 banana_edge6 --variants 0 1 2 --seeds 1
 
 The model fails beyond a plane through the posterior that cuts off 35 % of it. Printed
-for each calibration: failed runs, distance from the truncated posterior, the share of
-draws beyond the border, and the share that the result expects there.
+for each calibration: failed runs, distance from the truncated posterior, the fraction
+of draws beyond the border, and the fraction that the result expects there.
 """
 
 from __future__ import annotations

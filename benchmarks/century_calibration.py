@@ -13,8 +13,8 @@ from landmodels import century
 from landmodels.stock_streams import period_mean, relative_error
 from masm.samplers.two_phase import two_phase
 
-#: Error rule: share of the value, and floor of NEP (g C m-2 month-1).
-SHARE, NEP_FLOOR = 0.3, 5.0
+#: Error rule: fraction of the value, and floor of NEP (g C m-2 month-1).
+FRACTION, NEP_FLOOR = 0.3, 5.0
 #: Period of the soil samples.
 SOIL_YEARS = ("1980", "1985")
 
@@ -40,21 +40,23 @@ class Observations:
         """Standard deviations by the error rule."""
         soil = self.month < 0
         sd = np.empty(self.value.size)
-        sd[soil] = relative_error(self.value[soil], share=SHARE)
-        sd[~soil] = relative_error(self.value[~soil], share=SHARE, floor=NEP_FLOOR)
+        sd[soil] = relative_error(self.value[soil], fraction=FRACTION)
+        sd[~soil] = relative_error(
+            self.value[~soil], fraction=FRACTION, floor=NEP_FLOOR
+        )
         return sd
 
     @property
     def sd_of_mean(self) -> np.ndarray:
-        """As ``sd``, for soil with the share of the mean of all samples.
+        """As ``sd``, for soil with the fraction of the mean of all samples.
 
-        The share of each sample's own value counts a sample more that is low by
+        The fraction of each sample's own value counts a sample more that is low by
         chance: with an error of 30 % the best fit is then a quarter too low.
         """
         soil = self.month < 0
         sd = self.sd
         if soil.any():
-            sd[soil] = SHARE * self.value[soil].mean()
+            sd[soil] = FRACTION * self.value[soil].mean()
         return sd
 
 

@@ -1,9 +1,13 @@
 """How often, and how fast, CENTURY's steady state is found.
 
     python -m benchmarks.century_equilibrium DOMAIN [--draws 100] [--seed 1]
+        [--repeat 8]
 
 Draws parameters from the whole prior in random cells of the synthetic domain (folder
-``DOMAIN``) and prints the shares of each kind, the model years and the CPU time.
+``DOMAIN``) and prints the fractions of each kind, the model years and the CPU time. A
+single time on a busy machine is partly that of others; the twelve searches of most
+model years and the twelve that took longest are therefore repeated, and each counts
+with its least time.
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ from landmodels.century.drivers import validate_forcing
 from landmodels.century.run.equilibrium import annual_precipitation, solve_lane
 from landmodels.century.run.task import make_task, make_weather
 
+_LONGEST = 12
+"""Searches, of most years and of most time, that are measured again."""
+
 
 def draw(rng: np.random.Generator) -> dict[str, float]:
     """One draw from the prior, with PPDF(2) above PPDF(1)."""
@@ -31,8 +38,15 @@ def draw(rng: np.random.Generator) -> dict[str, float]:
             return drawn
 
 
+def solve_timed(task, weather):
+    """Solve one cell; what was found, and the milliseconds of CPU."""
+    start = time.process_time()
+    found = solve_lane(task, weather, 0)
+    return found, 1e3 * (time.process_time() - start)
+
+
 def solve_draws(forcing, n: int, seed: int) -> list[dict]:
-    """Kind, cost and CPU time of ``n`` draws."""
+    """Kind, cost, CPU time and problem of ``n`` draws."""
     rng = np.random.default_rng(seed)
     spin = century.spinup_weather(forcing)
     rows = []
@@ -44,20 +58,33 @@ def solve_draws(forcing, n: int, seed: int) -> list[dict]:
             clean, annual_precipitation(clean), parameters, 46, None, False
         )
         weather = make_weather(clean, False)
-        start = time.process_time()
-        found = solve_lane(task, weather, 0)
-        seconds = time.process_time() - start
+        found, spent = solve_timed(task, weather)
         rows.append({"cell": cell, "kind": found.kind, "years": found.site_years,
-                     "ms": 1e3 * seconds, "parameters": parameters})  # fmt: skip
+                     "ms": spent, "parameters": parameters,
+                     "problem": (task, weather)})  # fmt: skip
     return rows
 
 
+def time_again(rows: list[dict], repeat: int) -> list[dict]:
+    """Solve the longest searches again; each gets its least time."""
+    chosen = {
+        id(row): row
+        for key in ("years", "ms")
+        for row in sorted(rows, key=lambda row: -row[key])[:_LONGEST]
+    }
+    for row in chosen.values():
+        times = [solve_timed(*row["problem"])[1] for _ in range(repeat)]
+        row["ms"] = min([row["ms"], *times])
+    return list(chosen.values())
+
+
 def main() -> None:
-    """Print the shares and costs."""
+    """Print the fractions and costs."""
     parser = argparse.ArgumentParser()
     parser.add_argument("domain", type=Path)
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=8)
     arguments = parser.parse_args()
     century.warm_up()
     rows = solve_draws(
@@ -73,6 +100,12 @@ def main() -> None:
                 f"{np.mean([r['ms'] for r in part]):>8.1f}"
                 f"{np.max([r['ms'] for r in part]):>10.1f}"
             )
+    again = time_again(rows, arguments.repeat)
+    print(
+        f"{len(again)} longest searches, least of {arguments.repeat + 1} times each: "
+        f"{max(r['ms'] for r in again):.1f} ms at worst; of all "
+        f"{max(r['ms'] for r in rows):.1f} ms"
+    )
 
 
 if __name__ == "__main__":

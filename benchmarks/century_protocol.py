@@ -11,9 +11,9 @@ and CPU minutes, beside the paper's table. The paper's own size is ``--chain-run
 --parameters all`` with every cell (``--cells 0``).
 
 What can be compared: the acceptance of the chains, for the sampler is the same; whether
-Opt2 keeps the stocks of Opt1 and mends the fluxes. What cannot: R2, MAE and totals, as
-the paper's samples and weather are real and those here are synthetic, with a ceiling of
-R2 0.56 for stocks that their 30 % error leaves.
+Opt2 keeps the stocks of Opt1 and fits the fluxes again. What cannot: R2, MAE and
+totals, as the paper's samples and weather are real and those here are synthetic, with a
+ceiling of R2 0.56 for stocks that their 30 % error leaves.
 """
 
 from __future__ import annotations
@@ -166,8 +166,8 @@ def main() -> None:
             print_method(method, run)
     print(
         "\nComparable with the paper: acceptance, and whether Opt2 keeps the stocks of "
-        "Opt1 and mends the fluxes.\nNot comparable: R2, MAE and totals; the paper's "
-        "samples and weather are real, these are made up."
+        "Opt1 and fits the fluxes again.\nNot comparable: R2, MAE and totals; the "
+        "paper's samples and weather are real, these are made up."
     )
 
 

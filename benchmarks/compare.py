@@ -120,8 +120,8 @@ def pooled(rows: pd.DataFrame) -> pd.DataFrame:
     rows, key = rows.copy(), ["method", "budget"]
     held = rows["coverage"].fillna(0.0) * rows["twins"]
     total = rows.groupby(key)["twins"].transform("sum")
-    share = held.groupby([rows[name] for name in key]).transform("sum") / total
-    return rows.assign(coverage=share.where(total > 0), twins=total)
+    fraction = held.groupby([rows[name] for name in key]).transform("sum") / total
+    return rows.assign(coverage=fraction.where(total > 0), twins=total)
 
 
 class TooLong(BaseException):

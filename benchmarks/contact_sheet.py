@@ -2,8 +2,8 @@
 
     python -m benchmarks.contact_sheet RUN [RUN ...] OUT.png
 
-Draws nothing anew: it takes the figures that ``masm report`` and the other verbs left,
-the first of each kind, and says which are not there and which verb makes them.
+Draws nothing anew: it takes the figures that ``masm report`` and the other commands
+left, the first of each kind, and says which are not there and which command makes them.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from upscale.training.splits import block_ids, fold_ids, plane, sphere
 
 NAMES = ("mapped", "local", "first", "second")
 SIDE = 40  # cells of 0.05 degree
-NOISE = 0.05  # of an observation, share of the range of a parameter
+NOISE = 0.05  # of an observation, fraction of the range of a parameter
 _PRIOR_DRAWS, _KEPT = 20_000, 200
 _MAP_DRAWS = 60
 Target = Literal["parameter", "calibrated"]
@@ -34,7 +34,7 @@ TARGETS: tuple[Target, ...] = ("parameter", "calibrated")
 
 
 def main() -> None:
-    """Print shares held, by size of the training and by target."""
+    """Print fractions held, by size of the training and by target."""
     asked = _arguments()
     maps, totals = [], []
     for n in asked.sizes:
@@ -160,16 +160,16 @@ def _held(
     low, high = (maps[end].to_numpy().T for end in ("p05", "p95"))
     draws = posterior(truth[rows], rng)
 
-    def share(values: np.ndarray) -> np.ndarray:
+    def fraction(values: np.ndarray) -> np.ndarray:
         inside = (low[:, None] <= values) & (values <= high[:, None])
         return inside.mean(axis=(0, 1))
 
     return pd.DataFrame(
         {
             "parameter": NAMES,
-            "posterior_draws": share(draws),
-            "calibrated_means": share(draws.mean(axis=1)[:, None]),
-            "truths": share(truth[rows][:, None]),
+            "posterior_draws": fraction(draws),
+            "calibrated_means": fraction(draws.mean(axis=1)[:, None]),
+            "truths": fraction(truth[rows][:, None]),
             "width": (high - low).mean(axis=0),
         }
     )

@@ -1,7 +1,7 @@
 """A region of DALEC-BETHY assimilated on the footprints of two satellites.
 
 ``python -m benchmarks.dalec_bethy_region`` makes a grid of 4 by 4 cells with two
-vegetation types in varying shares, lets the model itself make fluorescence on
+vegetation types in varying fractions, lets the model itself make fluorescence on
 quadrilaterals and L-band optical depth and soil moisture on ellipses, and minimises
 over parameters that the cells share and pools that they do not. It prints the time of
 a cost with its gradient, and exits 1 where the cost is more than 5 % from half the
@@ -54,8 +54,8 @@ def make_cells(seed: int) -> tuple[list[Cell], Grid]:
         drivers = make_drivers(
             own, latitude=float(lat[k]), elevation=CLIMATES["boreal"].elevation
         )
-        share = float(rng.uniform(0.3, 0.9))
-        cells.append(Cell(drivers, {"EvCn": share, "EShr": 1.0 - share}))
+        fraction = float(rng.uniform(0.3, 0.9))
+        cells.append(Cell(drivers, {"EvCn": fraction, "EShr": 1.0 - fraction}))
     return cells, Grid(lon, lat, SPACING)
 
 
@@ -94,10 +94,10 @@ def main() -> int:
     rng = np.random.default_rng([arguments.seed, 3])
     truth = np.clip(rng.standard_normal(blind.n), -3.0, 3.0)
     clean = blind.observe(truth)
-    floor, share = (
+    floor, fraction = (
         np.array([STREAMS[str(s)][i] for s in looks.stream]) for i in (2, 3)
     )
-    variance = floor**2 + (share * clean) ** 2
+    variance = floor**2 + (fraction * clean) ** 2
     value = clean + np.sqrt(variance) * rng.standard_normal(clean.size)
     observed = Observations(
         looks.stream, value, variance, looks.of, looks.cell, looks.day, looks.hour,

@@ -63,7 +63,7 @@ class Tower:
         return (year - year.min()).to_numpy()
 
     def __str__(self) -> str:
-        types = ", ".join(f"{name} {share:g}" for name, share in TYPES[self.site])
+        types = ", ".join(f"{name} {fraction:g}" for name, fraction in TYPES[self.site])
         return f"{self.site} ({types}),"
 
 
@@ -103,8 +103,8 @@ def observe_streams(
 ) -> Observations:
     """Observations of some streams on some days, where they were measured."""
     rows = [
-        (stream, day, value, (floor + share * abs(value)) ** 2)
-        for stream, (floor, share) in ERRORS.items()
+        (stream, day, value, (floor + fraction * abs(value)) ** 2)
+        for stream, (floor, fraction) in ERRORS.items()
         if stream in streams
         for day, value in zip(days, table[stream].to_numpy(float)[days], strict=True)
         if np.isfinite(value)

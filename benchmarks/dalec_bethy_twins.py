@@ -32,7 +32,7 @@ CELLS = {
     "savanna": ([("TmEv", 0.3), ("C3Gr", 0.7)], 1.0),
     "temperate": ([("TmSg", 1.0)], 0.5),
 }
-#: Each stream's hour, days between observations, floor and share of the error.
+#: Each stream's hour, days between observations, floor and fraction of the error.
 STREAMS = {
     "sif": (13, 3, 0.08, 0.20),
     "lvod": (6, 2, 0.04, 0.20),
@@ -60,8 +60,8 @@ def make_twin(place: str, seed: int) -> tuple[Problem, np.ndarray]:
     truth = np.clip(truth, -4.0, 4.0)
     clean = blind.observe(truth)
     floor = np.array([STREAMS[s][2] for s in stream])
-    share = np.array([STREAMS[s][3] for s in stream])
-    variance = floor**2 + (share * clean) ** 2
+    fraction = np.array([STREAMS[s][3] for s in stream])
+    variance = floor**2 + (fraction * clean) ** 2
     value = clean + np.sqrt(variance) * rng.standard_normal(n)
     observations = cell_observations(stream, day, hour, value, variance)
     return cell_problem(drivers, types, observations), truth

@@ -18,8 +18,8 @@ class Climate:
     mean: float  # degC
     amplitude: float  # K, half the yearly range
     daily_range: float  # K
-    dryness: float  # share of the saturation deficit at the warmest hour
-    wet_share: float
+    dryness: float  # fraction of the saturation deficit at the warmest hour
+    wet_fraction: float
     rain: float  # mm on a wet day
     wettest: float  # day of the year
 
@@ -57,7 +57,7 @@ def weather(place: str, n_years: int, seed: int) -> dict[str, np.ndarray]:
         value = 0.8 * value + 0.6 * kick
         noise[i] = value
     wet_season = 1.0 + 0.5 * np.cos(2.0 * np.pi * (doy - climate.wettest) / 365.0)
-    wet = rng.random(n) < climate.wet_share * wet_season
+    wet = rng.random(n) < climate.wet_fraction * wet_season
     mean = climate.mean + climate.amplitude * season + 3.0 * noise
     half = climate.daily_range * (0.5 + 0.2 * season) * np.where(wet, 0.6, 1.0)
     prec = np.where(wet, rng.gamma(0.8, climate.rain / 0.8, n), 0.0)

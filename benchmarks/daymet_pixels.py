@@ -205,11 +205,11 @@ def coverage(path: Path) -> None:
 
 
 def _line(label: str, part: pd.DataFrame) -> str:
-    n, share = len(part), part["inside"].mean()
-    error = np.sqrt(share * (1.0 - share) / n)
+    n, fraction = len(part), part["inside"].mean()
+    error = np.sqrt(fraction * (1.0 - fraction) / n)
     z = part["z"]
     return (
-        f"{label:<16} {share:6.3f} +- {error:.3f} (binomial, n = {n}); z mean "
+        f"{label:<16} {fraction:6.3f} +- {error:.3f} (binomial, n = {n}); z mean "
         f"{z.mean():+.2f}, sd {z.std():.2f}, largest {z.abs().max():.1f}"
     )
 
@@ -238,8 +238,8 @@ def efficiency(path: Path, n_pixels: int, rounds: int = 1) -> None:
     one, two = min(seconds[1]), min(seconds[2])
     print(json.dumps({"one_worker_s": one, "two_workers_s": two}))
     print(f"efficiency of two workers: {one / (2.0 * two):.3f}")
-    share = min(busy[1]) / min(busy[2])
-    print(f"core seconds of one worker over those of two: {share:.3f}")
+    fraction = min(busy[1]) / min(busy[2])
+    print(f"core seconds of one worker over those of two: {fraction:.3f}")
 
 
 def _core_seconds() -> float:

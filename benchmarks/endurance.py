@@ -72,13 +72,13 @@ def calibrate(path: Path, seconds: float, every: float) -> int:
     command = [sys.executable, "-m", "jobs", "calibrate", str(path), "--resume"]
     child = subprocess.Popen([*command, "--executor", "local"])
     deadline = time.monotonic() + seconds
-    told = False
+    reported = False
 
     def ended() -> bool:
-        nonlocal told
-        if not told and time.monotonic() > deadline:
+        nonlocal reported
+        if not reported and time.monotonic() > deadline:
             child.send_signal(signal.SIGTERM)
-            told = True
+            reported = True
         return child.poll() is not None
 
     watch(psutil.Process(child.pid), path / "memory.csv", every, ended)

@@ -7,8 +7,8 @@ days out of such years (the same places, weather and parameter vectors) are trac
 through the stages of each hour, and the laws of `tests.ibis_dalec.test_closure_hours`
 are held against them: light, infrared, the heat of intercepted water, the eight
 balances of leaves, stems, canopy air, ground and snow, what they give to the air, and
-the heat of snow and soil. Told are, for each law, the hours judged, how many are open
-beyond the law's own limit, and the largest opening over that limit.
+the heat of snow and soil. Reported are, for each law, the hours judged, how many are
+open beyond the law's own limit, and the largest opening over that limit.
 """
 
 from __future__ import annotations

@@ -130,17 +130,17 @@ class Case:
     error: str
 
 
-def opened(run: Path, told: Path, command: str) -> tuple[int | str, list[Case]]:
+def opened(run: Path, reported: Path, command: str) -> tuple[int | str, list[Case]]:
     """Run a command undisturbed; return its exit code, and a case for each call.
 
     Each file below the run that it opens to read or to write, syncs, or names.
     """
-    log = told.with_name("opened")
+    log = reported.with_name("opened")
     log.unlink(missing_ok=True)
     environment = {"FAULT_LOG": str(log), "FAULT_UNDER": f"{run}/"}
     verb, *rest = command.split()
     words = [verb, str(run), *rest]
-    code = run_command(words, told, environment, seconds=300)
+    code = run_command(words, reported, environment, seconds=300)
     found = set()
     for line in log.read_text(errors="replace").splitlines():
         call, _, name = line.partition(" ")
@@ -181,12 +181,12 @@ class Wanted:
     numbers: dict[str, Any]
 
 
-def go_on(run: Path, told: Path, command: str) -> int | str:
+def go_on(run: Path, reported: Path, command: str) -> int | str:
     """Go on with a command as it says when it is stopped; return the last exit code."""
     code: int | str = 0
     for one in (command, *GO_ON.get(command, ())):
         verb, *rest = one.split()
-        code = run_command([verb, str(run), *rest], told, {}, seconds=300)
+        code = run_command([verb, str(run), *rest], reported, {}, seconds=300)
     return code
 
 
@@ -215,7 +215,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 def judge(base: Path, folder: Path, case: Case, wanted: Wanted) -> list[str]:
     """Play one fault on a copy of the run; return what it lost."""
-    run, mark, told = folder / "run", folder / "mark", folder / "told"
+    run, mark, reported = folder / "run", folder / "mark", folder / "told"
     shutil.rmtree(run, ignore_errors=True)
     shutil.copytree(base, run)
     mark.unlink(missing_ok=True)
@@ -228,8 +228,8 @@ def judge(base: Path, folder: Path, case: Case, wanted: Wanted) -> list[str]:
         "FAULT_ERRNO": str(getattr(errno, case.error)),
         "FAULT_MARK": str(mark),
     }
-    code = run_command(words, told, environment, seconds=60)
-    text = told.read_text()
+    code = run_command(words, reported, environment, seconds=60)
+    text = reported.read_text()
     faults = [] if mark.exists() else ["the call was not made"]
     if code not in (75, wanted.code):
         faults.append(f"exit {code}: {text.strip()[-200:]!r}")
@@ -246,9 +246,11 @@ def judge(base: Path, folder: Path, case: Case, wanted: Wanted) -> list[str]:
     new = {name for name in after if name.endswith("failure.json")} - set(before)
     if new:
         faults.append(f"marked as failed: {sorted(new)}")
-    code = go_on(run, told, case.command)
+    code = go_on(run, reported, case.command)
     if code != wanted.last:
-        faults.append(f"afterwards exit {code}: {told.read_text().strip()[-200:]!r}")
+        faults.append(
+            f"afterwards exit {code}: {reported.read_text().strip()[-200:]!r}"
+        )
     if others := differences(numbers_of(run), wanted.numbers):
         faults.append(f"other numbers: {', '.join(others[:5])}")
     return faults
@@ -319,7 +321,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--every", type=int, default=1, help="only each n-th fault")
     parser.add_argument(
-        "--commands", nargs="+", choices=COMMANDS, default=COMMANDS, metavar="VERB"
+        "--commands", nargs="+", choices=COMMANDS, default=COMMANDS, metavar="COMMAND"
     )
     parser.add_argument("--first", type=int, default=0, help="begin at this fault")
     parser.add_argument("--csv", type=Path, help="table that faults are added to")

@@ -31,16 +31,17 @@ def main() -> None:
         sampler=asked.sampler, seed=asked.seed,
     )  # fmt: skip
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    told = found.diagnostics
-    print(f"{asked.sites} sites x {_STATES} states, {told.n_observed} values, "
-          f"{told.n_censored} of them censored, sampler {told.sampler}")  # fmt: skip
-    print(f"{seconds:.0f} s ({cpu:.0f} s of CPU), acceptance {told.acceptance:.2f}")
-    print(f"X: R-hat to {np.nanmax(told.r_hat_state):.3f}, "
-          f"effective draws from {np.nanmin(told.ess_state):.0f} "
+    reported = found.diagnostics
+    print(f"{asked.sites} sites x {_STATES} states, {reported.n_observed} values, "
+          f"{reported.n_censored} of them censored, sampler "
+          f"{reported.sampler}")  # fmt: skip
+    print(f"{seconds:.0f} s ({cpu:.0f} s of CPU), acceptance {reported.acceptance:.2f}")
+    print(f"X: R-hat to {np.nanmax(reported.r_hat_state):.3f}, "
+          f"effective draws from {np.nanmin(reported.ess_state):.0f} "
           f"of {asked.draws}")  # fmt: skip
     with np.printoptions(precision=3, suppress=True):
-        print(f"Q: R-hat\n{told.r_hat_process}\neffective draws")
-        print(f"{told.ess_process.round()}\nfrom {told.process_from}")
+        print(f"Q: R-hat\n{reported.r_hat_process}\neffective draws")
+        print(f"{reported.ess_process.round()}\nfrom {reported.process_from}")
         print(f"posterior mean of Q\n{found.process_mean}")
 
 

@@ -298,7 +298,7 @@ def loaded_workspace(lanes: int):
     return w
 
 
-def shares(lanes: int = 32, calls: int = 2000) -> list[dict]:
+def fractions(lanes: int = 32, calls: int = 2000) -> list[dict]:
     """Nanoseconds per lane-hour of each part, in compiled loops."""
     rows = []
     for label, routine, arguments, times in routines():
@@ -438,7 +438,7 @@ def main() -> None:
         f"(daily, every variable) or {memory['means']:.0f} MB (8-day LAI and GPP); "
         f"256 pixels {memory['region']:.0f} MB (daily LAI, GPP, ER, NEE)"
     )
-    parts = shares()
+    parts = fractions()
     total = sum(row["ns"] for row in parts)
     result["shares"] = parts
     print(f"\nwhere the time goes, 32 lanes ({total:.0f} ns per lane-hour):")

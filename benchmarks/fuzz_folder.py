@@ -313,13 +313,15 @@ def _folder_of(path: Any, within: Any = -1) -> Any:
     return os.path.join(os.readlink(f"/proc/self/fd/{within}"), folder)
 
 
-def watch(run: Path, told: Path) -> Callable[[], None]:
+def watch(run: Path, reported: Path) -> Callable[[], None]:
     """Give a function that installs the audit hook; breaches go to a file."""
     allowed = [run.resolve(), Path(tempfile.gettempdir(), "masm-output").resolve()]
     # Libraries make folders of their own in the user's home when they are missing.
     cache, settings = Path.home() / ".cache", Path.home() / ".config"
     made = [cache, settings, settings / "matplotlib"]
-    handle = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    handle = os.open(
+        reported, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600
+    )
 
     def is_allowed(path: Any) -> bool:
         if not isinstance(path, str | bytes | os.PathLike):

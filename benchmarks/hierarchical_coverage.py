@@ -33,9 +33,11 @@ def main() -> None:
     names = ("site parameters", "group mean", "log variance of the group",
              "site without observations")  # fmt: skip
     numbers = (2 * asked.sites, 2, 2, 2)
-    for name, share, n in zip(names, found[:, :4].mean(axis=0), numbers, strict=True):
+    for name, fraction, n in zip(
+        names, found[:, :4].mean(axis=0), numbers, strict=True
+    ):
         chance = np.sqrt(0.9 * 0.1 / (asked.twins * n))
-        print(f"{name}: {share:.3f} of 90 % intervals hold the truth "
+        print(f"{name}: {fraction:.3f} of 90 % intervals hold the truth "
               f"(binomial sd {chance:.3f})")  # fmt: skip
     together, alone = np.sqrt(found[:, 4:].mean(axis=0))
     print(f"rmse of site parameters: hierarchical {together:.3f}, separate {alone:.3f}")
@@ -58,10 +60,10 @@ def _twin(index: int, n_sites: int, seed: int) -> list[float]:
     )
     variance = np.diagonal(found.covariance, axis1=2, axis2=3)
     return [
-        _share(found.theta[:, :, :-1], theta[:-1]),
-        _share(found.mean, mean),
-        _share(variance, np.diag(covariance)),
-        _share(found.theta[:, :, -1], theta[-1]),
+        _fraction(found.theta[:, :, :-1], theta[:-1]),
+        _fraction(found.mean, mean),
+        _fraction(variance, np.diag(covariance)),
+        _fraction(found.theta[:, :, -1], theta[-1]),
         float(np.mean((found.theta[:, :, :-1].mean(axis=(0, 1)) - theta[:-1]) ** 2)),
         float(np.mean((alone.theta.mean(axis=(0, 1)) - theta[:-1]) ** 2)),
     ]
@@ -71,7 +73,7 @@ def _log_likelihood(value: Array) -> Callable[[Array], Array]:
     return lambda theta: -0.5 * np.sum((theta - value) ** 2, axis=1) / _ERROR**2
 
 
-def _share(draws: Array, truth: Array) -> float:
+def _fraction(draws: Array, truth: Array) -> float:
     low, high = np.quantile(draws, [0.05, 0.95], axis=(0, 1))
     return float(np.mean((low < truth) & (truth < high)))
 

@@ -227,9 +227,9 @@ def _begun(kind: Kind, path: Path, log: Path) -> int:
         return child
     code = 1
     try:
-        told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(told, 1)
-        os.dup2(told, 2)
+        reported = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(reported, 1)
+        os.dup2(reported, 2)
         kind.go_on(path)
         code = 0
     except BaseException as exc:

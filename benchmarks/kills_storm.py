@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.kills_judged import Judge
 from benchmarks.processes import children, is_locked
-from jobs.run.pixel_state import is_claimed
+from jobs.run.pixel_state import is_leased
 from jobs.run.run import open_run
 from jobs.run.status import status_of
 
@@ -38,7 +38,7 @@ class Storm:
         return {str(k): n for k, n in status_of(run.folder, run.pixels).states.items()}
 
     def start(self, *words: str) -> None:
-        """Start a verb on the run."""
+        """Start a command on the run."""
         self.verb = words[0]
         command = [sys.executable, "-m", "jobs", words[0], str(self.path), *words[1:]]
         with self.log.open("ab") as log:
@@ -126,7 +126,7 @@ class Storm:
         run = open_run(self.path)
         folders = [run.folder.pixel(pixel.id) for pixel in run.pixels]
         while self.is_going() and time.monotonic() < end:
-            if any(is_claimed(folder.claim) for folder in folders):
+            if any(is_leased(folder.lease) for folder in folders):
                 return
             time.sleep(0.05)
 

@@ -97,26 +97,26 @@ def make_up(path: Path) -> Path:
         rows.append(f"{i},place {i},{latitude},-75,300,60,10")
     (path / "config.yaml").write_text(CONFIG)
     (path / "places.csv").write_text("\n".join(rows) + "\n")
-    told = path.with_name("told")
+    reported = path.with_name("told")
     # Here, so that forks find modules and kernels loaded.
     run_here(["calibrate", str(path), "--pixel", str(FINISHED[0])])
     for i in FINISHED[1:]:
-        _succeed(["calibrate", str(path), "--pixel", str(i)], told)
+        _succeed(["calibrate", str(path), "--pixel", str(i)], reported)
     failed = path / "pixels" / "000" / f"{FAILED:05d}"
     failed.mkdir(parents=True)
     (failed / "failure.json").write_text(json.dumps({"reason": "timed_out"}))
     words = ["calibrate", str(path), "--pixel", str(WAITING)]
-    run_command(words, told, {}, seconds=300, stopped_at="summary")
+    run_command(words, reported, {}, seconds=300, stopped_at="summary")
     for words in (["collect", str(path)], ["simulate", str(path)]):
-        _succeed(words, told)
+        _succeed(words, reported)
     shutil.rmtree(path / "logs", ignore_errors=True)
     _require_states(path)
     return path
 
 
-def _succeed(words: Sequence[str], told: Path) -> None:
-    if run_command(words, told, {}, seconds=300) != 0:
-        raise RuntimeError(f"{words}: {told.read_text()}")
+def _succeed(words: Sequence[str], reported: Path) -> None:
+    if run_command(words, reported, {}, seconds=300) != 0:
+        raise RuntimeError(f"{words}: {reported.read_text()}")
 
 
 def _require_states(path: Path) -> None:
@@ -162,7 +162,7 @@ def run_here(words: Sequence[str], right: Sequence[int] = (0,)) -> None:
 
 def run_command(
     words: Sequence[str],
-    told: Path,
+    reported: Path,
     environment: Mapping[str, str],
     *,
     seconds: float,
@@ -176,7 +176,7 @@ def run_command(
     ----------
     words : sequence of str
         Of the command line.
-    told : Path
+    reported : Path
         Gets what it prints.
     environment : mapping
         Variables to set there.
@@ -195,7 +195,7 @@ def run_command(
     if child == 0:
         code: Any = 99
         try:
-            handle = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            handle = os.open(reported, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.dup2(handle, 1)
             os.dup2(handle, 2)
             sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115

@@ -127,12 +127,12 @@ def _facts(one: pd.DataFrame) -> dict[str, float]:
     seconds = one["seconds"].to_numpy()
     unique = one["unique_mb"].to_numpy()
     memory = unique if np.isfinite(unique).all() else one["resident_mb"].to_numpy()
-    share = (seconds - seconds[0]) / max(np.ptp(seconds), 1e-9)
-    slope, low, high = growth(seconds[share >= 0.25], memory[share >= 0.25])
+    fraction = (seconds - seconds[0]) / max(np.ptp(seconds), 1e-9)
+    slope, low, high = growth(seconds[fraction >= 0.25], memory[fraction >= 0.25])
     return {
         "minutes": np.ptp(seconds) / 60.0,
-        "first_quarter_mb": float(np.median(memory[share <= 0.25])),
-        "last_quarter_mb": float(np.median(memory[share >= 0.75])),
+        "first_quarter_mb": float(np.median(memory[fraction <= 0.25])),
+        "last_quarter_mb": float(np.median(memory[fraction >= 0.75])),
         "mb_per_hour": slope,
         "low": low,
         "high": high,

@@ -47,9 +47,9 @@ def distance(sample: ArrayLike, truth: ArrayLike) -> Distance:
 def _total_variation(sample: Array, truth: Array) -> float:
     low, high = np.quantile(truth, [0.0005, 0.9995])
     edges = np.concatenate([[-np.inf], np.linspace(low, high, N_BINS - 1), [np.inf]])
-    share = np.histogram(sample, edges)[0] / len(sample)
+    fraction = np.histogram(sample, edges)[0] / len(sample)
     reference = np.histogram(truth, edges)[0] / len(truth)
-    return float(0.5 * np.abs(share - reference).sum())
+    return float(0.5 * np.abs(fraction - reference).sum())
 
 
 def _gaussian_divergence(sample: Array, truth: Array) -> float:

@@ -114,8 +114,8 @@ def analyses(chosen: argparse.Namespace, members: np.ndarray) -> tuple[float, fl
             carried=carried, distance=distance, seed=[1, k],
         )  # fmt: skip
         carried = found.carried
-        told = {name: round(v, 3) for name, v in found.diagnostics.items()}
-        print(f"analysis {k + 1}: {time.perf_counter() - began:.0f} s, {told}")
+        reported = {name: round(v, 3) for name, v in found.diagnostics.items()}
+        print(f"analysis {k + 1}: {time.perf_counter() - began:.0f} s, {reported}")
     n = chosen.analyses
     return (_cpu() - before) / n, (time.perf_counter() - began) / n
 

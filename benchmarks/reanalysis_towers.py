@@ -27,12 +27,13 @@ import pandas as pd
 import xarray as xr
 
 import masm
-from benchmarks.sites_study import EVERGREEN, RANGES, Tower, observed, read_tower
+from benchmarks.sites_towers import GROUPS, Tower, observed, read_tower
 from jobs.figures.canvas import BLUE, GREEN, ORANGE, SKY, new_figure, save_figure
 from jobs.netcdf_files import read_netcdf
 from jobs.run.reanalysis_run import ReanalysisRun, open_reanalysis
 from jobs.stages.reanalysis import reanalyse
 
+EVERGREEN = GROUPS["evergreen"]
 RUNS = ("free", "calibrated", "filtered", "weighted")
 LEAST_SD = 0.3
 """Least error of leaf area, 1: that of the product's smoothing is not in its table."""
@@ -58,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--sites", nargs="+", default=EVERGREEN)
+    parser.add_argument("--sites", nargs="+", default=EVERGREEN.sites)
     parser.add_argument("--members", type=int, default=20)
     parser.add_argument("--max-runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
@@ -66,7 +67,7 @@ def main() -> None:
     chosen.folder.mkdir(parents=True, exist_ok=True)
     began, rows = time.process_time(), []
     for k, name in enumerate(chosen.sites):
-        tower = read_tower(chosen.data, name)
+        tower = read_tower(chosen.data, name, EVERGREEN)
         prior, posterior = _draws(chosen, tower, k)
         runs = {
             "free": _run(chosen, tower, prior, "free", "none"),
@@ -85,14 +86,14 @@ def _draws(
     chosen: argparse.Namespace, tower: Tower, number: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Members' parameters: of the prior, and of the site's posterior."""
-    priors = masm.Priors({name: masm.Uniform(*pair) for name, pair in RANGES.items()})
+    priors = EVERGREEN.priors
     rng = np.random.default_rng([chosen.seed, 1, number])
     result = masm.calibrate(
         tower.model, observed(tower, _LAST_CALIBRATED), priors,
         seed=[chosen.seed, number], max_runs=chosen.max_runs,
     )  # fmt: skip
     print(f"{tower.name}: {result.n_model_runs} runs, {result.status}", flush=True)
-    columns = {name: result.posterior[name].to_numpy().ravel() for name in RANGES}
+    columns = {name: result.posterior[name].to_numpy().ravel() for name in priors.names}
     pick = rng.choice(columns["aMax"].size, chosen.members, replace=False)
     posterior = pd.DataFrame({name: values[pick] for name, values in columns.items()})
     return _living(tower, priors, chosen.members, rng), posterior
@@ -102,7 +103,7 @@ def _living(
     tower: Tower, priors: masm.Priors, n: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Draws of the prior whose plant lives; a dead one has no NEE to be free with."""
-    theta = np.asarray(priors.from_unit(rng.random((10 * n, len(RANGES)))))
+    theta = np.asarray(priors.from_unit(rng.random((10 * n, len(priors.names)))))
     given = {name: theta[:, k] for k, name in enumerate(priors.names)}
     nee = tower.model(given)["nee"].transpose("sample", "time").to_numpy()
     alive = np.flatnonzero(np.isfinite(nee).all(axis=1))[:n]

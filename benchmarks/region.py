@@ -56,7 +56,7 @@ def truth_table(run: Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         For each parameter: R2 against the truth of the map, of the calibrated pixels'
-        own posterior means, and the share of truths within the 90 % interval.
+        own posterior means, and the fraction of truths within the 90 % interval.
     """
     from jobs.run.region_sample import open_region
     from jobs.run.run import open_run
@@ -95,7 +95,7 @@ def fit_table(run: Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         For each stream and parameter set: mean DISO of 8-day means against the truth,
-        the share of pixels better than the default, and ``noise``, the DISO of the
+        the fraction of pixels better than the default, and ``noise``, the DISO of the
         truth itself against the observations: what no parameters can go below.
     """
     from jobs.run.region_sample import open_region

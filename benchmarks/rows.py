@@ -16,7 +16,7 @@ class Row:
 
     Attributes
     ----------
-    target, method, seed, fail : what was run, and the share of runs made to fail
+    target, method, seed, fail : what was run, and the fraction of runs made to fail
     runs, batches : rows and calls of the model
     cpu : seconds beyond the model's own
     mmtv, largest_tv, gskl : distance from the truth, see `benchmarks.metrics`
@@ -59,7 +59,7 @@ def read(path: Path) -> list[Row]:
 
 
 def finished(path: Path | None) -> set[tuple[str, str, int, float]]:
-    """Target, method, seed and share of failures of the rows already made."""
+    """Target, method, seed and fraction of failures of the rows already made."""
     if path is None or not path.exists():
         return set()
     return {(row.target, row.method, row.seed, row.fail) for row in read(path)}

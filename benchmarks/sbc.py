@@ -163,8 +163,8 @@ def figure(rows: list[dict[str, str]], path: Path) -> None:
         ax.fill_between(grid, -half, half, color="0.88", lw=0)
         for i, name in enumerate(twin.TRUTH):
             rank = np.array([float(row[name]) for row in mine])
-            share = np.mean(rank[:, None] <= grid, axis=0)
-            ax.plot(grid, share - grid, lw=1.2, color=f"C{i}", label=name)
+            fraction = np.mean(rank[:, None] <= grid, axis=0)
+            ax.plot(grid, fraction - grid, lw=1.2, color=f"C{i}", label=name)
         ax.axhline(0.0, color="0.4", lw=0.8)
         ax.set(
             title=f"{mode}, {len(mine)} truths",

@@ -86,10 +86,10 @@ def measure(
 
 
 def _largest(effects: xr.Dataset, n: int) -> list[str]:
-    """Parameters with the largest share of mu* in any statistic."""
+    """Parameters with the largest fraction of mu* in any statistic."""
     mu = effects["mu_star"].drop_sel(statistic="cost", errors="ignore")
-    share = (mu / mu.sum("parameter")).max(["stream", "statistic"])
-    order = np.argsort(-share.fillna(0.0).to_numpy(), kind="stable")[:n]
+    fraction = (mu / mu.sum("parameter")).max(["stream", "statistic"])
+    order = np.argsort(-fraction.fillna(0.0).to_numpy(), kind="stable")[:n]
     chosen = np.sort(order)
     return [str(name) for name in effects["parameter"].to_numpy()[chosen]]
 

@@ -158,9 +158,9 @@ def bimodal4(variant: int = 0) -> Target:
     centers = np.array([[0.27, 0.3, 0.5, 0.6], [0.72, 0.68, 0.45, 0.4]])
     centers = centers + rng.uniform(-0.05, 0.05, centers.shape)
     sd = rng.uniform(0.05, 0.08, (2, 4))
-    share = rng.uniform(0.3, 0.5)
+    fraction = rng.uniform(0.3, 0.5)
     priors = {"a": (0.0, 2e-3), "b": (-50.0, 50.0), "c": (1.0, 7.0), "d": (0.0, 1.0)}
-    return _two_normals(f"bimodal4-{variant}", priors, centers, sd, share)
+    return _two_normals(f"bimodal4-{variant}", priors, centers, sd, fraction)
 
 
 def modes(variant: int = 0) -> Target:
@@ -174,8 +174,8 @@ def modes(variant: int = 0) -> Target:
         if apart > 5.0:
             break
     priors = {f"m{i}": (-(10.0 ** (i - 3)), 10.0 ** (i - 3)) for i in range(d)}
-    share = rng.uniform(0.15, 0.5)
-    return _two_normals(f"modes-{variant}", priors, centers, sd, share)
+    fraction = rng.uniform(0.15, 0.5)
+    return _two_normals(f"modes-{variant}", priors, centers, sd, fraction)
 
 
 def _two_normals(
@@ -183,10 +183,10 @@ def _two_normals(
     priors: dict[str, tuple[float, float]],
     centers: Array,
     sd: Array,
-    share: float,
+    fraction: float,
 ) -> Target:
-    """Mixture of two normals with diagonal covariance; the first has this share."""
-    weight = np.array([share, 1.0 - share])
+    """Mixture of two normals with diagonal covariance; the first has this fraction."""
+    weight = np.array([fraction, 1.0 - fraction])
     low, high = np.array(list(priors.values())).T
 
     def cost(theta: Array) -> Array:
@@ -226,9 +226,18 @@ CARBON_TRUTH = np.array([1.25, 0.45, 60.0, 2.5e-3, 118.0, 0.32, 285.0, 8.0, 0.15
 def _carbon_box(theta, light, air, dryness, gpp, lai):  # pragma: no cover - compiled
     """Daily GPP (g m-2 d-1) and LAI of labile, foliage and plain losses."""
     for k in range(theta.shape[0]):
-        use, slope, mass, loss, bud, labile_share, fall, cold, leaf_share, labile = (
-            theta[k]
-        )
+        (
+            use,
+            slope,
+            mass,
+            loss,
+            bud,
+            labile_fraction,
+            fall,
+            cold,
+            leaf_fraction,
+            labile,
+        ) = theta[k]
         foliage = 2.0
         for day in range(light.size):
             season = day % 365 + 1
@@ -241,8 +250,8 @@ def _carbon_box(theta, light, air, dryness, gpp, lai):  # pragma: no cover - com
             falling = 0.12 / (1.0 + np.exp(-(season - fall) / 5.0))
             flush = opening * labile
             shed = min((falling + loss) * foliage, foliage)
-            labile += labile_share * growth - flush
-            foliage += flush + leaf_share * growth * (1.0 - labile_share) - shed
+            labile += labile_fraction * growth - flush
+            foliage += flush + leaf_fraction * growth * (1.0 - labile_fraction) - shed
             foliage = max(foliage, 1e-6)
             gpp[k, day] = uptake
             lai[k, day] = area

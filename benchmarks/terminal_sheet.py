@@ -13,16 +13,18 @@ import argparse
 import fcntl
 import os
 import struct
-import subprocess
 import sys
 import termios
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
 from jobs.cli.app import app
+from jobs.cli.error_handler import safe_output
 
 LOOKS = (
     ("--version",), ("status", "RUN"), ("evaluate", "RUN"), ("check", "RUN"),
@@ -41,26 +43,45 @@ def commands(group: object = None, before: tuple[str, ...] = ()) -> Iterator[tup
 
 
 def screen(words: tuple[str, ...], width: int | None) -> str:
-    """Return what a command prints, in a terminal's width or to a pipe."""
-    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
-    command = [sys.executable, "-m", "jobs", *words]
-    if width is None:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False
-        )
-        return done.stdout + done.stderr
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    environment |= {"COLUMNS": str(width), "TERM": "dumb"}
-    child = subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs)
+    """Return what a command prints, in a terminal's width or to a pipe.
+
+    It runs in a fork, so that the command line is imported once for all screens.
+    """
+    ours, theirs = os.pipe() if width is None else os.openpty()
+    if width is not None:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    child = os.fork()
+    if child == 0:
+        _run(words, width, theirs)
     os.close(theirs)
     parts = []
     with suppress(OSError):  # how the end of a terminal shows
         while part := os.read(ours, 65536):
             parts.append(part)
-    child.wait()
+    os.waitpid(child, 0)
     os.close(ours)
     return b"".join(parts).decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def _run(words: tuple[str, ...], width: int | None, output: int) -> NoReturn:
+    """Run a command in this process, which ends with it."""
+    os.environ.pop("COLUMNS", None)
+    if width is not None:
+        os.environ.update(COLUMNS=str(width), TERM="xterm", NO_COLOR="1")
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    try:
+        safe_output()
+        app(list(words), prog_name="masm")
+    except SystemExit:
+        pass
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(0)
 
 
 def too_long(text: str, width: int) -> list[str]:

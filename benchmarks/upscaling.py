@@ -50,7 +50,7 @@ def make_region(
     n: int,
     seed: int,
     *,
-    share_known: float = 0.7,
+    fraction_known: float = 0.7,
     own_km: float = 40.0,
     noise_grows: float = 0.5,
 ) -> Region:
@@ -58,7 +58,7 @@ def make_region(
 
     Parameters
     ----------
-    share_known : float
+    fraction_known : float
         Of a parameter's variance that its covariates explain.
     own_km : float
         Correlation length of the rest.
@@ -98,7 +98,7 @@ def make_region(
         known = (known - known.mean()) / known.std()
         grown = np.exp(noise_grows * z[1]) * rest[order]
         grown = grown / grown.std()
-        mixed = np.sqrt(share_known) * known + np.sqrt(1.0 - share_known) * grown
+        mixed = np.sqrt(fraction_known) * known + np.sqrt(1.0 - fraction_known) * grown
         truth[name] = np.clip(0.45 + 0.08 * mixed, 0.02, 0.98)
     return Region(pd.DataFrame(columns, index=index), pd.DataFrame(truth, index=index))
 
@@ -233,9 +233,11 @@ def measure_camels(folder: Path) -> pd.DataFrame:
     deciduous = cover.eq("Deciduous Broadleaf Forest") & (covariates["longitude"] > -96)
     rng = np.random.default_rng(1)
     standard = (covariates - covariates[deciduous].mean()) / covariates[deciduous].std()
-    share = 0.45 + 0.06 * standard["potential_evapotranspiration"]
-    share = share - 0.04 * standard["clay"] + 0.03 * rng.standard_normal(len(share))
-    target = share.clip(0.02, 0.98).to_frame("synthetic_vmax")
+    fraction = 0.45 + 0.06 * standard["potential_evapotranspiration"]
+    fraction = (
+        fraction - 0.04 * standard["clay"] + 0.03 * rng.standard_normal(len(fraction))
+    )
+    target = fraction.clip(0.02, 0.98).to_frame("synthetic_vmax")
     upscaler = upscale.train(
         target[deciduous],
         covariates,

@@ -5,11 +5,11 @@
     python -m benchmarks.verdict --series --targets dalec6 dalec10 ibis10 \
         --csv series.csv
 
-With ``--series`` `masm.calibrate` sees the model's series, else `masm.sample_cost`
-the cost alone. Runs targets of known posterior, keeps the parts of each estimate beside
-the true distance (a stopped study goes on from its file), and prints, for several
-thresholds of the self-assessed error, how many right posteriors would be flagged and
-how many wrong ones would not.
+With ``--series`` `masm.calibrate` sees the model's series, or the residuals of a target
+without one, else `masm.sample_cost` the cost alone. Runs targets of known posterior,
+keeps the parts of each estimate beside the true distance (a stopped study goes on from
+its file), and prints, for several thresholds of the self-assessed error, how many right
+posteriors would be flagged and how many wrong ones would not.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.compare import problem
 from benchmarks.metrics import distance
-from benchmarks.targets import TARGETS, Target, as_dataset, make
+from benchmarks.targets import TARGETS, Target, make
 
 RIGHT, WRONG = 0.06, 0.15
 THRESHOLDS = (0.06, 0.08, 0.10, 0.12, 0.15)
@@ -60,12 +61,12 @@ def calibrate(
         return masm.sample_cost(
             target.cost, target.priors, seed=seed, max_runs=max_runs, **options
         )
-    model = target.model
-    if model is None:
+    if target.model is None and target.residuals is None:
         raise SystemExit(f"{target.name} has no series; leave --series out")
+    model, observations, _ = problem(target)
     return masm.calibrate(
-        lambda theta: as_dataset(model(theta)),
-        target.observations(),
+        model,
+        observations,
         target.priors,
         seed=seed,
         max_runs=max_runs,

@@ -52,7 +52,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put tables from the code in the place of their marks."""
     for mark, table in (
         ("<!-- parameters -->", parameter_table),
-        ("<!-- verbs -->", verb_table),
+        ("<!-- commands -->", command_table),
     ):
         if mark in markdown:
             markdown = markdown.replace(mark, table())
@@ -123,7 +123,7 @@ def parameter_table() -> str:
     return "\n".join(lines)
 
 
-def verb_table() -> str:
+def command_table() -> str:
     """Return the commands of the command line with their first sentence."""
     import typer
 

@@ -24,7 +24,7 @@ def count_imports(root: Path, packages: Sequence[str]) -> Counter[tuple[str, str
     Parameters
     ----------
     root : Path
-        Where the packages stand.
+        Where the packages are.
     packages : sequence of str
         Their names.
     """

@@ -96,7 +96,7 @@ SITE: dict[str, Driver] = {
 }
 
 # Spellings met in real files, and what turns them into the unit wanted.
-_MENDS: dict[tuple[str, str], str] = {
+_REPAIRS: dict[tuple[str, str], str] = {
     ("degC", "K"): "subtract 273.15",
     ("degC", "kelvin"): "subtract 273.15",
     ("degC", "degF"): "subtract 32 and divide by 1.8",
@@ -343,9 +343,9 @@ def _units_ok(variable: xr.DataArray, driver: Driver, where: str) -> bool:
     units = str(variable.attrs["units"]).strip()
     if units == driver.units:
         return True
-    mend = _MENDS.get((driver.units, units))
-    if mend is not None:
-        hint = f"Convert first: {mend}."
+    repair = _REPAIRS.get((driver.units, units))
+    if repair is not None:
+        hint = f"Convert first: {repair}."
     elif units.lower() in _SAME[driver.units]:
         hint = f"The same unit in another spelling: set units to {driver.units!r}."
     else:
@@ -392,9 +392,9 @@ def _range_hint(value: float, values: np.ndarray, driver: Driver) -> str:
         return "That is a missing-value code: make it NaN and fill it first."
     if driver.name == "prec":
         return "Rain cannot be negative; 2000 mm is more than ever fell in a day."
-    for (wanted, found), mend in _MENDS.items():
+    for (wanted, found), repair in _REPAIRS.items():
         if wanted == driver.units and _looks_like(found, float(np.median(values))):
-            return f"The values look like {found}: {mend}."
+            return f"The values look like {found}: {repair}."
     return f"Is the unit {driver.units}?"
 
 

@@ -227,14 +227,14 @@ def _ctrl_c() -> Iterator[Callable[[float], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield _sleep  # no signal comes here
         return
-    heard, told = os.pipe()
-    before = signal.signal(signal.SIGINT, lambda number, frame: _tell(told))
+    reader, writer = os.pipe()
+    before = signal.signal(signal.SIGINT, lambda number, frame: _wake(writer))
     try:
-        yield lambda seconds: bool(select.select([heard], [], [], seconds)[0])
+        yield lambda seconds: bool(select.select([reader], [], [], seconds)[0])
     finally:
         signal.signal(signal.SIGINT, before)
-        os.close(heard)
-        os.close(told)
+        os.close(reader)
+        os.close(writer)
 
 
 def _sleep(seconds: float) -> bool:
@@ -242,7 +242,7 @@ def _sleep(seconds: float) -> bool:
     return False
 
 
-def _tell(pipe: int) -> None:
+def _wake(pipe: int) -> None:
     os.write(pipe, b"\0")
 
 
@@ -267,12 +267,12 @@ def _redraw(
     from rich.live import Live
     from rich.text import Text
 
-    def drawn(text: str, share: float, busy: bool) -> Group:
+    def drawn(text: str, fraction: float, busy: bool) -> Group:
         now = datetime.now().astimezone().strftime("%H:%M:%S")
         foot = f"{now}, again every {seconds:g} s; Ctrl-C ends the watching only"
-        n_full = int(_BAR_WIDTH * share)
+        n_full = int(_BAR_WIDTH * fraction)
         bar = Text("━" * n_full, "green") + Text("━" * (_BAR_WIDTH - n_full), "dim")
-        bar.append(f" {share:.0%}")
+        bar.append(f" {fraction:.0%}")
         return Group(bar, Text(text), Text(foot if busy else now, style="dim"))
 
     first = read()
@@ -297,13 +297,13 @@ class _QuietFileHandler(logging.FileHandler):
 
 
 @contextmanager
-def logged(run: Path, verb: str, *, to_screen: bool = False) -> Iterator[None]:
+def logged(run: Path, command: str, *, to_screen: bool = False) -> Iterator[None]:
     """Write the log of a command to the run's ``logs`` while it lasts.
 
     To the screen too, with every detail, where asked for.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    path = run / "logs" / f"{verb}-{stamp}-{os.getpid()}.log"
+    path = run / "logs" / f"{command}-{stamp}-{os.getpid()}.log"
     path.parent.mkdir(exist_ok=True)
     handlers: list[logging.Handler] = [
         _QuietFileHandler(path, encoding="utf-8", delay=True)

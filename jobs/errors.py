@@ -21,7 +21,7 @@ class Problem:
     what
         The dotted key, variable or statement the problem is about.
     found, wanted, hint
-        What stands there, what should, and the likely fix. Empty ones are left out.
+        What was found, what was wanted, and the likely fix. Empty ones are left out.
     """
 
     where: str

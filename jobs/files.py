@@ -43,7 +43,7 @@ _OUR_FOLDERS = re.compile(r"\.(map|stac)-[a-z0-9_]{8}")
 
 
 class OddFile(ValueError):
-    """What stands at a file's name is no file, or none that can be meant: damage."""
+    """What has the name of a file is no file, or none that can be meant: damage."""
 
 
 def read_bytes(path: Path, limit: int = DATA_LIMIT, *, follow: bool = False) -> bytes:
@@ -129,7 +129,7 @@ def is_file(path: Path) -> bool:
         raise
 
 
-def stands(path: Path) -> bool:
+def lexists(path: Path) -> bool:
     """Tell whether anything has this name, even a link to nowhere."""
     try:
         os.lstat(path)
@@ -141,7 +141,7 @@ def stands(path: Path) -> bool:
 
 
 def kind_of(path: Path) -> str:
-    """Say what stands at a name, as a part of a sentence.
+    """Say what is found at a name, as a part of a sentence.
 
     Examples
     --------
@@ -284,7 +284,7 @@ def put_aside(path: Path) -> Path:
     """
     aside = path.with_name(f"{path.name}.damaged")
     number = 1
-    while is_folder(aside) or (is_folder(path) and stands(aside)):
+    while is_folder(aside) or (is_folder(path) and lexists(aside)):
         number += 1
         aside = path.with_name(f"{path.name}.damaged{number}")
     os.replace(path, aside)

@@ -11,7 +11,7 @@ class InputError(ValueError):
     where : str
         What is wrong and where: file, variable, date or line.
     found, wanted, hint : str, optional
-        What stands there, what ought to, and the likely fix.
+        What was found, what was wanted, and the likely fix.
 
     Examples
     --------

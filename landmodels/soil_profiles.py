@@ -205,7 +205,7 @@ def carbon_density(
         _within("thickness", thickness, 1e-6, 2000.0, "cm",
                 "A stock without a depth cannot be used."),
         _within("rock_fragments", rock_fragments, 0.0, 100.0, "%",
-                "A share of 1 is 100 %."),
+                "A fraction of 1 is 100 %."),
     ]  # fmt: skip
     soc, density, thick, rock = np.broadcast_arrays(*checked)
     return soc * density * thick * (1.0 - rock / 100.0) / 100.0

@@ -61,19 +61,19 @@ def period_mean(stock: xr.DataArray, first: str, last: str) -> xr.DataArray:
     return mean.assign_attrs({**stock.attrs, "period": f"{first} to {last}"})
 
 
-def relative_error(values: Any, *, share: float = 0.3, floor: float = 0.0) -> Any:
-    """Standard deviation of observations as a share of the value, with a floor.
+def relative_error(values: Any, *, fraction: float = 0.3, floor: float = 0.0) -> Any:
+    """Standard deviation of observations as a fraction of the value, with a floor.
 
     Without a floor a flux near 0 would count as if it were known exactly. Zhao et al.
     (2022) take 30 %. Note that a value that is low by chance then counts more: where
-    the true error is a share of 30 %, a least-squares fit is about a quarter too low.
-    A floor of 5 g C m-2 month-1 suits monthly NEP.
+    the true error is a fraction of 30 %, a least-squares fit is about a quarter too
+    low. A floor of 5 g C m-2 month-1 suits monthly NEP.
 
     Parameters
     ----------
     values : array or xarray.DataArray
-    share : float
-        Share of the size of the value (1).
+    fraction : float
+        Fraction of the size of the value (1).
     floor : float
         Least standard deviation, in the unit of the values. It may be 0 only where
         no value is 0.
@@ -86,18 +86,20 @@ def relative_error(values: Any, *, share: float = 0.3, floor: float = 0.0) -> An
     Raises
     ------
     InputError
-        If share or floor is negative, or an error would be 0.
+        If fraction or floor is negative, or an error would be 0.
 
     Examples
     --------
-    >>> relative_error(np.array([1.0, -40.0]), share=0.3, floor=5.0)
+    >>> relative_error(np.array([1.0, -40.0]), fraction=0.3, floor=5.0)
     array([ 5., 12.])
     """
-    if not (0.0 <= share < np.inf and 0.0 <= floor < np.inf):
+    if not (0.0 <= fraction < np.inf and 0.0 <= floor < np.inf):
         raise InputError(
-            "error rule", found=f"share {share}, floor {floor}", wanted="0 or more"
+            "error rule",
+            found=f"fraction {fraction}, floor {floor}",
+            wanted="0 or more",
         )
-    size = share * np.abs(values)
+    size = fraction * np.abs(values)
     error = xr.where(size > floor, size, floor) if isinstance(values, xr.DataArray) \
         else np.maximum(size, floor)  # fmt: skip
     error = error + 0.0 * size  # missing values stay missing

@@ -24,7 +24,7 @@ from masm.observations.error_models import Errors
 from masm.observations.stream import ObservedSeries, Stream
 from masm.observations.treatments import TREATMENTS
 from masm.problem import seeds
-from masm.problem.blocks import Block, caution, checked_blocks, joint_of
+from masm.problem.blocks import Block, caveat, checked_blocks, joint_of
 from masm.problem.priors import Priors, as_priors
 from masm.problem.problem import Outcome, Problem
 from masm.problem.seeds import Seed, seed_sequence
@@ -464,7 +464,7 @@ def _run_steps(
             ),
             **({"sweeps": sweeps} if sweeps > 1 else {}),
             **_treatments(likelihood),
-            "caution": caution([s.parameters for s in steps]),
+            "caution": caveat([s.parameters for s in steps]),
             "doubts": "; ".join(doubts),
             **{f"input_{name}": digest for name, digest in runs.inputs.items()},
         },

@@ -24,7 +24,7 @@ from masm.methods.options import MethodOptions, merged, named_method
 from masm.methods.registry import method_of
 from masm.observations.dataset import as_streams
 from masm.observations.stream import ObservedSeries, Stream
-from masm.problem import seeds as streams_of_chance
+from masm.problem import seeds as random_streams
 from masm.problem.priors import Priors, as_priors
 from masm.problem.problem import Outcome, Problem
 from masm.problem.seeds import Seed, seed_sequence
@@ -460,7 +460,7 @@ def _made_reference(base: _Base, n_runs: int, seed: Seed) -> _Reference | None:
     method = method_of(_REFERENCE_METHOD)
     problem = base.problem()
     options = method.with_budget(n_runs, problem.n_parameters)
-    key = streams_of_chance.Stream.COMPARISON_REFERENCE
+    key = random_streams.Stream.COMPARISON_REFERENCE
     outcome = method.sample(problem, seed_sequence(seed, key), **options)
     if outcome.status != "done":
         logger.warning(
@@ -520,7 +520,7 @@ def _coverage(
     if method.gives == "posterior":
         used = _options(method, options, budget, len(base.priors))
         for twin in range(n_twins):
-            key = streams_of_chance.Stream.COMPARISON_TWIN
+            key = random_streams.Stream.COMPARISON_TWIN
             sequence = seed_sequence(seed, key, twin)
             try:
                 held.append(_twin(base, method, used, sequence))

@@ -410,6 +410,10 @@ class EsmdaOptions(MethodOptions):
     localisation : {"none", "correlation"}
         Whether correlations of parameters and observations that may be noise of a small
         ensemble are damped. With many members it changes nothing.
+    update : {"perturbed", "transform"}
+        Each member by observations with noise of its own, or all together by the
+        ensemble transform, which has no noise but that of the first members and no
+        localisation.
 
     Examples
     --------
@@ -425,6 +429,7 @@ class EsmdaOptions(MethodOptions):
     alphas: str | Sequence[float] = ""
     inflation: float = 1.0
     localisation: Literal["none", "correlation"] = "none"
+    update: Literal["perturbed", "transform"] = "perturbed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -830,7 +835,7 @@ class EnkfOptions(MethodOptions):
         Factor on the variance of the parameters before each update, 1 or above. With
         more than 1 old windows count less than new ones.
     damping : float
-        Share of each update of the parameters that is made, over 0 up to 1.
+        Fraction of each update of the parameters that is made, over 0 up to 1.
 
     Examples
     --------
@@ -858,7 +863,7 @@ class ParticleFilterOptions(MethodOptions):
     n_particles : int
         Particles; each resampling runs the model at all of them again.
     threshold : float
-        Particles are resampled under this share of effective ones, over 0 up to 1.
+        Particles are resampled under this fraction of effective ones, over 0 up to 1.
     jitter : float
         Standard deviation of the kernel, in those of the particles, 0 up to 1. With 0
         particles stay where they are, and the filter is importance sampling from the

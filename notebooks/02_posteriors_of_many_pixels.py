@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Posteriors of many pixels with ArviZ
+# # Posteriors of many pixels
 #
 # Four pixels are calibrated from the command line, as a run of any size would be, and
 # their posteriors are looked at: convergence, prior against posterior, edges, pairs,
@@ -30,7 +30,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import gaussian_kde
 
+import masm
 from landdata import generate_weather, harvard_normals
 
 with warnings.catch_warnings():
@@ -80,16 +82,16 @@ calibration:
 """)
 
 
-def masm(*words):
+def command(*words):
     """Run the command line, and show what it says."""
-    command = [sys.executable, "-m", "jobs", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    call = [sys.executable, "-m", "jobs", *map(str, words)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
     print(done.stdout + done.stderr)
     done.check_returncode()
 
 
-masm("calibrate", run)
-masm("collect", run)
+command("calibrate", run)
+command("collect", run)
 
 # %% [markdown]
 # ## All pixels at once
@@ -116,7 +118,7 @@ diagnosis
 # ### Uncertainty reduction
 #
 # One minus the posterior's standard deviation over the prior's: 0 says that the
-# observations taught nothing.
+# observations did not constrain the parameter.
 
 # %%
 names = [str(name) for name in store["parameter"].values]
@@ -127,35 +129,32 @@ width = xr.DataArray(
     ],
     {"parameter": names},
 )
-learnt = 1 - store["sd"] / (width / np.sqrt(12))
-learnt.to_dataframe("learnt")["learnt"].unstack("parameter").round(2)
+uncertainty_reduction = 1 - store["sd"] / (width / np.sqrt(12))
+uncertainty_reduction.to_dataframe("learnt")["learnt"].unstack("parameter").round(2)
 
 # %% [markdown]
-# ## One pixel in ArviZ
+# ## One pixel
 #
-# `posterior.nc` has ArviZ's groups: posterior, prior, sample_stats, observed_data,
-# constant_data, posterior_predictive and log_likelihood, and one of our own with every
-# model run.
+# `masm.open_run` reads the run, and `result(pixel)` one pixel of it. `to_arviz` gives
+# ArviZ its groups: posterior, prior, sample_stats, observed_data, constant_data,
+# posterior_predictive and log_likelihood.
 
 # %%
-folder = run / "pixels" / "000"
-posteriors = {
-    i: az.from_netcdf(folder / f"{i:05d}" / "posterior.nc") for i in range(1, 5)
-}
-az.summary(posteriors[1], var_names=names)
+opened = masm.open_run(run)
+results = {pixel: opened.result(pixel) for pixel in places["id"]}
+az.summary(results[1].to_arviz(), var_names=names)
 
 # %%
-# Rank plots: even bars say that every chain visits every part. A few chains of many.
-few = posteriors[1].isel(chain=slice(4))
-az.plot_rank(few, var_names=names)
+# Rank plots: even bars say that every chain visits every part.
+results[1].plot_rank()
 
 # %%
 # Prior against posterior.
-az.plot_dist_comparison(posteriors[1], var_names=names)
+results[1].plot_posterior()
 
 # %%
-# Pairs show what a table cannot: parameters that pay for each other.
-az.plot_pair(few, var_names=names, kind="kde", marginals=True)
+# Pairs show what a table cannot: two parameters that compensate for each other.
+results[1].plot_pair()
 
 # %% [markdown]
 # ## Edges and modes
@@ -167,20 +166,26 @@ az.plot_pair(few, var_names=names, kind="kde", marginals=True)
 
 
 # %%
-def n_modes(draws, share=0.1):
+def smooth(draws):
+    """A grid over some draws, and their smoothed density."""
+    grid = np.linspace(draws.min(), draws.max(), 200)
+    return grid, gaussian_kde(np.ravel(draws))(grid)
+
+
+def n_modes(draws, fraction=0.1):
     """Peaks of a smooth density that reach a fraction of the highest."""
-    _, density = az.kde(np.ravel(draws))
+    _, density = smooth(draws)
     inner = density[1:-1]
     peaks = (inner > density[:-2]) & (inner > density[2:])
-    return int(np.sum(peaks & (inner > share * density.max())))
+    return int(np.sum(peaks & (inner > fraction * density.max())))
 
 
 pd.DataFrame(
     {
-        name: [n_modes(posteriors[i].posterior[name].values) for i in posteriors]
+        name: [n_modes(found.posterior[name].values) for found in results.values()]
         for name in names
     },
-    index=list(posteriors),
+    index=list(results),
 )
 
 # %% [markdown]
@@ -190,9 +195,8 @@ pd.DataFrame(
 figure, axes = plt.subplots(1, len(names), figsize=(4 * len(names), 3))
 for name, axis in zip(names, axes, strict=True):
     attrs = store[name].attrs
-    for i, data in posteriors.items():
-        grid, density = az.kde(data.posterior[name].values.ravel())
-        axis.plot(grid, density, label=places["name"][i - 1])
+    for i, found in results.items():
+        axis.plot(*smooth(found.posterior[name].values), label=places["name"][i - 1])
     axis.axvline(attrs["default"], color="0.4", ls="--", label="default")
     axis.set_xlim(attrs["prior_low"], attrs["prior_high"])
     axis.set_xlabel(f"{name} ({attrs['units']})")

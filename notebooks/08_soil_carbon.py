@@ -57,7 +57,7 @@ print(f"4,000 years are {soc['run'] / soc['equilibrium'] - 1:+.1%} away")
 
 # %%
 months = steady["nep"].sel(time=slice("2003", "2006"))
-flux_sd = relative_error(months.to_numpy(), share=0.3, floor=5.0)
+flux_sd = relative_error(months.to_numpy(), fraction=0.3, floor=5.0)
 flux = months.to_numpy() + rng.normal(0.0, flux_sd)
 stock_sd = 0.3 * soc["equilibrium"]
 stock = soc["equilibrium"] + rng.normal(0.0, 0.3) * stock_sd
@@ -127,9 +127,9 @@ figure.suptitle("Synthetic: posteriors of three parameters of CENTURY")
 plt.show()
 
 # %%
-shares = {
+fractions = {
     label: result.sd["prdx_1"] / ((priors["prdx_1"][1] - priors["prdx_1"][0]) / 12**0.5)
     for label, result in results.items()
 }
-print("spread of PRDX(1) over that of its prior:", shares)
-assert shares["stock and fluxes"] < 0.6 * shares["stock alone"]
+print("spread of PRDX(1) over that of its prior:", fractions)
+assert fractions["stock and fluxes"] < 0.6 * fractions["stock alone"]

@@ -150,8 +150,8 @@ for label, errors in (
     ("plain", {}),
     ("with discrepancy", {"discrepancy_sd": 0.6, "discrepancy_days": 40.0}),
 ):
-    share, width = coverage(**errors)
-    print(f"{label:<17} {share:.0%} of the held-out year inside, width {width:.1f}")
+    fraction, width = coverage(**errors)
+    print(f"{label:<17} {fraction:.0%} of the held-out year inside, width {width:.1f}")
 
 # %% [markdown]
 # ## A treatment of the data

@@ -27,7 +27,7 @@ LONG = (
     "jobs/stages/test_join_sites.py",
     "jobs/run/test_fault_matrix.py",
     "jobs/executors/test_slurm_region.py",
-    "masm/methods/test_lost_modes.py",
+    "masm/methods/test_missed_modes.py",
     "masm/methods/test_adaptive.py",
     "jobs/executors/test_slurm_reanalysis.py",
     "jobs/stages/test_borrowed_start.py",

@@ -113,7 +113,7 @@ def test_a_known_vulnerability_fails(audit):
         answer({"id": "CVE-1", "fix_versions": ["2"]}), "Found 1", 1
     )
     assert status == 1
-    assert lines[0] == "a 1: CVE-1, mended in 2"
+    assert lines[0] == "a 1: CVE-1, fixed in 2"
 
 
 def test_nothing_known_passes_and_says_how_many_were_asked_for(audit):

@@ -43,10 +43,10 @@ def examples_of(name):
 def test_the_examples_of_a_module_run(name, tmp_path, monkeypatch):
     tests = examples_of(name)
     monkeypatch.chdir(tmp_path)
-    runner, told = doctest.DocTestRunner(verbose=False), []
+    runner, reported = doctest.DocTestRunner(verbose=False), []
     for test in tests:
-        runner.run(test, out=told.append)
-    assert runner.failures == 0, "".join(told)
+        runner.run(test, out=reported.append)
+    assert runner.failures == 0, "".join(reported)
 
 
 def has_an_example(value):

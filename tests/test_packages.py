@@ -35,8 +35,8 @@ def contract():
 
 
 def test_the_import_contract_holds():
-    told = contract()
-    assert told.returncode == 0, told.stdout[-3000:]
+    reported = contract()
+    assert reported.returncode == 0, reported.stdout[-3000:]
 
 
 def test_an_import_inside_a_function_counts_too(packages, tmp_path):

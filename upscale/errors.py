@@ -13,7 +13,7 @@ class InputError(ValueError):
     where : str
         What is wrong and where: table, column, pixel or file.
     found, wanted, hint : str, optional
-        What stands there, what ought to, and the likely fix.
+        What was found, what was wanted, and the likely fix.
 
     Examples
     --------

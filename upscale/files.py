@@ -94,7 +94,7 @@ def put_in_place(made: Path, folder: Path) -> None:
     """Give a finished folder its name, whatever stood there; a kill leaves either.
 
     In one step where the system can exchange two names; else the former one stands at
-    ``former(folder)`` for a moment, from where `standing` finds it.
+    ``former(folder)`` for a moment, from where `current_folder` finds it.
     """
     sync_files(made)
     if not folder.exists():
@@ -107,7 +107,7 @@ def put_in_place(made: Path, folder: Path) -> None:
     shutil.rmtree(former(folder), ignore_errors=True)
 
 
-def standing(folder: Path) -> Path:
+def current_folder(folder: Path) -> Path:
     """Return the folder, or the former one if a kill came between two names."""
     if not folder.exists() and former(folder).is_dir():
         return former(folder)

@@ -43,7 +43,7 @@ from upscale.training.targets import (
     block_km_of,
     condition,
     draft_of,
-    share,
+    split_pixels,
 )
 from upscale.training.validation import point_table, score_rows
 from upscale.types import Floats
@@ -143,7 +143,7 @@ def train(
     table = check_training(
         parameters, covariates, bounds, sd, draws, coordinates, rules.least_pixels
     )
-    shared = share(table.covariates, table.coordinates, rules, seed)
+    shared = split_pixels(table.covariates, table.coordinates, rules, seed)
     priors = [
         Parameter(
             name=str(name),
@@ -247,7 +247,7 @@ def _finish(draft: Draft, shared: Shared, rules: TrainingRules, seed: int) -> _O
 
 
 def _predict_random(model: UnitModel, data: Training, test: NDArray) -> HeldOut:
-    """Predict all pixels by the model of the training share."""
+    """Predict all pixels by the model of the training fraction."""
     centre = model.centre(data.x)
     index = model.dissimilarity.index(data.x)
     scale = model.scale(data.x, index)

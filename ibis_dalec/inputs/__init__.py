@@ -1,6 +1,6 @@
 """The readers' old place; they are in :mod:`landdata` now.
 
-Every name that stood here is fetched from ``landdata`` when it is asked for. This
+Every name that was here is fetched from ``landdata`` when it is asked for. This
 module stays for one minor release.
 """
 

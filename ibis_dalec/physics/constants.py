@@ -27,13 +27,13 @@ EPS = 1e-7
 O2 = 0.209  # mol mol-1
 
 # --- vegetation geometry (section 3)
-FU = 0.975  # 1, ground share of the upper canopy
+FU = 0.975  # 1, ground fraction of the upper canopy
 ZBOT2 = 3.0  # m
 ZTOP2 = 15.0  # m
 ZBOT1 = 0.05  # m, the empty lower layer
 ZTOP1 = 0.25  # m
 LAI_MAX = 12.0  # m2 m-2
-STEM_SHARE = 0.25  # stem area over potential leaf area
+STEM_FRACTION = 0.25  # stem area over potential leaf area
 ALAI = 8.0  # m2 m-2, drag normaliser
 DLEAF = 0.10  # m, leaf and stem dimension
 CLEAF = 0.01  # m s-0.5, leaf and stem transfer coefficient
@@ -55,7 +55,7 @@ EMISSIVITY = 0.95  # soil and snow
 # --- soil (section 11)
 HSOI = (0.10, 0.15, 0.25, 0.50, 1.00, 2.00)  # m, layer thickness
 NSOI = 6
-BPERM = 0.10  # share of free drainage at the bottom
+BPERM = 0.10  # fraction of free drainage at the bottom
 WPUDMAX = 4.5  # kg m-2
 ZWPMAX = 0.5
 RHO_SOLID = 2650.0 * 0.99 + 1300.0 * 0.01  # kg m-3

@@ -64,7 +64,7 @@ def snow_weight(weight, t, t0):
 def soil_surface(wsoi1, wisoi1, wpud, wipud, wilt, suction, bex):
     """Wetness of the soil surface for the hour's evaporation.
 
-    Returns its potential over the gas constant (K) and the share that evaporates
+    Returns its potential over the gas constant (K) and the fraction that evaporates
     freely.
     """
     puddle = clip(ZWPMAX * (wpud + wipud) * (1.0 / WPUDMAX), 0.0, ZWPMAX)

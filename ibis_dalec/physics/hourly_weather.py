@@ -13,7 +13,7 @@ from ibis_dalec.physics.saturation import esat, qsat, wet_bulb
 from ibis_dalec.physics.vector_math import clip, exp
 
 _HOURS = np.arange(24.0)
-#: Share of tmax in the temperature of each hour.
+#: Fraction of tmax in the temperature of each hour.
 TEMPERATURE_SHAPE = (
     0.44
     - 0.46 * np.sin(np.pi / 12.0 * _HOURS + 0.9)
@@ -51,7 +51,7 @@ def sun_of_day(doy):
 
 @equation
 def diffuse_fraction(transmissivity):
-    """Diffuse share of solar radiation."""
+    """Diffuse fraction of solar radiation."""
     tr = transmissivity
     fd = 1.0045 + 0.0435 * tr - 3.5227 * tr * tr + 2.6313 * tr * tr * tr
     return 0.166 if tr > 0.75 else fd

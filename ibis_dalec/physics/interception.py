@@ -122,7 +122,7 @@ def intercept(w):
 
 @equation
 def wet_fraction(wliq, wsno, liq_max, sno_max, t):
-    """Wet fraction of an element and the liquid share of its water."""
+    """Wet fraction of an element and the liquid fraction of its water."""
     liquid = wliq * (1.0 / liq_max)
     total = liquid + wsno * (1.0 / sno_max)
     wet = min(FWET_MAX, total)

@@ -196,14 +196,14 @@ def layer_stress(w, k):
             1.0,
         )
         relief = 1.0 - exp(w.stressfac[lane] * available)
-        share = w.root2[k, lane] * relief * w.stress_scale[lane]
-        w.stress_layer[k, lane] = share
-        w.stress[lane] += share
+        fraction = w.root2[k, lane] * relief * w.stress_scale[lane]
+        w.stress_layer[k, lane] = fraction
+        w.stress[lane] += fraction
 
 
 @routine
 def moisture_stress(w):
-    """Stress of the canopy and share of each layer (section 7)."""
+    """Stress of the canopy and fraction of each layer (section 7)."""
     lanes = w.lai.shape[0]
     for lane in range(lanes):
         w.stress[lane] = 0.0

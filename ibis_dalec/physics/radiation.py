@@ -27,18 +27,18 @@ def leaf_angle_term(coszen):
 @equation
 def snow_albedo(t, warm, cold, coszen):
     """Direct and diffuse albedo of snow with top temperature ``t`` (K)."""
-    share = clip((t - 258.16) * (1.0 / (TMELT - 258.16)), 0.0, 1.0)
-    diffuse = cold + (warm - cold) * share
+    fraction = clip((t - 258.16) * (1.0 / (TMELT - 258.16)), 0.0, 1.0)
+    diffuse = cold + (warm - cold) * fraction
     low_sun = max(0.0, 1.5 / (1.0 + 4.0 * coszen) - 0.5)
     return min(0.99, diffuse + (1.0 - diffuse) * low_sun), diffuse
 
 
 @equation
-def two_stream(coszen, rho, tau, snow_share, snow_omega, area, ad, ai):
+def two_stream(coszen, rho, tau, snow_fraction, snow_omega, area, ad, ai):
     """Two-stream solution of one band for unit incident radiation.
 
     Parameters are the cosine of the zenith angle, leaf reflectance and
-    transmittance, the snow-covered share of the elements and its scattering,
+    transmittance, the snow-covered fraction of the elements and its scattering,
     leaf and stem area, and the direct and diffuse albedo below the canopy.
 
     Returns absorbed (direct, diffuse), reflected (direct, diffuse), transmitted
@@ -49,7 +49,7 @@ def two_stream(coszen, rho, tau, snow_share, snow_omega, area, ad, ai):
     zt = leaf_angle_term(coszen)
     betad_dry = ((1.0 - zt) * rho + zt * tau) * (1.0 / omega_dry)
     betai_dry = (2.0 * rho + tau) * (1.0 / (3.0 * omega_dry))
-    y = snow_share
+    y = snow_fraction
     omega = (1.0 - y) * omega_dry + y * snow_omega
     inv_omega = 1.0 / omega
     betad = ((1.0 - y) * omega_dry * betad_dry + y * snow_omega * 0.5) * inv_omega
@@ -157,7 +157,7 @@ def solar_band(w, band, rho, tau, os, soil_max, snow_warm, snow_cold):
 
         area = max(lai + sai, EPS)
         x = lai / area
-        snow_share = x * w.fwetu[lane] * (1.0 - w.rliqu[lane]) + (1.0 - x) * w.fwets[
+        snow_fraction = x * w.fwetu[lane] * (1.0 - w.rliqu[lane]) + (1.0 - x) * w.fwets[
             lane
         ] * (1.0 - w.rliqs[lane])
         snow_omega = os * (
@@ -165,7 +165,7 @@ def solar_band(w, band, rho, tau, os, soil_max, snow_warm, snow_cold):
             + (1.0 - x) * canopy_snow_cover(w.ts[lane])
         )
         (abs_d, abs_i, back_d, back_i, dd, di, ii, k, h, t1, t2, t3, t4, t5) = (
-            two_stream(coszen, rho, tau, snow_share, snow_omega, area, ad, ai)
+            two_stream(coszen, rho, tau, snow_fraction, snow_omega, area, ad, ai)
         )
         direct = w.sol_dir[band, lane]
         diffuse = w.sol_dif[band, lane]

@@ -26,12 +26,12 @@ KPB, KPS = 1e-4, 1e-6
 KSB = 8e-7
 Y_METABOLIC, Y_STRUCTURAL = 0.4, 0.3
 Y_NONPROTECTED, Y_PROTECTED, Y_PASSIVE = 0.25, 0.20, 0.20
-HALF = 0.5  # share of lignin and dead microbes that becomes protected
-PROTECTED_SHARE = 0.017
+HALF = 0.5  # fraction of lignin and dead microbes that becomes protected
+PROTECTED_FRACTION = 0.017
 
 
 def _split(cn: float, cs: float) -> tuple[float, float, float]:
-    """Metabolic, structural and lignin shares of litter with C:N ``cn``."""
+    """Metabolic, structural and lignin fractions of litter with C:N ``cn``."""
     lignin = 0.45 * cn**2 / (1200.0 + cn**2)
     structural = (1.0 / cn - lignin / 100.0 - (1.0 - lignin) / 6.0) / (
         1.0 / cs - 1.0 / 6.0
@@ -101,7 +101,7 @@ def soil_carbon_day(w):
         n = w.soilc[10, lane]
         p = w.soilc[11, lane]
         s = w.soilc[12, lane]
-        protected = min(m, PROTECTED_SHARE * before)
+        protected = min(m, PROTECTED_FRACTION * before)
 
         # In hot wet litter the rate passes 1 per day: no more goes than there is.
         out_lm = min(1.0, RATE[0] * fl) * lm
@@ -154,7 +154,7 @@ def soil_carbon_day(w):
         w.rh_soilc[lane] = 1e3 * (before + leaf + root + wood - after - leached)
 
 
-SAPWOOD = 0.1  # share of wood that is alive
+SAPWOOD = 0.1  # fraction of wood that is alive
 
 
 @routine

@@ -39,7 +39,7 @@ PER_DT = 1.0 / DT
 
 
 @equation
-def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, shares,
+def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, fractions,
                   inv_poros, ksat):  # fmt: skip
     """Puddle, runoff, evaporation and infiltration potential.
 
@@ -47,7 +47,7 @@ def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, sha
     the infiltration (kg m-2 s-1), the heat of the puddle (J m-2 K-1), the heat
     flux into the soil (W m-2) and the evaporation that no store gave (kg m-2).
     """
-    share_liq, share_ice, share_pud, share_pud_ice = shares
+    fraction_liq, fraction_ice, fraction_pud, fraction_pud_ice = fractions
     runoff = min(wpud, max(0.0, wpud + wipud - WPUDMAX))
     wpud = wpud - runoff
     spill = clip(2.0 * (t1 - TMELT + 0.5), 0.0, 1.0) * clip(
@@ -57,15 +57,19 @@ def surface_water(wpud, wipud, wsoi1, wisoi1, t1, rain, train, fvapg, heatg, sha
     wpud = wpud + (1.0 - spill) * rain * DT
 
     evaporates = fvapg >= 0.0
-    top = -share_liq * fvapg if evaporates else 0.0
-    pud_liq = share_pud if evaporates else share_liq + share_pud
-    pud_ice = share_pud_ice if evaporates else share_ice + share_pud_ice
+    top = -fraction_liq * fvapg if evaporates else 0.0
+    pud_liq = fraction_pud if evaporates else fraction_liq + fraction_pud
+    pud_ice = fraction_pud_ice if evaporates else fraction_ice + fraction_pud_ice
     wpud = wpud - DT * pud_liq * fvapg
     wipud = wipud - DT * pud_ice * fvapg
-    left = wisoi1 - DT * share_ice * fvapg * inv_poros * (1.0 / (RHOW * H0))
+    left = wisoi1 - DT * fraction_ice * fvapg * inv_poros * (1.0 / (RHOW * H0))
     new_ice = max(0.0, left) if evaporates else wisoi1
-    # Shares of a dry layer do not add up to 1, and its ice may not suffice.
-    missed = (1.0 - (share_liq + share_ice + share_pud + share_pud_ice)) * fvapg * DT
+    # Fractions of a dry layer do not add up to 1, and its ice may not suffice.
+    missed = (
+        (1.0 - (fraction_liq + fraction_ice + fraction_pud + fraction_pud_ice))
+        * fvapg
+        * DT
+    )
     missed = missed + (max(0.0, -left) * (RHOW * H0) / inv_poros if evaporates else 0.0)
     wsoi1 = wsoi1 * (1.0 - wisoi1) / max(1.0 - new_ice, EPS) if evaporates else wsoi1
     wisoi1 = new_ice
@@ -228,8 +232,8 @@ def soil_surface_and_water(w):
                 w.wpud[lane], w.wipud[lane], w.wsoi[0, lane], w.wisoi[0, lane],
                 w.tsoi[0, lane], w.raing[lane], w.traing[lane], w.fvapg[lane],
                 w.heatg[lane],
-                (w.share_soil_liq[lane], w.share_soil_ice[lane],
-                 w.share_pud_liq[lane], w.share_pud_ice[lane]),
+                (w.fraction_soil_liq[lane], w.fraction_soil_ice[lane],
+                 w.fraction_pud_liq[lane], w.fraction_pud_ice[lane]),
                 w.inv_poros[lane], w.ksat[lane],
             )
         )  # fmt: skip

@@ -78,16 +78,16 @@ def start_soil(w):
         soil_ice = over_zw * wisoi if moist else 0.0
         puddle = wpud + wipud
         has_puddle = zp > 0.0
-        liquid_share = wpud / (puddle if has_puddle else 1.0)
-        pud_liq = zp * liquid_share if has_puddle else 0.0
-        pud_ice = zp * (1.0 - liquid_share) if has_puddle else 0.0
+        liquid_fraction = wpud / (puddle if has_puddle else 1.0)
+        pud_liq = zp * liquid_fraction if has_puddle else 0.0
+        pud_ice = zp * (1.0 - liquid_fraction) if has_puddle else 0.0
         bare = not moist and not has_puddle
         pud_liq = (1.0 if t1 >= TMELT else 0.0) if bare else pud_liq
         pud_ice = (0.0 if t1 >= TMELT else 1.0) if bare else pud_ice
-        w.share_soil_liq[lane] = soil_liq
-        w.share_soil_ice[lane] = soil_ice
-        w.share_pud_liq[lane] = pud_liq
-        w.share_pud_ice[lane] = pud_ice
+        w.fraction_soil_liq[lane] = soil_liq
+        w.fraction_soil_ice[lane] = soil_ice
+        w.fraction_pud_liq[lane] = pud_liq
+        w.fraction_pud_ice[lane] = pud_ice
         ta = w.ta[lane]
         w.lat_ground[lane] = (soil_liq + pud_liq) * latent_vaporisation(t1, ta) + (
             soil_ice + pud_ice

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ibis_dalec.physics.constants import HSOI, LAI_MAX, STEM_SHARE, TMELT
+from ibis_dalec.physics.constants import HSOI, LAI_MAX, STEM_FRACTION, TMELT
 from ibis_dalec.physics.soil_carbon import INITIAL, leaching_fraction
 from ibis_dalec.physics.workspace import PARAMETERS, STATE
 from ibis_dalec.run.soil_properties import round_half_away, soil_properties
@@ -50,7 +50,7 @@ def set_parameters(w: np.ndarray, values: Mapping[str, np.ndarray], mapping: str
     else:
         for name, value in M2.items():
             record[name][:] = value
-    record["sai"][:] = STEM_SHARE * np.minimum(LAI_MAX, v["p17"] / v["p18"])
+    record["sai"][:] = STEM_FRACTION * np.minimum(LAI_MAX, v["p17"] / v["p18"])
     root1 = root_fractions(v["beta1"])
     root2 = root_fractions(v["beta2"])
     record["root2"][:] = root2

@@ -1,4 +1,4 @@
-"""What a simulation reports: names, units and where they stand in the workspace."""
+"""What a simulation reports: names, units and where they are in the workspace."""
 
 from dataclasses import dataclass
 

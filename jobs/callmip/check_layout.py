@@ -131,7 +131,7 @@ def _rounded(submission: Submission, name: str, short: str) -> list[Finding]:
             )
         )
     if not stored.is_numeric or stored.values.size != 1:
-        return [*findings, error("D4", name, _told(stored), "one number")]
+        return [*findings, error("D4", name, _description(stored), "one number")]
     value, exact = float(stored.numbers()[0]), _scalar(submission, short)[0]
     if not math.isfinite(value) or (exact is not None and abs(value - exact) > _FAR):
         wanted = "the value of " + short
@@ -139,5 +139,5 @@ def _rounded(submission: Submission, name: str, short: str) -> list[Finding]:
     return findings
 
 
-def _told(stored: Stored) -> str:
+def _description(stored: Stored) -> str:
     return f"{stored.values.size} values" if stored.is_numeric else "a text"

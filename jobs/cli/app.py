@@ -22,10 +22,14 @@ from jobs.cli.callmip import callmip_app  # noqa: E402
 from jobs.cli.compare import compare  # noqa: E402
 from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.diagnose import diagnose  # noqa: E402
-from jobs.cli.guard import guarded, left_to_stop, safe_output  # noqa: E402
+from jobs.cli.error_handler import (  # noqa: E402
+    error_handler,
+    left_to_stop,
+    safe_output,
+)
 from jobs.cli.information import information  # noqa: E402
 from jobs.cli.init import Template, TemplateModel  # noqa: E402
-from jobs.cli.options import Executors, talking  # noqa: E402
+from jobs.cli.options import Executors, flag, talking  # noqa: E402
 from jobs.cli.sample import sample  # noqa: E402
 from jobs.cli.sites import sites  # noqa: E402
 from jobs.cli.soil_carbon_command import soil_carbon  # noqa: E402
@@ -36,7 +40,7 @@ from jobs.executors.requeue import requeued_before_walltime  # noqa: E402
 
 
 class FirstStepsFirst(typer.core.TyperGroup):
-    """The verbs, those that a newcomer needs before the others."""
+    """The commands, those that a newcomer needs before the others."""
 
     first = ("init", "check", "run", "status", "report")
 
@@ -53,12 +57,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help=(
-        "Calibrate a land-carbon model pixel by pixel with an adaptive surrogate.\n\n"
+        "Calibrate a land-carbon model, one pixel at a time, with a surrogate.\n\n"
         "Start with: masm init demo --template demo; masm run demo\n\n"
         "Exit codes: 0 all done; 1 a bug; 2 command line, config or input wrong, "
         "nothing started; 3 finished, some pixels failed; 4 too many pixels failed; "
         "5 check found something suspicious; "
-        "75 stopped with progress saved, go on with --resume."
+        "75 stopped with its progress saved: give the same command again "
+        "(calibrate: with --resume)."
     ),
 )
 
@@ -84,7 +89,7 @@ app.command(epilog="Example: masm swath region --executor slurm")(
 )
 
 
-def _tell_version(asked: bool) -> None:
+def _show_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import PackageNotFoundError, version
 
@@ -96,15 +101,11 @@ def _tell_version(asked: bool) -> None:
 
 
 @app.callback(epilog="Example: masm init demo --template demo; masm run demo")
-def _before_every_verb(
+def _before_every_command(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version",
-            callback=_tell_version,
-            is_eager=True,
-            help="show the version",
-            metavar="",
+        flag(
+            "--version", callback=_show_version, is_eager=True, help="show the version"
         ),
     ] = False,
 ) -> None:
@@ -158,7 +159,7 @@ def init(
     ] = TemplateModel.IBIS_DALEC,
 ) -> None:
     """Write a commented config.yaml to start from."""
-    with guarded(run, "init"):
+    with error_handler(run, "init"):
         from jobs.cli.init import initialise, next_steps
 
         written = initialise(run, template, model)
@@ -168,10 +169,10 @@ def init(
 @app.command(epilog="Example: masm check demo")
 @talking()
 def check(run: RunPath) -> None:
-    """Validate the configuration, open every input, report gaps; compute nothing."""
-    with guarded(run, "check"):
+    """Validate the configuration, open every input, name gaps; compute nothing."""
+    with error_handler(run, "check"):
         from jobs.cli.check import check as report
-        from jobs.cli.check import price, verdict
+        from jobs.cli.check import closing_lines, price
         from jobs.cli.run_kinds import commands_of
         from jobs.exit_codes import Exit
         from jobs.run.run import open_run
@@ -186,7 +187,7 @@ def check(run: RunPath) -> None:
             show(line)
         for part in price(opened):
             show(part)
-        for line in verdict(doubts):
+        for line in closing_lines(doubts):
             show(line)
     if doubts:
         raise typer.Exit(Exit.SUSPICIOUS)
@@ -202,9 +203,9 @@ def screen(
 ) -> None:
     """Find which parameters matter, on a sample of pixels.
 
-    By screening.method: morris, sobol or sums_of_squares.
+    The method is screening.method of config.yaml: morris, sobol or sums_of_squares.
     """
-    with guarded(run, "screen"):
+    with error_handler(run, "screen"):
         from jobs.cli.screen import screen_run, screen_task
 
         if tasks is not None:
@@ -223,17 +224,17 @@ def calibrate(
     pixel: PixelIds = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="go on from what is done already", metavar=""),
+        flag("--resume", help="go on; keep the pixels that are done"),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", help="say what would be done, and do nothing", metavar=""
-        ),
+        flag("--dry-run", help="show what would be done, and do nothing"),
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="in place of the configured number"),
+        typer.Option(
+            min=1, metavar="N", help="in place of the configured number of workers"
+        ),
     ] = None,
     scheduler: Annotated[
         str | None,
@@ -243,7 +244,7 @@ def calibrate(
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
     """Calibrate the pixels of the run."""
-    with guarded(run, "calibrate"):
+    with error_handler(run, "calibrate"):
         if tasks is not None:
             with requeued_before_walltime():
                 from jobs.cli.calibrate import calibrate_task
@@ -271,10 +272,10 @@ def calibrate(
 @talking()
 def upscale(run: RunPath) -> None:
     """Train, validate and map the parameters of a whole region, with uncertainty."""
-    with guarded(run, "upscale"):
-        from jobs.cli.region import upscale_verb
+    with error_handler(run, "upscale"):
+        from jobs.cli.region import upscale_command
 
-        upscale_verb(run)
+        upscale_command(run)
 
 
 @app.command(epilog="Example: masm simulate demo --parameters calibrated")
@@ -296,17 +297,17 @@ def simulate(
 ) -> None:
     """Run the model with default and with calibrated parameters.
 
-    Of a region all pixels are run: with default, calibrated (the sample), upscaled
-    parameters, and the ensemble of upscaled maps.
+    In a region, every pixel is run with default and with upscaled parameters and with
+    the ensemble of maps; the calibrated sample is run with its own parameters too.
     """
-    with guarded(run, "simulate"):
-        from jobs.cli.region import is_region, simulate_task, simulate_verb
+    with error_handler(run, "simulate"):
+        from jobs.cli.region import is_region, simulate_command, simulate_task
 
         if tasks is not None:
             simulate_task(run, str(parameters), tasks, task)
         elif (is_region(run) and not pixel) or parameters in REGION_ONLY:
             sets = [str(parameters)] if parameters else []
-            simulate_verb(run, sets, executor)
+            simulate_command(run, sets, executor)
         else:
             from jobs.cli.evaluate import simulate_run
 
@@ -322,16 +323,17 @@ def evaluate(
     flux_sites: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="towers to score fluxes at: sites.csv and their files"
+            metavar="DIR",
+            help="folder of towers whose fluxes are scored: sites.csv and their files",
         ),
     ] = None,
 ) -> None:
     """Score LAI and GPP in both periods, and draw the figures."""
-    with guarded(run, "evaluate"):
-        from jobs.cli.region import evaluate_verb, is_region
+    with error_handler(run, "evaluate"):
+        from jobs.cli.region import evaluate_command, is_region
 
         if is_region(run) and not pixel:
-            evaluate_verb(run, flux_sites)
+            evaluate_command(run, flux_sites)
         else:
             from jobs.cli.evaluate import evaluate_run
 
@@ -352,25 +354,28 @@ def export(
         typer.Option(
             "--for",
             metavar="FORMAT",
-            help="ilamb, pecan or efi: simulations of calibrated pixels in its format",
+            help="ilamb, pecan or efi: write simulations of calibrated pixels so",
         ),
     ] = None,
     pixel: PixelIds = None,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="with --for; RUN/export/FORMAT otherwise"),
+        typer.Option(
+            metavar="DIR", help="folder for --for; if not given, RUN/export/FORMAT"
+        ),
     ] = None,
 ) -> None:
     """Write maps of a region or a reanalysis, or simulations for other communities.
 
-    Maps are GeoTIFF with STAC; of a region also fluxes (CF netCDF) and samples. A
-    reanalysis maps the states of each year, with reanalysis.maps in its configuration.
-    With --for the calibrated pixels are simulated and written: ilamb, monthly means
-    with the names of CMIP; pecan, a file a year; efi, the members of the posterior.
+    Maps are GeoTIFF files with a STAC catalogue. A region also has fluxes (CF netCDF)
+    and its training sample. A reanalysis has maps of its states in each year, if
+    config.yaml has reanalysis.maps. With --for, the calibrated pixels are simulated and
+    written for others: ilamb (monthly means, CMIP names), pecan (one file for each
+    year) or efi (members of the posterior).
     """
-    with guarded(run, "export"):
+    with error_handler(run, "export"):
         from jobs.cli.export import export_for, refuse_without_standard
-        from jobs.cli.region import export_verb
+        from jobs.cli.region import export_command
         from jobs.cli.run_kinds import commands_of
 
         if standard is not None:
@@ -381,7 +386,7 @@ def export(
         if commands is not None and commands.export is not None:
             commands.export(run)
             return
-        export_verb(run)
+        export_command(run)
 
 
 @app.command(epilog="Example: masm status demo --watch")
@@ -390,14 +395,12 @@ def status(
     run: RunPath,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="show it again every few seconds", metavar=""),
+        flag("--watch", help="show it again every few seconds"),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
 ) -> None:
     """Count the pixels in each state, and say why pixels failed."""
-    with guarded(run, "status"):
+    with error_handler(run, "status"):
         from jobs.cli.run_kinds import commands_of
         from jobs.cli.status import show_status
 
@@ -414,7 +417,8 @@ def status(
 def retry(
     run: RunPath,
     reason: Annotated[
-        str | None, typer.Option(metavar="REASON", help="only pixels that failed so")
+        str | None,
+        typer.Option(metavar="REASON", help="only pixels that failed for this reason"),
     ] = None,
     pixel: PixelIds = None,
     executor: Executors = None,
@@ -422,7 +426,7 @@ def retry(
     """Calibrate failed pixels again."""
     # What was stopped half-way has forgotten some failures, and not yet others.
     again = f"masm retry {run}, then masm calibrate {run} --resume"
-    with guarded(run, "retry", again=again):
+    with error_handler(run, "retry", again=again):
         from jobs.cli.calibrate import retry_run
 
         code = retry_run(run, executor, reason, pixel or [])
@@ -435,8 +439,8 @@ def replay(
     run: RunPath,
     pixel: Annotated[str, typer.Option("--pixel", metavar="ID", help="which pixel")],
 ) -> None:
-    """Calibrate one pixel here, with full logging, beside its result."""
-    with guarded(run, "replay"):
+    """Calibrate one pixel again with full logging; its result is kept beside."""
+    with error_handler(run, "replay"):
         from jobs.cli.calibrate import replay_pixel
 
         code = replay_pixel(run, pixel)
@@ -447,7 +451,7 @@ def replay(
 @talking()
 def collect(run: RunPath) -> None:
     """Gather finished pixels into posteriors.zarr; safe at any time."""
-    with guarded(run, "collect"):
+    with error_handler(run, "collect"):
         from jobs.cli.status import collect_run
 
         collect_run(run)
@@ -457,7 +461,7 @@ def collect(run: RunPath) -> None:
 @talking()
 def report(run: RunPath) -> None:
     """Write report.html: one page that opens from disk; safe at any time."""
-    with guarded(run, "report"):
+    with error_handler(run, "report"):
         from jobs.cli.run_kinds import commands_of
         from jobs.report import write_report
         from jobs.run.run import open_run
@@ -478,39 +482,37 @@ def reanalyse(
     executor: Executors = None,
     wait: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--wait",
-            help="with slurm: wait for each cycle, analyse, go on with the next",
-            metavar="",
+            help="with slurm: wait for each cycle, then analyse it and start the next",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="say what is left, and do nothing", metavar=""),
+        flag("--dry-run", help="show what is left to do, and do nothing"),
     ] = False,
     choose_radius: Annotated[
         str | None,
         typer.Option(
-            metavar="KM", help="compare localisation radii, with commas between"
+            metavar="KM", help="compare localisation radii, such as 100,200,400"
         ),
     ] = None,
     run_again: Annotated[
         bool,
-        typer.Option(
+        flag(
             "--run-again",
-            help="with --choose-radius: members run again for each one",
-            metavar="",
+            help="with --choose-radius: run the members again for each radius",
         ),
     ] = False,
     tasks: Tasks = None,
     task: Task = 0,
 ) -> None:
-    """Run members forward and correct them by observations, year by year.
+    """Run the members of an ensemble, and correct them by observations each year.
 
-    Each step leaves a netCDF file; a run that was stopped goes on from what is done, to
+    Each step writes a netCDF file. After a stop the same command goes on, and comes to
     the same numbers.
     """
-    with guarded(run, "reanalyse"):
+    with error_handler(run, "reanalyse"):
         if tasks is not None:
             from jobs.cli.reanalyse import reanalyse_task
 
@@ -542,10 +544,11 @@ def schema(
 ) -> None:
     """Print the JSON Schema of config.yaml, for completion and checks in an editor.
 
-    An editor with a YAML language server takes it from the first line of config.yaml:
+    Write this as the first line of config.yaml, for the YAML language server:
+
     # yaml-language-server: $schema=masm.schema.json
     """
-    with guarded(Path(), "schema", again="masm schema"):
+    with error_handler(Path(), "schema", again="masm schema"):
         import json
 
         from jobs.config.json_schema import config_schema
@@ -562,12 +565,12 @@ def schema(
 @app.command("warm-up", epilog="Example: masm warm-up")
 @talking()
 def warm_up() -> None:
-    """Compile every process model once (a minute); every later start is at once.
+    """Compile every process model once (a minute), so that later starts are quick.
 
-    Arrays of tasks and local workers do this for themselves before they start. Run
-    it by hand on another kind of machine, or after an update.
+    Job arrays and local workers do this by themselves. Give it by hand on another
+    kind of machine, or after an update.
     """
-    with guarded(Path(), "warm-up", again="masm warm-up"):
+    with error_handler(Path(), "warm-up", again="masm warm-up"):
         from jobs.process_models.base import Settings
         from jobs.process_models.registry import MODELS, open_model
 
@@ -583,12 +586,13 @@ def run_all(
     run: RunPath,
     executor: Executors = None,
 ) -> None:
-    """Every stage in order, then the report, going on from what is done already.
+    """Run every stage that is not done yet, in order, and write the report.
 
-    Calibrate, simulate, evaluate; of a region screen, calibrate, upscale, simulate,
-    evaluate and export. The report is written whatever stage failed.
+    The stages are calibrate, simulate and evaluate; of a region: screen, calibrate,
+    upscale, simulate, evaluate and export. If a stage fails, the report is still
+    written.
     """
-    with guarded(run, "run"):
+    with error_handler(run, "run"):
         from jobs.cli.run_all import run_everything
 
         code = run_everything(run, executor)

@@ -18,7 +18,7 @@ from jobs.errors import ConfigError, Problem, Submitted, did_you_mean
 from jobs.executors.plan import read_task
 from jobs.executors.registry import executor_of
 from jobs.exit_codes import Exit
-from jobs.files import is_file, is_folder, put_aside, read_json, stands
+from jobs.files import is_file, is_folder, lexists, put_aside, read_json
 from jobs.inputs.digests import changed_inputs, refuse_changed_inputs
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder, RunFolder
@@ -196,7 +196,7 @@ def replay_pixel(path: Path, which: int | str) -> Exit:
     pixel_id = pixel.id
     start(run)
     beside = PixelFolder(run.folder.pixel(pixel_id).path / "replay")
-    if stands(beside.path) and not is_folder(beside.path):
+    if lexists(beside.path) and not is_folder(beside.path):
         put_aside(beside.path)
     for old in (beside.posterior, beside.failure, beside.checkpoint):
         if is_file(old):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
-from jobs.cli.options import talking
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag, talking
 from jobs.console import print_out, show
 from jobs.exit_codes import Exit
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 callmip_app = typer.Typer(
     no_args_is_help=True,
     epilog="Example: masm callmip check rehearsal.nc",
-    help="Check or rehearse files for CalLMIP: calibrated land models compared.",
+    help="Check or write files for CalLMIP, the comparison of calibrated land models.",
 )
 
 
 @callmip_app.callback()
 def callmip() -> None:
-    """Check or rehearse files for CalLMIP: calibrated land models compared."""
+    """Check or write files for CalLMIP, the comparison of calibrated land models."""
 
 
 @callmip_app.command(epilog="Example: masm callmip check rehearsal.nc")
@@ -40,19 +40,18 @@ def check(
     records: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="the project's flux and weather files: years, places"
+            metavar="DIR",
+            help="the project's flux and weather files, to compare years and places",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
 ) -> None:
     """Compare files with the protocol of Phase 1b; exit code 2 where one has errors.
 
-    Of a folder every netCDF file in it is checked, and then the set: each site once,
-    priors and posteriors of the same days.
+    In a folder, every netCDF file is checked, and then all together: each site occurs
+    once, and its prior and posterior have the same days.
     """
-    with guarded(path.parent, "callmip", again="the same command"):
+    with error_handler(path.parent, "callmip", again="the same command"):
         from jobs.callmip.check import check_path
         from jobs.callmip.findings import has_errors
 
@@ -73,16 +72,15 @@ def export(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="where to; callmip in the run's folder"),
+        typer.Option(metavar="DIR", help="output folder; if not given, RUN/callmip"),
     ] = None,
 ) -> None:
     """Write a REHEARSAL: prior and posterior files of the run's calibrated towers.
 
-    They have the form of CalLMIP and are marked as not for upload: the weather of a
-    submission is the project's own. The check then tells what else keeps each file
-    from being one.
+    They have the form of CalLMIP and are marked as not for upload, because a submission
+    needs the project's own weather. The check then lists what else a submission needs.
     """
-    with guarded(run, "callmip", again=f"masm callmip export {run}"):
+    with error_handler(run, "callmip", again=f"masm callmip export {run}"):
         from jobs.callmip.check import check_path
         from jobs.callmip.export import export_run
         from jobs.run.run import open_run
@@ -117,7 +115,7 @@ def _as_json(path: Path, files: list[Path], findings: list[Finding]) -> str:
 def _text(files: list[Path], findings: list[Finding]) -> str:
     counts = _counts(findings)
     total = ", ".join(f"{level} {count}" for level, count in counts.items())
-    verdict = "not to be handed in" if counts["error"] else "may be handed in"
+    conclusion = "not to be handed in" if counts["error"] else "may be handed in"
     return "\n".join(
-        [*map(str, findings), f"files {len(files)}: {total}; {verdict}"],
+        [*map(str, findings), f"files {len(files)}: {total}; {conclusion}"],
     )

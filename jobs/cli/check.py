@@ -132,7 +132,7 @@ def hours(minutes: float) -> str:
     return f"{minutes / 60:,.3g} core-hours"
 
 
-def verdict(doubts: Sequence[str]) -> Iterator[str]:
+def closing_lines(doubts: Sequence[str]) -> Iterator[str]:
     """Say what a check came to, which refused nothing."""
     if not doubts:
         yield f"nothing wrong was found; looked at {LOOKED_AT}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag
 
 if TYPE_CHECKING:
     import masm
@@ -45,12 +46,21 @@ def compare(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
     methods: Annotated[
-        str, typer.Option(metavar="NAMES", help="with commas between, or all")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="methods, such as emulator,demc; or all",
+            show_default="emulator, demc, 4dvar, 4denvar",
+        ),
     ] = "emulator,demc,4dvar,4denvar",
     budget: Annotated[
-        str, typer.Option(metavar="RUNS", help="most model runs; with commas between")
+        str,
+        typer.Option(metavar="RUNS", help="largest number of model runs, one or more"),
     ] = "200,1000",
-    seeds: Annotated[int, typer.Option(min=1, help="calibrations of each")] = 3,
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="calibrations of each method and budget"),
+    ] = 3,
     reference: Annotated[
         int | None,
         typer.Option(
@@ -61,17 +71,20 @@ def compare(
         ),
     ] = None,
     twins: Annotated[
-        int, typer.Option(min=0, help="synthetic twins for the coverage of intervals")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="twin experiments that measure the coverage of intervals",
+        ),
     ] = 0,
     pixel: Annotated[
         str | None, typer.Option("--pixel", metavar="ID", help="which pixel")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
 ) -> None:
     """Compare calibration methods on one pixel, and recommend one."""
-    with guarded(run, "compare", saved=_SAVED):
+    with error_handler(run, "compare", saved=_SAVED):
         from jobs.run.run import open_run
 
         opened = open_run(run)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
-from jobs.cli.options import talking
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag, talking
 from jobs.console import show, voice
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ CubePath = Annotated[
 Years = Annotated[
     str, typer.Option(metavar="FIRST-LAST", help="calendar years, both included")
 ]
-Workers = Annotated[int, typer.Option(min=1, help="processes")]
+Workers = Annotated[int, typer.Option(min=1, metavar="N", help="processes")]
 
 
 @region_app.command(
@@ -38,23 +38,32 @@ Workers = Annotated[int, typer.Option(min=1, help="processes")]
 @talking()
 def synthetic(
     cube: CubePath,
-    rows: Annotated[int, typer.Option(min=1, max=400)] = 30,
-    columns: Annotated[int, typer.Option(min=1, max=400)] = 40,
+    rows: Annotated[
+        int,
+        typer.Option(min=1, max=400, metavar="N", help="pixels from north to south"),
+    ] = 30,
+    columns: Annotated[
+        int, typer.Option(min=1, max=400, metavar="N", help="pixels from west to east")
+    ] = 40,
     years: Years = "2001-2006",
-    seed: Annotated[int, typer.Option(min=0, help="fixes everything")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="of all random numbers")
+    ] = 1,
     workers: Workers = 1,
 ) -> None:
     """Make a SYNTHETIC region around Harvard Forest, for trials and tests.
 
-    Nothing in it was observed: land, weather and true parameters are random fields,
-    LAI and GPP the model's at those parameters with noise and gaps.
+    Nothing in it was observed. Land, weather and true parameters are random fields; LAI
+    and GPP are model output at those parameters, with noise and gaps.
     """
     first, last = _years(years)
     with _building(cube):
         from jobs.inputs.cubes import build_synthetic
 
         _built(
-            build_synthetic(cube, rows, columns, (first, last), seed, workers, _told)
+            build_synthetic(
+                cube, rows, columns, (first, last), seed, workers, _show_progress
+            )
         )
 
 
@@ -66,7 +75,9 @@ def synthetic(
 def build(
     catalogue: Annotated[
         Path,
-        typer.Argument(metavar="CATALOGUE", help="YAML: which files give what"),
+        typer.Argument(
+            metavar="CATALOGUE", help="YAML file that names the files of each variable"
+        ),
     ],
     cube: CubePath,
     bounds: Annotated[
@@ -79,13 +90,17 @@ def build(
     years: Years,
     wind: Annotated[
         float | None,
-        typer.Option(min=0.1, help="m s-1, a constant where no product gives wind"),
+        typer.Option(
+            min=0.1,
+            metavar="SPEED",
+            help="constant wind speed in m s-1, where no product has wind",
+        ),
     ] = None,
     workers: Workers = 1,
 ) -> None:
     """Make a cube from providers' files, named in a catalogue.
 
-    Broken off, it goes on where it stopped when the same command is given again.
+    After a stop, the same command goes on where it stopped.
     """
     (first, last), edges = _years(years), _edges(bounds)
     with _building(cube):
@@ -94,7 +109,9 @@ def build(
         for line in source_lines(catalogue, edges, (first, last), wind):
             show(line)
         _built(
-            build_products(catalogue, cube, edges, (first, last), wind, workers, _told)
+            build_products(
+                catalogue, cube, edges, (first, last), wind, workers, _show_progress
+            )
         )
 
 
@@ -104,9 +121,7 @@ def check(
     cube: CubePath,
     verify: Annotated[
         bool,
-        typer.Option(
-            "--verify", help="compare every file with its checksum", metavar=""
-        ),
+        flag("--verify", help="compare every file with its checksum"),
     ] = False,
 ) -> None:
     """Report coverage, gaps, ranges and units of a cube; compute nothing."""
@@ -120,10 +135,10 @@ def check(
 
 def _building(cube: Path):
     # Beside the cube: nothing strange may lie in its folder.
-    return guarded(cube.parent, "region", again="the same command")
+    return error_handler(cube.parent, "region", again="the same command")
 
 
-def _told(done: int, total: int) -> None:
+def _show_progress(done: int, total: int) -> None:
     step = max(1, total // 10)
     if voice().quiet:
         return

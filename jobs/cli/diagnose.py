@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag
 
 _MOST = 12  # pixels, unless they are named
 _SHOWN_ROWS = 6
@@ -24,15 +25,16 @@ def diagnose(
     ] = None,
     again: Annotated[
         bool,
-        typer.Option("--again", help="also pixels that are done already", metavar=""),
+        flag("--again", help="repeat pixels that are done"),
     ] = False,
 ) -> None:
-    """Say why the calibrated model misses: season, weather, years, parameters.
+    """Find why the calibrated model misses: season, weather, years, parameters.
 
-    Scans the parameters that were not calibrated, one at a time: about a hundred model
-    runs a pixel. Without --pixel the first twelve calibrated pixels.
+    Varies the parameters that were not calibrated, one at a time, with about a hundred
+    model runs for each pixel. Without --pixel it takes the first twelve calibrated
+    pixels.
     """
-    with guarded(run, "diagnose", saved=_SAVED):
+    with error_handler(run, "diagnose", saved=_SAVED):
         diagnose_run(run, pixel or [], again=again)
 
 
@@ -86,7 +88,7 @@ def diagnose_run(path: Path, ids: list[str], *, again: bool = False) -> None:
         formats |= dict.fromkeys(
             ("lowered", "lowered_adjusted", "confirmed", "validation"), ".0%"
         )
-        title = f"{one.name}: share of the misfit that another parameter takes away"
+        title = f"{one.name}: fraction of the misfit that another parameter takes away"
         show(table(scan, title, formats))
         for sentence in found.sentences:
             show(f"  {sentence}")

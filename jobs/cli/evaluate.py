@@ -39,7 +39,7 @@ def simulate_run(path: Path, sets: Sequence[str], ids: Sequence[int | str]) -> N
                 for parameters in sets:
                     simulate_pixel(run, pixel, parameters)
             on_pixels(1)
-    damaged.tell()
+    damaged.report()
     show(f"simulations in {path / 'simulations'}")
 
 
@@ -57,7 +57,7 @@ def evaluate_run(path: Path, ids: Sequence[int | str]) -> None:
                 kept = comparison if position < _N_SHOWN or ids else None
                 found.append((pixel, kept, scores))
             on_pixels(1)
-    damaged.tell()
+    damaged.report()
     names = figure_names(run.pixels)
     every = [scores for _, _, scores in found]
     rows = model_of(run.config).parameters
@@ -128,7 +128,7 @@ class _Damaged:
                     )
                 ) from first
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Show how many there were, and why."""
         if self.found:
             show(f"damaged  {len(self.found)} pixels, left out")

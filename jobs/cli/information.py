@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
-from jobs.cli.options import Executors
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import Executors, flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,20 +27,19 @@ def information(
     ],
     derivatives: Annotated[
         str,
-        typer.Option(metavar="KIND", help="auto, exact or differences (of model runs)"),
+        typer.Option(metavar="KIND", help="auto, exact, or differences of model runs"),
     ] = "auto",
     pixel: Annotated[
-        list[str] | None, typer.Option("--pixel", metavar="ID", help="only these")
+        list[str] | None,
+        typer.Option("--pixel", metavar="ID", help="only this pixel; may be repeated"),
     ] = None,
     executor: Executors = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
-    """Say how much each stream narrows parameters, annual fluxes and stocks."""
-    with guarded(run, "information", saved=_SAVED):
+    """Show how much each data stream narrows parameters, annual fluxes and stocks."""
+    with error_handler(run, "information", saved=_SAVED):
         from jobs.run.run import open_run
 
         work = _checked(derivatives)
@@ -97,7 +96,7 @@ def _inform(
     pixels = pixels_informed(run, choose(run.pixels, ids))
     run.folder.require_writable()
     path = run.folder.path
-    verb = ["information", "--derivatives", derivatives]
+    command = ["information", "--derivatives", derivatives]
     n_years, _ = years_of(run)
     with alone(path, "information"):
         start(run)
@@ -106,7 +105,7 @@ def _inform(
                 run,
                 UNITS[derivatives],
                 left_to_inform(run, pixels, derivatives),
-                verb=verb,
+                command=command,
                 unit="pixels",
                 executor=executor,
                 minutes=minutes_for(run, 50, n_years),

@@ -112,10 +112,9 @@ def initialise(
 
 def next_steps(run: Path, template: Template) -> str:
     """Return the commands to go on with, one on each line."""
-    steps = [f"next: masm check {run}"]
-    if template is Template.REANALYSIS:
-        steps.append(f"then: masm reanalyse {run}")
+    last = "reanalyse" if template is Template.REANALYSIS else "run"
+    steps = [f"masm check {run}", f"masm {last} {run}"]
     if template in _SIZES:
         words = " ".join([str(run / "region.zarr"), *_SIZES[template]])
-        steps = [f"next: masm region synthetic {words}", *steps]
-    return "\n".join(steps)
+        steps.insert(0, f"masm region synthetic {words}")
+    return "next: " + "\nthen: ".join(steps)

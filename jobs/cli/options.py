@@ -1,4 +1,4 @@
-"""Options that every command has: ``--quiet``, ``--verbose`` and ``--json``."""
+"""Flags, and options of every command: ``--quiet``, ``--verbose`` and ``--json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 from jobs.config.executor_names import ExecutorName
 from jobs.console import Voice, print_out, speaking
 from jobs.exit_codes import Exit
@@ -25,22 +25,36 @@ Executors = Annotated[
 ]
 """The option ``--executor`` of every command that has it."""
 
+
+def flag(*names: str, help: str, **settings: Any) -> Any:
+    """Return an option without a value, so that its help shows none.
+
+    Parameters
+    ----------
+    *names : str
+        Such as ``"--quiet", "-q"``.
+    help : str
+        What it does, in a few words.
+    **settings
+        Further ones of ``typer.Option``.
+    """
+    return typer.Option(*names, help=help, metavar="", **settings)
+
+
 _EVERY: dict[str, Any] = {
     "quiet": Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="show only what went wrong", metavar=""),
+        flag("--quiet", "-q", help="show only what went wrong"),
     ],
     "verbose": Annotated[
         bool,
-        typer.Option(
-            "--verbose", "-v", help="show the log on the screen too", metavar=""
-        ),
+        flag("--verbose", "-v", help="show the log on the screen too"),
     ],
 }
 _JSON: dict[str, Any] = {
     "results_as_json": Annotated[
         bool,
-        typer.Option("--json", help="show results as JSON, for scripts", metavar=""),
+        flag("--json", help="show results as JSON, for scripts"),
     ],
 }
 
@@ -60,7 +74,7 @@ def talking(
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
-        def verb(*args: Any, **words: Any) -> None:
+        def command(*args: Any, **words: Any) -> None:
             quiet, verbose, as_json = (
                 words.pop(name, False) for name in (*_EVERY, *_JSON)
             )
@@ -80,13 +94,20 @@ def talking(
             )
             for name, hint in added.items()
         ]
-        verb.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [one.replace(annotation=hints[one.name]) for one in known] + new
         )
-        verb.__annotations__ = hints | added
-        return verb
+        command.__annotations__ = hints | added
+        command.__doc__ = _unfolded(function.__doc__ or "")
+        return command
 
     return decorate
+
+
+def _unfolded(text: str) -> str:
+    """Return a docstring with one line for each paragraph: terminals fold it."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(part.split()) for part in paragraphs)
 
 
 def _in_json(
@@ -110,5 +131,5 @@ def _in_json(
             "tables": said.tables,
             "errors": said.errors,
         }
-        with guarded(Path(), "--json", again="the same command"):
+        with error_handler(Path(), "--json", again="the same command"):
             print_out(json.dumps(document, indent=1))

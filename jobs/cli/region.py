@@ -11,6 +11,7 @@ from jobs.cli.evaluate import evaluate_run, simulate_run
 from jobs.console import logged, progress, show, table
 from jobs.errors import ConfigError, Problem
 from jobs.executors.tasks import do_task
+from jobs.figures.labels import readable_totals
 from jobs.figures.region import draw_diso, draw_totals
 from jobs.inputs.pixel_data import synthetic_parts
 from jobs.run.file_lock import alone
@@ -53,7 +54,7 @@ def is_region(path: Path) -> bool:
     return open_run(path).source.is_region
 
 
-def upscale_verb(path: Path) -> None:
+def upscale_command(path: Path) -> None:
     """Train, validate and map, and show how well it went."""
     run = _open_region_run(path, "upscale")
     start(run)
@@ -71,7 +72,7 @@ def upscale_verb(path: Path) -> None:
     meta = found.upscaler.meta
     label = (
         f"{_label(run)}: {meta['n_training']} training pixels, {meta['n_blocks']} "
-        f"blocks of {meta['rules']['block_km']:g} km; R2, and shares within 90 %"
+        f"blocks of {meta['rules']['block_km']:g} km; R2, and fractions within 90 %"
     )
     show(table(skill, label, numbers))
     not_mapped = skill.loc[skill["mapped"] != "yes", "parameter"]
@@ -90,7 +91,7 @@ def upscale_verb(path: Path) -> None:
     )
 
 
-def simulate_verb(path: Path, sets: Sequence[str], executor: str | None) -> bool:
+def simulate_command(path: Path, sets: Sequence[str], executor: str | None) -> bool:
     """Run the region with parameter sets; tell whether all of them are whole now.
 
     Without a set: with all that can be run by now, and the calibrated pixels day by
@@ -125,7 +126,7 @@ def simulate_task(path: Path, parameter_set: str, tasks: Path, number: int) -> N
         do_task(run, work, tasks, number)
 
 
-def evaluate_verb(path: Path, flux_sites: Path | None) -> None:
+def evaluate_command(path: Path, flux_sites: Path | None) -> None:
     """Score the region before and after, sum it up, and show both."""
     run = _open_region_run(path, "evaluate")
     evaluate_run(path, [])
@@ -156,7 +157,7 @@ def evaluate_verb(path: Path, flux_sites: Path | None) -> None:
     show(f"scores   {run.folder.evaluation}\nfigures  {run.folder.figures}")
 
 
-def export_verb(path: Path) -> None:
+def export_command(path: Path) -> None:
     """Write maps, fluxes and samples."""
     run = _open_region_run(path, "export")
     run.folder.require_writable()
@@ -179,15 +180,15 @@ def run_region(path: Path, executor: str | None) -> bool:
 
     With Slurm a stage that was submitted ends the call: the next one goes on.
     """
-    upscale_verb(path)
-    if not simulate_verb(path, [], executor):
+    upscale_command(path)
+    if not simulate_command(path, [], executor):
         return False
-    evaluate_verb(path, None)
-    export_verb(path)
+    evaluate_command(path, None)
+    export_command(path)
     return True
 
 
-def _open_region_run(path: Path, verb: str) -> Run:
+def _open_region_run(path: Path, command: str) -> Run:
     run = open_run(path)
     if not run.source.is_region:
         raise ConfigError(
@@ -195,7 +196,7 @@ def _open_region_run(path: Path, verb: str) -> Run:
                 "config.yaml",
                 "pixels.source",
                 found=run.source.kind,
-                wanted=f"region, for masm {verb} of a whole region",
+                wanted=f"region, for masm {command} of a whole region",
                 hint="masm init RUN --template region",
             )
         )
@@ -207,7 +208,7 @@ def _show_totals(run: Run, totals: pd.DataFrame) -> None:
     order = ["flux", "parameters", "total", "low", "high", "unit", "change"]
     formats = dict.fromkeys(("total", "low", "high"), ".4g") | {"change": "+.1%"}
     label = f"{_label(run)}: regional totals of carbon, {run.config.periods.observed}"
-    show(table(means[order], label, formats))
+    show(table(readable_totals(means[order]), label, formats))
 
 
 def show_sites(run: Run, folder: Path, sets: Sequence[str]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import typer
 
 from jobs.cli.calibrate import calibrate_run
+from jobs.cli.error_handler import SAVED, reported
 from jobs.cli.evaluate import evaluate_run, simulate_run
-from jobs.cli.guard import SAVED, reported
 from jobs.cli.region import is_region, run_region
 from jobs.cli.run_kinds import commands_of
 from jobs.cli.screen import screen_run

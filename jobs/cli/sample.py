@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 
 if TYPE_CHECKING:
     from jobs.run.environmental_sample import EnvironmentalSample
@@ -19,34 +19,41 @@ def sample(
         Path,
         typer.Argument(metavar="REGION", help="a region cube", show_default=False),
     ],
-    n: Annotated[int, typer.Option("--n", min=1, help="places to choose")],
+    n: Annotated[int, typer.Option("--n", min=1, metavar="N", help="places to choose")],
     fixed: Annotated[
         Path | None,
         typer.Option(
             metavar="CSV",
-            help="sites there already, such as towers: a column id, or latitude and "
-            "longitude",
+            help="sites that exist already, such as towers: a table with a column id, "
+            "or latitude and longitude",
         ),
     ] = None,
     ecoregions: Annotated[
         Path | None,
-        typer.Option(metavar="CSV", help="id and ecoregion (and land_cover)"),
+        typer.Option(metavar="CSV", help="table of id and ecoregion (and land_cover)"),
     ] = None,
     forest_above: Annotated[
         float,
-        typer.Option(min=0, max=1, help="only cells with a larger fraction of forest"),
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="X",
+            help="only cells with a larger fraction of forest",
+        ),
     ] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="fixes the choice")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="of the random choice")
+    ] = 1,
     out: Annotated[
-        Path, typer.Option(metavar="CSV", help="the places; a run takes them by id")
+        Path, typer.Option(metavar="CSV", help="table to write; a run reads it by id")
     ] = Path("places.csv"),
 ) -> None:
     """Choose places that cover the environments of a region, and list them.
 
-    Climate and land are clustered within each ecoregion; places are drawn from the
-    clusters, and clusters of fixed sites count as visited.
+    Climate and land are clustered within each ecoregion, and places are drawn from the
+    clusters. A cluster that holds a fixed site counts as visited.
     """
-    with guarded(cube.parent, "sample", again="the same command"):
+    with error_handler(cube.parent, "sample", again="the same command"):
         from jobs.run.environmental_sample import choose_by_environment
         from jobs.run.region_places import listed_ids
         from jobs.run.region_sample import open_region

@@ -63,7 +63,7 @@ def screen_run(path: Path, executor: str | None) -> bool:
             run,
             screen_unit,
             left,
-            verb=["screen"],
+            command=["screen"],
             unit="pixels",
             executor=executor,
             minutes=_minutes(run),
@@ -85,14 +85,14 @@ def _minutes(run: Run) -> float:
 
 def _show(run: Run, pixels: Sequence[Pixel]) -> None:
     import masm
-    from masm.sensitivity.selection import has_shares
+    from masm.sensitivity.selection import has_fractions
 
     effects = gather(run, pixels)
     selected = selection_of(run.config, effects)
     written = write_selection(run, selected)
     fractions = masm.importance(effects, run.config.screening.statistics)
     fractions = fractions.transpose("pixel", "stream", "parameter")
-    of_variance = has_shares(effects)
+    of_variance = has_fractions(effects)
     n = effects.sizes["pixel"]
     label = f"{run.config.name}, {n} pixel{'s' if n > 1 else ''}"
     if parts := synthetic_parts(run):
@@ -135,8 +135,9 @@ def _show(run: Run, pixels: Sequence[Pixel]) -> None:
         more = differing.loc[differing["selected"], "parameter"]
         less = differing.loc[differing["calibrated"], "parameter"]
         show(
-            f"calibration.blocks leaves out {', '.join(more) or 'none'} of the "
-            f"selected and adds {', '.join(less) or 'none'}; the blocks decide"
+            "the run calibrates what calibration.blocks names\n"
+            f"  selected, but not named there: {', '.join(more) or 'none'}\n"
+            f"  named there, but not selected: {', '.join(less) or 'none'}"
         )
     if run.config.screening.sobol_pixels and not of_variance:
         _show_sobol(run, pixels, effects, selected.parameters)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 
 if TYPE_CHECKING:
     from jobs.run.run import Run
@@ -19,12 +19,12 @@ def sites(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
 ) -> None:
-    """Join the sites of a run: separate, pooled and hierarchical side by side.
+    """Estimate all sites of a run together: separate, pooled and hierarchical.
 
-    Comes after calibrate, where sites is hierarchical or pooled; masm run does it
-    by itself. Sites without observations are predicted from the group.
+    Give it after calibrate, on a run with sites: hierarchical or pooled; masm run does
+    it by itself. Sites without observations are predicted from the others.
     """
-    with guarded(run, "sites"):
+    with error_handler(run, "sites"):
         join_run(run)
 
 

@@ -93,7 +93,7 @@ def _work(run: SoilCarbonRun, executor: str | None) -> bool:
             unit_run(run),
             step.work,
             step.left(run),
-            verb=["soil-carbon", "--step", name],
+            command=["soil-carbon", "--step", name],
             unit=step.unit,
             executor=executor,
             minutes=step.minutes,

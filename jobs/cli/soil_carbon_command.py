@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 from jobs.cli.options import Executors
 
 _SAVED = "finished calibrations and chunks are saved; go on with"
@@ -25,8 +25,8 @@ def soil_carbon(
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
-    """Calibrate, predict and map soil carbon: what is left of a soil-carbon run."""
-    with guarded(run, "soil-carbon", saved=_SAVED):
+    """Calibrate, predict and map soil carbon: all stages that are not done yet."""
+    with error_handler(run, "soil-carbon", saved=_SAVED):
         if tasks is None:
             from jobs.cli.soil_carbon import run_soil_carbon
 

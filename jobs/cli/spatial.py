@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,15 +39,16 @@ def spatial(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
     again: Annotated[
-        bool, typer.Option("--again", help="also where it is done already", metavar="")
+        bool, flag("--again", help="repeat it, even if it is done")
     ] = False,
 ) -> None:
-    """Validate parameters at sites that are left out, beside baselines.
+    """Validate predicted parameters at sites left out, and compare with baselines.
 
-    Comes after calibrate, for a table of sites or towers. Every site is left out in
-    turn with its neighbours; says which mapper to use, or that none beats the mean.
+    Give it after calibrate, on a run with a table of sites or towers. Each site is
+    left out in turn, with its neighbours. The result names the mapper to use, or says
+    that none is better than the mean.
     """
-    with guarded(run, "spatial"):
+    with error_handler(run, "spatial"):
         spatial_run(run, again=again)
 
 

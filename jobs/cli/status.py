@@ -14,7 +14,7 @@ from jobs.stages.stage_states import stages_of
 
 
 def show_status(path: Path, *, watch: bool, as_json: bool) -> None:
-    """Show where a run stands."""
+    """Show the state of a run."""
     run = open_run(path)
 
     def read() -> tuple[str, float, bool]:

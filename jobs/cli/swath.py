@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.cli.guard import guarded
-from jobs.cli.options import Executors
+from jobs.cli.error_handler import error_handler
+from jobs.cli.options import Executors, flag
 
 if TYPE_CHECKING:
     from jobs.config.swath import SwathConfig
@@ -24,14 +24,12 @@ def swath(
         Path, typer.Argument(metavar="RUN", help="the run folder", show_default=False)
     ],
     executor: Executors = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="as JSON, for scripts", metavar="")
-    ] = False,
+    as_json: Annotated[bool, flag("--json", help="as JSON, for scripts")] = False,
     tasks: Annotated[Path | None, typer.Option(hidden=True)] = None,
     task: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
-    """Assimilate a swath run: all streams in one window, then without each."""
-    with guarded(run, "swath", saved=_SAVED):
+    """Assimilate satellite streams: all together, then with each one left out."""
+    with error_handler(run, "swath", saved=_SAVED):
         if tasks is not None:
             _task(run, tasks, task)
             return
@@ -60,7 +58,7 @@ def run_swath(run: Path, executor: str | None, *, as_json: bool = False) -> Exit
             swath_run(run, config),
             assimilate,
             experiments_left(run, config),
-            verb=["swath"],
+            command=["swath"],
             unit="experiments",
             # The workers of this machine run the cells of one experiment.
             executor="serial" if chosen == "local" else chosen,

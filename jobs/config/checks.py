@@ -9,7 +9,7 @@ from jobs.config.methods import (
     method_defaults,
     method_names,
     takes_proposals,
-    wanted_kind,
+    wanted_value,
 )
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config
@@ -294,15 +294,9 @@ def option_problems(
                 wanted=f"an option of method {method}",
                 hint=did_you_mean(name, options),
             )
-        elif wanted := wanted_kind(options[name], value):
+        elif wanted := wanted_value(method, name, value):
             yield document.problem(
                 ("calibration", "options", name), found=repr(value), wanted=wanted
-            )
-        elif name == "stop_at_error" and isinstance(value, int | float) and value > 0.1:
-            yield document.problem(
-                ("calibration", "options", name),
-                found=repr(value),
-                wanted="at most 0.1: a result of a larger error is suspect",
             )
 
 

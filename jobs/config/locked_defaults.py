@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from jobs.config.methods import method_defaults, wanted_kind
+from jobs.config.methods import method_defaults, wanted_value
 from jobs.config.schema import EXECUTION_KEYS, Config
 
 Keys = tuple[Any, ...]
@@ -112,7 +112,7 @@ def _usable_options(config: Config, locked: Any) -> Iterator[tuple[str, Any]]:
     known = method_defaults(method)
     for name, value in locked["calibration"].get("options", {}).items():
         if name in known and (
-            value == known[name] or not wanted_kind(known[name], value)
+            value == known[name] or not wanted_value(method, name, value)
         ):
             yield name, value
 

@@ -40,6 +40,18 @@ def wanted_kind(default: Any, value: Any) -> str:
     return ""
 
 
+def wanted_value(method: str, name: str, value: Any) -> str:
+    """Return what an option of a method wants to be, empty if the value is that."""
+    default = method_defaults(method)[name]
+    limits = {limit.option: limit for limit in _method(method).limits}
+    if name not in limits:
+        return wanted_kind(default, value)
+    whole = isinstance(default, int)
+    if whole and (kind := wanted_kind(default, value)):
+        return kind
+    return "" if limits[name].holds(value) else limits[name].wanted
+
+
 def with_defaults(config: Config) -> Config:
     """Return the configuration with every option of its method written out."""
     chosen = config.calibration

@@ -30,7 +30,7 @@ _DIGITS = 300  # of a whole number, as many as the largest float has
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed YAML file that still knows where everything stands."""
+    """A parsed YAML file that still knows where everything is."""
 
     path: Path
     tree: Any

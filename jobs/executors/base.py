@@ -12,7 +12,7 @@ from jobs.config.process_model import NamesModel
 from jobs.run.folder import RunFolder
 
 OnRuns = Callable[[int], None]
-"""Told the number of model runs just made."""
+"""Called with the number of model runs just made."""
 
 Finished = Generator[int, None, None]
 """Numbers of tasks as they finish, in any order."""
@@ -35,7 +35,7 @@ class UnitRun(Protocol):
 
     @property
     def folder(self) -> RunFolder:
-        """Where everything stands."""
+        """Where everything is."""
 
     @property
     def config(self) -> UnitConfig:

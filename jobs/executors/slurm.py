@@ -83,7 +83,7 @@ def script(
     offset: int,
     n: int,
     s: Slurm,
-    verb: Sequence[str] = ("calibrate",),
+    command: Sequence[str] = ("calibrate",),
 ) -> str:
     """Return the batch script of one array.
 
@@ -99,7 +99,7 @@ def script(
         First task and number of tasks of the array.
     s : Slurm
         From the configuration.
-    verb : sequence of str
+    command : sequence of str
         The words of the command line that each task is, without the run folder.
     """
     options = [
@@ -128,7 +128,7 @@ def script(
             *(f"#SBATCH {option}" for option in options),
             "trap '' USR1",
             *command_lines(
-                s.setup, verb, run, folder, f"{offset} + SLURM_ARRAY_TASK_ID"
+                s.setup, command, run, folder, f"{offset} + SLURM_ARRAY_TASK_ID"
             ),
         ]
     )
@@ -168,7 +168,7 @@ def submit(
     name: str,
     plan: Plan,
     settings: Slurm,
-    verb: Sequence[str] = ("calibrate",),
+    command: Sequence[str] = ("calibrate",),
 ) -> list[str]:
     """Write tasks and scripts, submit every array, return the job ids.
 
@@ -187,7 +187,7 @@ def submit(
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     here = (folder.path / "slurm" / stamp).resolve()
     scripts = [
-        script(folder.path.resolve(), name, here, offset, n, settings, verb)
+        script(folder.path.resolve(), name, here, offset, n, settings, command)
         for offset, n in plan.arrays
     ]
     write_text(here / "tasks.json", json.dumps(plan.tasks) + "\n")

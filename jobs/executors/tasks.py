@@ -28,7 +28,7 @@ def do_units(
     work: Callable[[Path, int], object],
     left: Sequence[int],
     *,
-    verb: Sequence[str],
+    command: Sequence[str],
     unit: str,
     executor: str | None = None,
     minutes: float = 1.0,
@@ -45,7 +45,7 @@ def do_units(
         processes can have it.
     left : sequence of int
         The tasks.
-    verb : sequence of str
+    command : sequence of str
         The words of the command line that does them, such as ``["screen"]``.
     unit : str
         What a task is, in the plural, for the progress bar.
@@ -62,8 +62,8 @@ def do_units(
     name = executor or run.config.execution.executor
     if name == "local" and len(left) == 1:
         name = "serial"
-    words = title or " ".join(verb)
-    tasks = executor_of(name).run(run, Work(tuple(verb), unit, work, minutes), left)
+    words = title or " ".join(command)
+    tasks = executor_of(name).run(run, Work(tuple(command), unit, work, minutes), left)
     if name in QUEUES:
         try:
             next(tasks)

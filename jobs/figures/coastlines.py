@@ -1,4 +1,4 @@
-"""Coastlines and borders for maps; their source and licence stand beside the data."""
+"""Coastlines and borders for maps; their source and licence are beside the data."""
 
 from __future__ import annotations
 

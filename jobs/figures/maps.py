@@ -37,12 +37,16 @@ _FLUXES = {"gpp": "GPP", "er": "ER", "nee": "NEE"}
 def draw_parameter_maps(
     maps: xr.Dataset, places: pd.DataFrame, target: Path, *, title: str
 ) -> None:
-    """Draw a map of each upscaled parameter, with its histogram (Figure 7).
+    """Draw mean and standard deviation of each upscaled parameter (Figure 7).
+
+    Each map of a mean holds its histogram. The standard deviations are in the row
+    below.
 
     Parameters
     ----------
     maps : xarray.Dataset
-        ``upscaling/parameters.nc``: ``mean`` over (parameter, pixel), ``unit``.
+        ``upscaling/parameters.nc``: ``mean`` and ``sd`` over (parameter, pixel),
+        ``unit``.
     places : pandas.DataFrame (pixel)
         ``latitude`` and ``longitude``, degrees.
     target : Path
@@ -53,27 +57,51 @@ def draw_parameter_maps(
     names = [str(name) for name in maps["parameter"].to_numpy()]
     here = places.loc[maps["pixel"].to_numpy()]
     n_columns = min(5, len(names))
-    figure, axes = new_figure(
-        -(-len(names) // n_columns), n_columns, 2.8, width=2 + 2.6 * n_columns
-    )
+    n_rows = 2 * -(-len(names) // n_columns)
+    figure, axes = new_figure(n_rows, n_columns, 2.8, width=2 + 2.6 * n_columns)
     table = here.reset_index()
-    for axis, name in zip(axes.flat, names, strict=False):
-        values = maps["mean"].sel(parameter=name).to_numpy()
-        unit = str(maps["unit"].sel(parameter=name).item())
-        power = power_of_ten(float(np.nanmax(np.abs(values))))
-        label = with_unit(name, unit, power)
-        draw_field(axis, here, values * 10.0**-power, label=label)
-        if is_flat(values):
-            axis.set_title("one value everywhere", fontsize=8)
-        inset = axis.inset_axes((0.68, 0.02, 0.3, 0.24))
-        inset.hist(values[np.isfinite(values)], 20, color=BLUE)
-        inset.set_xticks([])
-        inset.set_yticks([])
-        table[name] = values
-    for axis in axes.flat[len(names) :]:
+    for axis in axes.flat:
         axis.set_visible(False)
+    for number, name in enumerate(names):
+        row, column = divmod(number, n_columns)
+        means = maps["mean"].sel(parameter=name).to_numpy()
+        unit = str(maps["unit"].sel(parameter=name).item())
+        power = power_of_ten(float(np.nanmax(np.abs(means))))
+        for down, what in enumerate(("mean", "sd")):
+            axis = axes[2 * row + down, column]
+            axis.set_visible(True)
+            values = maps[what].sel(parameter=name).to_numpy()
+            label = with_unit(f"sd of {name}" if down else name, unit, power)
+            draw_field(axis, here, values * 10.0**-power, label=label)
+            if is_flat(values):
+                axis.set_title("one value everywhere", fontsize=8)
+        _draw_histogram(axes[2 * row, column], here, means)
+        table[name] = means
+        table[f"{name}_sd"] = values
     put_title(figure, f"{title}: upscaled parameters")
     save_figure(figure, target, table)
+
+
+def _draw_histogram(axis: Axes, places: pd.DataFrame, values: np.ndarray) -> None:
+    """Draw a histogram in the corner of a map that hides the fewest pixels."""
+    width, height = 0.3, 0.24
+    x, y = (
+        (places[name].to_numpy(float) - low) / (high - low)
+        for name, (low, high) in (
+            ("longitude", axis.get_xlim()),
+            ("latitude", axis.get_ylim()),
+        )
+    )
+    corners = [(left, low) for left in (0.68, 0.02) for low in (0.02, 0.74)]
+    hidden = [
+        np.sum((abs(x - left - width / 2) < width / 2 + 0.05)
+               & (abs(y - low - height / 2) < height / 2 + 0.05))
+        for left, low in corners
+    ]  # fmt: skip
+    inset = axis.inset_axes((*corners[int(np.argmin(hidden))], width, height))
+    inset.hist(values[np.isfinite(values)], 20, color=BLUE)
+    inset.set_xticks([])
+    inset.set_yticks([])
 
 
 def draw_error_maps(scores: pd.DataFrame, target: Path, *, title: str) -> None:

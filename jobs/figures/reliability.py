@@ -65,7 +65,7 @@ def draw_chains(posterior: xr.Dataset, target: Path, *, title: str) -> None:
         power = f" ($10^{{{-round(np.log10(scale))}}}$)" if scale != 1 else ""
         trace.set_ylabel(name + power, fontsize=8)
         trace.margins(x=0)
-        fraction = rank_shares(draws)
+        fraction = rank_fractions(draws)
         image = ranks.imshow(
             fraction, aspect="auto", cmap=DIVERGING, vmin=0, vmax=2, extent=(0, 1, 0, 1)
         )
@@ -90,7 +90,7 @@ def draw_chains(posterior: xr.Dataset, target: Path, *, title: str) -> None:
     save_figure(figure, target, pd.concat(rows))
 
 
-def rank_shares(draws: np.ndarray) -> np.ndarray:
+def rank_fractions(draws: np.ndarray) -> np.ndarray:
     """Return how often a chain is in each part of the pooled ranks, 1 if evenly.
 
     Parameters

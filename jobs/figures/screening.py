@@ -85,7 +85,7 @@ def draw_screening(
 
 
 def importance_table(
-    shares: np.ndarray, pixels: Sequence[int], streams: Sequence[str],
+    fractions: np.ndarray, pixels: Sequence[int], streams: Sequence[str],
     parameters: Sequence[str],
 ) -> pd.DataFrame:  # fmt: skip
     """Turn fractions (pixel, stream, parameter) into the rows that are drawn."""
@@ -95,7 +95,7 @@ def importance_table(
         [list(pixels), list(streams), list(parameters)],
         names=["pixel", "stream", "parameter"],
     )
-    return pd.DataFrame({"share": shares.ravel()}, index=index).reset_index()
+    return pd.DataFrame({"share": fractions.ravel()}, index=index).reset_index()
 
 
 def _legend() -> list:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobs.config.process_model import model_of
+from jobs.disk_errors import system_fault
 from jobs.inputs.streams import select_years
 from jobs.inputs.twin import observe, truth_of
 from jobs.run.periods import OWN_PERIODS, pixel_periods
@@ -62,6 +63,23 @@ def known_truth(run: Run, pixel: Pixel) -> dict[str, float]:
     if run.config.twin is not None:
         return truth_of(run.config, pixel)
     return run.source.truth(pixel)
+
+
+def unreadable_source(run: Run) -> str:
+    """Return why a region's cube cannot be read, with the way out; else nothing.
+
+    A finished run outlives its cube: results can be shown where the cube has another
+    format by now, is damaged, or is on another machine.
+    """
+    if not run.source.is_region:
+        return ""
+    try:
+        run.source.synthetic()
+    except (ValueError, LookupError) as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
+        return str(exc)
+    return ""
 
 
 def synthetic_parts(run: Run) -> str:

@@ -245,11 +245,11 @@ def _observed(config: SoilCarbonConfig, forcing: xr.Dataset) -> Observed:
 def _fitted(config: SoilCarbonConfig, place: np.ndarray) -> np.ndarray:
     """Which observations inform: a fraction of the values, or of the places."""
     rng = np.random.default_rng([config.seed, 101])
-    share = config.observations.fit_share
+    informing = config.observations.fit_share
     if config.observations.split == "random":
-        return np.asarray(rng.uniform(size=place.size) < share)
+        return np.asarray(rng.uniform(size=place.size) < informing)
     names = np.unique(place)
-    chosen = names[rng.uniform(size=names.size) < share]
+    chosen = names[rng.uniform(size=names.size) < informing]
     return np.asarray(np.isin(place, chosen))
 
 

@@ -137,8 +137,8 @@ def make_twin(config: SwathConfig) -> SwathTwin:
         )
     streams = [config.swath.streams[str(name)] for name in looks.stream]
     floor = np.array([one.floor for one in streams])
-    share = np.array([one.fraction for one in streams])
-    variance = floor**2 + (share * clean) ** 2
+    relative = np.array([one.fraction for one in streams])
+    variance = floor**2 + (relative * clean) ** 2
     value = clean + np.sqrt(variance) * rng.standard_normal(clean.size)
     observed = replace(looks, value=value, variance=variance)
     return replace(blind, observations=observed, clean=clean, truth=truth)
@@ -166,10 +166,10 @@ def _cells(config: SwathConfig) -> tuple[list[Cell], Grid]:
         away = abs(lat[k]) - abs(here.latitude)
         shift = _LAPSE * away + 0.3 * rng.standard_normal()
         forcing = model.drivers(_shifted(base, shift, float(lat[k])), f"cell {k}")
-        share = rng.dirichlet(np.full(len(here.vegetation), 3.0))
-        share = np.maximum(share, 0.02)
-        shares = dict(zip(here.vegetation, share / share.sum(), strict=True))
-        cells.append(Cell(drivers_of(forcing), shares))
+        drawn = rng.dirichlet(np.full(len(here.vegetation), 3.0))
+        drawn = np.maximum(drawn, 0.02)
+        fractions = dict(zip(here.vegetation, drawn / drawn.sum(), strict=True))
+        cells.append(Cell(drivers_of(forcing), fractions))
     return cells, Grid(lon, lat, here.spacing)
 
 

@@ -33,10 +33,10 @@ def truth_of(config: Config, pixel: Pixel) -> dict[str, float]:
         return dict(config.twin.truth)
     rng = pixel_generator(config.seed, pixel.id, PixelStream.TWIN_PARAMETERS)
     priors = priors_of(config)
-    share = 0.1 + 0.8 * rng.random(len(priors))
+    position = 0.1 + 0.8 * rng.random(len(priors))
     return {
         name: float(prior.quantile(part))
-        for (name, prior), part in zip(priors.items(), share, strict=True)
+        for (name, prior), part in zip(priors.items(), position, strict=True)
     }
 
 

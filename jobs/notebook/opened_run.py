@@ -327,8 +327,10 @@ class OpenedRun:
     def _results(self) -> Results:
         return Results(self._run)
 
-    def _missing(self, path: Path, what: str, verb: str) -> ConfigError:
-        return ConfigError(Problem(str(path), what, hint=f"masm {verb} {self.folder}"))
+    def _missing(self, path: Path, what: str, command: str) -> ConfigError:
+        return ConfigError(
+            Problem(str(path), what, hint=f"masm {command} {self.folder}")
+        )
 
     def __repr__(self) -> str:
         """Say where the run stands, as ``masm status`` does."""

@@ -314,7 +314,7 @@ def relative_error(values: np.ndarray, fraction: float, floor: float) -> np.ndar
     """Standard deviations by the error rule; see `landmodels.stock_streams`."""
     from landmodels.stock_streams import relative_error as rule
 
-    return np.asarray(rule(values, share=fraction, floor=floor), float)
+    return np.asarray(rule(values, fraction=fraction, floor=floor), float)
 
 
 def profile_density(profile: Mapping[str, Any], depth: float) -> float:

@@ -252,18 +252,18 @@ def _fractions(options: Mapping[str, Any]) -> dict[str, float]:
         raise _wrong(where, "vegetation_type as well", "one of the two")
     if not isinstance(given, Mapping) or not given:
         raise _wrong(where, repr(given), "shares such as {EvCn: 0.67, EShr: 0.33}")
-    for kind, share in given.items():
-        number = isinstance(share, int | float) and not isinstance(share, bool)
+    for kind, fraction in given.items():
+        number = isinstance(fraction, int | float) and not isinstance(fraction, bool)
         if kind not in known:
             raise _wrong(where, f'"{kind}"', f"types among {', '.join(known)}")
-        if not (number and 0.0 < share <= 1.0):
+        if not (number and 0.0 < fraction <= 1.0):
             raise _wrong(
-                f"{where}.{kind}", repr(share), "a fraction above 0, at most 1"
+                f"{where}.{kind}", repr(fraction), "a fraction above 0, at most 1"
             )
     total = sum(given.values())
     if abs(total - 1.0) > 1e-6:
         raise _wrong(where, f"shares that sum to {total:g}", "a sum of 1")
-    return {str(kind): float(share) for kind, share in given.items()}
+    return {str(kind): float(fraction) for kind, fraction in given.items()}
 
 
 def _hours(given: Any) -> dict[str, int]:

@@ -50,12 +50,12 @@ class Operator:
     apply: Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 
 
-def absorbed_share(lai: Any, background: Any, extinction: Any) -> Any:
-    """Absorbed share of the light over a background that absorbs too (1).
+def absorbed_fraction(lai: Any, background: Any, extinction: Any) -> Any:
+    """Absorbed fraction of the light over a background that absorbs too (1).
 
     ``f0 + (0.95 - f0) (1 - exp(-k LAI))``: Beer's law (Monsi and Saeki 1953) from a
-    background ``f0``, the share without leaves of the trees: bark, undergrowth and the
-    product's own bias. Bare, it is ``f0``; closed, 0.95.
+    background ``f0``, the fraction without leaves of the trees: bark, undergrowth and
+    the product's own bias. Bare, it is ``f0``; closed, 0.95.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def absorbed_share(lai: Any, background: Any, extinction: Any) -> Any:
 
     Examples
     --------
-    >>> bare, closed = absorbed_share(0.0, 0.3, 0.5), absorbed_share(99, 0.3, 1.0)
+    >>> bare, closed = absorbed_fraction(0.0, 0.3, 0.5), absorbed_fraction(99, 0.3, 1.0)
     >>> float(bare), round(float(closed), 3)
     (0.3, 0.95)
     """
@@ -74,7 +74,7 @@ def absorbed_share(lai: Any, background: Any, extinction: Any) -> Any:
 
 
 def fluorescence(
-    gpp: Any, lai: Any, sunlight: Any, of_gpp: Any, of_light: Any, extinction: Any
+    gpp: Any, lai: Any, radiation: Any, of_gpp: Any, of_light: Any, extinction: Any
 ) -> Any:
     """Sun-induced fluorescence, daily mean at 740 nm (mW m-2 sr-1 nm-1).
 
@@ -89,7 +89,7 @@ def fluorescence(
         g C m-2 d-1.
     lai : array
         1.
-    sunlight : array
+    radiation : array
         Solar radiation, mean of the day, W m-2.
     of_gpp : array
         mW m-2 sr-1 nm-1 per g C m-2 d-1.
@@ -105,7 +105,7 @@ def fluorescence(
     >>> float(fluorescence(0.0, 0.0, 250.0, 0.05, 0.03, 0.5))
     0.0
     """
-    light = VISIBLE_FRACTION * MJ_PER_WATT_DAY * sunlight
+    light = VISIBLE_FRACTION * MJ_PER_WATT_DAY * radiation
     return of_gpp * gpp + of_light * (1.0 - np.exp(-extinction * lai)) * light
 
 
@@ -171,7 +171,7 @@ def optical_depth(
 
 
 FAPAR = Operator(
-    Output("1", "absorbed share of the light"),
+    Output("1", "absorbed fraction of the light"),
     ("lai",),
     {
         "fapar_background": Parameter(
@@ -181,7 +181,7 @@ FAPAR = Operator(
             0.5, 0.2, 1.2, "1", "extinction of light by leaf area, for fAPAR"
         ),
     },
-    lambda of, p: absorbed_share(
+    lambda of, p: absorbed_fraction(
         of["lai"], p["fapar_background"], p["fapar_extinction"]
     ),
 )

@@ -49,8 +49,8 @@ def section_of_diagnosis(run: Run) -> Section:
     section.tables.append(
         table_of(
             scan[list(columns)].set_axis(list(columns.values()), axis=1),
-            "Parameters that were not calibrated: share of the misfit that each would "
-            "take away, with the calibrated ones adjusted.",
+            "Parameters that were not calibrated: fraction of the misfit that each "
+            "would take away, with the calibrated ones adjusted.",
             sources,
             dict.fromkeys(("default", "best"), ".4g")
             | dict.fromkeys(("estimate", "run in full", "validation years"), ".0%"),

@@ -86,7 +86,7 @@ def _notes(run: Run, tables: dict[str, pd.DataFrame]) -> list[str]:
         f"{first['share_between']:.0%} of a parameter's variance is between sites "
         f"({first['degrees_of_freedom']:g} degrees of freedom); with few sites the "
         f"answer depends on it, so a second prior with {other['share_between']:.0%} "
-        "stands beside it.",
+        "is beside it.",
     ]
     unseen = tables["verdicts"].loc[tables["verdicts"]["model_runs"] == 0, "name"]
     if len(unseen):

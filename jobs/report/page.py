@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from jobs.report.mapping import map_payload
 from jobs.report.parts import Section, whole_parts
 from jobs.report.pictures import drawings_of
 from jobs.report.results import Results
-from jobs.report.sections import sections
+from jobs.report.sections import WITHOUT_CUBE, sections
 from jobs.run.status import status_of
 from jobs.spreadsheets import safe_texts
 from jobs.stages.collect import collect
@@ -26,6 +27,8 @@ from jobs.stages.stage_states import stages_of
 
 if TYPE_CHECKING:
     from jobs.run.run import Run
+
+logger = logging.getLogger(__name__)
 
 
 def write_report(run: Run) -> Path:
@@ -62,6 +65,8 @@ def write_report(run: Run) -> Path:
     with progress("collect", len(run.pixels), "pixels") as on_pixels:
         collect(run, on_pixels)
     results = Results(run)
+    if results.unreadable:
+        logger.warning("%s\n%s", WITHOUT_CUBE, results.unreadable)
     _write_tables(results)
     drawings = list(drawings_of(results))
     with progress("figures", len(drawings), "figures") as on_figures:
@@ -104,7 +109,7 @@ def render(results: Results, embedded: Embedded) -> str:
     states = Counter(results.pixels["state"])
     context: dict[str, Any] = {
         "title": results.run.config.name,
-        "share": n_done / n,
+        "fraction": n_done / n,
         "n_done": n_done,
         "n_pixels": n,
         "made": time_of_making(),
@@ -126,6 +131,8 @@ def _stages(results: Results) -> dict[str, str]:
     """Return each stage and how far it is; the report itself is being made."""
     run = results.run
     found = stages_of(run, status_of(run.folder, run.pixels))
+    if results.unreadable and found.get("simulate") == "not yet":
+        found["simulate"] = "not known"  # its fields are checked with the cube
     return {name: word for name, word in found.items() if name != "report"}
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError
 from jobs.figures.labels import UNKNOWN, number, readable_totals, shown_unit
-from jobs.files import OddFile, read_bytes, stands
+from jobs.files import OddFile, lexists, read_bytes
 from jobs.run_tables import read_run_table
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class HasFolder(Protocol):
 
     @property
     def folder(self) -> RunFolder:
-        """Where everything stands."""
+        """Where everything is."""
 
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -91,7 +91,7 @@ class Section:
 
     title: str
     anchor: str
-    verb: str = ""
+    command: str = ""
     notes: list[str] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
@@ -100,8 +100,10 @@ class Section:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to show yet."""
-        told = self.notes and not self.verb  # what is wrong, and no command fixes it
-        return not (self.facts or self.tables or self.pictures or told)
+        noted = (
+            self.notes and not self.command
+        )  # what is wrong, and no command fixes it
+        return not (self.facts or self.tables or self.pictures or noted)
 
 
 def whole_parts(
@@ -125,10 +127,10 @@ def whole_parts(
     except _DAMAGE as exc:
         if isinstance(exc, ConfigError) or system_fault(exc):
             raise
-        told = f"{type(exc).__name__}: {exc}"[:300]
-        logger.warning("%s is left out of the report: %s", title, told)
+        noted = f"{type(exc).__name__}: {exc}"[:300]
+        logger.warning("%s is left out of the report: %s", title, noted)
         logger.debug("while reading it", exc_info=exc)
-        return [Section(title, anchor, notes=[f"Left out, its files are odd: {told}"])]
+        return [Section(title, anchor, notes=[f"Left out, its files are odd: {noted}"])]
 
 
 def link(run: HasFolder, path: Path, text: str = "") -> Link:
@@ -141,7 +143,7 @@ def picture(
     run: HasFolder, path: Path, alt: str, caption: str, *sources: Path
 ) -> Picture | None:
     """Embed a PNG if it is there, linked to its table and to further sources."""
-    if not stands(path):
+    if not lexists(path):
         return None
     content = read_bytes(path, _MOST_OF_A_PICTURE)
     if not content.startswith(_PNG):
@@ -197,7 +199,7 @@ def add_pictures(
 
 def add_csv(run: HasFolder, section: Section, path: Path, caption: str) -> None:
     """Show a table that a command has written, its first rows if it is long."""
-    if not stands(path):
+    if not lexists(path):
         return
     frame = readable_totals(read_run_table(path))
     if len(frame) > MAX_ROWS:

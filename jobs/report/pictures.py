@@ -20,8 +20,7 @@ from jobs.figures import (
 from jobs.figures import (
     reliability as figures_checks,
 )
-from jobs.files import stands
-from jobs.inputs.pixel_data import synthetic_parts
+from jobs.files import lexists
 from jobs.report.regional import drawings_of_region
 from jobs.report.results import Results
 from jobs.run.pixel import Pixel
@@ -43,9 +42,10 @@ def drawings_of(results: Results) -> Iterator[Callable[[], None]]:
     """
     run = results.run
     title = run.config.name
-    parts = synthetic_parts(run)
-    if parts:
-        title += f", {parts}"
+    if results.unreadable:
+        title += ", origin not known"
+    elif results.synthetic:
+        title += f", {results.synthetic}"
     if run.source.is_region:
         yield from drawings_of_region(results, title)
     yield partial(_draw_sites, results, title)
@@ -59,7 +59,7 @@ def drawings_of(results: Results) -> Iterator[Callable[[], None]]:
 def _draw_sites(results: Results, title: str) -> None:
     folder = results.run.folder
     path = folder.evaluation / "flux_sites.csv"
-    if not stands(path):
+    if not lexists(path):
         return
     sites = read_run_table(path)
     if any(name.startswith("improved_") for name in sites.columns):

@@ -104,7 +104,7 @@ def _render(
     n_all = sum(one.is_analysed for one in run.cycles)
     return template.render(
         title=title,
-        share=found.sizes["time"] / n_all,
+        fraction=found.sizes["time"] / n_all,
         n_done=found.sizes["time"],
         n_all=n_all,
         made=time_of_making(),
@@ -122,9 +122,9 @@ def _sections(
     summary.tables.append(
         table_of(
             table,
-            "Errors over all sites and analyses. Against observations the forecast had "
-            "not seen; the analysis has. ratio: expected over found error, 1 where the "
-            "filter knows its errors.",
+            "Errors over all sites and analyses, in each state's unit. The forecast "
+            "had not seen the observations; the analysis had. The ratio is that of "
+            "expected to actual error; 1 is best.",
             [link(run, path)],
             _FORMATS,
         )
@@ -136,7 +136,8 @@ def _sections(
             shown = picture(run, file, caption, caption)
             if shown is not None:
                 section.pictures.append(shown)
-        parts.append(section)
+        if section.pictures:
+            parts.append(section)
     product = Section("Files", "files")
     product.notes = [
         "reanalysis/states.nc: states on the analysis days, mean and sd. "
@@ -154,13 +155,15 @@ def _notes(run: ReanalysisRun, found: xr.Dataset) -> list[str]:
         f"localisation radius {section.localisation.radius_km:g} km."
     ]
     if section.truth is not None:
-        notes.append("This run is synthetic: weather, truth and observations are made.")
+        notes.append(
+            "This run is synthetic: weather, truth and observations were generated."
+        )
     few = found["effective_members"].to_numpy()
     n_few = int((few < 5.0).sum())
     if n_few:
         notes.append(
             f"Fewer than 5 effective members at {n_few} of {few.size} sites and "
-            "analyses: weighted fluxes there are those of a few members."
+            "analyses: there the weighted fluxes depend on a few members only."
         )
     n_lost = int(np.isnan(few).sum())
     if n_lost:
@@ -175,8 +178,8 @@ def _notes(run: ReanalysisRun, found: xr.Dataset) -> list[str]:
     ]
     if never:
         notes.append(
-            f"Never observed: {', '.join(never)}. What is said of it comes from the "
-            "model, the initial pools and its covariance with what was observed."
+            f"Never observed: {', '.join(never)}. Its values come from the model, from "
+            "the initial pools and from covariances with observed states."
         )
     if section.filter.name in ("tobit_wishart", "enkf", "letkf"):
         notes.append(_between(section.filter.between_states, found))
@@ -186,9 +189,9 @@ def _notes(run: ReanalysisRun, found: xr.Dataset) -> list[str]:
 def _between(rule: str, found: xr.Dataset) -> str:
     """Say which covariances between states were believed."""
     if rule == "sampled":
-        return "Covariances between states are those of the members, chance included."
+        return "Covariances between states are the sample covariances of the members."
     if rule == "apart":
-        return "No covariances between states: each is corrected by itself alone."
+        return "No covariances between states: each state is corrected on its own."
     factor = found["state_factor"].transpose("time", "state", "state_2").to_numpy()
     names = [str(state) for state in found["state"].to_numpy()]
     pairs = [
@@ -197,8 +200,8 @@ def _between(rule: str, found: xr.Dataset) -> str:
         for k in range(j + 1, len(names))
     ]
     return (
-        "Covariances between states count where members can tell them from chance; so "
-        f"many of {len(factor)} analyses used those of " + "; ".join(pairs) + "."
+        "A covariance between two states is used only where it is significant. Number "
+        f"of analyses, of {len(factor)}, that used it: " + "; ".join(pairs) + "."
     )
 
 
@@ -209,8 +212,8 @@ _PICTURES = (
     ),
     (
         "spread", "Spread and error", "reanalysis_spread.png",
-        "Error of the forecast against observations that it had not seen, and what its "
-        "spread and the observation error let expect.",
+        "Error of the forecast against observations that it had not seen, and the "
+        "error expected from its spread and the observation error.",
     ),
     (
         "ranks", "Ranks", "reanalysis_ranks.png",

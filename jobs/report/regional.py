@@ -21,7 +21,7 @@ from jobs.figures import (
 from jobs.figures import (
     upscaling as figures_upscaling,
 )
-from jobs.files import stands
+from jobs.files import lexists
 from jobs.netcdf_files import read_netcdf
 from jobs.report.results import Results
 from jobs.run_tables import read_run_table
@@ -45,12 +45,10 @@ def drawings_of_region(results: Results, title: str) -> Iterator[Callable[[], No
     title : str
         Says where the data come from.
     """
-    for draw in (
-        _draw_upscaled,
-        _draw_scores,
-        _draw_upscaled_maps,
-        _draw_fluxes,
-    ):
+    draws: list[Callable[[Run, str], None]] = [_draw_upscaled, _draw_scores]
+    if not results.unreadable:
+        draws += [_draw_upscaled_maps, _draw_fluxes]  # places are in the cube
+    for draw in draws:
         yield partial(draw, results.run, title)
 
 
@@ -159,4 +157,4 @@ def _store(run: Run, parameter_set: str, group: str) -> xr.Dataset | None:
 
 
 def _table(path: Path) -> pd.DataFrame | None:
-    return read_run_table(path) if stands(path) else None
+    return read_run_table(path) if lexists(path) else None

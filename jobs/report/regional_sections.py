@@ -11,8 +11,8 @@ from jobs.report.results import Results
 def regional(results: Results) -> Iterator[Section]:
     """Yield what only a region has: upscaling, flux sites, maps, totals."""
     path = results.run.folder.path
-    for title, anchor, verb, figures, tables in _REGIONAL:
-        section = Section(title, anchor, verb)
+    for title, anchor, command, figures, tables in _REGIONAL:
+        section = Section(title, anchor, command)
         for pattern, alt, caption in figures:
             add_pictures(results.run, section, pattern, alt, caption)
         for pattern, caption in tables:
@@ -85,7 +85,11 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
         "maps",
         "export",
         [
-            ("fig07*.png", "Maps of parameters", "Parameters (Figure 7)."),
+            (
+                "fig07*.png",
+                "Maps of the mean and of the standard deviation of parameters",
+                "Parameters: mean, and below it standard deviation (Figure 7).",
+            ),
             (
                 "fig09*.png",
                 "Maps of absolute error, default and optimised",

@@ -14,7 +14,7 @@ import numpy as np
 
 from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
-from jobs.inputs.pixel_data import known_truth
+from jobs.inputs.pixel_data import known_truth, synthetic_parts, unreadable_source
 from jobs.report.pixel_tables import as_frame, joined, read_table, with_pixel
 from jobs.run.folder import RunFolder
 from jobs.run.pixel import Pixel
@@ -51,6 +51,16 @@ class Results:
     """
 
     run: Run
+
+    @cached_property
+    def unreadable(self) -> str:
+        """Why the region cube cannot be read; empty where it can, or there is none."""
+        return unreadable_source(self.run)
+
+    @cached_property
+    def synthetic(self) -> str:
+        """What of the run is synthetic; empty if all is real, or it is not known."""
+        return "" if self.unreadable else synthetic_parts(self.run)
 
     @cached_property
     def states(self) -> dict[int, PixelState]:
@@ -195,6 +205,8 @@ class Results:
     @cached_property
     def truths(self) -> dict[int, dict[str, float]]:
         """True parameters of each finished pixel, where they are known; else empty."""
+        if self.unreadable:
+            return {}
         table = model_of(self.run.config).parameters
         known = {name: row.default for name, row in table.items()}
         found = {pixel.id: known_truth(self.run, pixel) for pixel in self.finished}

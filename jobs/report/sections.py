@@ -12,8 +12,7 @@ import numpy as np
 from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.figures.labels import UNKNOWN, number, shown_unit, span, with_unit
-from jobs.files import stands
-from jobs.inputs.pixel_data import synthetic_parts
+from jobs.files import lexists
 from jobs.report.parts import (
     Fact,
     Section,
@@ -28,7 +27,7 @@ from jobs.report.results import Results
 from jobs.run.provenance import read_record
 from jobs.run_tables import read_run_table
 from jobs.stages.screen import effects_file, title_of
-from masm.problem.blocks import caution
+from masm.problem.blocks import caveat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +48,12 @@ MEANINGS = {
     "inputs_changed": "forcing or observations changed since it was begun",
     "bug": "an error of the program; the failure file has its traceback",
 }
+WITHOUT_CUBE = (
+    "The region cube cannot be read, so the report cannot show true parameters, nor "
+    "say whether the data are synthetic. Figures of maps and fluxes are those drawn "
+    "before. Everything else is complete. Build the cube again, then give masm report "
+    "again."
+)
 _N_RANKED = 12  # parameters of each stream in the table of screening
 
 
@@ -109,12 +114,13 @@ def what_ran(results: Results) -> Section:
         Fact("commit", commit or "–", facts_file),
     ]
     section = Section("What ran, and what it cost", "what", facts=facts)
-    parts = synthetic_parts(run)
-    if parts:
+    if results.unreadable:
+        section.notes.append(f"{WITHOUT_CUBE}\n{results.unreadable}")
+    if results.synthetic:
         section.notes.append(
-            f"This run is not of real observations: {parts}, the model's own output at "
-            "known parameters with noise. It tests the calibration and says nothing of "
-            "a real place."
+            f"This run is not of real observations: {results.synthetic}, the model's "
+            "own output at known parameters with noise. It tests the calibration and "
+            "says nothing of a real place."
         )
     return section
 
@@ -168,10 +174,10 @@ def states(results: Results) -> Section:
     source = [link(run, run.folder.path / "report" / "pixels.csv")]
     counted = table.groupby("state").size().sort_values(ascending=False)
     frame = pd.DataFrame(
-        {"state": counted.index, "pixels": counted, "share": counted / len(table)}
+        {"state": counted.index, "pixels": counted, "fraction": counted / len(table)}
     )
     section.tables.append(
-        table_of(frame, "Pixels by state", source, {"pixels": "d", "share": ".0%"})
+        table_of(frame, "Pixels by state", source, {"pixels": "d", "fraction": ".0%"})
     )
     rows = []
     for (state, reason), part in table[table["reason"] != ""].groupby(
@@ -252,7 +258,7 @@ def _selection_table(results: Results, path: Path) -> Table:
             "stream": frame["stream"],
             "rank": frame["rank"],
             "parameter": frame["parameter"],
-            "share": frame["share"],
+            "fraction": frame["share"],
             "quartiles over pixels": [
                 span(low, high, ".1%")
                 for low, high in zip(frame["q25"], frame["q75"], strict=True)
@@ -270,7 +276,7 @@ def _selection_table(results: Results, path: Path) -> Table:
             else "variance (mean over statistics and pixels)."
         )
     )
-    formats = {"rank": "d", "share": ".1%", "up to here": ".1%"}
+    formats = {"rank": "d", "fraction": ".1%", "up to here": ".1%"}
     return table_of(shown, caption, [link(results.run, path)], formats)
 
 
@@ -318,7 +324,7 @@ def parameter_section(results: Results) -> Section:
     source = [link(run, run.folder.path / "report" / "parameters.csv")]
     rows, many = results.parameter_rows, len(results.finished) > 1
     meanings = [
-        with_unit(meaning, _unbroken(unit))
+        with_unit(meaning, _unbroken(shown_unit(unit)))
         for meaning, unit in zip(rows["meaning"], rows["unit"], strict=True)
     ]
     frame = pd.DataFrame(
@@ -359,7 +365,7 @@ def parameter_section(results: Results) -> Section:
     section.tables.append(table_of(frame, caption, source, formats))
     chosen = run.config.calibration
     if chosen.proposals is None:
-        held = caution([block.parameters for block in chosen.blocks])
+        held = caveat([block.parameters for block in chosen.blocks])
         section.notes.extend([held] if held else [])
     if len(results.error_rows):
         section.tables.append(_error_table(results))
@@ -515,7 +521,7 @@ def information(results: Results) -> list[Section]:
     section = Section("What each stream is worth", "information", "information")
     for key in ("target", "parameter"):
         path = run.folder.information / f"{key}s.csv"
-        if not stands(path):
+        if not lexists(path):
             continue
         try:
             rows = reduction_table(read_run_table(path, numbers=["reduction"]), key)

@@ -14,7 +14,7 @@ from jobs.figures.soil_carbon import (
     draw_taylor,
     draw_violins,
 )
-from jobs.files import make_folder, stands, write_text
+from jobs.files import lexists, make_folder, write_text
 from jobs.report.page import time_of_making, version_of_masm
 from jobs.report.parts import Fact, Link, Section, link, picture, table_of
 from jobs.run.folder import RunFolder
@@ -195,7 +195,7 @@ def _parameters(run: SoilCarbonRun) -> Section:
 
 def _add_table(run: SoilCarbonRun, part: Section, name: str, caption: str) -> None:
     path = run.folder / f"{name}.csv"
-    if not stands(path):
+    if not lexists(path):
         return
     frame = readable_totals(read_run_table(path))
     frame = frame.drop(columns=[name for name in _SAID if name in frame])

@@ -44,7 +44,7 @@ def section_of_spatial(run: Run) -> Section:
         section.tables.append(
             table_of(
                 frame,
-                f"{stream}: mean over left-out sites, RMSE{unit}. Better: share of "
+                f"{stream}: mean over left-out sites, RMSE{unit}. Better: fraction of "
                 "sites.",
                 [link(run, folder / "methods.csv"), link(run, folder / "scores.csv")],
                 {"sites": "d", "RMSE": ".3g", "DISO": ".3g"}

@@ -18,7 +18,7 @@ from typing import Any
 from jobs.files import TEXT_LIMIT, OddFile, read_bytes
 
 
-class Ledger:
+class EventLog:
     """Appends events to a file of its own."""
 
     def __init__(self, folder: Path) -> None:
@@ -37,7 +37,7 @@ class Ledger:
                 opened.write(line.encode())
 
 
-def read_ledger(folder: Path) -> Iterator[dict[str, Any]]:
+def read_events(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield all events of all writers; a line cut short by a crash is passed over."""
     for path in sorted(folder.glob("*.jsonl")):
         try:

@@ -114,7 +114,7 @@ class PixelFolder:
         return self.path / "failure.json"
 
     @property
-    def claim(self) -> Path:
+    def lease(self) -> Path:
         """Who is working on the pixel now."""
         return self.path / "running.json"
 
@@ -166,7 +166,7 @@ class RunFolder:
         return self.path / "logs"
 
     @property
-    def ledger(self) -> Path:
+    def event_log(self) -> Path:
         """History, one JSON-lines file for each writer."""
         return self.path / "ledger"
 

@@ -75,12 +75,12 @@ def read_own(text: str) -> PixelPeriods:
     )
 
 
-def of_one_record(share: float, first: int, last: int) -> PixelPeriods | None:
-    """Split a record of whole years: the first spins up, a share at the end validates.
+def of_one_record(fraction: float, first: int, last: int) -> PixelPeriods | None:
+    """Split a record of whole years: the first spins up, a part at the end validates.
 
     Parameters
     ----------
-    share : float
+    fraction : float
         Of the years after the first; at least one, where there are two.
     first, last : int
         Whole years of the record.
@@ -95,7 +95,7 @@ def of_one_record(share: float, first: int, last: int) -> PixelPeriods | None:
     n = last - first
     if n < 1:
         return None
-    held = min(n - 1, max(1, round(n * share)))
+    held = min(n - 1, max(1, round(n * fraction)))
     return PixelPeriods(
         Period(first=first, last=first),
         Period(first=first + 1, last=last - held),

@@ -19,8 +19,8 @@ from jobs.files import (
     is_file,
     is_folder,
     kind_of,
+    lexists,
     read_json,
-    stands,
 )
 from jobs.netcdf_files import netcdf_of
 from jobs.run.blocks import Packed, packed_pixel, read_packed, read_packed_draws
@@ -171,7 +171,7 @@ def _from_either(
         try:
             is_own = _has_own(folder)
             if not is_own and packed_pixel(folder) is None:
-                if stands(folder.path) and not is_folder(folder.path):
+                if lexists(folder.path) and not is_folder(folder.path):
                     found = f"{folder.path.name} is {kind_of(folder.path)}"
                     raise OddFile(found)
                 is_own = True

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from jobs.disk_errors import was_system_fault
 from jobs.errors import Stopped
-from jobs.files import is_file, is_folder, kind_of, read_json, stands, write_text
+from jobs.files import is_file, is_folder, kind_of, lexists, read_json, write_text
 from jobs.run.blocks import Block, read_block
 from jobs.run.folder import PixelFolder
 from jobs.run.summary_checks import check_summary
@@ -112,7 +112,7 @@ def state_of(folder: PixelFolder) -> PixelState:
     if packed := block.pixels.get(folder.path.name):
         return _finished(packed.summary)
     damage = block.damage
-    if not stands(folder.path):
+    if not lexists(folder.path):
         return PixelState("waiting", damage=damage)
     if own:
         try:
@@ -121,7 +121,7 @@ def state_of(folder: PixelFolder) -> PixelState:
             damage = "summary.json is not there"
         except ValueError as exc:
             damage = f"summary.json: {_brief(exc)}"
-    elif stands(folder.posterior):
+    elif lexists(folder.posterior):
         damage = f"posterior.nc is {kind_of(folder.posterior)}"
     if is_file(folder.failure):
         failure = _read(folder.failure)
@@ -132,9 +132,9 @@ def state_of(folder: PixelFolder) -> PixelState:
             reason = "bug"
         skipped = reason == "no_observations"
         return PixelState("skipped" if skipped else "failed", reason, damage=damage)
-    if not damage and stands(folder.failure):
+    if not damage and lexists(folder.failure):
         damage = f"failure.json is {kind_of(folder.failure)}"
-    if is_claimed(folder.claim):
+    if is_leased(folder.lease):
         return PixelState("running")
     return PixelState("waiting", damage=damage)
 
@@ -146,7 +146,7 @@ def _finished(summary: Mapping[str, Any]) -> PixelState:
 
 def _damage_of_folder(path: Path) -> str:
     for part in (path.parent, path):
-        if stands(part) and not is_folder(part):
+        if lexists(part) and not is_folder(part):
             return f"{part.name} is {kind_of(part)}"
     return ""
 
@@ -170,15 +170,15 @@ def write_failure(path: Path, reason: Reason, message: str, detail: str = "") ->
     write_text(path, json.dumps(facts, indent=2) + "\n")
 
 
-def is_claimed(path: Path) -> bool:
+def is_leased(path: Path) -> bool:
     """Tell whether a living process works on the pixel."""
-    return bool(_read(path)) and not is_abandoned(path) and _shows_life(path)
+    return bool(_read(path)) and not is_expired(path) and _shows_life(path)
 
 
-def is_being_claimed(path: Path) -> bool:
+def is_being_leased(path: Path) -> bool:
     """Tell whether a hidden file is a claim that a living process is just making."""
     is_half_made = path.name.startswith(".running.")
-    return is_half_made and not is_abandoned(path) and _shows_life(path)
+    return is_half_made and not is_expired(path) and _shows_life(path)
 
 
 def _shows_life(path: Path) -> bool:
@@ -189,8 +189,8 @@ def _shows_life(path: Path) -> bool:
         return False
 
 
-def claimant() -> dict[str, Any]:
-    """Return what says in a claim which process makes it."""
+def lease_holder() -> dict[str, Any]:
+    """Return what says in a lease which process holds it."""
     return {"host": socket.gethostname(), "machine": _machine(), "pid": os.getpid()}
 
 
@@ -208,17 +208,17 @@ def _machine() -> str:
         return ""
 
 
-def _is_of_here(claim: Mapping[str, Any]) -> bool:
-    if _machine() and claim.get("machine"):
-        return bool(claim["machine"] == _machine())
-    return bool(claim.get("host") == socket.gethostname())
+def _is_of_here(lease: Mapping[str, Any]) -> bool:
+    if _machine() and lease.get("machine"):
+        return bool(lease["machine"] == _machine())
+    return bool(lease.get("host") == socket.gethostname())
 
 
-def is_abandoned(path: Path) -> bool:
+def is_expired(path: Path) -> bool:
     """Tell whether a process of this machine claimed a pixel and is no more."""
-    claim = _read(path)
-    pid = claim.get("pid")
-    if not claim or not _is_of_here(claim):
+    lease = _read(path)
+    pid = lease.get("pid")
+    if not lease or not _is_of_here(lease):
         return False
     if type(pid) is not int or not 0 < pid < _MAX_PID:
         return True  # of no process

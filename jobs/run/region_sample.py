@@ -120,13 +120,13 @@ def draw_sample(config: Config, folder: Path) -> RegionSample:
         calibration = _by_environment(config, folder, cube, left)
     if rule.places is not None or rule.choice == "environmental":
         others = rng.permutation(np.setdiff1d(left, calibration))
-        screening = others[: _share(rule.screening, others.size)]
+        screening = others[: _fraction(rule.screening, others.size)]
     else:
         shuffled = rng.permutation(left)
-        calibration = shuffled[: _share(rule.calibration, left.size)]
+        calibration = shuffled[: _fraction(rule.calibration, left.size)]
         n_others = left.size - calibration.size
         screening = shuffled[
-            left.size - min(_share(rule.screening, left.size), n_others) :
+            left.size - min(_fraction(rule.screening, left.size), n_others) :
         ]
     return RegionSample(masked, left, np.sort(screening), np.sort(calibration))
 
@@ -140,7 +140,7 @@ def _by_environment(config: Config, folder: Path, cube: Cube, left: Ids) -> Ids:
     return choose_by_environment(
         cube,
         left,
-        _share(rule.calibration, left.size),
+        _fraction(rule.calibration, left.size),
         seed=config.seed,
         fixed=fixed,
         ecoregions=None if rule.ecoregions is None else folder / rule.ecoregions,
@@ -177,7 +177,7 @@ def region_of(config: Config) -> RegionPixels:
     return config.pixels
 
 
-def _share(fraction: float, n: int) -> int:
+def _fraction(fraction: float, n: int) -> int:
     """Return how many pixels a fraction is; at least one if it is more than none."""
     return min(n, max(1, round(fraction * n))) if fraction > 0 else 0
 

@@ -27,7 +27,7 @@ class Run:
     Attributes
     ----------
     folder : RunFolder
-        Where everything stands.
+        Where everything is.
     config : Config
         Of a started run with the locked value of every key that the user left out.
     document : Document

@@ -23,8 +23,8 @@ from jobs.files import (
     digest_of,
     is_file,
     is_folder,
+    lexists,
     read_bytes,
-    stands,
     write_text,
 )
 from jobs.run.folder import RunFolder
@@ -48,10 +48,10 @@ def check_start_files(folder: RunFolder) -> bool:
         Naming each file that is missing, or is not the one of this run.
     """
     names = (folder.lock, folder.record, folder.pixel_table)
-    odd = [path for path in names if stands(path) and not is_file(path)]
+    odd = [path for path in names if lexists(path) and not is_file(path)]
     if odd:
         raise ConfigError(_problem(path.name, "no file of its own") for path in odd)
-    missing = [path for path in names if not stands(path)]
+    missing = [path for path in names if not lexists(path)]
     if len(missing) == len(names):
         if not has_work(folder):
             return False
@@ -67,7 +67,7 @@ def check_start_files(folder: RunFolder) -> bool:
 def has_work(folder: RunFolder) -> bool:
     """Tell whether anything was computed that rests on the files of the start."""
     kept = ("posteriors.zarr", "simulations", "evaluation", "upscaling", "screening")
-    if any(stands(folder.path / name) for name in kept):
+    if any(lexists(folder.path / name) for name in kept):
         return True
     return any(_files_in(folder.path / "pixels", depth=3))
 

@@ -30,10 +30,10 @@ from jobs.files import (
     is_file,
     is_folder,
     kind_of,
+    lexists,
     make_folder,
     put_aside,
     read_text,
-    stands,
     sweep,
     write_text,
 )
@@ -42,7 +42,7 @@ from jobs.inputs.judgement import judge_forcing, judge_streams
 from jobs.inputs.pixel_data import drivers_of, observations_of, weather_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
-from jobs.run.event_log import Ledger
+from jobs.run.event_log import EventLog
 from jobs.run.folder import PixelFolder
 from jobs.run.neighbours import NeighboursUnfinished
 from jobs.run.periods import pixel_periods
@@ -53,9 +53,9 @@ from jobs.run.pixel_state import (
     PixelState,
     Reason,
     State,
-    claimant,
-    is_being_claimed,
-    is_claimed,
+    is_being_leased,
+    is_leased,
+    lease_holder,
     write_failure,
 )
 from jobs.run.run import Run, open_run
@@ -114,34 +114,34 @@ def calibrate_pixel(
     folder = folder or run.folder.pixel(pixel.id)
     _put_odd_aside(folder)
     make_folder(folder.path)
-    if not is_claimed(folder.claim):
-        sweep(folder.path, keep=is_being_claimed)
-    ledger = Ledger(run.folder.ledger)
-    ledger.write("started", pixel=pixel.id)
+    if not is_leased(folder.lease):
+        sweep(folder.path, keep=is_being_leased)
+    events = EventLog(run.folder.event_log)
+    events.write("started", pixel=pixel.id)
     started = time.monotonic()
-    with _claimed(folder.claim) as claim:
+    with _leased(folder.lease) as lease:
 
         def watched(n: int) -> None:
-            claim.require_held()  # before the runs are written down
+            lease.require_held()  # before the runs are written down
             if on_runs is not None:
                 on_runs(n)
 
         try:
             with _time_limit(run.config.execution.pixel_minutes):
                 result = _calibrate_whole(run, pixel, folder.checkpoint, watched)
-            claim.require_held()
+            lease.require_held()
         except KeyboardInterrupt as stop:
-            ledger.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
+            events.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
             raise
         except (Exception, OutOfTime) as exc:
-            claim.require_held()
+            lease.require_held()
             if is_refused_in(exc, folder.path) or isinstance(exc, NeighboursUnfinished):
                 raise  # the pixel is not to blame
             _stop_for_the_system(exc, folder.path)
             reason = _reason(exc)
             logger.warning("pixel %d failed: %s: %s", pixel.id, reason, exc)
             write_failure(folder.failure, reason, str(exc), traceback.format_exc())
-            ledger.write("failed", pixel=pixel.id, reason=reason)
+            events.write("failed", pixel=pixel.id, reason=reason)
             without: State = "skipped" if reason == "no_observations" else "failed"
             return as_found(run.config, PixelState(without, reason))
         minutes = (time.monotonic() - started) / 60
@@ -157,7 +157,7 @@ def calibrate_pixel(
             raise
         folder.failure.unlink(missing_ok=True)
         folder.checkpoint.unlink(missing_ok=True)
-    ledger.write(result.status, pixel=pixel.id, minutes=round(minutes, 2))
+    events.write(result.status, pixel=pixel.id, minutes=round(minutes, 2))
     state: State = "suspect" if result.status == "suspect" else "done"
     return PixelState(state, str(summary["reason"]), minutes)
 
@@ -176,16 +176,16 @@ def as_found(config: Config, state: PixelState) -> PixelState:
 
 def _put_odd_aside(folder: PixelFolder) -> None:
     """Move out of the way what stands at our names and is not what we write there."""
-    if stands(folder.path) and not is_folder(folder.path):
+    if lexists(folder.path) and not is_folder(folder.path):
         logger.warning("%s is not ours: now %s", folder.path, put_aside(folder.path))
     for path in (
         folder.posterior,
         folder.summary,
         folder.checkpoint,
         folder.failure,
-        folder.claim,
+        folder.lease,
     ):
-        if stands(path) and not is_file(path):
+        if lexists(path) and not is_file(path):
             kind = kind_of(path)
             logger.warning("%s was %s: now %s", path, kind, put_aside(path))
 
@@ -406,7 +406,7 @@ def model_runs(
         Limit for each parameter set; with one, runs go to a process of their own,
         which is ended when they take longer.
     on_runs : callable, optional
-        Told the number of runs of each call.
+        Called with the number of runs of each call.
     """
     from masm import ProcessMap, with_derivatives
 
@@ -484,7 +484,7 @@ def _time_limit(minutes: float | None) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Claim:
+class _Lease:
     """That this process works on a pixel, as long as nobody else says so.
 
     Attributes
@@ -524,32 +524,32 @@ class _Claim:
 
 
 @contextmanager
-def _claimed(path: Path) -> Iterator[_Claim]:
+def _leased(path: Path) -> Iterator[_Lease]:
     """Say, while it lasts, that this process works on a pixel.
 
     The claim is for people, for ``masm status``, and for an owner that slept: it marks
     nothing once the claim is another's.
     """
-    facts = claimant() | {"token": uuid4().hex}
-    claim = _Claim(path, json.dumps(facts))
-    write_text(path, claim.text)
+    facts = lease_holder() | {"token": uuid4().hex}
+    lease = _Lease(path, json.dumps(facts))
+    write_text(path, lease.text)
     over = threading.Event()
 
-    def beat() -> None:
+    def heartbeat() -> None:
         while not over.wait(STALE_AFTER / 6):
             with suppress(OSError):  # another process may have taken it away
-                if claim.is_held():
+                if lease.is_held():
                     os.utime(path, follow_symlinks=False)
 
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=heartbeat, daemon=True)
     thread.start()
     try:
-        yield claim
+        yield lease
     finally:
         over.set()
         thread.join()
         with suppress(OSError):
-            if claim.is_held():
+            if lease.is_held():
                 path.unlink()
 
 

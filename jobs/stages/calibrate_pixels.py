@@ -15,7 +15,7 @@ from jobs.errors import ConfigError, Problem
 from jobs.executors.base import Work
 from jobs.executors.registry import executor_of
 from jobs.exit_codes import Exit
-from jobs.files import make_folder, stands
+from jobs.files import lexists, make_folder
 from jobs.run.folder import RunFolder
 from jobs.run.neighbours import (
     by_wave,
@@ -106,7 +106,7 @@ def refuse_overwriting(run: Run, pixels: Sequence[Pixel]) -> None:
         for pixel in pixels
         if has_posterior(run.folder.pixel(pixel.id))
         or any(
-            stands(path)
+            lexists(path)
             for path in (
                 run.folder.pixel(pixel.id).posterior,
                 run.folder.pixel(pixel.id).failure,
@@ -146,9 +146,9 @@ def calibrate_pixels(
     executor : str
         A name of ``jobs.config.executor_names``.
     on_pixel, on_runs : callable, optional
-        Told of each finished pixel, and of model runs (serial only).
+        Called for each finished pixel, and of model runs (serial only).
     max_failed : float, optional
-        Failed pixels allowed; by default the run's share of those asked for.
+        Failed pixels allowed; by default the run's fraction of those asked for.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def calibration_work(
     minutes : float, optional
         That a pixel takes, where it is known.
     on_runs : callable, optional
-        Told of model runs; of use in this process only.
+        Called for model runs; of use in this process only.
     """
     return Work(
         ("calibrate",),
@@ -246,6 +246,6 @@ def fail_for_want_of_memory(path: Path, pixel_id: int) -> None:
     """Write that a pixel killed its worker twice."""
     folder = RunFolder(path).pixel(pixel_id)
     make_folder(folder.path)  # the worker may not have come so far
-    folder.claim.unlink(missing_ok=True)
+    folder.lease.unlink(missing_ok=True)
     message = "the pixel's worker was killed twice, the second time alone"
     write_failure(folder.failure, "out_of_memory", message)

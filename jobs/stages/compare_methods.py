@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.config.priors import priors_of
 from jobs.errors import ConfigError, Problem
-from jobs.files import put_aside, replacing, stands
+from jobs.files import lexists, put_aside, replacing
 from jobs.inputs.simulate import calibration_model
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run
@@ -93,7 +93,7 @@ def write_comparison(comparison: masm.Comparison, pixel: Pixel, path: Path) -> N
 
 def _others(path: Path, pixel: Pixel, columns: list[str]) -> pd.DataFrame | None:
     """Rows of other pixels; what is no such table is put aside."""
-    if not stands(path):
+    if not lexists(path):
         return None
     try:
         known = read_run_table(path)

@@ -40,7 +40,7 @@ _SPANS = ("8 days", "24 days", "64 days")
 _LIKELY = 0.05
 _STRONG = 0.25  # correlation of residuals with weather worth a sentence
 _SWINGS = 1.3
-_USEFUL = 0.05  # share of the misfit that freeing a parameter takes away
+_USEFUL = 0.05  # fraction of the misfit that freeing a parameter takes away
 _EDGE = 0.03  # of the prior's range
 _LATE = 8.0  # days
 
@@ -184,8 +184,8 @@ def _of_stream(
 def _edges(run: Run, means: dict[str, float]) -> pd.DataFrame:
     rows = []
     for name, (low, high) in prior_bounds(run.config).items():
-        share = (means[name] - low) / (high - low)
-        end = "low" if share < _EDGE else "high" if share > 1.0 - _EDGE else ""
+        fraction = (means[name] - low) / (high - low)
+        end = "low" if fraction < _EDGE else "high" if fraction > 1.0 - _EDGE else ""
         rows.append(
             {"parameter": name, "mean": means[name], "low": low, "high": high,
              "edge": end}
@@ -267,7 +267,7 @@ def _of_seasons(stream: str, seasons: pd.DataFrame, unit: str, run: Run) -> list
         return []
     known = run.config.streams.get(stream)
     rule = "" if known is None else known.variance
-    mend = (
+    repair = (
         " One error variance serves for summer and winter: small winter values hardly "
         f"count. Give streams.{stream}.variance as {{fraction: 0.2, floor: ..., "
         "sampled: true}, which lets errors grow with the value."
@@ -277,7 +277,7 @@ def _of_seasons(stream: str, seasons: pd.DataFrame, unit: str, run: Run) -> list
     return [
         f"Outside of the growing season calibrated {stream} is worse than default "
         f"(RMSE {after['rmse']:.2g} against {before['rmse']:.2g}{unit}, bias "
-        f"{after['ae']:+.2g}; {last} years).{mend}"
+        f"{after['ae']:+.2g}; {last} years).{repair}"
     ]
 
 
@@ -299,12 +299,12 @@ def _of_watched(stream: str, scan: pd.DataFrame) -> list[str]:
 
 def _of_timing(stream: str, row: pd.Series) -> list[str]:
     said = []
-    for end, verb in (("spring", "begins"), ("autumn", "ends")):
+    for end, does in (("spring", "begins"), ("autumn", "ends")):
         days = row[end]
         if abs(days) >= _LATE:
             word = "late" if days > 0 else "early"
             said.append(
-                f"The season of {stream} {verb} {abs(days):.0f} days too {word}."
+                f"The season of {stream} {does} {abs(days):.0f} days too {word}."
             )
     return said
 

@@ -84,8 +84,9 @@ def scan_uncalibrated(
         in full, and against the calibrated vector improved in the same way; NaN where
         it was not run), ``validation`` (``confirmed`` in the validation years) and
         ``at_edge``, whether the best value is an end of the table's range; for each
-        stream that is observed and was not calibrated ``<name>_lowered``, the share by
-        which its mean squared error falls at best, and ``<name>_at``, the value there.
+        stream that is observed and was not calibrated ``<name>_lowered``, the fraction
+        by which its mean squared error falls at best, and ``<name>_at``, the value
+        there.
     """
     free = list(bounds)
     low, high = np.array([bounds[name] for name in free]).T
@@ -199,7 +200,7 @@ def _confirm(
     scale: tuple[Array, Array, Array],
     defaults: Mapping[str, float],
 ) -> list[tuple[float, float]]:
-    """Run the answers in full: shares by which both periods' misfits fall."""
+    """Run the answers in full: fractions by which both periods' misfits fall."""
     u0, low, width = scale
     rows = []
     for answer, change in [

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FEWEST_YEARS = 3
-_WORTH = 0.1  # share of the mean square of residuals worth a sentence
+_WORTH = 0.1  # fraction of the mean square of residuals worth a sentence
 _SHOWN = 3  # drivers in it
 _YEAR = 365.2425
 
@@ -41,7 +41,7 @@ def structural_table(
     pandas.DataFrame
         One row: ``years`` (``held out`` or ``all``), ``n_years``, ``rmse``,
         ``rmse_left``, ``skill`` [1], ``structural_sd`` and ``drivers``, the largest
-        first with their shares.
+        first with their fractions.
     """
     import pandas as pd
 
@@ -67,7 +67,7 @@ def structural_table(
         "rmse_left": found.rmse_left,
         "skill": found.skill,
         "structural_sd": found.structural_sd,
-        "drivers": "; ".join(f"{name} {share:.0%}" for name, share in most),
+        "drivers": "; ".join(f"{name} {fraction:.0%}" for name, fraction in most),
     }
     return pd.DataFrame([row])
 

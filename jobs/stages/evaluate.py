@@ -10,7 +10,7 @@ import numpy as np
 from jobs.config.process_model import units_of
 from jobs.config.schema import Config
 from jobs.errors import ConfigError, Problem
-from jobs.files import OddFile, replacing, stands
+from jobs.files import OddFile, lexists, replacing
 from jobs.inputs.digests import require_same_inputs
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import simulate
@@ -73,7 +73,7 @@ def read_simulation(run: Run, pixel: Pixel, parameters: str) -> xr.Dataset:
         numbers over them.
     """
     path = run.folder.simulation(pixel.id, parameters)
-    if not stands(path):
+    if not lexists(path):
         raise ConfigError(
             Problem(
                 str(path.relative_to(run.folder.path)),

@@ -83,7 +83,7 @@ def join_sites(run: Run, on_runs: Callable[[int], None] | None = None) -> Joined
     run : Run
         A started run whose sites are calibrated.
     on_runs : callable, optional
-        Told the number of model runs just made.
+        Called with the number of model runs just made.
 
     Raises
     ------
@@ -291,7 +291,7 @@ def _group_table(
     weights = 1.0 / variances
     centre = (weights * means).sum(axis=0) / weights.sum(axis=0)
     q = (weights * (means - centre) ** 2).sum(axis=0)
-    chance = stats.chi2.sf(q, len(own) - 1)
+    p_value = stats.chi2.sf(q, len(own) - 1)
     new = _flat(found.theta(found.new_site, priors))
     spread = np.sqrt(np.diagonal(found.hierarchical.covariance, axis1=2, axis2=3))
     known = model_of(run.config).parameters
@@ -310,8 +310,8 @@ def _group_table(
                 "share_between": found.share_between[j],
                 "share_between_other": found.other_share_between[j],
                 "q": q[j],
-                "p": chance[j],
-                "belongs_to": "the site" if chance[j] < 0.05 else "the group",
+                "p": p_value[j],
+                "belongs_to": "the site" if p_value[j] < 0.05 else "the group",
             }
         )
     return pd.DataFrame(rows)

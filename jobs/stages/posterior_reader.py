@@ -15,7 +15,7 @@ from xarray.backends import BackendArray
 
 from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem
-from jobs.files import stands
+from jobs.files import lexists
 from jobs.run.pixel_state import FINISHED
 from jobs.run.run import Run
 from jobs.stages.posterior_store import (
@@ -54,7 +54,7 @@ class Posteriors:
     def __init__(self, run: Run) -> None:
         self._run = run
         self.path = run.folder.path / "posteriors.zarr"
-        if not stands(self.path / "zarr.json"):
+        if not lexists(self.path / "zarr.json"):
             raise self._problem("no posteriors have been collected")
         try:
             self._store = open_whole(self.path, run, "r")

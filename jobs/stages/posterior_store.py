@@ -16,8 +16,8 @@ from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config, RelativeVariance
 from jobs.disk_errors import system_fault
-from jobs.files import TEXT_LIMIT, is_file, is_folder, kind_of, put_aside, stands
-from jobs.inputs.pixel_data import synthetic_parts
+from jobs.files import TEXT_LIMIT, is_file, is_folder, kind_of, lexists, put_aside
+from jobs.inputs.pixel_data import synthetic_parts, unreadable_source
 from jobs.run.run import Run
 from jobs.stages.synced_store import EVERY_CHUNK, SyncedStore, sync
 
@@ -71,7 +71,7 @@ def open_store(path: Path, run: Run) -> zarr.Group:
                 if is_file(begun):
                     begun.unlink(missing_ok=True)
             return store
-    if stands(path) and not is_folder(path):
+    if lexists(path) and not is_folder(path):
         logger.warning("%s was %s: now %s", path, kind_of(path), put_aside(path))
     store = zarr.open_group(SyncedStore(path), mode="w", zarr_format=3)
     _create(store, run)
@@ -192,7 +192,9 @@ def shapes_of(run: Run) -> dict[str, tuple[int, ...]]:
 
 def _create(store: zarr.Group, run: Run) -> None:
     store.attrs.update({"title": run.config.name, "seed": run.config.seed})
-    if parts := synthetic_parts(run):
+    if unreadable_source(run):
+        store.attrs["comment"] = "the region cube could not be read: its origin is lost"
+    elif parts := synthetic_parts(run):
         store.attrs["comment"] = parts
     layout = _Layout(store, run)
     layout.add_places(run)

@@ -140,8 +140,8 @@ def training_words(run: Run, sample: RegionSample) -> Iterator[str]:
         )
     elif n < _USUAL_PIXELS:
         yield (
-            f"upscaling: {n} pixels to calibrate; of fewer than {_USUAL_PIXELS} the "
-            "skill of maps and their intervals are hardly known"
+            f"upscaling: {n} pixels to calibrate; with fewer than {_USUAL_PIXELS} the "
+            "skill and the intervals of maps are poorly known"
         )
     else:
         yield f"upscaling: {n} pixels to calibrate, {rules.least_pixels} needed"

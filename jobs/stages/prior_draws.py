@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from jobs.config.priors import priors_of
-from jobs.files import is_file, put_aside, replacing, stands
+from jobs.files import is_file, lexists, put_aside, replacing
 from jobs.netcdf_files import write_netcdf
 from jobs.run.run import Run
 from jobs.run.seeds import RunStream, run_generator
@@ -31,7 +31,7 @@ def write_prior(run: Run) -> None:
     """Write ``prior.nc`` with its group ``prior``, if it is not there."""
     if is_file(run.folder.prior):
         return
-    if stands(run.folder.prior):  # a folder, a link or a pipe is not ours
+    if lexists(run.folder.prior):  # a folder, a link or a pipe is not ours
         logger.warning("%s: now %s", run.folder.prior, put_aside(run.folder.prior))
     draws = prior_of(run)
     packing = {name: {"zlib": True, "complevel": 1} for name in draws.data_vars}

@@ -56,7 +56,7 @@ def simulate_region(run: Run, parameter_set: str, executor: str | None = None) -
         run,
         partial(simulate_block, parameter_set=parameter_set),
         store.left,
-        verb=["simulate", "--parameters", parameter_set],
+        command=["simulate", "--parameters", parameter_set],
         unit="blocks of pixels",
         executor=executor,
         minutes=minutes_for(run, BLOCK_PIXELS, years.last - years.first + 1),

@@ -3,7 +3,7 @@
 Three groups, ``8day``, ``monthly`` and ``annual`` (an ensemble has the last two), each
 over (pixel, time) or (draw, pixel, time), with chunks of whole blocks of pixels: a
 worker writes the chunks of its own block and no other. A block counts as done when its
-mark stands beside the store, so a block that was broken off is simply done again. A
+mark is beside the store, so a block that was broken off is simply done again. A
 store of other parameters, years or settings is made anew.
 """
 

@@ -42,7 +42,7 @@ def region_totals(run: Run, sets: Sequence[str]) -> pd.DataFrame:
         ``low`` and ``high`` (ends of the 90 % interval; of the ensemble, whose
         ``total`` is the mean of the draws), ``change`` (over the default's total, 1)
         and ``share_of_area`` that had a value, 1. In a synthetic region the set
-        ``truth`` stands beside the others. ``year`` is ``mean`` for the mean of all.
+        ``truth`` is beside the others. ``year`` is ``mean`` for the mean of all.
     """
     import pandas as pd
 
@@ -115,7 +115,7 @@ def _rows(
         each.append(found["total"].to_numpy())
     years = [str(int(year)) for year in flux["year"].to_numpy()]
     totals = np.array([[*one, one.mean()] for one in each])
-    shares = found["share_of_area"].to_numpy()
+    fractions = found["share_of_area"].to_numpy()
     low, high = next_draw(totals) if len(totals) > 1 else (np.nan, np.nan)
     return pd.DataFrame(
         {
@@ -126,7 +126,7 @@ def _rows(
             "low": low,
             "high": high,
             "unit": "Pg yr-1",
-            "share_of_area": [*shares, shares.min()],
+            "share_of_area": [*fractions, fractions.min()],
         }
     )
 

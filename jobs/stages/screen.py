@@ -14,7 +14,7 @@ from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem, did_you_mean
-from jobs.files import OddFile, put_aside, replacing, stands, write_text
+from jobs.files import OddFile, lexists, put_aside, replacing, write_text
 from jobs.inputs.pixel_data import forcing_of, observations_of
 from jobs.inputs.simulate import calibration_model
 from jobs.inputs.streams import make_streams
@@ -100,7 +100,7 @@ def gather(run: Run, pixels: Sequence[Pixel]) -> xr.Dataset:
     parts, places = [], []
     for pixel in pixels:
         path = _result(run, pixel.id)
-        if not stands(path):
+        if not lexists(path):
             continue
         try:
             parts.append(read_netcdf(path))
@@ -213,8 +213,8 @@ def comparison(selected: masm.Selection, config: Config) -> pd.DataFrame:
         table["paper"] = table.index.isin(PAPER)
         named |= table["paper"]
     table["meaning"] = [known[name].description for name in table.index]
-    shares = table.filter(like="share_").max(axis=1)
-    order = shares[named].sort_values(ascending=False).index
+    fractions = table.filter(like="share_").max(axis=1)
+    order = fractions[named].sort_values(ascending=False).index
     return table.loc[order].reset_index()
 
 

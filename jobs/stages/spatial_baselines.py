@@ -6,6 +6,7 @@ the same regression of what a model left unexplained at other sites.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,6 +88,9 @@ def regress(
 ) -> Array:
     """Train boosted trees at some sites, and predict at another, (n_obs,).
 
+    Features that say at which site, and not when, are left out: trees would learn the
+    sites by heart.
+
     Parameters
     ----------
     features : sequence of ndarray (n_obs, feature)
@@ -101,7 +105,9 @@ def regress(
     from upscale.training import trees
 
     kept = [np.isfinite(one) for one in targets]
-    x = np.concatenate([f[k] for f, k in zip(features, kept, strict=True)])
+    used = [f[k] for f, k in zip(features, kept, strict=True)]
+    columns = _tell_time(used)
+    x = np.concatenate(used)[:, columns]
     y = np.concatenate([t[k] for t, k in zip(targets, kept, strict=True)])
     weight = np.concatenate(
         [np.full(int(k.sum()), 1.0 / max(1, k.sum())) for k in kept]
@@ -110,4 +116,17 @@ def regress(
         return np.full(len(at), np.nan)
     settings = trees.TreeSettings(**_TREES)  # type: ignore[arg-type]
     booster = trees.fit(x, y, weight / weight.mean(), settings, seed)
-    return trees.predict(booster, at)
+    return trees.predict(booster, at[:, columns])
+
+
+def _tell_time(sites: Sequence[Array]) -> NDArray[np.bool_]:
+    """Which features vary at a site at least as much as between sites, (feature,).
+
+    Air pressure does not: it is the height of the site.
+    """
+    sites = [one for one in sites if len(one)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a feature without any value
+        means = np.stack([np.nanmean(one, axis=0) for one in sites])
+        within = np.nanmean([np.nanvar(one, axis=0) for one in sites], axis=0)
+        return np.asarray(np.nanvar(means, axis=0) <= within)

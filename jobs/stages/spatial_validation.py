@@ -84,7 +84,7 @@ def validate_spatially(
     run : Run
         A started run of a table of sites, some of them calibrated.
     on_sites : callable, optional
-        Told of sites that are done; each twice: once run, once left out.
+        Called for sites that are done; each twice: once run, once left out.
 
     Raises
     ------
@@ -107,13 +107,13 @@ def validate_spatially(
         mine = owner == row
         args = (run, pixel, int(blocks[row]), draws[pixel.id], candidates, mine)
         known.append(run_site(*args))
-        _tell(on_sites)
+        _count_site(on_sites)
     rows, mapped = [], []
     for target in range(len(known)):
         predicted, theta = predict_site(run, known, owner, candidates, table, target)
         rows.append(predicted)
         mapped.append(theta)
-        _tell(on_sites)
+        _count_site(on_sites)
     scores = score_methods(run, known, rows)
     methods = summarise(scores)
     chosen = choose(run, methods)
@@ -171,7 +171,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     return (facts, tables) if whole else ({}, {})
 
 
-def _tell(on_sites: Callable[[int], None] | None) -> None:
+def _count_site(on_sites: Callable[[int], None] | None) -> None:
     if on_sites is not None:
         on_sites(1)
 

@@ -36,7 +36,7 @@ def stages_of(run: Run, status: Status) -> dict[str, str]:
     path = run.folder.path
     n_done = status.states["done"] + status.states["suspect"]
     n_left = status.states["waiting"] + status.states["running"]
-    calibrated = _share(status.n_pixels - n_left, status.n_pixels)
+    calibrated = _fraction(status.n_pixels - n_left, status.n_pixels)
     report = _word(run.folder.report.exists())
     if not run.source.is_region:
         scored = _n_there(run, [run.folder.scores])
@@ -55,8 +55,8 @@ def stages_of(run: Run, status: Status) -> dict[str, str]:
                 if run.config.sites != "separate"
                 else {}
             ),
-            "simulate": _share(simulated, n_done),
-            "evaluate": _share(scored, n_done),
+            "simulate": _fraction(simulated, n_done),
+            "evaluate": _fraction(scored, n_done),
             "report": report,
         }
     n_sets = sum(_is_whole(run, name) for name in REGIONAL)
@@ -64,7 +64,7 @@ def stages_of(run: Run, status: Status) -> dict[str, str]:
         "screen": _screened(path, _LEFT),
         "calibrate": calibrated,
         "upscale": _word((path / "upscaling" / "stamp.json").exists()),
-        "simulate": _share(n_sets, len(REGIONAL)),
+        "simulate": _fraction(n_sets, len(REGIONAL)),
         "evaluate": _word((run.folder.evaluation / "region_summary.csv").exists()),
         "export": _word(any((path / "maps").glob("*.nc"))),
         "report": report,
@@ -107,7 +107,7 @@ def _word(is_done: bool) -> str:
     return _DONE if is_done else _LEFT
 
 
-def _share(n_done: int, n: int) -> str:
+def _fraction(n_done: int, n: int) -> str:
     if n_done == 0:
         return _LEFT
     return _DONE if n_done >= n else _PART

@@ -80,7 +80,7 @@ def upscale_region(run: Run, on_pixels: Callable[[int], None]) -> Upscaled:
     run : Run
         A started run of a region.
     on_pixels : callable
-        Told of pixels whose covariates were computed.
+        Called for pixels whose covariates were computed.
 
     Raises
     ------

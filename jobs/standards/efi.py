@@ -86,7 +86,7 @@ def write_efi(place: Place, folder: Path) -> Iterator[Path]:
 
 
 def _identity(place: Place) -> dict[str, str]:
-    """Attributes by which files of one calibration are told from those of another."""
+    """Attributes that distinguish files of one calibration from those of another."""
     means = json.dumps(dict(place.runs.means), sort_keys=True)
     code = hashlib.sha256(f"{place.run} {place.site} {means}".encode()).hexdigest()
     return {

@@ -3,7 +3,7 @@
 Two rounds. First the source does what is common, file by file (a provider's year
 becomes values on the region's pixels). Then each shard of 256 pixels is gathered,
 checked and written by one worker alone: workers that share a Zarr shard would lose
-each other's pixels. A shard counts when its record stands beside the cube, with the
+each other's pixels. A shard counts when its record is beside the cube, with the
 checksums of what was written; a build that was killed goes on from there.
 """
 
@@ -35,7 +35,7 @@ _LOCK = "lock"
 
 
 Progress = Callable[[int, int], None]
-"""Told how many parts of how many are done, of each round of the work in turn."""
+"""Called with how many parts of how many are done, in each round of the work."""
 
 
 def build_cube(
@@ -95,7 +95,7 @@ def build_cube(
             found="a folder with other things in it",
             wanted="a new or empty folder",
         )
-    with _alone(folder):
+    with _file_lock(folder):
         if (path / CHECKSUMS).is_file():  # another process has just finished it
             shutil.rmtree(folder, ignore_errors=True)
             return _finished(path, plan)
@@ -128,7 +128,7 @@ def _finished(path: Path, plan: dict[str, Any]) -> Cube:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _file_lock(folder: Path) -> Iterator[None]:
     """Hold a lock on a build, which the system gives back when the process dies.
 
     Two builders of one cube would write the same shards and remove each other's

@@ -175,14 +175,21 @@ class CubeReport:
                 f"{pixel} ({gaps})"
                 for pixel, gaps in list(self.gaps_by_pixel.items())[:5]
             )
-            yield f"most windows missing: {worst}"
-        yield f"disk: {self.bytes_cube / 1e9:.2f} GB in this cube"
+            yield f"pixels with most windows missing: {worst}"
+        yield f"disk: {_size(self.bytes_cube)} in this cube"
+
+
+def _size(n_bytes: int) -> str:
+    """Return a size on disk in the unit that suits it."""
+    if n_bytes < 1e8:
+        return f"{max(0.1, n_bytes / 1e6):.1f} MB"
+    return f"{n_bytes / 1e9:.2f} GB"
 
 
 def _variable_lines(one: VariableReport) -> Iterator[str]:
     units = "" if one.units == "1" else f" {one.units}"
     line = (
-        f"  {one.name}: {100.0 * one.coverage:.1f} % there, {one.low:.4g} to "
+        f"  {one.name}: {100.0 * one.coverage:.1f} % present, {one.low:.4g} to "
         f"{one.high:.4g}, mean {one.mean:.4g}{units}"
     )
     if one.filled_days:
@@ -202,7 +209,7 @@ def _variable_lines(one: VariableReport) -> Iterator[str]:
         )
 
 
-class _Tally:
+class _RunningCounts:
     """Running statistics of one variable over blocks of pixels."""
 
     def __init__(self, name: str, units: str, years: NDArray):
@@ -279,18 +286,18 @@ def check_cube(
     ids = cube.cells.ids
     days, windows = cube.time.year.to_numpy(), cube.observed_time.year.to_numpy()
     names = (*cube.variables, *(name for name in MADE if name not in cube.variables))
-    forcing = {name: _Tally(name, KNOWN[name].units, days) for name in names}
-    streams = {n: _Tally(n, FLUXES[n].units, windows) for n in cube.streams}
+    forcing = {name: _RunningCounts(name, KNOWN[name].units, days) for name in names}
+    streams = {n: _RunningCounts(n, FLUXES[n].units, windows) for n in cube.streams}
     missing = np.zeros(len(cube), dtype=np.int64)
     for first in range(0, len(cube), SHARD_PIXELS):
         part = ids[first : first + SHARD_PIXELS]
         weather, seen = cube.forcing(part.tolist()), cube.observations(part.tolist())
-        for name, tally in forcing.items():
-            tally.add(weather[name].to_numpy(), part)
-            tally.add_origin(weather[name].attrs)
-        for name, tally in streams.items():
+        for name, counts in forcing.items():
+            counts.add(weather[name].to_numpy(), part)
+            counts.add_origin(weather[name].attrs)
+        for name, counts in streams.items():
             values = seen[name].to_numpy()
-            tally.add(values, part)
+            counts.add(values, part)
             missing[first : first + part.size] += np.isnan(values).sum(axis=1)
     filled = cube.filled()
     for index, name in enumerate(cube.variables):
@@ -309,8 +316,8 @@ def check_cube(
         last_day=f"{cube.time[-1]:%Y-%m-%d}",
         calendar=_calendar(cube.time),
         skipped=skipped,
-        forcing=[tally.finish() for tally in forcing.values()],
-        observations=[tally.finish() for tally in streams.values()],
+        forcing=[counts.finish() for counts in forcing.values()],
+        observations=[counts.finish() for counts in streams.values()],
         gaps_by_pixel={int(ids[i]): int(missing[i]) for i in worst if missing[i]},
         bytes_cube=sum(f.stat().st_size for f in cube.path.rglob("*") if f.is_file()),
         bytes_posteriors=bytes_per_pixel * n_usable,
@@ -320,4 +327,4 @@ def check_cube(
 
 def _calendar(time: pd.DatetimeIndex) -> str:
     whole = pd.date_range(time[0], time[-1], freq="D")
-    return "standard, every day there" if time.equals(whole) else "with days missing"
+    return "standard, no day missing" if time.equals(whole) else "with days missing"

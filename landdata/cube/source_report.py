@@ -25,7 +25,7 @@ class SourceReport:
     gives : tuple of str
         What is taken from it, as weather; empty for anything else.
     checksums : bool
-        ``SHA256SUMS`` stands beside every file. Without it, damage that the format
+        ``SHA256SUMS`` is beside every file. Without it, damage that the format
         does not notice itself passes.
 
     Examples

@@ -20,7 +20,7 @@ from landdata.grid.grid import N_COLUMNS, Cells
 
 BLOCK_CELLS = 10
 _MAX_PIXELS = 2**26
-_ALONE = {
+_ISOLATED = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": False,
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
@@ -51,26 +51,26 @@ def cell_means(
 
     Returns
     -------
-    mean, share : numpy.ndarray (pixel,)
+    mean, fraction : numpy.ndarray (pixel,)
         NaN and 0 where a cell lies outside.
     """
     import rasterio
 
     path = existing_file(path)
-    mean, share = np.full(len(cells), np.nan), np.zeros(len(cells))
+    mean, fraction = np.full(len(cells), np.nan), np.zeros(len(cells))
     with (
         reading(path, "a GeoTIFF with a projection"),
-        rasterio.Env(**_ALONE),
+        rasterio.Env(**_ISOLATED),
         rasterio.open(path, driver="GTiff") as raster,
     ):
         _check(raster, path)
         checks = BlockChecks(raster, path)
         for chosen in _blocks(cells):
             part = Cells(cells.ids[chosen])
-            mean[chosen], share[chosen] = _block_means(
+            mean[chosen], fraction[chosen] = _block_means(
                 raster, part, values, path, checks
             )
-    if must_cover and not (share > 0.0).any():
+    if must_cover and not (fraction > 0.0).any():
         left, bottom, right, top = raster.bounds
         raise InputError(
             str(path),
@@ -79,7 +79,7 @@ def cell_means(
             wanted="one that covers the region",
             hint="A wrong projection, or another part of the country.",
         )
-    return mean, share
+    return mean, fraction
 
 
 def _check(raster, path: Path) -> None:

@@ -143,6 +143,6 @@ class Counted:
         return good
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """Of the flags that were good."""
         return self.n_good / self.n_asked if self.n_asked else float("nan")

@@ -1,7 +1,7 @@
 """Providers' files: found by pattern, checked against checksums, opened with a guard.
 
 Formats differ in what they notice themselves: a flipped bit in an uncompressed
-netCDF file is a wrong number and nothing more. Where checksums stand beside the
+netCDF file is a wrong number and nothing more. Where checksums are beside the
 files (``SHA256SUMS``, as ``sha256sum * > SHA256SUMS`` writes it), every file is
 compared with them before it is opened.
 """

@@ -40,7 +40,7 @@ def table_dates(text: pd.Series, where: str, notes: Notes) -> pd.Series:
     where : str
         File, for errors; the line is put after it.
     notes : Notes
-        Told of every form but ISO.
+        Notes every form but ISO.
 
     Returns
     -------

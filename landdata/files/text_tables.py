@@ -75,7 +75,7 @@ def read_text_table(
     separator, skip
         Between cells; lines before the header.
     notes : Notes, optional
-        Told of a column that is taken although its capitals differ.
+        Notes a column that is taken although its capitals differ.
     """
     if isinstance(path, pd.DataFrame):
         table = _as_text(path)

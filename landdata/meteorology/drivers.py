@@ -268,9 +268,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
 
 WITHOUT_SUN = (
     "cloud cover of days with less than "
-    f"{polar_night.LEAST_LIGHT:g} MJ m-2 above the atmosphere cannot be told from "
-    f"light: interpolated between the means of the {polar_night.MEANS_OVER} lit days "
-    "before and after"
+    f"{polar_night.LEAST_LIGHT:g} MJ m-2 above the atmosphere cannot be distinguished "
+    f"from light: interpolated between the means of the {polar_night.MEANS_OVER} lit "
+    "days before and after"
 )
 """What a variable says of its substitute in the polar night."""
 

@@ -128,13 +128,13 @@ def read_appeears(
         where,
         source=f"AppEEARS {layer.name}",
         quality=_words(rule) if screened else "not screened",
-        good_share=rule.share,
+        good_share=rule.fraction,
         **notes.attrs,
     )
 
 
 def _words(rule: Counted) -> str:
-    return f"{rule.n_good} of {rule.n_asked} flags good ({100.0 * rule.share:.1f} %)"
+    return f"{rule.n_good} of {rule.n_asked} flags good ({100.0 * rule.fraction:.1f} %)"
 
 
 def _layer(path: Path, stream: str) -> Layer:

@@ -66,12 +66,12 @@ def read_elevation(
 
     cells = target(where)
     _refuse_others(Path(path))
-    mean, share = cell_means(path, cells, metres, must_cover=must_cover)
+    mean, fraction = cell_means(path, cells, metres, must_cover=must_cover)
     dataset = xr.Dataset(
         {
             "elevation": (
                 "pixel",
-                np.where(share >= 0.5, mean, np.nan).astype(np.float32),
+                np.where(fraction >= 0.5, mean, np.nan).astype(np.float32),
                 {
                     "units": "m",
                     "long_name": "mean height of the cell above the sea",

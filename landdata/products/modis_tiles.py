@@ -112,7 +112,7 @@ def read_modis_tiles(
         data, coords={"time": days.astype("datetime64[ns]"), **cells.coords()}
     )
     return delivered(
-        dataset, where, source=f"MODIS {layer.name}", good_share=rule.share
+        dataset, where, source=f"MODIS {layer.name}", good_share=rule.fraction
     )
 
 

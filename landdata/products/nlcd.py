@@ -78,16 +78,18 @@ def read_nlcd_fraction(
     cells = target(where)
     if Path(path).suffix.lower() in (".nc", ".nc4", ".netcdf"):
         found = class_fraction(path, cells, classes=classes, legend="nlcd")
-        share = found["mapped_fraction"].to_numpy().astype(np.float64)
+        fraction = found["mapped_fraction"].to_numpy().astype(np.float64)
         part = found["class_fraction"].to_numpy()
-        mean = np.divide(part, share, out=np.full(share.shape, np.nan), where=share > 0)
+        mean = np.divide(
+            part, fraction, out=np.full(fraction.shape, np.nan), where=fraction > 0
+        )
     else:
-        mean, share = cell_means(path, cells, is_class, must_cover=must_cover)
+        mean, fraction = cell_means(path, cells, is_class, must_cover=must_cover)
     dataset = xr.Dataset(
         {
             "forest_fraction": (
                 "pixel",
-                (np.nan_to_num(mean) * share).astype(np.float32),
+                (np.nan_to_num(mean) * fraction).astype(np.float32),
                 {
                     "units": "1",
                     "long_name": "share of the cell in NLCD class "
@@ -97,7 +99,7 @@ def read_nlcd_fraction(
             ),
             "mapped_fraction": (
                 "pixel",
-                share.astype(np.float32),
+                fraction.astype(np.float32),
                 {"units": "1", "long_name": "share of the cell that the map covers"},
             ),
         },

@@ -77,9 +77,11 @@ def read_soilgrids(
                     wanted=f"all layers down to {100.0 * depth:g} cm",
                     hint="Add the file, or ask for a smaller depth.",
                 )
-            mean, share = cell_means(path, cells, _percent(path), must_cover=must_cover)
+            mean, fraction = cell_means(
+                path, cells, _percent(path), must_cover=must_cover
+            )
             part = min(float(lower), 100.0 * depth) - upper
-            total += part * np.where(share >= 0.5, mean, np.nan)
+            total += part * np.where(fraction >= 0.5, mean, np.nan)
             top += part
         means[name] = total / top
     _check_sum(means["sand"] + means["clay"])
@@ -113,7 +115,7 @@ def _layers(paths: list[Path]) -> dict[tuple[str, int, int], Path]:
                 str(path),
                 found=f"{kind}",
                 wanted="the mean of the prediction",
-                hint="Quantiles and uncertainties stand beside it: take _mean.",
+                hint="Quantiles and uncertainties are beside it: take _mean.",
             )
         key = (match.group(1).lower(), int(match.group(2)), int(match.group(3)))
         if key in found:

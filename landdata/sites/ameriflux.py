@@ -270,7 +270,7 @@ def _variable(
             continue
         if not used and empty:
             notes.add(f"{', '.join(empty)}: no value at all; {name} taken instead")
-        _tell(chosen, name, notes)
+        _note_filled(chosen, name, notes)
         values = chosen.values
         if rule.variable.name == "shortwave":
             values = _without_night_offset(values, clock, path, name, notes)
@@ -308,7 +308,7 @@ def _values_a_day(
     return count
 
 
-def _tell(chosen, name: str, notes: Notes) -> None:
+def _note_filled(chosen, name: str, notes: Notes) -> None:
     for column, n in chosen.filled.items():
         notes.add(f"{column}: {n} values fill gaps of {chosen.columns[0]}")
     for column, n in chosen.others.items():

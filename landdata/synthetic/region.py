@@ -7,7 +7,7 @@ distance, height and latitude; the true parameters of the model depend on
 temperature, height and soil, and on a field of their own. LAI and GPP are the
 model's at those parameters, as 8-day means with errors and gaps.
 
-The truth stands beside the observations, so that calibration and upscaling can be
+The truth is beside the observations, so that calibration and upscaling can be
 compared with it:
 
 .. code-block:: python

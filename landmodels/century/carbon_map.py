@@ -1,6 +1,6 @@
 """Dead carbon as a linear map over a forcing cycle (section 14.2).
 
-With litter, climate factors, lignin and the dissolved share given, the nine dead
+With litter, climate factors, lignin and the dissolved fraction given, the nine dead
 carbon pools follow ``c -> (I + B K) c`` in each step, because a refused nitrogen
 transfer does not stop the carbon. This module builds that map from a run. It tells
 what a change of turnover does to the equilibrium, and it checks the stepped model.
@@ -32,8 +32,8 @@ from landmodels.century.run.equilibrium import annual_precipitation
 from landmodels.century.run.task import advance, make_task, make_weather, state_array
 from landmodels.errors import InputError
 
-_FIELDS = ("rate", "mix_rate", "doc_share", "passive_gain", "anerb", "litter_c",
-           "strlig", "co2_share1", "co2_share2", "to_passive1",
+_FIELDS = ("rate", "mix_rate", "doc_fraction", "passive_gain", "anerb", "litter_c",
+           "strlig", "co2_fraction1", "co2_fraction2", "to_passive1",
            "to_passive2")  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def transfer_matrix(
     month : mapping
         Numbers of the month, by name of the lane's field.
     lignin : ndarray (2,)
-        Lignin share of structural litter at the start of the month.
+        Lignin fraction of structural litter at the start of the month.
     p : record
         Parameters, as in the kernel.
     variant45 : bool
@@ -133,28 +133,28 @@ def transfer_matrix(
         ``dc = matrix @ c`` of one step, a quarter of a month.
     """
     slow1 = SOM22 if variant45 else SOM21
-    share2, gain = month["co2_share2"][0], month["passive_gain"][0]
+    fraction2, gain = month["co2_fraction2"][0], month["passive_gain"][0]
     passive1 = month["to_passive1"][0] * gain
     passive2 = month["to_passive2"][0] * gain
-    rest = max(1.0 - share2 - passive1 - month["doc_share"][0], 0.0)
-    shares = {
+    rest = max(1.0 - fraction2 - passive1 - month["doc_fraction"][0], 0.0)
+    fractions = {
         STRUC1: {slow1: lignin[0] * (1 - p["rsplig"]),
                  SOM11: (1 - lignin[0]) * (1 - p["ps1co2_1"])},
         STRUC2: {SOM22: lignin[1] * (1 - p["rsplig"]),
                  SOM12: (1 - lignin[1]) * (1 - p["ps1co2_2"])},
         METAB1: {SOM11: 1 - p["pmco2_1"]},
         METAB2: {SOM12: 1 - p["pmco2_2"]},
-        SOM11: {slow1: 1 - month["co2_share1"][0]},
+        SOM11: {slow1: 1 - month["co2_fraction1"][0]},
         SOM12: {SOM3: passive1, SOM22: rest},
         SOM21: {SOM11: 1 - p["p2co2_1"]},
         SOM22: {SOM3: passive2, SOM12: 1 - p["p2co2_2"] - passive2},
         SOM3: {SOM12: 1 - p["p3co2"] * month["anerb"][0]},
     }  # fmt: skip
     matrix = np.zeros((9, 9))
-    for a, targets in shares.items():
+    for a, targets in fractions.items():
         matrix[a, a] -= month["rate"][a]
-        for b, share in targets.items():
-            matrix[b, a] += share * month["rate"][a]
+        for b, fraction in targets.items():
+            matrix[b, a] += fraction * month["rate"][a]
     matrix[SOM21, SOM21] -= month["mix_rate"][0]
     matrix[SOM22, SOM21] += month["mix_rate"][0]
     return matrix

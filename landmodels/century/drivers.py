@@ -55,9 +55,9 @@ SITE = {
     d.name: d
     for d in (
         Driver("lat", "degrees_north", -89.0, 89.0, "latitude", "latitude"),
-        Driver("sand", "1", 0.0, 1.0, "sand, share of the mineral soil by weight"),
-        Driver("silt", "1", 0.0, 1.0, "silt, share of the mineral soil by weight"),
-        Driver("clay", "1", 0.0, 1.0, "clay, share of the mineral soil by weight"),
+        Driver("sand", "1", 0.0, 1.0, "sand, fraction of the mineral soil by weight"),
+        Driver("silt", "1", 0.0, 1.0, "silt, fraction of the mineral soil by weight"),
+        Driver("clay", "1", 0.0, 1.0, "clay, fraction of the mineral soil by weight"),
         Driver("bulk_density", "g cm-3", 0.1, 2.3, "dry bulk density"),
         Driver("ph", "1", 2.0, 12.0, "soil pH in water"),
     )
@@ -72,7 +72,7 @@ _SAME = {
     "1": ("1", "", "-", "fraction"),
     "g cm-3": ("g cm-3", "g/cm3", "kg dm-3", "mg m-3", "t m-3"),
 }  # fmt: skip
-_MENDS = {
+_REPAIRS = {
     ("degC", "K"): "subtract 273.15",
     ("cm month-1", "mm d-1"): "multiply by the days of the month",
     ("cm month-1", "kg m-2 s-1"): "multiply by the seconds of the month",
@@ -80,7 +80,7 @@ _MENDS = {
     ("g cm-3", "kg m-3"): "divide by 1000",
     ("ppm", "mol mol-1"): "multiply by 1e6",
 }
-#: The shares of sand, silt and clay may miss 1 by this much, for rounding.
+#: The fractions of sand, silt and clay may miss 1 by this much, for rounding.
 _TEXTURE = 2e-3
 
 
@@ -115,7 +115,7 @@ def validate_forcing(
     InputError
         At the first of: a missing variable, a wrong unit, missing or repeated
         months, years that are not whole, a missing or impossible value, tmin above
-        tmax, texture shares that do not sum to 1. The cell and month are named.
+        tmax, texture fractions that do not sum to 1. The cell and month are named.
 
     Examples
     --------
@@ -233,10 +233,10 @@ def _unit(variable: xr.DataArray, driver: Driver, where: str) -> float:
         return 1.0
     if driver.name == "prec" and text.lower() in _SAME["mm month-1"]:
         return 0.1
-    mend = _MENDS.get((driver.units, text))
+    repair = _REPAIRS.get((driver.units, text))
     raise InputError(
         place, found=repr(text), wanted=wanted,
-        hint=f"Convert first: {mend}." if mend else None,
+        hint=f"Convert first: {repair}." if repair else None,
     )  # fmt: skip
 
 

@@ -116,7 +116,7 @@ class CellModel:
     ----------
     drivers : Drivers
     fractions : mapping
-        Share of each vegetation type; they sum to 1.
+        Fraction of each vegetation type; they sum to 1.
     streams : sequence of str
         Names of :func:`series_operators`.
     hours : mapping, optional

@@ -42,9 +42,9 @@ class Drivers:
         Day of year; mean temperature (degC); extinction at noon (1); soil temperature
         (degC); rain and snowfall (mm d-1); CO2 (mol mol-1).
     hourly : ndarray (day, 18, 24)
-        Cosine of the solar zenith angle, direct share of the light, photosynthetically
-        active radiation (mol m-2 s-1), short waves (W m-2), air temperature (degC),
-        vapour pressure deficit (Pa), net long waves (W m-2), the kinetics of leaves at
+        Cosine of the solar zenith angle, direct fraction of the light, photosynthetic
+        radiation (mol m-2 s-1), short waves (W m-2), air temperature (degC), vapour
+        pressure deficit (Pa), net long waves (W m-2), the kinetics of leaves at
         air temperature, light inhibition of respiration (1), molar volume of air
         (m3 mol-1), slope of saturation (Pa K-1), psychrometer constant (Pa K-1), heat
         capacity of air (J m-3 K-1) and latent heat (J kg-1).
@@ -110,7 +110,7 @@ def soil_temperature(mean_temperature: Array, start: float | None = None) -> Arr
 
 
 def _light(mu: Array, shortwave: Array, pressure: Array) -> dict[str, Array]:
-    """Direct share of the light, its photons, and cloudiness, by clear-sky ratio."""
+    """Direct fraction of the light, its photons, and cloudiness, by clear-sky ratio."""
     day_mean = shortwave.mean(axis=1, keepdims=True)
     above = np.maximum(mu, 0.0)
     used = canopy_angle(mu)
@@ -241,14 +241,14 @@ def make_drivers(
         "lam": latent,
     }
     prec = np.asarray(weather["prec"], float)
-    snow_share = np.clip((3.3 - mean) / 4.4, 0.0, 1.0)
+    snow_fraction = np.clip((3.3 - mean) / 4.4, 0.0, 1.0)
     days = {
         "doy": doy,
         "tday": mean,
         "k12": 0.5 / np.maximum(noon, 1e-3),
         "tsoil": soil_temperature(mean, soil_start),
-        "rain": prec * (1.0 - snow_share),
-        "snowf": prec * snow_share,
+        "rain": prec * (1.0 - snow_fraction),
+        "snowf": prec * snow_fraction,
         "ca": np.broadcast_to(np.asarray(weather["co2"], float), doy.shape),
     }
     return Drivers(

@@ -1,8 +1,8 @@
 """Weights of grid cells in the footprint of an observation, and its local hour.
 
 A footprint is an ellipse (semi-axes and azimuth), a polygon (corners, in degrees), or a
-set of cells with their shares. For the first two, 10 by 10 points in each cell decide
-which share of the footprint lies in it (ours).
+set of cells with their fractions. For the first two, 10 by 10 points in each cell
+decide which fraction of the footprint lies in it (ours).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 #: Kilometres of one degree of latitude.
 _KM_PER_DEGREE = 6371.0 * math.pi / 180.0
 _SUB_POINTS = 10
-#: Share of a footprint that the grid must cover.
+#: Fraction of a footprint that the grid must cover.
 LEAST_COVERED = 0.5
 
 
@@ -230,8 +230,8 @@ class CellSet:
     ----------
     cells : tuple of int
         Numbers of the cells.
-    shares : tuple of float, optional
-        Share of the footprint in each; equal ones by default. A sum below 1 is what
+    fractions : tuple of float, optional
+        Fraction of the footprint in each; equal ones by default. A sum below 1 is what
         lies outside the grid.
 
     Examples
@@ -245,19 +245,19 @@ class CellSet:
     """
 
     cells: tuple[int, ...]
-    shares: tuple[float, ...] | None = None
+    fractions: tuple[float, ...] | None = None
 
     def weights(self, grid: Grid, where: str) -> tuple[Array, float]:
-        """Weights of all cells, and the share that the grid covers."""
-        shares = np.full(len(self.cells), 1.0 / max(len(self.cells), 1))
-        if self.shares is not None:
-            shares = np.asarray(self.shares, float)
-        good = shares.shape == (len(self.cells),) and len(self.cells) > 0
-        if not good or not np.all(shares > 0.0) or shares.sum() > 1.0 + 1e-6:
+        """Weights of all cells, and the fraction that the grid covers."""
+        fractions = np.full(len(self.cells), 1.0 / max(len(self.cells), 1))
+        if self.fractions is not None:
+            fractions = np.asarray(self.fractions, float)
+        good = fractions.shape == (len(self.cells),) and len(self.cells) > 0
+        if not good or not np.all(fractions > 0.0) or fractions.sum() > 1.0 + 1e-6:
             raise InputError(
                 where,
-                found=f"{len(self.cells)} cells with the shares {self.shares}",
-                wanted="cells, each with a share above 0, together at most 1",
+                found=f"{len(self.cells)} cells with the fractions {self.fractions}",
+                wanted="cells, each with a fraction above 0, together at most 1",
             )
         n = grid.longitude.size
         outside = [c for c in self.cells if not 0 <= c < n]
@@ -268,8 +268,8 @@ class CellSet:
                 wanted=f"different cells of 0 to {n - 1}, inside the grid",
             )
         weights = np.zeros(n)
-        weights[list(self.cells)] = shares
-        return weights, float(shares.sum())
+        weights[list(self.cells)] = fractions
+        return weights, float(fractions.sum())
 
 
 def _wrapped(degrees: Array) -> Array:
@@ -280,9 +280,10 @@ def _wrapped(degrees: Array) -> Array:
 def _cell_points(
     footprint: Ellipse | Polygon, grid: Grid
 ) -> tuple[Array, float | None]:
-    """Weights from points in each cell, and the share covered by the grid.
+    """Weights from points in each cell, and the fraction covered by the grid.
 
-    The share is None where the footprint is too small for the distance of the points.
+    The fraction is None where the footprint is too small for the distance of the
+    points.
     """
     lon, lat = footprint.centre
     narrow = math.cos(math.radians(lat))

@@ -76,7 +76,7 @@ _SAME = {
     "degrees_north": ("degree_north", "degrees", "degree", "deg"),
     "m": ("metre", "meter", "metres", "meters"),
 }
-_MENDS = {
+_REPAIRS = {
     ("degC", "K"): "subtract 273.15",
     ("W m-2", "MJ m-2 d-1"): "divide by 0.0864",
     ("W m-2", "J m-2 d-1"): "divide by 86400",
@@ -202,7 +202,7 @@ def _check_radiation(clean: xr.Dataset, where: str) -> None:
         raise InputError(
             f"{where}  srad",
             found=f"at most {srad.max():g} W m-2 in {srad.size} days",
-            wanted="a good share of the sun's light on some day",
+            wanted="a good fraction of the sun's light on some day",
             hint="The values look like MJ m-2 d-1: divide by 0.0864.",
         )
 
@@ -220,8 +220,8 @@ def _check_humidity(clean: xr.Dataset, where: str) -> None:
             hint="Is the unit Pa?",
         )
     mean = 0.5 * (clean["tmin"].values + clean["tmax"].values)
-    share = float(np.median(vpd / saturation_pressure(mean)))
-    if vpd.size >= _ENOUGH_DAYS and vpd.max() > 0.0 and share < 0.01:
+    fraction = float(np.median(vpd / saturation_pressure(mean)))
+    if vpd.size >= _ENOUGH_DAYS and vpd.max() > 0.0 and fraction < 0.01:
         raise InputError(
             f"{where}  vpd",
             found=f"at most {vpd.max():g} Pa in {vpd.size} days",
@@ -374,9 +374,9 @@ def _check_units(
     units = str(variable.attrs["units"]).strip()
     if units == driver.units:
         return
-    mend = _MENDS.get((driver.units, units))
-    if mend is not None:
-        hint = f"Convert first: {mend}."
+    repair = _REPAIRS.get((driver.units, units))
+    if repair is not None:
+        hint = f"Convert first: {repair}."
     elif units.lower() in _SAME[driver.units]:
         hint = f"The same unit in another spelling: set units to {driver.units!r}."
     else:

@@ -38,7 +38,7 @@ class Observations:
     cell, day, hour : ndarray of int (look,)
         Cell; day from the start of the run; local hour, or -1 for the whole day.
     weight : ndarray (look,)
-        Share of the footprint; those of an observation sum to 1.
+        Fraction of the footprint; those of an observation sum to 1.
 
     Examples
     --------

@@ -101,7 +101,7 @@ def fluorescence() -> Operator:
 
 
 def fapar(*, white_sky: bool = False) -> Operator:
-    """Absorbed share of the light (1), at the overpass or under a white sky."""
+    """Absorbed fraction of the light (1), at the overpass or under a white sky."""
     name = "fapar_white" if white_sky else "fapar"
     return Operator("fapar", (name,), lambda m, v: v[name])
 
@@ -124,7 +124,7 @@ def surface_soil_moisture(
 def l_band_optical_depth(*, frozen: float = 0.36) -> Operator:
     """Vegetation optical depth in L-band (1), of wood, leaves and their wetness (ours).
 
-    ``frozen`` is the share that is left in frozen vegetation.
+    ``frozen`` is the fraction that is left in frozen vegetation.
     """
 
     def equation(m, v):

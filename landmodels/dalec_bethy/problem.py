@@ -68,7 +68,7 @@ class Type:
 
 @dataclass(frozen=True)
 class Cell:
-    """A grid cell: its weather, and the share of each vegetation type in it.
+    """A grid cell: its weather, and the fraction of each vegetation type in it.
 
     Examples
     --------
@@ -269,13 +269,13 @@ class Problem:
         """Physical values of the control elements (n,), in the order of ``names``."""
         return self._physical(x)[0][self._free]
 
-    def _inward(self, dx: Array, slopes: Array) -> Array:
+    def _forward(self, dx: Array, slopes: Array) -> Array:
         """Carry a direction from the control vector to all parameters."""
         result = np.zeros(len(self._all))
         result[self._free] = self._factor @ np.asarray(dx, float)
         return result * slopes
 
-    def _outward(self, gradient: Array, slopes: Array) -> Array:
+    def _adjoint(self, gradient: Array, slopes: Array) -> Array:
         """Carry a gradient from all parameters to the control vector."""
         result: Array = self._factor.T @ (gradient * slopes)[self._free]
         return result
@@ -436,12 +436,12 @@ class Problem:
             value = 0.5 * float(residual @ weighted) + 0.5 * float(x @ x)
             if not np.isfinite(value):
                 return value, np.full(self.n, np.nan)
-            return value, x + self._outward(self._pull(seen, p, weighted), slopes)
+            return value, x + self._adjoint(self._pull(seen, p, weighted), slopes)
 
     def vjp(self, x: Array, w: Array) -> Array:
         """Gradient of ``w' H(x)``: the adjoint applied to ``w`` (observation,)."""
         p, slopes = self._physical(x)
-        return self._outward(self._pull(self._run(p), p, np.asarray(w)), slopes)
+        return self._adjoint(self._pull(self._run(p), p, np.asarray(w)), slopes)
 
     def _pull(self, seen: list[_Seen], p: Array, w: Array) -> Array:
         """Gradient of ``w' H`` in all parameters."""
@@ -474,7 +474,7 @@ class Problem:
     def jvp(self, x: Array, v: Array) -> Array:
         """Derivative of the simulated observations along ``v`` (n,)."""
         p, slopes = self._physical(x)
-        d_p = self._inward(v, slopes)
+        d_p = self._forward(v, slopes)
         seen = self._run(p)
         result = np.zeros(self.observations.n)
         for i, slot in enumerate(self._slots):
@@ -523,8 +523,8 @@ class Problem:
                     continue
                 if moved:
                     run = self._tangent(slot, p, d_p)
-                    share = slot.fraction / self._n_cells
-                    targets[:, j] += share * _targets(run)
+                    fraction = slot.fraction / self._n_cells
+                    targets[:, j] += fraction * _targets(run)
                 self._push(i, seen[i], run, p, d_p, rows[:, j])
         return Linearisation(
             observed,

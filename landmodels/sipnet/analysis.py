@@ -212,8 +212,8 @@ def _new_wood(wood, lanes, scale_roots: bool) -> dict[str, xr.DataArray]:
 def _new_soil(carbon, lanes) -> dict[str, xr.DataArray]:
     """Soil and litter in their old proportion; without any, all is soil."""
     total = lanes["soil"] + lanes["litter"]
-    share = (lanes["litter"] / total.where(total > 0.0)).fillna(0.0)
-    litter = carbon * share
+    fraction = (lanes["litter"] / total.where(total > 0.0)).fillna(0.0)
+    litter = carbon * fraction
     return {
         "soil": _where(carbon, carbon - litter, lanes["soil"]),
         "litter": _where(carbon, litter, lanes["litter"]),

@@ -38,8 +38,8 @@ OTHER_UNITS = {
     "nee": "g m-2 d-1", "et": "mm d-1", "lai": "1", "swc": "%",
 }  # fmt: skip
 WIND = 2.0  # m s-1
-#: Photosynthetically active share of shortwave radiation, and photons (mol MJ-1).
-PAR_SHARE, PHOTONS = 0.45, 4.57
+#: Photosynthetically active fraction of shortwave radiation, and photons (mol MJ-1).
+PAR_FRACTION, PHOTONS = 0.45, 4.57
 #: E-folding time of soil temperature (d).
 SOIL_DAYS = 15.0
 
@@ -168,14 +168,14 @@ def half_daily_drivers(daily: xr.Dataset, latitude: float | None = None) -> xr.D
             "daily table  lat", found=f"{latitude:g}", wanted="-90 to 90 degrees north"
         )
     v, index = _daily_values(daily)
-    share = daylight_share(index.day_of_year.to_numpy(float), latitude)
-    day, night = _day_and_night(v, share)
+    fraction = daylight_fraction(index.day_of_year.to_numpy(float), latitude)
+    day, night = _day_and_night(v, fraction)
     columns = {
         "year": (index.year, index.year),
         "day": (index.day_of_year, index.day_of_year),
-        "hour": (12.0 - 12.0 * share, 12.0 + 12.0 * share),
-        "step_length": (share, 1.0 - share),
-        "wspd": (np.full(share.size, WIND),) * 2,
+        "hour": (12.0 - 12.0 * fraction, 12.0 + 12.0 * fraction),
+        "step_length": (fraction, 1.0 - fraction),
+        "wspd": (np.full(fraction.size, WIND),) * 2,
         **{name: (day[name], night[name]) for name in day},
     }
     known = {**CALENDAR, **WEATHER}
@@ -192,7 +192,7 @@ def half_daily_drivers(daily: xr.Dataset, latitude: float | None = None) -> xr.D
     return validate_forcing(dataset, where="drivers from the daily table")
 
 
-def daylight_share(day_of_year: np.ndarray, latitude: float) -> np.ndarray:
+def daylight_fraction(day_of_year: np.ndarray, latitude: float) -> np.ndarray:
     """Share of the day with the sun above the horizon, kept within 0.05 to 0.95.
 
     Parameters
@@ -208,7 +208,7 @@ def daylight_share(day_of_year: np.ndarray, latitude: float) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> daylight_share(np.array([172.0]), 90.0)
+    >>> daylight_fraction(np.array([172.0]), 90.0)
     array([0.95])
     """
     declination = -0.4093 * np.cos(2.0 * np.pi * (day_of_year + 10.0) / 365.0)
@@ -216,12 +216,12 @@ def daylight_share(day_of_year: np.ndarray, latitude: float) -> np.ndarray:
     return np.clip(np.arccos(np.clip(cosine, -1.0, 1.0)) / np.pi, 0.05, 0.95)
 
 
-def _day_and_night(v, share: np.ndarray) -> tuple[dict, dict]:
+def _day_and_night(v, fraction: np.ndarray) -> tuple[dict, dict]:
     """Weather of the day steps and of the night steps."""
     mean = 0.5 * (v["tmin"] + v["tmax"])
     tsoil = _soil_temperature(mean)
     warm, cold = 0.5 * (mean + v["tmax"]), 0.5 * (mean + v["tmin"])
-    saturation = share * _saturation(warm) + (1.0 - share) * _saturation(cold)
+    saturation = fraction * _saturation(warm) + (1.0 - fraction) * _saturation(cold)
     vapour = np.maximum(saturation - 100.0 * v["vpd"], 0.05 * saturation)
 
     def step(tair, length, par):
@@ -236,9 +236,9 @@ def _day_and_night(v, share: np.ndarray) -> tuple[dict, dict]:
             "vpress": np.minimum(vapour, most),
         }
 
-    light = PAR_SHARE * PHOTONS * v["srad"]
-    dark = np.zeros(share.size)
-    return step(warm, share, light), step(cold, 1.0 - share, dark)
+    light = PAR_FRACTION * PHOTONS * v["srad"]
+    dark = np.zeros(fraction.size)
+    return step(warm, fraction, light), step(cold, 1.0 - fraction, dark)
 
 
 def _saturation(temperature: np.ndarray) -> np.ndarray:
@@ -250,9 +250,9 @@ def _soil_temperature(mean: np.ndarray) -> np.ndarray:
     """Running exponential mean of daily air temperature (degC)."""
     soil = np.empty(mean.size)
     value = mean[:365].mean()
-    share = 1.0 - np.exp(-1.0 / SOIL_DAYS)
+    fraction = 1.0 - np.exp(-1.0 / SOIL_DAYS)
     for i, now in enumerate(mean):
-        value += (now - value) * share
+        value += (now - value) * fraction
         soil[i] = value
     return soil
 

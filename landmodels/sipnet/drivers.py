@@ -84,7 +84,7 @@ CALENDAR: dict[str, Driver] = {
 #: Most light that a step can have, as a daily rate (mol m-2 d-1); noon has 180.
 _MOST_LIGHT = 300.0
 
-_MENDS: dict[tuple[str, str], str] = {
+_REPAIRS: dict[tuple[str, str], str] = {
     ("degC", "K"): "subtract 273.15",
     ("degC", "kelvin"): "subtract 273.15",
     ("degC", "degF"): "subtract 32 and divide by 1.8",
@@ -285,9 +285,9 @@ def _check_units(variable: xr.DataArray, driver: Driver, where: str) -> None:
     units = str(variable.attrs["units"]).strip()
     if units == driver.units:
         return
-    mend = _MENDS.get((driver.units, units))
-    if mend is not None:
-        hint = f"Convert first: {mend}."
+    repair = _REPAIRS.get((driver.units, units))
+    if repair is not None:
+        hint = f"Convert first: {repair}."
     elif units.lower() in _SAME.get(driver.units, ()):
         hint = f"The same unit in another spelling: set units to {driver.units!r}."
     else:

@@ -27,7 +27,7 @@ class Options:
     Attributes
     ----------
     growth_respiration : bool
-        A share of the recent mean NPP is respired (section 5.2).
+        A fraction of the recent mean NPP is respired (section 5.2).
     litter_pool : bool
         Dead leaves and wood go through a litter pool (section 5.5).
     leaf_water : bool

@@ -30,7 +30,7 @@ from landmodels.sipnet.physics.records import DAILY, GIVEN, PARAMETER_RECORD
 DAYS_PER_YEAR = 365.0
 #: Bundled sets of values, and where a set takes what it lacks from.
 PARAMETER_SETS = ("niwot", "harvard", "russell", "pecan_template")
-#: Shares of the mean NPP; coarse roots take the rest.
+#: Fractions of the mean NPP; coarse roots take the rest.
 ALLOCATIONS = ("leafAllocation", "woodAllocation", "fineRootAllocation")
 _NUMBERS = (
     "default", "min", "max", "lowest", "highest", "niwot_min", "niwot_max",
@@ -179,7 +179,7 @@ def inconsistent(
     broken : Broken or None
         The first rule that is broken.
     """
-    shares = [values[name] for name in ALLOCATIONS]
+    fractions = [values[name] for name in ALLOCATIONS]
     roots = ("fineRootFrac", "coarseRootFrac")
     rules: list[tuple[tuple[str, ...], str, np.ndarray]] = [
         (
@@ -192,9 +192,11 @@ def inconsistent(
         ),
     ]  # fmt: skip
     if not options.legacy:  # the old program corrects these by itself
-        too_large = np.logical_or.reduce([share >= 1.0 for share in shares])
+        too_large = np.logical_or.reduce([fraction >= 1.0 for fraction in fractions])
         wanted = "each below 1 and a sum of at most 1; the rest goes to coarse roots"
-        rules.append((ALLOCATIONS, wanted, (_coarse_share(*shares) < 0.0) | too_large))
+        rules.append(
+            (ALLOCATIONS, wanted, (_coarse_fraction(*fractions) < 0.0) | too_large)
+        )
     bad = np.logical_or.reduce([where for _, _, where in rules])
     for names, wanted, where in rules:
         if where.any():
@@ -219,7 +221,7 @@ def check_parameters(
     ------
     InputError
         Naming the parameter and the first lane: an unknown name, a value out of the
-        range that the model accepts, allocation shares above one.
+        range that the model accepts, allocation fractions above one.
 
     Examples
     --------
@@ -239,12 +241,12 @@ def check_parameters(
         )  # fmt: skip
 
 
-def _coarse_share(leaf, wood, fine):
+def _coarse_fraction(leaf, wood, fine):
     return 1.0 - leaf - wood - fine
 
 
 def _legacy_allocation(leaf, wood, fine):
-    """The old program's silent correction of shares above 1 (section 12, item 7)."""
+    """The old program's silent correction of fractions above 1 (section 12, item 7)."""
     wood = np.where(leaf + wood + fine > 1.0, 0.0, wood)
     fine = np.where(leaf + wood + fine > 1.0, 0.0, fine)
     leaf = np.where(leaf > 1.0, 0.0, leaf)
@@ -267,7 +269,7 @@ def records(values: Mapping[str, np.ndarray], options: Options) -> np.ndarray:
     f, rate = v["fAnoxia"], v["anaerobicDecompRate"]
     p["fAnoxia"] = np.where(f <= 0.0, TINY, np.where(f >= 1.0, 1.0 - TINY, f))
     p["anaerobicDecompRate"] = np.where(rate <= 0.0, TINY, np.minimum(rate, 1.0))
-    p["coarseRootAllocation"] = _coarse_share(*(p[name] for name in ALLOCATIONS))
+    p["coarseRootAllocation"] = _coarse_fraction(*(p[name] for name in ALLOCATIONS))
     _derive(p, v)
     _initial(p, v, options)
     return p

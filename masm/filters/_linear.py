@@ -41,8 +41,8 @@ def truncated_moments(upper: Array) -> tuple[Array, Array]:
 
 def truncated_draw(upper: Array, rng: np.random.Generator) -> Array:
     """Draws of a standard normal below ``upper``, by its inverse distribution."""
-    log_share = np.log1p(-rng.random(np.shape(upper)))
-    return np.asarray(special.ndtri_exp(log_share + special.log_ndtr(upper)))
+    log_fraction = np.log1p(-rng.random(np.shape(upper)))
+    return np.asarray(special.ndtri_exp(log_fraction + special.log_ndtr(upper)))
 
 
 @dataclass(frozen=True)
@@ -276,12 +276,12 @@ def _sweep(
     values = values.copy()
     pull = precision @ (values - centre)
     scales = 1.0 / np.sqrt(np.diag(precision))
-    log_shares = np.log1p(-rng.random(values.size))
+    log_fractions = np.log1p(-rng.random(values.size))
     for j in range(values.size):
         scale = scales[j]
         mean = values[j] - pull[j] * scale**2
         upper = special.log_ndtr((bound[j] - mean) / scale)
-        new = min(mean + scale * special.ndtri_exp(log_shares[j] + upper), bound[j])
+        new = min(mean + scale * special.ndtri_exp(log_fractions[j] + upper), bound[j])
         pull += precision[:, j] * (new - values[j])
         values[j] = new
     return values

@@ -75,7 +75,7 @@ class Chain:
         self.rng = np.random.default_rng(stream)
         self.is_conjugate = is_conjugate or not prior.seen.size
         self.proposal: _Proposal | None = None
-        self.chances: list[float] = []
+        self.probabilities: list[float] = []
         self.innovation = model.first_innovation()
         self.size = prior.seen.size
         self.entries = np.tril_indices(self.size)
@@ -124,15 +124,15 @@ class Chain:
             places.append(self.place)
         self.proposal = _Proposal(np.array(places))
         for _ in range(n - n // 4):
-            chance = self.metropolis(self.proposal.step(self.rng))
-            self.proposal.learn(self.place, chance)
+            probability = self.metropolis(self.proposal.step(self.rng))
+            self.proposal.learn(self.place, probability)
 
     def advance(self) -> None:
         """One sweep, as it is kept."""
         if self.proposal is None:
             self.conjugate()
         else:
-            self.chances.append(self.metropolis(self.proposal.step(self.rng)))
+            self.probabilities.append(self.metropolis(self.proposal.step(self.rng)))
 
     def process(self) -> Array:
         """All of Q; its unseen part is drawn given the rest."""
@@ -157,18 +157,18 @@ class Chain:
         with np.errstate(over="ignore"):
             shown[self.diagonal] = np.exp(shown[self.diagonal])
         root[self.entries] = shown
-        chance = 0.0
+        probability = 0.0
         block = root @ root.T
         usable = np.all(np.isfinite(block)) and np.all(np.diag(root) > 0.0)
         factor = self.model.factorise(self._embed(block)) if usable else None
         if factor is not None:
             density = self._density(root, factor)
-            chance = float(np.exp(min(0.0, density - self.log_density)))
-            if self.rng.random() < chance:
+            probability = float(np.exp(min(0.0, density - self.log_density)))
+            if self.rng.random() < probability:
                 self.place, self.block, self.factor = place, block, factor
                 self.log_density = density
         self._censored()
-        return chance
+        return probability
 
     def _censored(self) -> None:
         if not self.model.n_censored:
@@ -200,10 +200,10 @@ class _Proposal:
         normal = rng.standard_normal(self.size)
         return np.asarray(np.exp(self.log_scale) * (self.root @ normal))
 
-    def learn(self, place: Array, chance: float) -> None:
+    def learn(self, place: Array, probability: float) -> None:
         self.history.append(place)
         n = len(self.history)
-        self.log_scale += (chance - self.wanted) / np.sqrt(n)
+        self.log_scale += (probability - self.wanted) / np.sqrt(n)
         if n % 50 == 0:
             self._refit()
 
@@ -222,7 +222,7 @@ class KnownProcess:
         self.model, self._process, self.factor = model, process, factor
         self.rng = np.random.default_rng(stream)
         self.innovation = model.first_innovation()
-        self.chances: list[float] = []
+        self.probabilities: list[float] = []
 
     def warm_up(self, n: int) -> None:
         """Let the start be forgotten."""
@@ -270,12 +270,14 @@ def sample_chains(
                 inner = [a + b for a, b in zip(inner, part, strict=True)]
                 n_inner += 1
     covariances = [inner[j] / n_inner + _covariance(centres[j]) for j in (0, 1)]
-    chances = [chance for chain in chains for chance in chain.chances]
+    probabilities = [
+        probability for chain in chains for probability in chain.probabilities
+    ]
     return Sampled(
         state, forecast, process,
         (centres[0].mean(axis=0), centres[1].mean(axis=0)),
         (covariances[0], covariances[1]),
-        float(np.mean(chances)) if chances else float("nan"),
+        float(np.mean(probabilities)) if probabilities else float("nan"),
     )  # fmt: skip
 
 

@@ -104,14 +104,14 @@ def filter_states_and_parameters(
         Ensemble Kalman filter: factor of the variance of states and parameters before
         each analysis, 1 or above.
     damping : float
-        Ensemble Kalman filter: share of each update of the parameters that is made,
+        Ensemble Kalman filter: fraction of each update of the parameters that is made,
         over 0 up to 1.
     jitter : float
         Particle filter: standard deviation of the kernel about resampled parameters,
         in that of the particles, 0 up to 1; their mean and covariance stay. States are
         not moved: their spread is the process error's.
     threshold : float
-        Particle filter: members are resampled under this share of effective ones.
+        Particle filter: members are resampled under this fraction of effective ones.
 
     Returns
     -------

@@ -140,8 +140,8 @@ def local_ensemble_transform(
     seen = forecast @ observed.operator.T
     out = forecast.copy()
     for site in range(len(between)):
-        for states, share in groups:
-            weight = factors[site, sites] * share
+        for states, fraction in groups:
+            weight = factors[site, sites] * fraction
             near = np.flatnonzero(weight > _NO_INFLUENCE)
             if not near.size:
                 continue
@@ -158,7 +158,7 @@ def local_ensemble_transform(
 def _groups_of(
     observed: _checks.Observed, state_taper: ArrayLike | None, q: int
 ) -> list[tuple[NDArray[np.intp], Array]]:
-    """States that are updated together, and the share of each observation for them."""
+    """States updated together, and the fraction of each observation for them."""
     n_obs = observed.value.size
     if state_taper is None:
         return [(np.arange(q), np.ones(n_obs))]

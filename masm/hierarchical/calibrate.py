@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 MODES = ("default", "faithful")
 
 _RUNS_PER_PARAMETER = 20
-_SHARE_PRIOR = 0.25
+_FRACTION_PRIOR = 0.25
 # Emulated and true log-likelihoods of posterior draws may differ by this sd.
 _AGREEMENT = 0.5
 # Chains in lockstep, of a few hundred draws each.
@@ -350,7 +350,7 @@ class _Design:
 
     def mixed(self, posterior: Array, n: int) -> Array:
         """Three quarters posterior draws, one quarter the prior."""
-        n_prior = max(1, round(_SHARE_PRIOR * n))
+        n_prior = max(1, round(_FRACTION_PRIOR * n))
         chosen = self.rng.choice(len(posterior), n - n_prior)
         return np.concatenate([posterior[chosen], self.space_filling(n_prior)])
 

@@ -150,7 +150,7 @@ class _Errors:
         return int(np.isfinite(self.observed).sum())
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """``n_eff / n``."""
         return 1.0 if self.n_effective is None else self.n_effective / self.n_obs
 
@@ -219,7 +219,7 @@ class GaussianErrors(_Errors):
         x, v, y, seen = self._shown(predicted, emulator_variance)
         total = np.asarray(self.variance)[seen] + v
         terms = np.log(2.0 * np.pi * total) + (y - x) ** 2 / total
-        return np.asarray(-0.5 * self.share * np.sum(terms, axis=1))
+        return np.asarray(-0.5 * self.fraction * np.sum(terms, axis=1))
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class StudentErrors(_Errors):
         constant = special.gammaln(0.5 * (nu + 1.0)) - special.gammaln(0.5 * nu)
         terms = constant - 0.5 * np.log(nu * np.pi * scale2)
         terms = terms - 0.5 * (nu + 1.0) * np.log1p((y - x) ** 2 / (nu * scale2))
-        return np.asarray(self.share * np.sum(terms, axis=1))
+        return np.asarray(self.fraction * np.sum(terms, axis=1))
 
 
 @dataclass(frozen=True)
@@ -325,8 +325,8 @@ class LaplaceErrors(_Errors):
         """
         x, v, y, _ = self._shown(predicted, emulator_variance)
         scale = np.sqrt(self.scale(x) ** 2 + 0.5 * v)
-        share = self.share
+        fraction = self.fraction
         if self.correction == "wider_scale":
-            scale, share = scale / np.sqrt(share), 1.0
+            scale, fraction = scale / np.sqrt(fraction), 1.0
         terms = np.log(2.0 * scale) + np.abs(y - x) / scale
-        return np.asarray(-share * np.sum(terms, axis=1))
+        return np.asarray(-fraction * np.sum(terms, axis=1))

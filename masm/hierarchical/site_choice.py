@@ -164,11 +164,11 @@ def choose_sites(
         first += counts[-1]
     free = np.setdiff1d(np.arange(len(z)), kept)
     room = np.array([(place[free] == r).sum() for r in range(len(regions))])
-    shares = share_out(n_sites, np.array(counts), room)
+    fractions = share_out(n_sites, np.array(counts), room)
     chosen = []
     for r in range(len(regions)):
         rows = np.flatnonzero(place == r)
-        drawn = _draw(rows, cluster, kept, int(shares[r]), rng)
+        drawn = _draw(rows, cluster, kept, int(fractions[r]), rng)
         if within == "spread":
             drawn = _spread(z, drawn, rows, cluster, kept, rng)
         chosen.append(drawn)
@@ -182,7 +182,7 @@ def choose_sites(
     names = [region.item() if hasattr(region, "item") else region for region in regions]
     return SiteChoice(
         pixels, kept, cluster, dict(zip(names, counts, strict=True)),
-        dict(zip(names, map(int, shares), strict=True)),
+        dict(zip(names, map(int, fractions), strict=True)),
         nearest(z, np.concatenate([kept, pixels])), float(np.mean(random)),
     )  # fmt: skip
 
@@ -278,14 +278,14 @@ def share_out(
     """
     room = np.full(len(weights), n) if room is None else np.asarray(room)
     quota = n * weights / weights.sum()
-    shares = np.minimum(np.maximum(np.floor(quota), 1), room).astype(np.intp)
-    while shares.sum() != n:
-        rest = quota - shares
-        if shares.sum() < n:
-            shares[np.argmax(np.where(shares < room, rest, -np.inf))] += 1
+    fractions = np.minimum(np.maximum(np.floor(quota), 1), room).astype(np.intp)
+    while fractions.sum() != n:
+        rest = quota - fractions
+        if fractions.sum() < n:
+            fractions[np.argmax(np.where(fractions < room, rest, -np.inf))] += 1
         else:
-            shares[np.argmin(np.where(shares > 1, rest, np.inf))] -= 1
-    return shares
+            fractions[np.argmin(np.where(fractions > 1, rest, np.inf))] -= 1
+    return fractions
 
 
 def nearest(z: ArrayLike, sites: NDArray[np.intp]) -> Array:

@@ -164,9 +164,9 @@ class StreamsLikelihood:
             total = total + errors(predicted[:, at], variance)
         return total
 
-    def shares(self) -> list[float]:
+    def fractions(self) -> list[float]:
         """``n_eff / n`` of each stream."""
-        return [float(errors.share) for _, errors in self.parts]
+        return [float(errors.fraction) for _, errors in self.parts]
 
 
 def _refuse_other_errors(series: ObservedSeries) -> None:

@@ -210,7 +210,7 @@ def calibrate_together(
         Errors that the joint posteriors have; the sites' own ones are normal. A stream
         that is not named keeps its normal errors.
     on_round : callable, optional
-        Told the number of model runs of each round.
+        Called with the number of model runs of each round.
 
     Returns
     -------
@@ -249,7 +249,7 @@ def calibrate_together(
         name: _Emulated(name, site, seed_sequence(seed, 1, k), errors or {})
         for k, (name, site) in enumerate(seen.items())
     }
-    prior, other = (_group_prior(p, share) for share in (between, other_between))
+    prior, other = (_group_prior(p, fraction) for fraction in (between, other_between))
     options: dict[str, Any] = {
         "n_chains": n_chains,
         "n_draws": n_draws,
@@ -310,10 +310,10 @@ def calibrate_together(
     )
 
 
-def _group_prior(p: int, share: float) -> GroupPrior:
+def _group_prior(p: int, fraction: float) -> GroupPrior:
     # The fewest whole degrees of freedom with a finite mean: the data decide most.
     return matched_group_prior(
-        np.zeros(p), np.eye(p), degrees=p + 2, share_between=share
+        np.zeros(p), np.eye(p), degrees=p + 2, share_between=fraction
     )
 
 

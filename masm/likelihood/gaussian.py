@@ -143,9 +143,9 @@ class GaussianLikelihood:
 
     @cached_property
     def _weights(self) -> dict[str, float]:
-        """Roots of the shares by which streams count, where they are not one."""
-        shares = {s.name: s.errors.effective_share for s in self.observed}
-        return {name: float(np.sqrt(s)) for name, s in shares.items() if s != 1.0}
+        """Roots of the fractions by which streams count, where they are not one."""
+        fractions = {s.name: s.errors.effective_share for s in self.observed}
+        return {name: float(np.sqrt(s)) for name, s in fractions.items() if s != 1.0}
 
     def treated(self, series: Array) -> Array:
         """Model output as treatments that are not linear make it, (sample, n_obs).

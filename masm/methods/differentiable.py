@@ -219,15 +219,41 @@ class DifferentiableProblem:
         InputError
             If a run for it fails.
         """
-        s = self.whitened_jacobian(z)
-        if not np.isfinite(s).all():
+        return self.linear_posterior(z)[1]
+
+    def linear_posterior(self, z: Array) -> tuple[Array, Array]:
+        """Mean and covariance of the posterior of the model made linear at a point.
+
+        The mean less the point is the next Gauss-Newton step.
+
+        Raises
+        ------
+        InputError
+            If a run for it fails.
+        """
+        z = np.asarray(z, float)
+        residual, s = self._linearised(z)
+        if not (np.isfinite(s).all() and np.isfinite(residual).all()):
             raise InputError(
                 "derivatives at the minimum",
                 found="numbers that are not finite",
                 wanted="a model that runs there",
             )
         inner = np.linalg.inv(s.T @ s + np.eye(self.n))
-        return np.asarray(0.5 * (inner + inner.T))
+        inner = 0.5 * (inner + inner.T)
+        return np.asarray(z - inner @ (s.T @ residual + z)), np.asarray(inner)
+
+    def _linearised(self, z: Array) -> tuple[Array, Array]:
+        """Whitened residuals (n_obs,) and their Jacobian, by one set of runs."""
+        if self.emulated:
+            rows = self._emulated_slopes(z)  # the emulator of all runs so far
+            series = np.asarray(self._emulator.emulated(to_cube(z)[None]))
+            return self._likelihood.whiten(series)[0], rows
+        if not self.exact:
+            return self._whitened_differences(z)
+        series, rows = self.jacobian(z, with_series=True)
+        rows = self._likelihood.whiten_slopes(rows.T).T
+        return self._likelihood.whiten(np.asarray(series)), rows
 
     def choose_steps(self, z: Array) -> None:
         """Choose the steps of finite differences by noise and curvature at a point.

@@ -62,7 +62,8 @@ def sample(
         less; half, where they are worth fewer than 100 independent ones), the tail of
         the weights is heavy (Pareto k above 0.7; above 1 where half of the draws are
         effective), or another start ended in a minimum that counts too or another run
-        of the search fits as well where no draws are; ``collapsed`` where something
+        of the search, images of the minimum with exchanged parameters among them, fits
+        as well where no draws are; ``collapsed`` where something
         has died out.
         ``attrs`` hold the convergence report, elements at a bound, and
         ``effective_fraction``.

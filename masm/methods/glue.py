@@ -18,13 +18,13 @@ import math
 
 import numpy as np
 
-from masm.errors import InputError
 from masm.methods.budget import (
     Evaluations,
     check_counts,
     series_likelihood,
     spread_starts,
 )
+from masm.methods.limits import Limit, check_limits
 from masm.methods.method import Method
 from masm.methods.outcomes import NO_POSTERIOR
 from masm.problem.problem import Outcome, Problem
@@ -72,10 +72,7 @@ def sample(
     """
     likelihood = series_likelihood(problem, "glue")
     check_counts(max_runs=(max_runs, 20), n_draws=(n_draws, 40))
-    if not 0.0 < behavioural <= 1.0:
-        raise InputError("option behavioural", found=behavioural, wanted="0 to 1")
-    if not float(power) > 0.0:
-        raise InputError("option power", found=power, wanted="above zero")
+    check_limits(_LIMITS, {"behavioural": behavioural, "power": power})
     rng = np.random.default_rng(seed)
     evaluations = Evaluations(problem, max_runs)
     evaluations.cost(spread_starts(problem, max_runs, rng))
@@ -107,6 +104,8 @@ def sample(
     )
 
 
+_LIMITS = (Limit("behavioural", 0.0, 1.0, above=True), Limit("power", 0.0, above=True))
+
 METHOD = Method(
     name="glue",
     summary="GLUE: behavioural runs of the prior with informal weights. No posterior.",
@@ -115,4 +114,5 @@ METHOD = Method(
     needs=frozenset({"series"}),
     predictive=False,
     source="Beven and Binley (1992)",
+    limits=_LIMITS,
 )

@@ -33,10 +33,11 @@ import scipy
 from scipy import special
 from threadpoolctl import threadpool_limits
 
-from masm.errors import CalibrationFailed, InputError
+from masm.errors import CalibrationFailed
 from masm.gaussian_process.regression import GaussianProcess
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.methods.budget import Evaluations, check_counts, spread_starts
+from masm.methods.limits import Limit, check_limits
 from masm.methods.method import Method
 from masm.methods.outcomes import NO_POSTERIOR
 from masm.problem.problem import Outcome, Problem, Runs
@@ -94,20 +95,14 @@ def sample(
         ``attrs`` has ``share_left``, that of the prior (an upper bound where a wave
         left less than one in 2,000), and ``all_ruled_out``: the last wave left
         nothing, and the draws are what the one before left. ``message`` says what a
-        share of nothing or everything means.
+        fraction of nothing or everything means.
     """
     d = problem.n_parameters
     check_counts(n_waves=(n_waves, 1))
     check_counts(max_runs=(max_runs, n_waves * (2 * d + 4)))
     check_counts(order=(order, 1))
-    if order > _MOST_ORDER:
-        raise InputError("option order", found=order, wanted=f"1 to {_MOST_ORDER}")
-    if not float(cutoff) > 0.0:
-        raise InputError("option cutoff", found=repr(cutoff), wanted="above zero")
-    if not 0.0 <= float(discrepancy) < math.inf:
-        raise InputError(
-            "option discrepancy", found=repr(discrepancy), wanted="zero or above"
-        )
+    given = {"order": order, "cutoff": cutoff, "discrepancy": discrepancy}
+    check_limits(_LIMITS, given)
     rule = Rule(float(cutoff), int(order), float(discrepancy))
     with threadpool_limits(1, user_api="blas"):
         return _waves(problem, seed, max_runs, n_waves, rule)
@@ -171,8 +166,8 @@ def _waves(
             break
         left, draws = kept
         history["n_runs"].append(evaluations.n_runs)
-        history["share_left"].append(left.share)
-        logger.info("wave %d: %.3g of the prior is left", wave, left.share)
+        history["share_left"].append(left.fraction)
+        logger.info("wave %d: %.3g of the prior is left", wave, left.fraction)
         n = evaluations.left if wave == n_waves - 1 else max_runs // n_waves
         points = _farthest(draws, evaluations.runs.u, n)
     runs = evaluations.runs
@@ -186,25 +181,25 @@ def _waves(
         history={name: np.array(values) for name, values in history.items()},
         attrs={
             "draws": "not ruled out",
-            "share_left": left.share,
+            "share_left": left.fraction,
             "n_waves": len(history["n_runs"]),
             "all_ruled_out": int(empty),
             "cutoff": rule.cutoff,
             "order": rule.order,
             "discrepancy": rule.discrepancy,
-            **_message(empty, left.share),
+            **_message(empty, left.fraction),
         },
     )
 
 
-def _message(empty: bool, share: float) -> dict[str, str]:
+def _message(empty: bool, fraction: float) -> dict[str, str]:
     """What a rest of nothing or everything says; nothing in between."""
     if empty:
         said = (
             "all points are ruled out: the model cannot fit with these errors; they, "
             "or the discrepancy, are too small, or the priors leave out what fits"
         )
-    elif share > _ALL_LEFT:
+    elif fraction > _ALL_LEFT:
         said = (
             "nothing is ruled out: the errors or the discrepancy are so large that the "
             "observations say nothing of these parameters"
@@ -308,12 +303,12 @@ class _Left:
     Attributes
     ----------
     waves : emulators of each
-    share : of the prior
+    fraction : of the prior
     """
 
     problem: Problem
     waves: tuple[_Emulators, ...] = ()
-    share: float = 1.0
+    fraction: float = 1.0
 
     def excess(self, u: Array) -> Array:
         """How far beyond the cut of any wave, (n_points,); 0 where not at all."""
@@ -331,8 +326,8 @@ class _Left:
         """
         implausibility = emulators.implausibility(draws)
         n_passed = int(np.count_nonzero(implausibility <= 1.0))
-        share = self.share * max(n_passed, 1) / len(draws)
-        left = _Left(self.problem, (*self.waves, emulators), share)
+        fraction = self.fraction * max(n_passed, 1) / len(draws)
+        left = _Left(self.problem, (*self.waves, emulators), fraction)
         starts = draws[implausibility <= 1.0]
         if len(starts) < _N_WALKERS:
             # Few or none by chance: close in on it, and see what is there.
@@ -376,6 +371,12 @@ def _farthest(draws: Array, visited: Array, n: int) -> Array:
     return draws[chosen]
 
 
+_LIMITS = (
+    Limit("order", 1.0, _MOST_ORDER),
+    Limit("cutoff", 0.0, above=True),
+    Limit("discrepancy", 0.0),
+)
+
 METHOD = Method(
     name="history_matching",
     summary="Waves of implausibility: what the observations do not rule out.",
@@ -383,4 +384,5 @@ METHOD = Method(
     gives="region",
     predictive=False,
     source="Vernon et al. (2010)",
+    limits=_LIMITS,
 )

@@ -36,7 +36,7 @@ from masm.samplers.diagnostics import ESS_LIMIT, smoothed_weights
 from masm.samplers.latin_hypercube import latin_hypercube
 from masm.types import Array
 
-_PRIOR_SHARE = 0.1
+_PRIOR_FRACTION = 0.1
 _MOST_PARTS = 8
 # The posterior is flattened so that so many runs for each parameter stay effective.
 _EFFECTIVE = 10
@@ -120,8 +120,8 @@ def _run(evaluations: Evaluations, u: Array) -> tuple[Array, Array]:
 class _Mixture:
     """Mixture of Student t distributions, with the prior as one of its parts."""
 
-    def __init__(self, shares: Array, means: Array, shapes: Array):
-        self.shares = shares
+    def __init__(self, fractions: Array, means: Array, shapes: Array):
+        self.fractions = fractions
         self.parts = [
             scipy.stats.multivariate_t(mean, shape, df=_DEGREES)
             for mean, shape in zip(means, shapes, strict=True)
@@ -136,24 +136,24 @@ class _Mixture:
         n_parts = int(np.clip(_effective(weight) // (5 * d), 1, _MOST_PARTS))
         means = u[rng.choice(len(u), n_parts, p=weight)]
         shapes = np.tile(whole / n_parts ** (2.0 / d), (n_parts, 1, 1))
-        shares = np.full(n_parts, 1.0 / n_parts)
+        fractions = np.full(n_parts, 1.0 / n_parts)
         for _ in range(15 if n_parts > 1 else 1):
-            log_parts = _log_normals(u, shares, means, shapes)
+            log_parts = _log_normals(u, fractions, means, shapes)
             belongs = weight[:, None] * np.exp(
                 log_parts - special.logsumexp(log_parts, axis=1, keepdims=True)
             )
             size = belongs.sum(axis=0) + 1e-12
-            shares = size / size.sum()
+            fractions = size / size.sum()
             means = (belongs.T @ u) / size[:, None]
             for k in range(n_parts):
                 own = _covariance(u - means[k], belongs[:, k])
                 # A fraction of the whole keeps small parts from collapsing.
                 shapes[k] = (own + 0.02 * whole) / (size[k] + 0.02)
-        return cls(shares, means, shapes)
+        return cls(fractions, means, shapes)
 
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Draw n points, (n, n_parameters), not all of them inside the cube."""
-        counts = rng.multinomial(n, self.shares)
+        counts = rng.multinomial(n, self.fractions)
         return np.concatenate(
             [
                 part.rvs(size=int(count), random_state=rng).reshape(int(count), -1)
@@ -165,8 +165,8 @@ class _Mixture:
     def log_density(self, u: Array) -> Array:
         """Log density, (n_points,)."""
         parts = [
-            np.log(share) + np.atleast_1d(part.logpdf(u))
-            for share, part in zip(self.shares, self.parts, strict=True)
+            np.log(fraction) + np.atleast_1d(part.logpdf(u))
+            for fraction, part in zip(self.fractions, self.parts, strict=True)
         ]
         return np.asarray(special.logsumexp(parts, axis=0))
 
@@ -175,19 +175,21 @@ def _covariance(centered: Array, weight: Array) -> Array:
     return np.asarray((centered * weight[:, None]).T @ centered)
 
 
-def _log_normals(u: Array, shares: Array, means: Array, shapes: Array) -> Array:
+def _log_normals(u: Array, fractions: Array, means: Array, shapes: Array) -> Array:
     columns = []
-    for share, mean, shape in zip(shares, means, shapes, strict=True):
+    for fraction, mean, shape in zip(fractions, means, shapes, strict=True):
         factor = np.linalg.cholesky(shape)
         z = np.linalg.solve(factor, (u - mean).T)
         columns.append(
-            np.log(share) - np.log(np.diag(factor)).sum() - 0.5 * np.sum(z**2, axis=0)
+            np.log(fraction)
+            - np.log(np.diag(factor)).sum()
+            - 0.5 * np.sum(z**2, axis=0)
         )
     return np.stack(columns, axis=1)
 
 
 def _proposals(mixture: _Mixture, n: int, rng: np.random.Generator) -> Array:
-    n_prior = round(_PRIOR_SHARE * n)
+    n_prior = round(_PRIOR_FRACTION * n)
     prior = rng.random((n_prior, mixture.parts[0].dim))
     return rng.permutation(np.vstack([prior, mixture.draw(n - n_prior, rng)]))
 
@@ -197,9 +199,9 @@ def _log_proposal(u: Array, mixtures: list[_Mixture]) -> Array:
 
     The first batch is from the prior alone, whose density in the cube is one.
     """
-    total = np.full(len(u), 1.0 + _PRIOR_SHARE * len(mixtures))
+    total = np.full(len(u), 1.0 + _PRIOR_FRACTION * len(mixtures))
     for mixture in mixtures:
-        total += (1.0 - _PRIOR_SHARE) * np.exp(mixture.log_density(u))
+        total += (1.0 - _PRIOR_FRACTION) * np.exp(mixture.log_density(u))
     return np.asarray(np.log(total / (1 + len(mixtures))))
 
 

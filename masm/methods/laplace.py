@@ -54,10 +54,13 @@ def sample(
         The draws are not weighted: weights only tell whether the normal form holds.
         Suspect, ``not_converged``, where draws are worth less than three tenths of
         their number by them, a marginal would be moved by them by more than three
-        tenths of its standard deviation (``attrs["marginal_shift"]``), their tail is
-        heavy (Pareto k above 0.7; above 1 where half of the draws are effective), or
-        another start ended in a minimum that counts too or another run of the search
-        fits as well where no draws are; ``collapsed`` where something has died out.
+        tenths of its standard deviation (``attrs["marginal_shift"]``), the next step
+        of the search would be longer than that (``attrs["minimum_off"]``), their tail
+        is heavy (Pareto k above 0.7; above 1 where half of the draws are effective),
+        or another start ended in a minimum that counts too or another run of the
+        search, images of the minimum with exchanged parameters among them, fits as
+        well where no draws are; ``collapsed`` where something has died
+        out.
     """
     return sample_normal_posterior(
         problem, seed, "laplace", n_starts, n_iterations, n_draws, derivatives,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from masm.methods.limits import Limit, check_limits
 from masm.methods.options import MethodOptions, check_names, merged, named_method
 from masm.problem.problem import Outcome
 
@@ -78,6 +79,8 @@ class Method:
     chains : bool
         Whether it runs Markov chains on the model itself and tests their convergence:
         what is done may serve as a reference for other methods.
+    limits : tuple of Limit
+        Numbers that options may be; others are refused before any run.
     source : str
         Where the method is from.
     given : tuple of (str, value)
@@ -103,6 +106,7 @@ class Method:
     expected_runs: Callable[[int, Mapping[str, Any]], int] = max_runs_of
     with_budget: Callable[[int, int], dict[str, Any]] = max_runs_for
     chains: bool = False
+    limits: tuple[Limit, ...] = ()
     source: str = ""
     given: tuple[tuple[str, Any], ...] = ()
 
@@ -128,7 +132,8 @@ class Method:
         Raises
         ------
         InputError
-            Naming the first option that the method does not have.
+            Naming the first option that the method does not have, or whose value is
+            beyond its limits.
         """
         named_method(options, self, self)
         given = merged(options, keywords)
@@ -138,7 +143,7 @@ class Method:
     def check_options(
         self, options: Mapping[str, Any], arguments: Mapping[str, Any] | None = None
     ) -> None:
-        """Refuse an option that the method does not have.
+        """Refuse an option that the method does not have, or a value beyond its limits.
 
         Parameters
         ----------
@@ -150,7 +155,8 @@ class Method:
         Raises
         ------
         InputError
-            Naming the first of them, and the nearest name.
+            Naming the first of them, and the nearest name or the limits.
         """
         known = dict(list(inspect.signature(self.sample).parameters.items())[2:])
         check_names(options, known, self.name, arguments)
+        check_limits(self.limits, options)

@@ -30,8 +30,8 @@ _N_TRIALS = 5  # dampings tried in each step
 _EMULATED = 8  # runs for each parameter that an emulator begins with
 _EVALUATIONS = 60  # by which a start that follows gradients converges
 _FEWEST_STEPS = 3  # that a further start is worth
-_SHARE_FOR_STEPS = 4  # times as many runs must a search have as its steps may take
-_GOOD = 0.25  # share of a design, the lowest, that further starts are taken from
+_FRACTION_FOR_STEPS = 4  # times as many runs must a search have as its steps may take
+_GOOD = 0.25  # fraction of a design, the lowest, that further starts are taken from
 #: Runs of a design where there are runs enough.
 N_DESIGN = 40
 _LINE_SEARCH = 21  # evaluations by which L-BFGS-B may go beyond its limit
@@ -49,10 +49,14 @@ class Found:
     minimum : Minimum
     root : ndarray (n, n)
         Lower factor of the posterior covariance there.
+    off : float
+        Length of the next Gauss-Newton step within the bounds, in posterior standard
+        deviations: how far the search has stopped from the minimum.
     """
 
     minimum: Minimum
     root: Array
+    off: float
 
     def facts(self, problem: DifferentiableProblem) -> dict[str, Any]:
         """What a result keeps of the search: numbers and short texts."""
@@ -63,6 +67,7 @@ class Found:
             "n_tangents": problem.n_tangents,
             "minimum_cost": self.minimum.cost,
             "minimum_converged": int(self.minimum.converged),
+            "minimum_off": self.off,
             "minimum_report": self.minimum.summary(),
             "n_starts_agreeing": self.minimum.n_agreeing,
             "minimum_at_bound": ", ".join(self.minimum.at_bound),
@@ -143,7 +148,7 @@ def minimise(
     if problem.emulated:
         n_design = max(n_design, _EMULATED * (problem.n + 1))
     starts = _starts(problem, rng, n_starts, n_design)
-    if max_runs is None or max_runs - n_design > _SHARE_FOR_STEPS * runs_for_steps(
+    if max_runs is None or max_runs - n_design > _FRACTION_FOR_STEPS * runs_for_steps(
         problem.n
     ):
         problem.choose_steps(np.clip(starts[0], -BOUND, BOUND))
@@ -161,12 +166,14 @@ def minimise(
         minimum = _by_differences(problem, rng, n_starts, n_iterations, starts)
     problem.max_runs = None
     try:
-        root = np.asarray(np.linalg.cholesky(problem.covariance(minimum.x)))
+        mean, covariance = problem.linear_posterior(minimum.x)
+        root = np.asarray(np.linalg.cholesky(covariance))
     except (InputError, np.linalg.LinAlgError) as exc:
         raise CalibrationFailed(
             f"no posterior about the minimum: {exc}", reason="model_nan"
         ) from exc
-    return Found(minimum, root)
+    step = np.clip(mean, -BOUND, BOUND) - minimum.x
+    return Found(minimum, root, float(np.linalg.norm(np.linalg.solve(root, step))))
 
 
 def _starts(

@@ -27,13 +27,14 @@ from masm.methods.normal_space import to_cube, to_normal
 from masm.methods.outcomes import ensemble_outcome
 from masm.methods.support import (
     LEAST_SUPPORT,
-    MOST_SHIFT,
+    MOST_CHANGE,
+    fraction_of_weights,
     heavy_tails,
-    marginal_shift,
+    marginal_change,
     runs_beside,
-    share_of_weights,
 )
 from masm.minimisation.reliability import RELIABLE, reliability
+from masm.problem.exchanges import exchanges
 from masm.problem.problem import Outcome, Problem
 from masm.types import Array
 
@@ -42,8 +43,10 @@ _FEW = 5.0  # parameters; with more of them the draws must lie closer
 _FREEDOM = 8.0
 _FEWEST_DRAWS = 40
 _FIRST_STEPS = 3
-_LEAST_SHARE, _LEAST_EACH = 0.3, 0.82
-"""Least effective share of weighted draws: of few parameters, and for each of many.
+_PLAIN_IMAGES, _TURNED_IMAGES = 6, 3
+_FRACTION_FOR_IMAGES = 10  # times as many draws as images of the minimum
+_LEAST_FRACTION, _LEAST_EACH = 0.3, 0.82
+"""Least effective fraction of weighted draws: of few parameters, and for each of many.
 
 With less the draws reach only a part of a posterior with long arms, whose width is then
 too small by a third, though the weights of those that were drawn look sound.
@@ -85,6 +88,10 @@ def sample_normal_posterior(
         cost, rng, n_starts=n_starts, n_iterations=n_iterations, n_design=n_design,
         max_runs=search,
     )  # fmt: skip
+    left = n_draws if max_runs is None else max_runs - cost.n_runs - _FEWEST_DRAWS
+    images = _images(problem, to_cube(found.minimum.x), left // _FRACTION_FOR_IMAGES)
+    if len(images):
+        cost.residuals(to_normal(images))
     n_searched = cost.n_runs
     if max_runs is not None:  # what the search has left over is for draws
         n_draws = max_runs - n_searched
@@ -93,7 +100,7 @@ def sample_normal_posterior(
     squares = np.sum(residual**2, axis=1)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
-    fraction, pareto_k = share_of_weights(log_weight)
+    fraction, pareto_k = fraction_of_weights(log_weight)
     if wider:
         points = (rng.random() + np.arange(n_draws)) / n_draws
         at = np.minimum(np.searchsorted(np.cumsum(weight), points), n_draws - 1)
@@ -103,15 +110,16 @@ def sample_normal_posterior(
     outcome = ensemble_outcome(to_cube(z[at]), squares[at], cost.runs)
     n_others = len(found.other_minima())
     n_beside = _beside(cost, z[at], squares[at], n_searched)
-    shift = marginal_shift(to_cube(z), log_weight)
+    change = marginal_change(to_cube(z), log_weight)
     good = not (heavy_tails(fraction, pareto_k) or n_others or n_beside)
     if wider:
-        least = min(_LEAST_SHARE, _LEAST_EACH**cost.n)
+        least = min(_LEAST_FRACTION, _LEAST_EACH**cost.n)
         if fraction * n_draws < _FEW_EFFECTIVE:
             least = RELIABLE
         good = good and fraction >= least
     else:  # draws that are not weighted must themselves be the posterior
-        good = good and fraction >= LEAST_SUPPORT and shift <= MOST_SHIFT
+        good = good and fraction >= LEAST_SUPPORT
+        good = good and change <= MOST_CHANGE and found.off <= MOST_CHANGE
     reason = "" if good else "not_converged"
     if found.minimum.collapsed:
         reason = COLLAPSED
@@ -128,12 +136,26 @@ def sample_normal_posterior(
             "pareto_k": pareto_k,
             "n_other_minima": n_others,
             "n_fits_beside": n_beside,
-            "marginal_shift": shift,
+            "n_images": len(images),
+            "marginal_shift": change,
             "reliability": reliability(fraction if good else 0.0),
             "approximation": f"Laplace draws at the minimum, {kind}",
             **found.facts(cost),
         },
     )
+
+
+def _images(problem: Problem, minimum: Array, most: int) -> Array:
+    """Images of the minimum under exchanges of parameters alike, in the unit cube.
+
+    Where parameters have the same prior the minimum may have a twin, with the two
+    exchanged, that no start has met. A few are run as the search's own: one that fits
+    where no draws are is proof of it.
+    """
+    every, n_plain, _ = exchanges(problem, minimum)
+    plain = every[: min(n_plain, _PLAIN_IMAGES)]
+    turned = every[n_plain:][:_TURNED_IMAGES]
+    return np.vstack([plain, turned])[: max(most, 0)]
 
 
 def _weighted(

@@ -25,12 +25,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.special import logsumexp
 
-from masm.errors import InputError
 from masm.methods.budget import BudgetSpent, check_counts
+from masm.methods.limits import Limit, check_limits
 from masm.methods.method import Method, max_runs_with
 from masm.methods.normal_space import Residuals, to_cube, to_normal
 from masm.methods.outcomes import ensemble_outcome
-from masm.methods.support import PARETO_LIMIT, share_of_weights
+from masm.methods.support import PARETO_LIMIT, fraction_of_weights
 from masm.methods.time_windows import time_order
 from masm.problem.problem import Outcome, Problem
 from masm.samplers.latin_hypercube import latin_hypercube
@@ -40,7 +40,7 @@ from masm.types import Array
 logger = logging.getLogger(__name__)
 
 _DEGENERATE = 0.05
-"""Least share of effective particles; below it they say little."""
+"""Least fraction of effective particles; below it they say little."""
 _LEAST_EACH = 20
 """Least effective particles for each parameter."""
 _AT_ONCE = 1000
@@ -68,7 +68,7 @@ def sample(
     n_particles : int
         Particles; each resampling runs the model at all of them again.
     threshold : float
-        Particles are resampled under this share of effective ones, over 0 up to 1.
+        Particles are resampled under this fraction of effective ones, over 0 up to 1.
     jitter : float
         Standard deviation of the kernel, in those of the particles, 0 up to 1. With 0
         particles stay where they are, and the filter is importance sampling from the
@@ -92,10 +92,7 @@ def sample(
     """
     check_counts(n_particles=(n_particles, 40))
     check_counts(max_runs=(max_runs, 2 * n_particles))
-    if not 0.0 < threshold <= 1.0:
-        raise InputError("option threshold", found=threshold, wanted="over 0, up to 1")
-    if not 0.0 <= jitter <= 1.0:
-        raise InputError("option jitter", found=jitter, wanted="0 up to 1")
+    check_limits(_LIMITS, {"threshold": threshold, "jitter": jitter})
     rng = np.random.default_rng(seed)
     runs = Residuals(problem, max_runs, "particle_filter")
     start = to_normal(latin_hypercube(n_particles, problem.n_parameters, rng))
@@ -148,9 +145,9 @@ class _Particles:
         self.log_weight = self.log_weight - 0.5 * before**2
         self.log_weight -= self.log_weight.max()
         self.seen.append(place)
-        share = self.effective_share()
-        self.least = min(self.least, share)
-        if self.jitter and share < self.threshold:
+        fraction = self.effective_share()
+        self.least = min(self.least, fraction)
+        if self.jitter and fraction < self.threshold:
             self._resample(runs, rng)
 
     def conclude(self, runs: Residuals, rng: np.random.Generator) -> None:
@@ -163,8 +160,8 @@ class _Particles:
         squares = np.sum(self.residual**2, axis=1) + np.sum(self.z**2, axis=1)
         ran = np.isfinite(squares)
         log_weight = np.where(ran, -0.5 * squares - self.log_drawn, -np.inf)
-        share, self.pareto_k = share_of_weights(log_weight)
-        self.least = min(self.least, share)
+        fraction, self.pareto_k = fraction_of_weights(log_weight)
+        self.least = min(self.least, fraction)
         self.log_weight = log_weight - log_weight.max()
 
     def _resample(self, runs: Residuals, rng: np.random.Generator) -> None:
@@ -238,6 +235,8 @@ def _judged(outcome: Outcome, cloud: _Particles, finished: bool) -> Outcome:
     )
 
 
+_LIMITS = (Limit("threshold", 0.0, 1.0, above=True), Limit("jitter", 0.0, 1.0))
+
 METHOD = Method(
     name="particle_filter",
     summary="Particle filter for parameters: weighed observation by observation, "
@@ -248,4 +247,5 @@ METHOD = Method(
     predictive=False,
     with_budget=max_runs_with("n_particles", 1000, 6),
     source="Chopin (2002); Liu and West (2001)",
+    limits=_LIMITS,
 )

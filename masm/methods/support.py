@@ -36,12 +36,12 @@ _LEAST_FOR_TAIL = 25
 PARETO_LIMIT = 0.7
 """Weights with a heavier tail are not to be believed (Vehtari et al. 2024)."""
 LEAST_SUPPORT = 0.3
-"""Least effective share of draws that stay as they are, not weighted."""
-MOST_SHIFT = 0.3
+"""Least effective fraction of draws that stay as they are, not weighted."""
+MOST_CHANGE = 0.3
 """Standard deviations by which weights may move a marginal of such draws."""
 _MOST_DRAWS = 2000  # that points are looked for among
 _MOSTLY = 0.5
-"""Effective share from which the tail of weights holds little of them."""
+"""Effective fraction from which the tail of weights holds little of them."""
 
 
 def checked_outcome(z: Array, residual: Array, runs: Runs) -> Outcome:
@@ -63,17 +63,17 @@ def checked_outcome(z: Array, residual: Array, runs: Runs) -> Outcome:
         the weight, the weights would move a marginal by more than three tenths of its
         standard deviation, their tail is heavy (of 100 members or more), or there are
         fewer than four members for each parameter. ``attrs`` has
-        ``effective_fraction``, ``pareto_k``, ``marginal_shift`` and ``reliability``.
+        ``effective_fraction``, ``pareto_k``, ``marginal_change`` and ``reliability``.
     """
     squares = np.sum(residual**2, axis=1)
     outcome = ensemble_outcome(to_cube(z), squares, runs)
     weight = log_weights(z, squares)
-    fraction, pareto_k, shift = 0.0, np.inf, np.inf
+    fraction, pareto_k, change = 0.0, np.inf, np.inf
     if weight is not None:
-        fraction, pareto_k = share_of_weights(weight)
-        shift = marginal_shift(to_cube(z), weight)
+        fraction, pareto_k = fraction_of_weights(weight)
+        change = marginal_change(to_cube(z), weight)
     light = len(z) < _MANY or not heavy_tails(fraction, pareto_k)
-    good = bool(fraction >= LEAST_SUPPORT and light and shift <= MOST_SHIFT)
+    good = bool(fraction >= LEAST_SUPPORT and light and change <= MOST_CHANGE)
     return replace(
         outcome,
         status="done" if good else "suspect",
@@ -83,14 +83,14 @@ def checked_outcome(z: Array, residual: Array, runs: Runs) -> Outcome:
             "weights of the members by the posterior",
             "effective_fraction": fraction,
             "pareto_k": pareto_k,
-            "marginal_shift": shift,
+            "marginal_shift": change,
             "reliability": reliability(fraction if good else 0.0),
         },
     )
 
 
 def support(z: Array, squares: Array) -> tuple[float, float]:
-    """Effective share of members by their weights, and the weights' Pareto k.
+    """Effective fraction of members by their weights, and the weights' Pareto k.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def support(z: Array, squares: Array) -> tuple[float, float]:
     False
     """
     weight = log_weights(z, squares)
-    return (0.0, np.inf) if weight is None else share_of_weights(weight)
+    return (0.0, np.inf) if weight is None else fraction_of_weights(weight)
 
 
 def log_weights(z: Array, squares: Array) -> Array | None:
@@ -148,12 +148,12 @@ def heavy_tails(fraction: float, pareto_k: float) -> bool:
     return bool(pareto_k > (1.0 if fraction >= _MOSTLY else PARETO_LIMIT))
 
 
-def marginal_shift(u: Array, log_weight: Array) -> float:
+def marginal_change(u: Array, log_weight: Array) -> float:
     """How far weights move the marginals of draws, at most, in standard deviations.
 
     The Wasserstein-1 distance between draws as they are and weighted, over the weighted
-    standard deviation, of the parameter where it is largest. An effective share alone
-    does not tell it: weights may be uneven at random, or by what they say.
+    standard deviation, of the parameter where it is largest. An effective fraction
+    alone does not tell it: weights may be uneven at random, or by what they say.
 
     Parameters
     ----------
@@ -164,9 +164,9 @@ def marginal_shift(u: Array, log_weight: Array) -> float:
     Examples
     --------
     >>> u = np.random.default_rng(0).random((400, 1))
-    >>> marginal_shift(u, np.zeros(400)) < 1e-12
+    >>> marginal_change(u, np.zeros(400)) < 1e-12
     True
-    >>> marginal_shift(u, 4.0 * u[:, 0]) > 0.5
+    >>> marginal_change(u, 4.0 * u[:, 0]) > 0.5
     True
     """
     from scipy.stats import wasserstein_distance
@@ -214,8 +214,8 @@ def runs_beside(z: Array, squares: Array, runs_z: Array, runs_squares: Array) ->
     return int(np.sum(~among(runs_z[fits], some)))
 
 
-def share_of_weights(log_weight: Array) -> tuple[float, float]:
-    """Effective share of draws by Pareto-smoothed weights, and the shape k.
+def fraction_of_weights(log_weight: Array) -> tuple[float, float]:
+    """Effective fraction of draws by Pareto-smoothed weights, and the shape k.
 
     Parameters
     ----------
@@ -233,5 +233,5 @@ def share_of_weights(log_weight: Array) -> tuple[float, float]:
     else:
         smoothed, pareto_k = smoothed_weights(ran)
     weight = np.exp(smoothed - smoothed.max())
-    share = float(weight.sum() ** 2 / np.sum(weight**2) / len(log_weight))
-    return share, pareto_k
+    fraction = float(weight.sum() ** 2 / np.sum(weight**2) / len(log_weight))
+    return fraction, pareto_k

@@ -13,7 +13,7 @@ def time_order(likelihood: GaussianLikelihood) -> NDArray[np.intp]:
     """Places of the observations of all streams by their time, (n_obs,).
 
     Streams whose times are of different kinds (dates and plain numbers) are ordered by
-    the share of their own observations that has gone by. Within a stream the order
+    the fraction of their own observations that has gone by. Within a stream the order
     stays, so that whitened residuals of correlated errors are taken one given those
     before.
     """

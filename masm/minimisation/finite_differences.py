@@ -69,9 +69,9 @@ def noise_of(function: Callable[[Array], Array], x: ArrayLike, along: Array) -> 
     found, table = [], values
     for k in range(1, _ORDERS + 1):
         table = np.diff(table, axis=0)
-        share = factorial(k) ** 2 / factorial(2 * k)
+        fraction = factorial(k) ** 2 / factorial(2 * k)
         if k >= 2:
-            found.append(np.sqrt(share * np.mean(table**2)))
+            found.append(np.sqrt(fraction * np.mean(table**2)))
     least = np.finfo(float).eps * np.sqrt(np.mean(values**2))
     return float(max(min(found), least, np.finfo(float).tiny))
 
@@ -129,13 +129,13 @@ def steps_by_curvature(
         )  # fmt: skip
     up, down = values[1 : n + 1], values[n + 1 : 2 * n + 1]
     if scheme == "forward":
-        bend = _size(up - 2.0 * values[0] + down) / _TRIAL**2
-        bend = np.maximum(bend, np.sqrt(6.0) * noise / _TRIAL**2)
-        return np.clip(2.0 * np.sqrt(noise / bend), _LEAST, _MOST)
+        curvature = _size(up - 2.0 * values[0] + down) / _TRIAL**2
+        curvature = np.maximum(curvature, np.sqrt(6.0) * noise / _TRIAL**2)
+        return np.clip(2.0 * np.sqrt(noise / curvature), _LEAST, _MOST)
     far_up, far_down = values[2 * n + 1 : 3 * n + 1], values[3 * n + 1 :]
-    bend = _size(far_up - 2.0 * up + 2.0 * down - far_down) / (2.0 * _TRIAL**3)
-    bend = np.maximum(bend, np.sqrt(10.0) * noise / (2.0 * _TRIAL**3))
-    return np.clip(np.cbrt(3.0 * noise / bend), _LEAST, _MOST)
+    curvature = _size(far_up - 2.0 * up + 2.0 * down - far_down) / (2.0 * _TRIAL**3)
+    curvature = np.maximum(curvature, np.sqrt(10.0) * noise / (2.0 * _TRIAL**3))
+    return np.clip(np.cbrt(3.0 * noise / curvature), _LEAST, _MOST)
 
 
 def finite_differences(

@@ -170,7 +170,7 @@ def streams_from_dataset(
 
 
 def of_one_place(data: xr.Dataset) -> xr.Dataset:
-    """Return a dataset without the axes of length one that stand beside ``time``.
+    """Return a dataset without the axes of length one that are beside ``time``.
 
     Services cut a place out of a grid as 1 x 1 cells: (time, lat, lon) of one
     latitude and one longitude, which stay as scalars.

@@ -16,7 +16,7 @@ _ENOUGH = 20  # values, before their spread means anything
 _FAR = 4.0  # spreads beyond all others, of a single value
 _APART = 0.5  # spreads beyond all others, of a number that is repeated
 _OFTEN = 8  # times the same number, where hardly any other comes twice
-_SHARE = 0.01  # at least, of all values
+_FRACTION = 0.01  # at least, of all values
 _HARDLY = 0.05  # fraction of the other values that come twice
 _BESIDE = 0.4  # of the large values: what stands right before or after zeros
 _ZEROS = 3
@@ -72,7 +72,7 @@ def odd_values(value: Array, units: str = "", *, rests: bool = True) -> Iterator
     rest = value.size - times
     distinct = rest > 0 and float(others[others > 1].sum()) <= _HARDLY * rest
     limit = rests and repeated == 0.0 and (number[0] == 0.0 or number[-1] == 0.0)
-    if times >= max(_OFTEN, _SHARE * value.size) and distinct and not limit:
+    if times >= max(_OFTEN, _FRACTION * value.size) and distinct and not limit:
         yield (
             f"{repeated:g}{unit} on {times} dates, where hardly any other number "
             "comes twice: a missing-value code, or filled with a constant?"

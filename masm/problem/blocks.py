@@ -106,7 +106,7 @@ def joint_of(
     return [Block(tuple(streams), priors.names)], groups
 
 
-def caution(steps: Sequence[Sequence[str]]) -> str:
+def caveat(steps: Sequence[Sequence[str]]) -> str:
     """What to know of intervals that came from blocks, one after the other.
 
     The fractions are of `benchmarks.sbc`: 200 and 400 truths of the model's twin.

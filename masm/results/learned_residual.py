@@ -43,13 +43,13 @@ class LearnedResidual:
     rmse, rmse_left : float
         Root mean square of the residuals, and of what is left of them.
     skill : float
-        Share of their mean square that is explained: ``1 - rmse_left^2 / rmse^2``; at
-        or below zero where nothing is.
+        Fraction of their mean square that is explained: ``1 - rmse_left^2 / rmse^2``;
+        at or below zero where nothing is.
     structural_sd : float
         Root mean square of what is explained, in the stream's unit; 0 where nothing
         is. It is what the model lacks, at least.
     drivers : mapping of str to float
-        Share of each driver in what the trees gained, largest first.
+        Fraction of each driver in what the trees gained, largest first.
     n_years : int
 
     Examples
@@ -129,8 +129,8 @@ def learn_residual(
         gain += gained
     before = float(np.mean(r[ok] ** 2))
     after = float(np.mean((r[ok] - predicted[ok]) ** 2))
-    share = gain / gain.sum() if gain.sum() > 0.0 else gain
-    order = np.argsort(-share, kind="stable")
+    fraction = gain / gain.sum() if gain.sum() > 0.0 else gain
+    order = np.argsort(-fraction, kind="stable")
     names = list(drivers)
     return LearnedResidual(
         predicted,
@@ -138,7 +138,7 @@ def learn_residual(
         after**0.5,
         1.0 - after / before if before > 0.0 else 0.0,
         max(0.0, before - after) ** 0.5,
-        {names[i]: float(share[i]) for i in order},
+        {names[i]: float(fraction[i]) for i in order},
         len(every),
     )
 

@@ -195,7 +195,7 @@ class Result:
     def equifinality(self) -> Equifinality:
         """Say what the observations leave open; see `masm.results.equifinality`.
 
-        Correlations, the share of the prior's variance that is left along each
+        Correlations, the fraction of the prior's variance that is left along each
         direction, and how many directions the observations constrain.
         """
         from masm.results.equifinality import equifinality

@@ -19,7 +19,7 @@ from masm.errors import InputError
 from masm.types import Array
 
 _N_BINS = 4
-_LEAST_SHARE = 0.25  # of the overall spread, where residuals happen to be small
+_LEAST_FRACTION = 0.25  # of the overall spread, where residuals happen to be small
 _LEAST_RESIDUALS = 8
 
 
@@ -30,7 +30,7 @@ class YearEffects:
     Attributes
     ----------
     within, between : float
-        Standard deviations, as shares of ``spread`` (1).
+        Standard deviations, as fractions of ``spread`` (1).
     n_years, n : int
         Years and residuals that they are from.
     level, spread : ndarray (bin,)
@@ -61,7 +61,7 @@ class YearEffects:
         sd : ndarray (n,), optional
             Standard deviation of the prediction itself, from draws of a posterior.
         level : float
-            Share of observations that intervals hold.
+            Fraction of observations that intervals hold.
         """
         from scipy import stats
 
@@ -141,6 +141,6 @@ def _spread_by_level(residual: Array, predicted: Array) -> tuple[Array, Array]:
         inside = bin_of == one
         level.append(float(predicted[inside].mean()))
         found = float(np.sqrt(np.mean(residual[inside] ** 2)))
-        spread.append(max(found, _LEAST_SHARE * overall))
+        spread.append(max(found, _LEAST_FRACTION * overall))
     order = np.argsort(level)
     return np.asarray(level)[order], np.asarray(spread)[order]

@@ -86,7 +86,7 @@ def with_derivatives(
     model : object
         Which may have derivatives; without them ``called`` is returned as it is.
     count : callable, optional
-        Told of each run that is made for a derivative.
+        Called for each run that is made for a derivative.
 
     Examples
     --------
@@ -98,11 +98,11 @@ def with_derivatives(
     """
     if not is_differentiable(model):
         return called
-    tell = count or (lambda n: None)
+    add = count or (lambda n: None)
 
     def vjp(theta: Samples) -> Any:
         found = model.vjp(theta)
-        tell(1)
+        add(1)
         return found
 
     for name, value in (("vjp", vjp), ("jacobian", model.jacobian)):

@@ -28,7 +28,7 @@ from masm.runners.process_map import ProcessMap
 
 _SUPERVISOR = str(Path(__file__).with_name("supervisor.py"))
 _PATIENCE = 10.0  # s for a supervisor to end all that a program started
-_TOLD = 300  # characters of a program's complaint that are passed on
+_LONGEST_COMPLAINT = 300  # characters of a program's complaint that are passed on
 
 
 class RunFailed(RuntimeError):
@@ -146,9 +146,11 @@ class Executable:
 def _tail(said: Any) -> str:
     """Return the end of what a program said; it may have said gigabytes."""
     size = said.seek(0, os.SEEK_END)
-    said.seek(max(0, size - 4 * _TOLD))
-    text = said.read(4 * _TOLD).decode("utf-8", "replace").strip()
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)[-_TOLD:]
+    said.seek(max(0, size - 4 * _LONGEST_COMPLAINT))
+    text = said.read(4 * _LONGEST_COMPLAINT).decode("utf-8", "replace").strip()
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)[
+        -_LONGEST_COMPLAINT:
+    ]
 
 
 def _require_program(program: str, path: str | None) -> None:

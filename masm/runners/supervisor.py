@@ -73,17 +73,17 @@ def end_all(program: int) -> None:
 def supervise(command: list[str]) -> int:
     """Run a command; return its exit code, minus the signal that ended it."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    told_read, told_write = os.pipe()
+    wake_read, wake_write = os.pipe()
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
-    os.set_blocking(told_write, False)
-    signal.set_wakeup_fd(told_write)
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write)
     program = os.fork()
     if program == 0:
         _start(command)
     while True:
-        ready, _, _ = select.select([0, told_read], [], [], 1.0)
-        if told_read in ready:
-            os.read(told_read, 4096)
+        ready, _, _ = select.select([0, wake_read], [], [], 1.0)
+        if wake_read in ready:
+            os.read(wake_read, 4096)
         ended, status = _wait(program)
         if ended:
             end_all(program)

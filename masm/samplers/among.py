@@ -18,10 +18,10 @@ def among(
 ) -> NDArray[np.bool_]:
     """Which points lie among draws, (n_points,).
 
-    By the squared Mahalanobis distance from a share of the draws, those about the draw
-    that is nearest to the point: within twice the quantile of chi-square. Only they
-    count, so that a point between two modes, or beside a curved ridge, is not among
-    draws.
+    By the squared Mahalanobis distance from a fraction of the draws, those about the
+    draw that is nearest to the point: within twice the quantile of chi-square. Only
+    they count, so that a point between two modes, or beside a curved ridge, is not
+    among draws.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def among(
     draws : ndarray (n_draws, n_parameters)
         More than a few times n_parameters.
     nearest : float
-        Share of the draws that counts.
+        Fraction of the draws that counts.
     outside : float
         Level of chi-square.
 

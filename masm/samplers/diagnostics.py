@@ -2,7 +2,7 @@
 
 Rank-normalised split R-hat and effective sample sizes are ArviZ's (Vehtari et al.
 2021), of its part without plots, which loads fast. The Gelman-Rubin factor of the
-source paper stands beside them under its own name, ``r_hat_gr``.
+source paper is beside them under its own name, ``r_hat_gr``.
 
 Many short chains are compared in four groups (superchains; Margossian et al. 2024):
 R-hat of single chains asks each of them for as many independent draws as four chains

@@ -69,7 +69,7 @@ def screen(
     samples_per_call : int
         Parameter sets in one call of the model.
     on_runs : callable, optional
-        Told the number of model runs just made.
+        Called with the number of model runs just made.
     **options
         ``variance``, ``windows`` and ``errors`` of `masm.calibrate`.
 

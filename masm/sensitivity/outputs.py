@@ -251,7 +251,7 @@ def dataset_of(
     method, title : str
         As in ``screening.method``, and in words.
     effect : str
-        Which of the arrays is the parameter's share of the variance.
+        Which of the arrays is the parameter's fraction of the variance.
     n_used, n_dropped : int
         Parts of the design that ran through, and that lost a run.
     interval : str, optional

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-SHARES = ("sobol", "sums_of_squares", "fast", "derivatives")
+OF_VARIANCE = ("sobol", "sums_of_squares", "fast", "derivatives")
 """Methods whose effects are fractions of variance, or bounds of them."""
 
 
@@ -111,7 +111,7 @@ def importance(
     chosen = effects["effect" if "effect" in effects else "mu_star"].sel(
         statistic=list(statistics)
     )
-    if has_shares(effects):
+    if has_fractions(effects):
         total = chosen.mean("statistic", skipna=False)
     else:
         total = chosen.sum("statistic", skipna=False)
@@ -121,15 +121,15 @@ def importance(
             found=f"{', '.join(statistics)}: NaN throughout",
             wanted="a season needs dates and a day in it, cost needs observations",
         )
-    if has_shares(effects):
+    if has_fractions(effects):
         return total.rename("importance")
     whole = total.sum("parameter", skipna=False)
     return (total / whole.where(whole > 0.0)).rename("importance")
 
 
-def has_shares(effects: xr.Dataset) -> bool:
+def has_fractions(effects: xr.Dataset) -> bool:
     """Tell whether effects are fractions of variance, and not elementary effects."""
-    return str(effects.attrs.get("method", "morris")) in SHARES
+    return str(effects.attrs.get("method", "morris")) in OF_VARIANCE
 
 
 def select(
@@ -182,13 +182,13 @@ def select(
         raise InputError("share", found=share, wanted="above 0, at most 1")
     if not 0.0 < threshold < 1.0:
         raise InputError("threshold", found=threshold, wanted="between 0 and 1")
-    of_variance = has_shares(effects)
-    shares = importance(effects, statistics)
-    if "pixel" not in shares.dims:
-        shares = shares.expand_dims("pixel")
+    of_variance = has_fractions(effects)
+    fractions = importance(effects, statistics)
+    if "pixel" not in fractions.dims:
+        fractions = fractions.expand_dims("pixel")
     rows, by_stream = [], {}
-    for stream in shares["stream"].to_numpy():
-        here = shares.sel(stream=stream)
+    for stream in fractions["stream"].to_numpy():
+        here = fractions.sel(stream=stream)
         values = pd.DataFrame(
             here.transpose("pixel", "parameter").to_numpy(), columns=names
         )
@@ -215,10 +215,10 @@ def select(
     wanted = (wanted | set(include)) - set(exclude)
     rule = (
         f"parameters with at least {threshold:.0%} of the variance, mean of "
-        f"{', '.join(statistics)}, for each stream, joined"
+        f"{', '.join(statistics)}; for each stream, then together"
         if of_variance
         else f"the fewest parameters that hold {share:.0%} of the summed mu* of "
-        f"{', '.join(statistics)}, for each stream, joined"
+        f"{', '.join(statistics)}; for each stream, then together"
     )
     if include:
         rule += f"; with {', '.join(include)}"

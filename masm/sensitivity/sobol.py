@@ -142,7 +142,7 @@ def compare(effects: xr.Dataset, totals: xr.Dataset) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row for each stream, statistic and parameter: ``mu_star_share``, ``total``
-        and ``total_conf``, the rank by either, ``linear``: the share of variance an
+        and ``total_conf``, the rank by either, ``linear``: the fraction of variance an
         additive linear model with these mu* would give (mu*^2 over their sum), and
         ``bent``, sigma over mu*, near 0 where the effect is linear and alone.
     """

@@ -117,15 +117,15 @@ def half_widths(
     seen = np.argwhere(np.isfinite(found.product).any(axis=0))
     pairs = [(int(i), int(j)) for i, j in seen if i < j]
     group = np.arange(len(x)) % _N_GROUPS
-    shares = []
+    fractions = []
     for k in range(_N_GROUPS):
         kept = group != k
         if kept.sum() <= 2 * found.n_coefficients:
             return np.full(found.total.shape, np.nan)
         fit = _fit(x[kept], y[kept], pairs)
         part = _result(fit, found.names, pairs, int(kept.sum()), 0, 0.0)
-        shares.append(part.total - part.total_by_chance)
-    off = np.stack(shares) - np.mean(shares, axis=0)
+        fractions.append(part.total - part.total_by_chance)
+    off = np.stack(fractions) - np.mean(fractions, axis=0)
     variance = (_N_GROUPS - 1) / _N_GROUPS * np.sum(off**2, axis=0)
     return np.asarray(1.96 * np.sqrt(variance))
 
@@ -192,7 +192,7 @@ def sums_of_squares(
         chance = (1.0 - first.r2) / (n - 1 - p)
         with np.errstate(invalid="ignore"):
             chosen = np.flatnonzero(
-                np.any(first.shares - chance[:, None] >= screen_share, axis=0)
+                np.any(first.fractions - chance[:, None] >= screen_share, axis=0)
             )
     pairs = [] if products == "none" else _pairs(chosen)
     _refuse_few(n, 1 + p + len(pairs), p, "main effects and products")
@@ -204,7 +204,7 @@ def sums_of_squares(
 class _Fit:
     """Type III fractions of all columns, (n_outputs, n_columns), and R2."""
 
-    shares: Array
+    fractions: Array
     r2: Array
 
 
@@ -288,11 +288,11 @@ def _result(
     threshold: float,
 ) -> SumsOfSquares:
     p, n_out = len(names), len(fit.r2)
-    main = fit.shares[:, :p]
+    main = fit.fractions[:, :p]
     product = np.full((n_out, p, p), np.nan)
     product[:, np.arange(p), np.arange(p)] = 0.0
     for k, (i, j) in enumerate(pairs):
-        product[:, i, j] = product[:, j, i] = fit.shares[:, p + k]
+        product[:, i, j] = product[:, j, i] = fit.fractions[:, p + k]
     total = main + np.nansum(product, axis=2)
     n_columns = np.array([1 + sum(i in pair for pair in pairs) for i in range(p)])
     m = 1 + p + len(pairs)
@@ -303,8 +303,8 @@ def _result(
     mean = (
         (total - by_chance)[known].mean(axis=0) if known.any() else np.full(p, np.nan)
     )
-    kept = tuple(name for name, share in zip(names, mean, strict=True)
-                 if share >= threshold)  # fmt: skip
+    kept = tuple(name for name, fraction in zip(names, mean, strict=True)
+                 if fraction >= threshold)  # fmt: skip
     return SumsOfSquares(
         names, main, product, total, by_chance, fit.r2, adjusted, describes, kept,
         n, n_failed, m, _note(adjusted, describes, n_failed),

@@ -53,7 +53,7 @@ class Settings:
         down. Fitted to far runs, the surrogate errs by several of its own
     refit_growth, full_refit_growth : runs have to grow by this factor for the
         hyper-parameters to follow, or for all choices to be made again
-    straighten : whether the warp that a quadratic asks for is tried
+    warp_inputs : whether the warp that a quadratic asks for is tried
     warp_steps, refit_warp_steps : iterations of fits of the warp with the
         hyper-parameters; 0 for none
     warp_prior : of the warp parameters
@@ -73,7 +73,7 @@ class Settings:
     descent_sd: float = 4.0
     refit_growth: float = 1.1
     full_refit_growth: float = 1.3
-    straighten: bool = True
+    warp_inputs: bool = True
     warp_steps: int = 80
     refit_warp_steps: int = 15
     warp_prior: WarpPrior = field(default_factory=WarpPrior)
@@ -189,7 +189,7 @@ class CostSurrogate:
         ones, are not those of the runs that come after.
         """
         first = [Warp.identity(self.d)]
-        if self.settings.straighten:
+        if self.settings.warp_inputs:
             noise = 0.5 * self.temperature + 0.3 * excess
             prior = self.settings.warp_prior
             first.append(warp_for_quadratic(u, excess, noise, prior))

@@ -72,7 +72,7 @@ DAILY: dict[str, tuple[str, int, Tolerance]] = {
     "ra_dalec": ("ra", 0, _CARBON),
     "rh_dalec": ("rh", 0, _CARBON),
 }
-#: Hourly canopy state: share of a variable's range.
+#: Hourly canopy state: fraction of a variable's range.
 HOURLY = 2e-5
 HOURLY_SNOW = 1e-3
 

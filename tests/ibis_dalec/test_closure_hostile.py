@@ -14,7 +14,7 @@ def trace():
 
 @pytest.fixture(scope="module")
 def openings(trace):
-    return {law: (over, told) for law, over, told in energy_stress.judge(trace)}
+    return {law: (over, reported) for law, over, reported in energy_stress.judge(trace)}
 
 
 def test_the_days_are_hostile(trace):
@@ -27,8 +27,8 @@ def test_the_days_are_hostile(trace):
 
 @pytest.mark.parametrize("law", list(energy_stress.LAWS))
 def test_no_hour_is_open(openings, law):
-    over, told = openings[law]
-    assert told == ""
+    over, reported = openings[law]
+    assert reported == ""
     assert over.size > 1000
     assert over.max() <= 1.0
 

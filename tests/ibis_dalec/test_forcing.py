@@ -1,4 +1,4 @@
-"""Forcing that cannot be used is refused once, by name and date, with a mend."""
+"""Forcing that cannot be used is refused once, by name and date, with a remedy."""
 
 import pickle
 
@@ -88,7 +88,7 @@ def test_a_misspelt_variable_is_recognised(june):
 
 
 @pytest.mark.parametrize(
-    ("name", "units", "mend"),
+    ("name", "units", "repair"),
     [
         ("tmin", "K", "273.15"),
         ("prec", "kg m-2 s-1", "86400"),
@@ -99,12 +99,12 @@ def test_a_misspelt_variable_is_recognised(june):
         ("wind", "furlong fortnight-1", "m s-1"),
     ],
 )
-def test_a_wrong_unit_is_refused_with_the_mend(june, name, units, mend):
+def test_a_wrong_unit_is_refused_with_the_repair(june, name, units, repair):
     june[name].attrs["units"] = units
     error = refused(june)
     assert name in error.where
     assert units in error.found
-    assert mend in error.hint
+    assert repair in error.hint
 
 
 def test_missing_units_are_assumed_aloud(june, caplog):

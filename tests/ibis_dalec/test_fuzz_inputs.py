@@ -137,7 +137,7 @@ def checked(forcing):
         if not (error.where.startswith("a.nc") and error.found and error.wanted):
             raise
         clean = None
-    xr.testing.assert_identical(forcing, before)  # nothing mended in secret
+    xr.testing.assert_identical(forcing, before)  # nothing corrected silently
     return clean
 
 

@@ -1,8 +1,8 @@
 """Places that broke a law once, found by ``benchmarks.physics_stress``.
 
 Block 0: transpiration from a soil without water, ice that sublimes below nothing,
-evaporation of a dry layer whose shares do not add up. Block 1: leaves that all fall in
-a day left less than nothing by rounding, and NaN the day after. Block 276: a puddle
+evaporation of a dry layer whose fractions do not add up. Block 1: leaves that all fall
+in a day left less than nothing by rounding, and NaN the day after. Block 276: a puddle
 that owed water gave the ground an implicit weight of two, and the balance diverged.
 """
 

@@ -10,9 +10,9 @@ import pytest
 from jobs.config.lock import check_inputs
 from jobs.errors import ConfigError
 from jobs.files import replacing, sweep, write_text
-from jobs.run.event_log import Ledger, read_ledger
+from jobs.run.event_log import EventLog, read_events
 from jobs.run.folder import RunFolder
-from jobs.run.pixel_state import claimant, is_being_claimed, state_of, write_failure
+from jobs.run.pixel_state import is_being_leased, lease_holder, state_of, write_failure
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -34,11 +34,11 @@ def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
 
 
 def test_a_ledger_line_cut_short_by_a_crash_is_passed_over(tmp_path):
-    ledger = Ledger(tmp_path)
-    ledger.write("started", pixel=3)
+    events = EventLog(tmp_path)
+    events.write("started", pixel=3)
     with next(tmp_path.glob("*.jsonl")).open("a") as opened:
         opened.write('{"event": "do')
-    assert [entry["event"] for entry in read_ledger(tmp_path)] == ["started"]
+    assert [entry["event"] for entry in read_events(tmp_path)] == ["started"]
 
 
 def test_the_state_of_a_pixel_comes_from_its_files(tmp_path):
@@ -46,10 +46,10 @@ def test_the_state_of_a_pixel_comes_from_its_files(tmp_path):
     assert pixel.path == tmp_path / "pixels" / "042" / "04217"
     assert state_of(pixel).state == "waiting"
 
-    claim = {"host": os.uname().nodename, "pid": os.getpid()}
-    write_text(pixel.claim, json.dumps(claim))
+    lease = {"host": os.uname().nodename, "pid": os.getpid()}
+    write_text(pixel.lease, json.dumps(lease))
     assert state_of(pixel).state == "running"
-    write_text(pixel.claim, json.dumps(claim | {"pid": 2**22 + 1}))
+    write_text(pixel.lease, json.dumps(lease | {"pid": 2**22 + 1}))
     assert state_of(pixel).state == "waiting"  # its process is gone
 
     write_failure(pixel.failure, "timed_out", "too slow")
@@ -75,15 +75,15 @@ def test_a_half_made_claim_of_a_killed_process_is_swept_and_no_other(tmp_path):
     os.utime(old, (0, 0))
     begun.write_text("")
     (tmp_path / ".posterior.nc.x").write_text("half")
-    sweep(tmp_path, keep=is_being_claimed)
+    sweep(tmp_path, keep=is_being_leased)
     assert sorted(tmp_path.iterdir()) == sorted([alive, begun])
 
 
 def test_a_claim_without_a_sign_of_life_is_stale(tmp_path):
     pixel = RunFolder(tmp_path).pixel(1)
-    write_text(pixel.claim, json.dumps({"host": "another node", "pid": 1}))
+    write_text(pixel.lease, json.dumps({"host": "another node", "pid": 1}))
     assert state_of(pixel).state == "running"
-    os.utime(pixel.claim, (0, 0))
+    os.utime(pixel.lease, (0, 0))
     assert state_of(pixel).state == "waiting"
 
 
@@ -113,18 +113,18 @@ def test_what_a_killed_start_left_is_swept_by_the_next(run_path):
 
 def test_a_machine_that_was_renamed_knows_its_own_dead_processes(tmp_path, monkeypatch):
     pixel = RunFolder(tmp_path).pixel(1)
-    claim = claimant() | {"pid": 2**22 + 1}
-    write_text(pixel.claim, json.dumps(claim))
+    lease = lease_holder() | {"pid": 2**22 + 1}
+    write_text(pixel.lease, json.dumps(lease))
     monkeypatch.setattr("socket.gethostname", lambda: "another name")
     assert state_of(pixel).state == "waiting"
-    write_text(pixel.claim, json.dumps(claimant()))
+    write_text(pixel.lease, json.dumps(lease_holder()))
     assert state_of(pixel).state == "running"
 
 
 def test_a_container_of_the_same_name_takes_no_living_process_for_dead(tmp_path):
     pixel = RunFolder(tmp_path).pixel(1)
     elsewhere = {"machine": "another start pid:[1]", "pid": 2**22 + 1}
-    write_text(pixel.claim, json.dumps(claimant() | elsewhere))
+    write_text(pixel.lease, json.dumps(lease_holder() | elsewhere))
     assert state_of(pixel).state == "running"
-    os.utime(pixel.claim, (0, 0))
+    os.utime(pixel.lease, (0, 0))
     assert state_of(pixel).state == "waiting"

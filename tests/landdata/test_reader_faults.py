@@ -1,4 +1,4 @@
-"""Every fault in every kind of file: refused, told, or proven harmless.
+"""Every fault in every kind of file: refused, reported, or proven harmless.
 
 A small good file of each kind is made, read, broken in one way and read again. The
 second reading may be refused; it may come with a word (``corrections``) that the first

@@ -33,8 +33,8 @@ def test_a_period_outside_the_run(soc, first, last):
         period_mean(soc, first, last)
 
 
-def test_a_share_with_a_floor():
-    sd = relative_error(np.array([0.0, 10.0, -100.0, np.nan]), share=0.3, floor=5.0)
+def test_a_fraction_with_a_floor():
+    sd = relative_error(np.array([0.0, 10.0, -100.0, np.nan]), fraction=0.3, floor=5.0)
     np.testing.assert_array_equal(sd, [5.0, 5.0, 30.0, np.nan])
     labelled = relative_error(xr.DataArray([1.0, np.nan], dims="x"), floor=5.0)
     np.testing.assert_array_equal(labelled, [5.0, np.nan])
@@ -42,6 +42,6 @@ def test_a_share_with_a_floor():
 
 def test_an_error_of_zero_is_refused():
     with pytest.raises(InputError, match="floor above 0"):
-        relative_error(np.array([0.0, 1.0]), share=0.3)
+        relative_error(np.array([0.0, 1.0]), fraction=0.3)
     with pytest.raises(InputError, match="0 or more"):
-        relative_error(np.array([1.0]), share=-0.3)
+        relative_error(np.array([1.0]), fraction=-0.3)

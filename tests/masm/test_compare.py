@@ -200,7 +200,7 @@ def test_intervals_of_an_exact_method_hold_the_truths_of_twins():
     found = compare(methods=["4dvar"], budgets=[250], n_twins=40)
     (row,) = found.table.itertuples()
     assert row.twins == 40
-    # 80 parameters at 0.9: five standard errors of a share are 0.17.
+    # 80 parameters at 0.9: five standard errors of a fraction are 0.17.
     assert row.coverage > 0.73
 
 

@@ -98,9 +98,9 @@ def test_options_of_a_method_can_be_set_by_an_object():
     ],
 )
 def test_a_wrong_option_is_named_with_the_right_one(call, said):
-    with pytest.raises(masm.InputError) as told:
+    with pytest.raises(masm.InputError) as reported:
         call()
-    assert said in str(told.value)
+    assert said in str(reported.value)
 
 
 def test_an_object_is_frozen_and_goes_to_another_process():

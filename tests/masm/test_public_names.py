@@ -28,7 +28,7 @@ def test_another_name_is_refused():
 
 def test_importing_masm_does_not_load_the_filters():
     program = "import sys, masm; print('masm.filters' in sys.modules)"
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert told.stdout.strip() == "False"
+    assert reported.stdout.strip() == "False"

@@ -41,7 +41,7 @@ def make_landscape(n, seed, *, degrees=8.0, own=0.03, sd=0.01, own_km=40.0):
     elevation = 300.0 + 200.0 * smooth[0]
     temperature = 10.0 - 0.9 * (lat - 40.0) - 6.5e-3 * (elevation - 300.0)
     warm, sandy = (temperature - 10.0) / 2.0, smooth[2]
-    share = {
+    fraction = {
         "vmax": 0.4 + 0.09 * warm - 0.05 * sandy + own * np.exp(0.6 * sandy) * rough[0],
         "p18": 0.35 + 0.08 * np.tanh(warm) + 0.04 * sandy + own * rough[1],
         "p20": 0.5 + 2.0 * own * rough[2],
@@ -58,7 +58,7 @@ def make_landscape(n, seed, *, degrees=8.0, own=0.03, sd=0.01, own_km=40.0):
         },
         index=index,
     )
-    unit = pd.DataFrame(share, index=index).clip(0.0, 1.0)
+    unit = pd.DataFrame(fraction, index=index).clip(0.0, 1.0)
     seen = (unit + sd * rng.standard_normal(unit.shape)).clip(0.0, 1.0)
     low = pd.Series({name: ends[0] for name, ends in BOUNDS.items()})
     width = pd.Series({name: ends[1] - ends[0] for name, ends in BOUNDS.items()})

@@ -249,7 +249,7 @@ def test_a_parameter_beside_known_others_is_a_conditional_normal():
     assert its_sd == pytest.approx(0.1, rel=0.05)
 
 
-def test_what_only_combinations_tell_is_learnt_beside_what_cannot_be_mapped():
+def test_what_only_combinations_show_is_learned_beside_what_cannot_be_mapped():
     """The sum follows temperature; where on the ridge a posterior lies is chance."""
     land = make_landscape(150, seed=8, degrees=5.0)
     rng = np.random.default_rng(4)

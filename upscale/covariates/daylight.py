@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from upscale.types import Floats
 
 SOLAR_CONSTANT = 1367.0  # W m-2, FAO-56
-VISIBLE_SHARE = 0.46  # of shortwave; IBIS, and near the 0.45-0.50 that is measured
+VISIBLE_FRACTION = 0.46  # of shortwave; IBIS, and near the 0.45-0.50 that is measured
 
 
 def day_length(day_of_year: ArrayLike, lat: ArrayLike) -> Floats:

@@ -238,7 +238,7 @@ def _light(
     par = (
         _daily(forcing, "par")
         if "par" in forcing
-        else daylight.VISIBLE_SHARE * shortwave
+        else daylight.VISIBLE_FRACTION * shortwave
     )
     return {"shortwave": shortwave, "par": par, "daylength": daylength}
 

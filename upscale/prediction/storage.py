@@ -42,7 +42,7 @@ _TABLES = ("validation", "points", "importance", "tuning")
 _PARTS = ("common", "near", "own")
 _DIGESTS = ("sha256", "sha256_of_this")
 _SAVED = "the files as Upscaler.save wrote them"
-_MEND = "Copy the folder again from where it came, or train again."
+_REPAIR = "Copy the folder again from where it came, or train again."
 _MOST_BYTES = 2**30
 
 
@@ -177,15 +177,15 @@ def read_index(folder: Path) -> dict[str, Any]:
         return stored
     kept = stored.pop("sha256_of_this", None)
     if kept != _digest_of(stored) or not isinstance(stored.get("sha256"), dict):
-        raise InputError(str(path), "another content", _SAVED, _MEND)
+        raise InputError(str(path), "another content", _SAVED, _REPAIR)
     for name, digest in stored["sha256"].items():
         if Path(name).name != name:
             raise InputError(str(path), f"a file {name!r}", "names in its folder")
         if _digest(_content(folder / name)) != digest:
-            raise InputError(str(folder / name), "another content", _SAVED, _MEND)
+            raise InputError(str(folder / name), "another content", _SAVED, _REPAIR)
     for one in sorted(folder.glob("*.ubj")):
         if one.name not in stored["sha256"]:
-            raise InputError(str(one), "a file without a digest", _SAVED, _MEND)
+            raise InputError(str(one), "a file without a digest", _SAVED, _REPAIR)
     return stored
 
 
@@ -196,12 +196,14 @@ def _try_trees(folder: Path) -> None:
             trees.from_bytes(_content(path))
         except InputError as exc:
             found = f"trees that cannot be read: {exc.found}"
-            raise InputError(str(path), found, _SAVED, _MEND) from exc
+            raise InputError(str(path), found, _SAVED, _REPAIR) from exc
 
 
 def _content(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
-        raise InputError(str(path), "no file, or one beyond all measure", _SAVED, _MEND)
+        raise InputError(
+            str(path), "no file, or one beyond all measure", _SAVED, _REPAIR
+        )
     return path.read_bytes()
 
 

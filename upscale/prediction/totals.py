@@ -81,7 +81,7 @@ def regional_totals(
         Indexed by year: ``total`` (the mean of the draws), and with draws ``sd``,
         ``p05`` and ``p95``, Pg yr-1; ``area`` [m2] that was counted, and
         ``share_of_area`` of the whole that had a value in that year [1]. Where it is
-        below 1 the total is of that share alone: nothing is filled.
+        below 1 the total is of that fraction alone: nothing is filled.
 
     Raises
     ------
@@ -106,12 +106,15 @@ def regional_totals(
             ", ".join(map(str, flux.dims)),
             "pixel, year and perhaps draw",
         )
-    share = np.asarray(fraction, dtype=np.float64)
-    area = cell_area(latitude, step) * share
-    if area.shape != (flux.sizes["pixel"],) or not ((share >= 0) & (share <= 1)).all():
+    counted = np.asarray(fraction, dtype=np.float64)
+    area = cell_area(latitude, step) * counted
+    if (
+        area.shape != (flux.sizes["pixel"],)
+        or not ((counted >= 0) & (counted <= 1)).all()
+    ):
         raise InputError(
             f"totals of {flux.name}: fraction",
-            f"{area.shape} fractions from {share.min():g} to {share.max():g}",
+            f"{area.shape} fractions from {counted.min():g} to {counted.max():g}",
             f"one from 0 to 1 for each of {flux.sizes['pixel']} pixels",
         )
     years = flux["year"].to_numpy()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from upscale.errors import InputError
-from upscale.files import is_of_the_system, standing
+from upscale.files import current_folder, is_of_the_system
 from upscale.prediction.error_fields import ErrorCopula
 from upscale.prediction.storage import (
     _PARTS,
@@ -360,7 +360,7 @@ def open_upscaler(folder: str | Path) -> Upscaler:
     >>> upscale.open_upscaler("upscaling").covariates
     ('sand', 'latitude', 'longitude')
     """
-    folder = standing(Path(folder))
+    folder = current_folder(Path(folder))
     path = folder / "upscaler.json"
     if not path.is_file():
         raise InputError(str(folder), "no upscaler.json", "a folder of Upscaler.save")

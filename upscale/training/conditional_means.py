@@ -22,7 +22,7 @@ import numpy as np
 from upscale.training.posteriors import Posteriors
 from upscale.types import Floats
 
-_LEAST_SHARE = 1e-6  # of a variance, added so that no set of parameters is singular
+_LEAST_FRACTION = 1e-6  # of a variance, added so that no set of parameters is singular
 
 
 def given(
@@ -46,7 +46,7 @@ def given(
         return y, np.sqrt(variance)
     others = list(values)
     covariance = known.covariance[:, others][:, :, others]
-    floor = _LEAST_SHARE * np.einsum("ipp->ip", covariance) + 1e-12
+    floor = _LEAST_FRACTION * np.einsum("ipp->ip", covariance) + 1e-12
     covariance = covariance + floor[:, :, None] * np.eye(len(others))
     with_it = known.covariance[:, others, column]
     gain = np.linalg.solve(covariance, with_it[:, :, None])[:, :, 0]

@@ -91,11 +91,11 @@ def check_training(
             f"{int(known.sum())} with all covariates, of {len(parameters)}",
             f"at least {least_pixels}",
             "Calibrate more pixels, loosen the rules of quality control, or lower "
-            "least_pixels (10 or more): maps of few pixels are hardly known.",
+            "least_pixels (10 or more): maps of few pixels are poorly known.",
         )
     if int(known.sum()) < LEAST_PIXELS:
         logger.warning(
-            "trained on %d pixels: below %d, skill and intervals are hardly known",
+            "trained on %d pixels: below %d, skill and intervals are poorly known",
             int(known.sum()),
             LEAST_PIXELS,
         )

@@ -40,9 +40,9 @@ class Parameter:
         """From own unit to 0-1."""
         return (values - self.low) / self.width
 
-    def from_unit(self, share: Floats) -> Floats:
+    def from_unit(self, fraction: Floats) -> Floats:
         """From 0-1 to own unit, never outside the bounds by rounding."""
-        return np.clip(self.low + share * self.width, self.low, self.high)
+        return np.clip(self.low + fraction * self.width, self.low, self.high)
 
 
 @dataclass(frozen=True, eq=False)

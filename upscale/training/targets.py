@@ -63,7 +63,7 @@ class Shared:
     shap_rows: NDArray
 
 
-def share(
+def split_pixels(
     covariates: pd.DataFrame, coordinates: pd.DataFrame, rules: TrainingRules, seed: int
 ) -> Shared:
     """Split the pixels at random, and into folds of whole blocks."""
@@ -128,7 +128,7 @@ def draft_of(
 def _tune(
     data: Training, test: NDArray, rules: TrainingRules, rng: np.random.Generator
 ) -> tuple[TreeSettings, list[dict[str, Any]]]:
-    """Choose settings of trees on the training share of the random split."""
+    """Choose settings of trees on the training fraction of the random split."""
     part = data.take(~test)
     return trees.tune(
         part.x,

@@ -49,8 +49,8 @@
     if (kind === "circle" || kind === "ring") return `M${a} ${y}A${h} ${h} 0 1 1 ${b} ${y}A${h} ${h} 0 1 1 ${a} ${y}Z`;
     return `M${a} ${c}H${b}V${d}H${a}Z`;
   }
-  function ramp(share) {
-    const at = Math.max(0, Math.min(1, share)) * 10, k = Math.min(9, Math.floor(at)), part = at - k;
+  function ramp(fraction) {
+    const at = Math.max(0, Math.min(1, fraction)) * 10, k = Math.min(9, Math.floor(at)), part = at - k;
     const one = parseInt(RAMP[k].slice(1), 16), two = parseInt(RAMP[k + 1].slice(1), 16);
     const mix = (bits) => Math.round(((one >> bits) & 255) * (1 - part) + ((two >> bits) & 255) * part);
     return `rgb(${mix(16)},${mix(8)},${mix(0)})`;

@@ -19,7 +19,7 @@ from jobs.config.pixels import TowerTable
 from jobs.config.schema import Config
 from jobs.config.section import Period
 from jobs.errors import ConfigError, Problem
-from jobs.files import stands
+from jobs.files import lexists
 from jobs.run.csv_tables import Row, read_rows
 from jobs.run.periods import OWN_PERIODS, PixelPeriods, whole_years, within
 from jobs.run.pixel import Pixel
@@ -282,7 +282,7 @@ class TowerSource:
 
 
 def _require(path: Path, key: str) -> None:
-    if not stands(path):
+    if not lexists(path):
         raise ConfigError(
             Problem(str(path), key, found="no such file", wanted="a table of the tower")
         )

@@ -11,7 +11,7 @@ from jobs.console import progress, show
 from jobs.errors import ConfigError, Problem
 from jobs.executors import slurm
 from jobs.executors.tasks import do_units
-from jobs.files import put_aside, stands, sweep
+from jobs.files import lexists, put_aside, sweep
 from jobs.netcdf_files import read_netcdf
 from jobs.run.reanalysis_run import CycleDates, ReanalysisRun, start_reanalysis
 from jobs.stages.reanalysis.analysis import analyse
@@ -20,7 +20,7 @@ from jobs.stages.reanalysis.prepare import prepare, read_inputs
 
 logger = logging.getLogger(__name__)
 
-VERB = ("reanalyse",)
+COMMAND = ("reanalyse",)
 # Member years that one core runs in a minute, drivers and files included.
 _MEMBER_YEARS_PER_MINUTE = 1500.0
 _POLL_SECONDS = 5.0
@@ -35,7 +35,7 @@ class Left(NamedTuple):
 
 def steps_left(run: ReanalysisRun, n_sites: int) -> Left:
     """Count analyses and forecast steps that are not done."""
-    open_cycles = [one for one in run.cycles if not stands(run.analysis(one.number))]
+    open_cycles = [one for one in run.cycles if not lexists(run.analysis(one.number))]
     forecasts = sum(len(_blocks_left(run, one, n_sites)) for one in open_cycles)
     return Left(len(open_cycles), forecasts)
 
@@ -70,11 +70,11 @@ def reanalyse(
                 wanted=f"at most {BLOCKS}",
             )
         )
-    if not stands(run.prepared):
+    if not lexists(run.prepared):
         with progress("prepare", n_sites, "sites") as advance:
             prepare(run, inputs, advance)
     for dates in run.cycles:
-        if stands(run.analysis(dates.number)) and _whole(run, dates):
+        if lexists(run.analysis(dates.number)) and _whole(run, dates):
             continue
         if not _forecasts(run, dates, n_sites, executor, wait):
             return False
@@ -86,7 +86,7 @@ def _blocks_left(run: ReanalysisRun, dates: CycleDates, n_sites: int) -> list[in
     return [
         block
         for block in range(n_blocks(run, n_sites))
-        if not stands(run.forecast(dates.number, block))
+        if not lexists(run.forecast(dates.number, block))
     ]
 
 
@@ -107,7 +107,7 @@ def _forecasts(
         run,
         forecast_unit,
         [dates.number * BLOCKS + block for block in left],
-        verb=VERB,
+        command=COMMAND,
         unit=f"forecasts to {dates.last}",
         executor=executor,
         minutes=max(0.02, lanes * days / 365.0 / _MEMBER_YEARS_PER_MINUTE),
@@ -155,7 +155,7 @@ def _whole(run: ReanalysisRun, dates: CycleDates) -> bool:
     except ValueError as exc:
         later = [
             one for one in run.cycles[dates.number + 1 :]
-            if stands(run.analysis(one.number))
+            if lexists(run.analysis(one.number))
         ]  # fmt: skip
         if later:
             raise ConfigError(

@@ -48,7 +48,7 @@ def compare_radii(
     radii : sequence of float
         Kilometres.
     on_radius : callable
-        Told after each.
+        Called after each.
     again : bool
         Run the members again for each radius, in ``reanalysis/radius/``.
 

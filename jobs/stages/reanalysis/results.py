@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs.errors import ConfigError, Problem
-from jobs.files import replacing, stands
+from jobs.files import lexists, replacing
 from jobs.inputs.reanalysis_tables import read_truth
 from jobs.netcdf_files import read_netcdf, write_netcdf
 from jobs.run.reanalysis_run import ReanalysisRun
@@ -38,7 +38,7 @@ def analyses_of(run: ReanalysisRun) -> xr.Dataset:
     parts, days = [], []
     for dates in run.cycles:
         path = run.analysis(dates.number)
-        if dates.is_analysed and stands(path):
+        if dates.is_analysed and lexists(path):
             parts.append(read_netcdf(path)[list(_KEPT)])
             days.append(dates.last)
     if not parts:
@@ -77,7 +77,7 @@ def write_product(run: ReanalysisRun, found: xr.Dataset) -> list[Path]:
     parts = [
         read_netcdf(run.fluxes(one.number))
         for one in run.cycles
-        if stands(run.analysis(one.number))
+        if lexists(run.analysis(one.number))
     ]
     whole = xr.concat(parts, "time", data_vars="minimal", coords="minimal",
                       compat="override", combine_attrs="override")  # fmt: skip

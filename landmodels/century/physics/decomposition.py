@@ -87,7 +87,7 @@ def active(w, a, am, gate_ratio):
 
 
 @equation
-def structural(w, p, a, layer, microbes, slow, am, ratio, slow_ratio, share):
+def structural(w, p, a, layer, microbes, slow, am, ratio, slow_ratio, fraction):
     """Structural litter: lignin to the slow pool, the rest to microbes."""
     if not active(w, a, am, ratio):
         return
@@ -98,19 +98,19 @@ def structural(w, p, a, layer, microbes, slow, am, ratio, slow_ratio, share):
     respire(w, a, lost, nc)
     transfer(w, a, slow, lignin - lost, nc, slow_ratio)
     rest = loss - lignin
-    lost = share * rest
+    lost = fraction * rest
     respire(w, a, lost, nc)
     transfer(w, a, microbes, rest - lost, nc, ratio)
 
 
 @equation
-def simple(w, a, b, am, ratio, share):
-    """A pool that respires ``share`` of its loss and passes the rest to one pool."""
+def simple(w, a, b, am, ratio, fraction):
+    """A pool that respires ``fraction`` of its loss and passes the rest to one pool."""
     if not active(w, a, am, ratio):
         return
     nc = w.dead_n[a] / w.dead_c[a]
     loss = min(w.dead_c[a], w.dead_c[a] * w.rate[a])
-    lost = share * loss
+    lost = fraction * loss
     respire(w, a, lost, nc)
     transfer(w, a, b, loss - lost, nc, ratio)
 
@@ -122,11 +122,11 @@ def soil_active(w, am, slow_ratio, passive_ratio):
         return
     nc = w.dead_n[SOM12] / w.dead_c[SOM12]
     loss = w.dead_c[SOM12] * w.rate[SOM12]
-    lost = loss * w.co2_share2
+    lost = loss * w.co2_fraction2
     respire(w, SOM12, lost, nc)
     passive = loss * w.to_passive1 * w.passive_gain
     transfer(w, SOM12, SOM3, passive, nc, passive_ratio)
-    dissolved = loss * w.doc_share
+    dissolved = loss * w.doc_fraction
     nitrogen = dissolved * 0.5 * nc
     w.d_c[SOM12] -= dissolved
     w.d_n[SOM12] -= nitrogen
@@ -160,7 +160,7 @@ def surface_microbes(w, p, slow, am):
         return
     cn = w.dead_c[SOM11] / w.dead_n[SOM11]
     ratio = max(p.rad1p_3, cn + p.rad1p_1 + p.rad1p_2 * (cn - p.pcemic_2))
-    simple(w, SOM11, slow, am, ratio, w.co2_share1)
+    simple(w, SOM11, slow, am, ratio, w.co2_fraction1)
 
 
 @equation
@@ -188,9 +188,9 @@ def set_month_rates(w, p, variant45):
     w.rate[STRUC2] *= exp(-p.pligst_2 * w.strlig[1])
     w.mix_rate = 0.0 if variant45 else p.cmix * STEP_YR * w.defac
     w.passive_gain = 1.0 + p.animpt * (1.0 - w.anerb)
-    w.doc_share = 0.0
+    w.doc_fraction = 0.0
     if w.amov[1] > 0.0:
-        w.doc_share = w.orglch * min(w.amov[1] / p.omlech_3, 1.0)
+        w.doc_fraction = w.orglch * min(w.amov[1] / p.omlech_3, 1.0)
 
 
 @equation

@@ -41,7 +41,7 @@ def grow_month(w, p, senescence):
     if in_soil <= 1e-4:
         return
     available = p.favail * root_nitrogen_effect(w, p) * in_soil + w.crpstg
-    below = w.root_share
+    below = w.root_fraction
     above = 1.0 - below
     shoots, roots = nitrogen_contents(w, available, above, below)
     content = above * shoots + below * roots

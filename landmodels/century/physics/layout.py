@@ -69,12 +69,12 @@ MONTH = (
 WORK = (
     ("prcann", 1), ("deposition", 1), ("fixation", 1), ("lignin", 2),
     ("co2_production", 1), ("co2_transpiration", 1), ("co2_ratio", 1),
-    ("aliv", 1), ("lit", 1), ("dead", 1), ("root_share", 1), ("amin", 1), ("amax", 1),
-    ("bmin", 1), ("bmax", 1), ("production", 1), ("bare_loss", 1),
-    ("rate", 9), ("mix_rate", 1), ("doc_share", 1), ("passive_gain", 1),
+    ("aliv", 1), ("lit", 1), ("dead", 1), ("root_fraction", 1), ("amin", 1),
+    ("amax", 1), ("bmin", 1), ("bmax", 1), ("production", 1), ("bare_loss", 1),
+    ("rate", 9), ("mix_rate", 1), ("doc_fraction", 1), ("passive_gain", 1),
     ("d_c", 9), ("d_n", 9), ("d_minerl", 1), ("d_rh", 1), ("d_gromin", 1),
     ("fc", 5), ("wp", 5), ("water_capacity", 1), ("moisture_foot", 1),
-    ("eftext", 1), ("co2_share1", 1), ("co2_share2", 1), ("to_passive1", 1),
+    ("eftext", 1), ("co2_fraction1", 1), ("co2_fraction2", 1), ("to_passive1", 1),
     ("to_passive2", 1), ("orglch", 1), ("frlech", 1), ("gas_loss", 1),
     ("a30", 1), ("base_rate", 9), ("ra1", 1), ("ra2", 1),
 )  # fmt: skip

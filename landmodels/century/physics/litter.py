@@ -85,9 +85,9 @@ def litter_month(w, p, senescence):
         w.bglivc -= root_c
         w.bglive -= root_n
     if w.aglivc > 0.0:
-        share = shoot_death(w, p, senescence)
-        dead_c = share * w.aglivc
-        dead_n = share * w.aglive
+        fraction = shoot_death(w, p, senescence)
+        dead_c = fraction * w.aglivc
+        dead_n = fraction * w.aglive
         w.volpl = p.vlossp * dead_n
         stored = p.crprtf * (dead_n - w.volpl)
         w.aglivc -= dead_c

@@ -23,10 +23,10 @@ def start_year(w, p, d):
 
 @equation
 def month_input(w, d):
-    """Deposition and fixation of the month (g N m-2), by its share of the rain."""
-    share = d.prec / w.prcann if w.prcann != 0.0 else 0.0
-    w.wdfxma = w.deposition * share
-    w.wdfxms = w.fixation * share
+    """Deposition and fixation of the month (g N m-2), by its fraction of the rain."""
+    fraction = d.prec / w.prcann if w.prcann != 0.0 else 0.0
+    w.wdfxma = w.deposition * fraction
+    w.wdfxms = w.fixation * fraction
     return w.wdfxma + w.wdfxms
 
 

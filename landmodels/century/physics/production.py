@@ -87,15 +87,19 @@ def soil_nitrogen(w, p):
 @equation
 def set_ratio_limits(w, p):
     """C:N limits of new shoots and roots."""
-    share = w.aliv / p.biomax
-    w.amin = min(p.pramn_1 + (p.pramn_2 - p.pramn_1) * share, p.pramn_2) * w.co2_ratio
-    w.amax = min(p.pramx_1 + (p.pramx_2 - p.pramx_1) * share, p.pramx_2) * w.co2_ratio
+    fraction = w.aliv / p.biomax
+    w.amin = (
+        min(p.pramn_1 + (p.pramn_2 - p.pramn_1) * fraction, p.pramn_2) * w.co2_ratio
+    )
+    w.amax = (
+        min(p.pramx_1 + (p.pramx_2 - p.pramx_1) * fraction, p.pramx_2) * w.co2_ratio
+    )
     w.bmin = p.prbmn_1 + p.prbmn_2 * w.season_prec
     w.bmax = p.prbmx_1 + p.prbmx_2 * w.season_prec
 
 
 @equation
-def set_root_share(w, p, growth):
+def set_root_fraction(w, p, growth):
     """Share of production that goes below ground; ``growth`` in g C m-2."""
     available = p.favail * root_nitrogen_effect(w, p) * soil_nitrogen(w, p) + w.crpstg
     trial = (p.cfrtcn_1 + p.cfrtcn_2 + p.cfrtcw_1 + p.cfrtcw_2) / 4.0
@@ -103,12 +107,12 @@ def set_root_share(w, p, growth):
     met = min(max(available / demand, 0.0), 1.0)
     by_water = p.cfrtcw_1 + (p.cfrtcw_2 - p.cfrtcw_1) * w.h2ogef
     by_nitrogen = p.cfrtcn_1 + (p.cfrtcn_2 - p.cfrtcn_1) * met
-    w.root_share = min(0.99, max(by_water, by_nitrogen))
+    w.root_fraction = min(0.99, max(by_water, by_nitrogen))
 
 
 @equation
 def potential_production(w, p, d):
-    """Potential production of the month in ``production`` (g C m-2), and its shares."""
+    """Potential ``production`` of the month (g C m-2), and its fractions."""
     w.production = 0.0
     if w.growing == 0.0:
         return
@@ -121,7 +125,7 @@ def potential_production(w, p, d):
         if biomass > 0.0:
             w.production = biomass / 2.5
             set_ratio_limits(w, p)
-            set_root_share(w, p, w.production)
+            set_root_fraction(w, p, w.production)
     w.tgprod = w.production
-    w.agp = (1.0 - w.root_share) * w.production if w.production > 0.0 else 0.0
+    w.agp = (1.0 - w.root_fraction) * w.production if w.production > 0.0 else 0.0
     w.aliv += 0.25 * w.production * 2.5

@@ -71,10 +71,10 @@ def set_constants(w, p, s, variant45, surface_texture_co2):
     """Everything that a lane keeps for the whole run (section 2.3)."""
     set_water_constants(w, p, s, variant45)
     w.eftext = p.peftxa + p.peftxb * s.sand
-    w.co2_share1 = p.p1co2a_1
+    w.co2_fraction1 = p.p1co2a_1
     if surface_texture_co2:
-        w.co2_share1 = p.p1co2a_1 + p.p1co2b_1 * s.sand
-    w.co2_share2 = p.p1co2a_2 + p.p1co2b_2 * s.sand
+        w.co2_fraction1 = p.p1co2a_1 + p.p1co2b_1 * s.sand
+    w.co2_fraction2 = p.p1co2a_2 + p.p1co2b_2 * s.sand
     w.to_passive1 = p.ps1s3_1 + p.ps1s3_2 * s.clay
     w.to_passive2 = p.ps2s3_1 + p.ps2s3_2 * s.clay
     w.orglch = p.omlech_1 + p.omlech_2 * s.sand

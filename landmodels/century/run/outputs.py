@@ -1,4 +1,4 @@
-"""What a simulation reports: names, units and where they stand in a lane."""
+"""What a simulation reports: names, units and where they are in a lane."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _MONTH = (
     ("volpl", _FLUX, "nitrogen lost to the air when shoots die", "sum"),
     ("wdfxma", _FLUX, "nitrogen deposition", "sum"),
     ("wdfxms", _FLUX, "nitrogen fixation", "sum"),
-    ("clipped_c", _FLUX, "carbon by which shares out of the active soil pool "
+    ("clipped_c", _FLUX, "carbon by which fractions out of the active soil pool "
      "passed 1, not removed from it", "sum"),
     ("somsc", _C, "soil organic carbon, active, slow and passive pools", "point"),
     ("somtc", _C, "soil organic carbon and litter in the soil", "point"),
@@ -73,7 +73,7 @@ _POINT = (
      "last value"),
 )  # fmt: skip
 _LAYERS = (
-    ("strlig", "1", "lignin share of structural litter"),
+    ("strlig", "1", "lignin fraction of structural litter"),
     ("minerl", _N, "mineral nitrogen; the holding tank follows the last layer"),
     ("asmos", "cm", "soil water; the holding tank follows the last layer"),
 )

@@ -119,7 +119,7 @@ def make_task(
     texture = {n: clean[n].values for n in ("sand", "silt", "clay")}
     total = sum(texture.values())
     for name, data in texture.items():
-        # Shares that miss 1 by rounding are used as they are within 1e-9 of it.
+        # Fractions that miss 1 by rounding are used as they are within 1e-9 of it.
         sites[name] = np.where(np.abs(total - 1.0) < 1e-9, data, data / total)
     for name, source in (("lat", "lat"), ("bd", "bulk_density"), ("ph", "ph")):
         sites[name] = clean[source].values

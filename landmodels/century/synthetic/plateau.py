@@ -17,7 +17,7 @@ import xarray as xr
 from landmodels.century.parameters import parameter_table
 
 N_X, N_Y = 30, 20
-#: Share of the annual precipitation that falls in each month.
+#: Fraction of the annual precipitation that falls in each month.
 _RAIN = np.array([0.005, 0.008, 0.02, 0.05, 0.11, 0.18, 0.21, 0.20, 0.14, 0.05, 0.02,
                   0.007])  # fmt: skip
 #: Synthetic truth, by class, in the order of the 24 calibrated parameters.

@@ -48,8 +48,8 @@ def water_supply(m, root_water, capacity, soil_temperature):
     return 0.5 / 3600.0 * (root_water / capacity) * logistic(m, soil_temperature)
 
 
-def canopy_light(m, lai, mu, direct_share, albedo):
-    """Light absorbed by each third of the canopy, as a share of the incoming light.
+def canopy_light(m, lai, mu, direct_fraction, albedo):
+    """Light absorbed by each third of the canopy, as a fraction of the incoming light.
 
     Two streams through spherical leaves with a single-scattering albedo of 0.12 over
     ground of ``albedo``. The two amplitudes are written with ``exp(-h L)`` alone, so
@@ -63,13 +63,13 @@ def canopy_light(m, lai, mu, direct_share, albedo):
     x = 1.0 - 4.0 * mu * mu * _H * _H
     q1 = (1.0 + 2.0 * mu) * (SCATTERING / 2.0) / x
     q0 = (1.0 - 2.0 * mu) * (SCATTERING / 2.0) / x
-    c = (albedo * (1.0 - q1) - q0) * (beam * beam * beam) * direct_share
-    sky = 1.0 - direct_share + q1 * direct_share
+    c = (albedo * (1.0 - q1) - q0) * (beam * beam * beam) * direct_fraction
+    sky = 1.0 - direct_fraction + q1 * direct_fraction
     determinant = (_P1 - albedo) - (_P0 - albedo) * eh * eh
     # B1 exp(h L) and B0 of the specification.
     amplitude_up = (c - sky * (_P0 - albedo) * eh) / determinant
     amplitude_down = (sky * (_P1 - albedo) - eh * c) / determinant
-    direct = (1.0 - q0 - q1) * direct_share
+    direct = (1.0 - q0 - q1) * direct_fraction
 
     def net(direct_left, up_left, down_left):
         return (
@@ -87,12 +87,12 @@ def canopy_light(m, lai, mu, direct_share, albedo):
 
 def radiation_balance(fapar, albedo, transmissivity, net_longwave, shortwave):
     """Net radiation of canopy and ground (W m-2)."""
-    canopy_share = 0.80 * fapar
-    soil_share = 1.0 - albedo - (1.0 - albedo - 0.05) * fapar
-    heat_flux = 0.036 * (net_longwave + (canopy_share + soil_share) * shortwave)
+    canopy_fraction = 0.80 * fapar
+    soil_fraction = 1.0 - albedo - (1.0 - albedo - 0.05) * fapar
+    heat_flux = 0.036 * (net_longwave + (canopy_fraction + soil_fraction) * shortwave)
     longwave = net_longwave - heat_flux
-    canopy = (1.0 - transmissivity) * longwave + canopy_share * shortwave
-    soil = transmissivity * longwave + soil_share * shortwave
+    canopy = (1.0 - transmissivity) * longwave + canopy_fraction * shortwave
+    soil = transmissivity * longwave + soil_fraction * shortwave
     return canopy, soil
 
 
@@ -123,8 +123,8 @@ def water_stress(
     """
     resistance = slope + psychrometer * (1.0 + aerodynamic / conductance)
     demand = positive_part(m, power / resistance / latent, 2e-6) + 1e-9
-    share = smooth_minimum(m, demand, supply) / demand + 1e-4
-    closing = (slope + psychrometer) * (1.0 / share - 1.0) * conductance / (
+    fraction = smooth_minimum(m, demand, supply) / demand + 1e-4
+    closing = (slope + psychrometer) * (1.0 / fraction - 1.0) * conductance / (
         psychrometer * aerodynamic
-    ) + 1.0 / share
+    ) + 1.0 / fraction
     return positive_part(m, closing - 1.0, 1e-3) / (deficit + 1.0)

@@ -39,7 +39,7 @@ SUMS = ("gpp", "rd", "demand", "pcan", "psoil")
 #: Hour whose drivers set the water stress of the day (12.5 h).
 NOON = 12
 #: Internal CO2 relative to that of the air, without water stress.
-_CI_SHARE = 0.65
+_CI_FRACTION = 0.65
 _CARBON_PER_DAY = 3600.0 * 12.0
 
 
@@ -78,11 +78,11 @@ def _unstressed(m, v):
     """Light, conductance without stress and radiation of an hour."""
     third = v["lai"] / 3.0
     ca, gam = v["ca"], v["gam"]
-    ci = _CI_SHARE * ca
+    ci = _CI_FRACTION * ca
     light = canopy.canopy_light(m, v["lai"], v["mu"], v["fdir"], v["rp"])
     layers = []
-    for absorbed, share in zip(light, (1.0, v["n2"], v["n3"]), strict=True):
-        vcmax = v["vm"] * share
+    for absorbed, fraction in zip(light, (1.0, v["n2"], v["n3"]), strict=True):
+        vcmax = v["vm"] * fraction
         photons = absorbed * v["par"] / third
         transport = leaf.electron_transport(m, photons, vcmax * v["jv"] * v["fj"])
         gross = leaf.assimilation_at_ci(m, transport, vcmax * v["fv"], ci, gam, v["kk"])

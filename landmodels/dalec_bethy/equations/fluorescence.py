@@ -4,7 +4,7 @@ import math
 
 from landmodels.dalec_bethy.equations.smooth import positive_part
 
-#: Share of the photons that an open photosystem II turns into chemistry, and the
+#: Fraction of the photons that an open photosystem II turns into chemistry, and the
 #: ratio of constitutive heat loss to fluorescence (Gu et al. 2019).
 _MAXIMUM_YIELD = 0.83
 _HEAT_RATIO = 19.0
@@ -41,9 +41,9 @@ def _layer(m, leaf_area):
 def escape(m, lai, albedo):
     """Share of the emission of each third of the canopy that leaves it upward."""
 
-    def from_depth(share):
-        above, through = _layer(m, share * lai)
-        below, down = _layer(m, (1.0 - share) * lai)
+    def from_depth(fraction):
+        above, through = _layer(m, fraction * lai)
+        below, down = _layer(m, (1.0 - fraction) * lai)
         below = below + down * down * albedo / (1.0 - below * albedo)
         return 0.5 * through * (1.0 + below) / (1.0 - above * below)
 

@@ -7,10 +7,10 @@ GAS_CONSTANT = 8.314
 #: Reference temperature of the kinetics (K) and the zero that goes with it.
 _REFERENCE = 298.16
 _ZERO = 273.16
-#: Share of the absorbed photons that drives electron transport.
+#: Fraction of the absorbed photons that drives electron transport.
 _QUANTUM_YIELD = 0.28
-#: Leaf respiration at 25 degC as a share of the carboxylation rate.
-_RESPIRATION_SHARE = 0.011
+#: Leaf respiration at 25 degC as a fraction of the carboxylation rate.
+_RESPIRATION_FRACTION = 0.011
 
 
 def _arrhenius(m, temperature, energy):
@@ -53,7 +53,7 @@ def electron_transport(m, photons, maximum):
 
 def dark_respiration(vcmax, temperature_factor, light_factor):
     """Leaf respiration (mol m-2 s-1)."""
-    return _RESPIRATION_SHARE * vcmax * temperature_factor * light_factor
+    return _RESPIRATION_FRACTION * vcmax * temperature_factor * light_factor
 
 
 def assimilation_at_ci(m, transport, carboxylation, ci, compensation, michaelis):

@@ -55,8 +55,8 @@ def water(
     canopy_end, interception, drip, cover = _canopy(
         m, lai, canopy_water, rain, canopy_potential
     )
-    dry_share = 1.0 - interception / (canopy_potential + 0.01)
-    transpired = root_water - positive_part(m, root_water - demand * dry_share, 1e-4)
+    dry_fraction = 1.0 - interception / (canopy_potential + 0.01)
+    transpired = root_water - positive_part(m, root_water - demand * dry_fraction, 1e-4)
     snow_end, melt, sublimation = _snow(
         m, snow, snowfall, temperature, soil_potential, snow_cover
     )

@@ -13,8 +13,11 @@ import numba
 from landmodels.dalec_bethy.kernel.maths import exp
 
 # Never nnan or ninf: a number that is not finite has to stay visible.
+# Inlined: a process that compiles would else call another copy of a segment than one
+# that reads the cache, and "reassoc" lets the two differ in the last digits.
 _kernel = numba.njit(
-    error_model="numpy", nogil=True, fastmath={"contract", "arcp", "nsz", "reassoc"}
+    error_model="numpy", nogil=True, forceinline=True,
+    fastmath={"contract", "arcp", "nsz", "reassoc"},
 )
 
 

@@ -12,7 +12,7 @@ from landmodels.sipnet.physics.maths import clip01
 
 @equation
 def creation(p, o, f):
-    """New tissue: shares of the mean NPP, which may be negative."""
+    """New tissue: fractions of the mean NPP, which may be negative."""
     npp = f.mean_npp
     if o.legacy != 0:
         npp = max(npp, 0.0)
@@ -83,7 +83,7 @@ def leaf_on_amount(p, s, o):
 
 
 @equation
-def wood_share(s, o):
+def wood_fraction(s, o):
     """Share of the carbon of leaf-on that wood gives; coarse roots give the rest."""
     if o.legacy != 0:
         return 1.0
@@ -102,7 +102,7 @@ def phenology(p, s, d, o, f):
         s.flag_year = d.year
     if s.leaf_on == 0.0 and leaves_come(p, s, d, o):
         f.leaf_on_transfer = leaf_on_amount(p, s, o) / d.dt
-        f.leaf_on_from_wood = f.leaf_on_transfer * wood_share(s, o)
+        f.leaf_on_from_wood = f.leaf_on_transfer * wood_fraction(s, o)
         s.leaf_on = 1.0
     if s.leaf_off == 0.0 and leaves_fall(p, d, o):
         f.leaf_litter += p.fracLeafFall * s.leaf / d.dt

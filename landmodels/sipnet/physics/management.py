@@ -10,7 +10,7 @@ from landmodels.sipnet.physics.constants import (
     PLANTING,
     TILLAGE,
 )
-from landmodels.sipnet.physics.growth import leaf_on_amount, wood_share
+from landmodels.sipnet.physics.growth import leaf_on_amount, wood_fraction
 
 
 @equation
@@ -40,7 +40,7 @@ def to_ground(o, f, amount):
 
 @equation
 def harvest(s, o, f, e):
-    """Take and leave shares of the plant: ``a``, ``c`` above, ``b``, ``d`` below."""
+    """Take and leave fractions of the plant: ``a``, ``c`` above, ``b``, ``d`` below."""
     above = s.leaf + s.wood + s.unallocated
     below = s.fine_root + s.coarse_root
     f.event_leaf -= (e.a + e.c) * s.leaf
@@ -76,7 +76,7 @@ def manage(p, s, o, f, e):
         s.tillage += e.a
     elif e.kind == LEAF_ON:
         amount = leaf_on_amount(p, s, o)
-        wood = amount * wood_share(s, o)
+        wood = amount * wood_fraction(s, o)
         f.event_leaf += amount
         f.event_wood -= wood
         f.event_coarse -= amount - wood

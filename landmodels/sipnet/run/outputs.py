@@ -1,4 +1,4 @@
-"""What a simulation reports: names, units and where they stand in the kernel."""
+"""What a simulation reports: names, units and where they are in the kernel."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ OUTPUTS: dict[str, Output] = {
         _pool("soil_water", "water", "soil water", "cm"),
         _pool("snow", "snow", "snow water equivalent", "cm"),
         Output("soil_wetness", "wetness", "1",
-               "mean soil water of the step as a share of its capacity"),
+               "mean soil water of the step as a fraction of its capacity"),
         Output("mean_npp", "mean_npp", "g m-2 d-1",
                "net primary production that the step allocates, carbon"),
         _pool("leaf_on", "leaf_on", "leaf-on of the year is done", "1"),

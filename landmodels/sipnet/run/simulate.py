@@ -141,7 +141,7 @@ def simulate_batch(
         a column ``site``; without it they hold at every site.
     inconsistent_parameters : {"raise", "nan"}
         What becomes of a lane whose parameters contradict each other, such as
-        allocation shares above 1: an error before anything runs, or NaN.
+        allocation fractions above 1: an error before anything runs, or NaN.
     threads : int
         Threads over which the lanes are spread. It changes the speed and not one bit
         of the result.

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from masm.methods.adaptive.loop import default_runs, sample
+from masm.methods.adaptive.settings import Settings
+from masm.methods.limits import Limit
 from masm.methods.method import Method
 
 
@@ -21,4 +23,9 @@ METHOD = Method(
     gives="posterior",
     takes_proposals=True,
     expected_runs=_expected_runs,
+    limits=(
+        # A result with a larger error than that is flagged.
+        Limit("stop_at_error", 0.0, Settings().suspect_error),
+        Limit("more_runs", 0.0),
+    ),
 )

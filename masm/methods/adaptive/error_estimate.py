@@ -36,7 +36,7 @@ class ErrorEstimate:
     ----------
     validation : from the last batch, predicted before it was run
     variability : between posteriors by functions drawn from the surrogate
-    shift : between the posteriors before and after the last batch
+    change : between the posteriors before and after the last batch
     failed : failed runs among the last batch, as a fraction
     r_hat : rank-normalised split R-hat of the worst parameter
     error_ratio : size of the errors of the last batch over what the surrogate itself
@@ -51,7 +51,7 @@ class ErrorEstimate:
 
     validation: float
     variability: float
-    shift: float
+    change: float
     failed: float
     r_hat: float
     error_ratio: float = math.nan
@@ -99,10 +99,10 @@ class ErrorEstimate:
         cost = -2.0 * surrogate.log_density(some)
         functions = surrogate.sample_cost(some, 40, rng)
         if earlier is None:
-            shift = moment_shift(pooled, before)
+            change = moment_change(pooled, before)
         else:
             # The same draws, reweighted: free of the noise of two samples.
-            shift = function_variability(some, cost, -2.0 * earlier(some)[None])
+            change = function_variability(some, cost, -2.0 * earlier(some)[None])
         good = error[np.isfinite(error)]
         diagnosis = convergence(draws)
         return cls(
@@ -110,7 +110,7 @@ class ErrorEstimate:
             variability=function_variability(
                 some, cost, functions, _N_BINS if predicted is None else N_BINS_SERIES
             ),
-            shift=shift,
+            change=change,
             failed=1.0 - len(good) / len(error),
             r_hat=float(np.max(diagnosis["r_hat"])),
             ess=float(np.min(diagnosis["ess_bulk"])),
@@ -138,14 +138,14 @@ class ErrorEstimate:
     @property
     def _of_surrogate(self) -> float:
         if math.isnan(self.error_ratio):
-            parts = self.validation, self.variability, self.shift
+            parts = self.validation, self.variability, self.change
             weights = self.settings.cost_weights
             return max(w * part for w, part in zip(weights, parts, strict=True))
         settings = self.settings
-        inflation = max(1.0, self.error_ratio / settings.chance)
+        inflation = max(1.0, self.error_ratio / settings.random_ratio)
         if not math.isnan(self.local_ratio):
-            inflation = max(inflation, self.local_ratio / settings.local_chance)
-        return max(self.variability * inflation, 0.5 * self.shift)
+            inflation = max(inflation, self.local_ratio / settings.local_random_ratio)
+        return max(self.variability * inflation, 0.5 * self.change)
 
     @property
     def status(self) -> str:
@@ -235,15 +235,15 @@ def function_variability(
     return total / u.shape[1]
 
 
-def moment_shift(a: Array, b: Array) -> float:
+def moment_change(a: Array, b: Array) -> float:
     """Mean over parameters of the total variation of two samples, by their moments.
 
     For normals it is about 0.4 times the shift of the mean in standard deviations
     and 0.48 times that of the logarithm of the standard deviation.
     """
     sd_a, sd_b = a.std(axis=0) + 1e-12, b.std(axis=0) + 1e-12
-    shift = 0.4 * np.abs(a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(sd_a * sd_b)
-    return float(np.mean(np.minimum(shift + 0.48 * np.abs(np.log(sd_a / sd_b)), 1.0)))
+    change = 0.4 * np.abs(a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(sd_a * sd_b)
+    return float(np.mean(np.minimum(change + 0.48 * np.abs(np.log(sd_a / sd_b)), 1.0)))
 
 
 def split_gelman_rubin(draws: Array) -> float:

@@ -31,13 +31,14 @@ from masm.methods.adaptive.error_estimate import (
     N_BINS_SERIES,
     ErrorEstimate,
     function_variability,
-    moment_shift,
+    moment_change,
     weight_error,
 )
-from masm.methods.adaptive.exchange import images_of_best, minima_elsewhere
+from masm.methods.adaptive.exchange import further_minima, images_of_best
 from masm.methods.adaptive.final_chains import Proposals, final_chains
-from masm.methods.adaptive.lost_modes import lost_runs, with_lost_modes
+from masm.methods.adaptive.missed_modes import runs_off_target, with_missed_modes
 from masm.methods.adaptive.settings import Settings
+from masm.methods.limits import Limit, check_limits
 from masm.problem.problem import Outcome, Problem, Runs
 from masm.problem.seeds import seed_sequence
 from masm.samplers.chains import Chains, LogDensity
@@ -114,12 +115,9 @@ def _budget(problem: Problem, max_runs: int | None) -> int:
 def _require_foreseeable(
     problem: Problem, stop_at_error: float, settings: Settings
 ) -> None:
-    """Refuse an error to stop at that means nothing, or that nothing foretells."""
-    if not 0.0 <= stop_at_error <= settings.suspect_error:
-        raise InputError(
-            f"stop_at_error is {stop_at_error}",
-            wanted=f"0 (never) to {settings.suspect_error:g}, a total variation",
-        )
+    """Refuse an error to stop at beyond which results are flagged, or none is known."""
+    limit = Limit("stop_at_error", 0.0, settings.suspect_error)
+    check_limits([limit], {"stop_at_error": stop_at_error})
     if stop_at_error and problem.likelihood is None:
         raise InputError(
             "stop_at_error is for a model of series",
@@ -275,25 +273,25 @@ class _Search:
             population = self._population(
                 settings.n_population, 3, rng, acquisition=not last
             )
-            shift = np.inf
+            change = np.inf
             if len(self.before):
-                shift = moment_shift(population, self.before)
+                change = moment_change(population, self.before)
             if stop_at_error and not last:
                 foreseen = self._foreseen_error(population, rng)
                 held = self.n_batches < self.early_from
                 self.stopped_early = foreseen <= stop_at_error and not held
             images = self._images(population, left - n_validated, rng)
             if len(images):
-                self._run_images(images, shift)
+                self._run_images(images, change)
                 last = False
                 continue
             if self.stopped_early and not last:
                 continue
             self.before = population
             if last:
-                self._validate(population, size, shift, rng)
+                self._validate(population, size, change, rng)
             else:
-                self._improve(population, size, shift, rng)
+                self._improve(population, size, change, rng)
 
     @property
     def n_validated(self) -> int:
@@ -321,11 +319,11 @@ class _Search:
         cost = -2.0 * self.previous(population)
         functions = surrogate.sample_cost(population, settings.n_early_functions, rng)
         variability = function_variability(population, cost, functions, N_BINS_SERIES)
-        shift = function_variability(
+        change = function_variability(
             population, cost, -2.0 * previous(population)[None]
         )
-        inflation = max(1.0, ratio / settings.local_chance)
-        return max(variability * inflation, 0.5 * shift)
+        inflation = max(1.0, ratio / settings.local_random_ratio)
+        return max(variability * inflation, 0.5 * change)
 
     def _images(self, population: Array, spare: int, rng: np.random.Generator) -> Array:
         """Where modes may be: images of the best run, and with runs to spare minima.
@@ -342,13 +340,13 @@ class _Search:
         most = min(settings.most_images, spare)
         images = images_of_best(*known, most, rng, settings)
         if stable and spare > len(images) + settings.most_minima:
-            minima = minima_elsewhere(*known, rng, settings)
+            minima = further_minima(*known, rng, settings)
             images = np.concatenate([images, minima])
         return images
 
-    def _run_images(self, images: Array, shift: float) -> None:
+    def _run_images(self, images: Array, change: float) -> None:
         """Run places of possible modes; one that fits is given more batches."""
-        self._run(images, shift)
+        self._run(images, change)
         settings = self.settings
         excess = self.runs.cost[-len(images) :] - self.history["best_cost"][-1]
         if np.any(excess < settings.image_excess * self.problem.n_parameters):
@@ -381,7 +379,7 @@ class _Search:
         )
         if not self.surrogate.reached:
             return population
-        lost = lost_runs(self.runs, population, self.settings)
+        lost = runs_off_target(self.runs, population, self.settings)
         return self._with_modes(population, lost, density, rng)
 
     def _with_modes(
@@ -393,7 +391,7 @@ class _Search:
     ) -> Array:
         if not len(lost):
             return population
-        return with_lost_modes(
+        return with_missed_modes(
             self.problem, population, lost, density, rng, self.settings
         )
 
@@ -409,7 +407,7 @@ class _Search:
         )
 
     def _improve(
-        self, population: Array, size: int, shift: float, rng: np.random.Generator
+        self, population: Array, size: int, change: float, rng: np.random.Generator
     ) -> None:
         """Run the most informative points."""
         points = choose_batch(
@@ -423,7 +421,7 @@ class _Search:
             settled=self.n_stable > 0,
             settings=self.settings,
         )
-        error = self._run(points, shift)
+        error = self._run(points, change)
         # The draws among the points represent the posterior.
         drawn = slice(1, 1 + n_drawn(size))
         cost = self.runs.cost[-len(points) :]
@@ -431,12 +429,12 @@ class _Search:
             cost[drawn] - self.history["best_cost"][-1], self.problem
         )
         settings = self.settings
-        settled = shift < settings.stable_shift
+        settled = change < settings.stable_change
         settled = settled and weight_error(error[drawn]) < settings.stable_error
         self.n_stable = self.n_stable + 1 if settled else 0
 
     def _validate(
-        self, population: Array, size: int, shift: float, rng: np.random.Generator
+        self, population: Array, size: int, change: float, rng: np.random.Generator
     ) -> None:
         """Predict draws of the posterior before they are run."""
         surrogate = self.surrogate
@@ -445,31 +443,31 @@ class _Search:
             points, self.settings.n_error_draws, rng
         )
         self.earlier = None if self.predicted is None else surrogate.snapshot()
-        self.error = self._run(points, shift)
+        self.error = self._run(points, change)
         self.validated = self.runs.latest(len(points))
 
-    def _run(self, points: Array, shift: float) -> Array:
+    def _run(self, points: Array, change: float) -> Array:
         """Run a batch and record it; returns predicted less true cost, (n_points,)."""
         predicted = self.surrogate.cost(points)
         new = self.problem.run(points)
         error = predicted - new.cost
-        self._record(new, _rms(error), shift)
+        self._record(new, _rms(error), change)
         return error
 
-    def _record(self, new: Runs, rmse: float, shift: float) -> None:
+    def _record(self, new: Runs, rmse: float, change: float) -> None:
         self.runs = self.runs.append(new)
         self.n_batches += 1
         history = self.history
         history["n_runs"].append(self.runs.n)
         history["best_cost"].append(float(np.nanmin(self.runs.cost)))
-        history["shift"].append(shift)
+        history["shift"].append(change)
         history["rmse"].append(rmse)
         logger.info(
             "batch %d: %d runs, best cost %.5g, posterior moved %.3f, error %.3g",
             self.n_batches,
             self.runs.n,
             history["best_cost"][-1],
-            shift,
+            change,
             rmse,
         )
 
@@ -498,11 +496,11 @@ class _Search:
             )
 
         chains = chains_from(population)
-        lost = lost_runs(self.runs, chains.pooled, self.settings)
+        lost = runs_off_target(self.runs, chains.pooled, self.settings)
         if len(lost):
             draws = chains.pooled[rng.choice(len(chains.pooled), len(population))]
             chains = chains_from(self._with_modes(draws, lost, density, rng))
-            lost = lost_runs(self.runs, chains.pooled, self.settings)
+            lost = runs_off_target(self.runs, chains.pooled, self.settings)
         estimate = ErrorEstimate.of(
             self.surrogate,
             chains.u,
@@ -547,7 +545,7 @@ class _Search:
                 "error": estimate.error,
                 "error_check": estimate.validation,
                 "error_spread": estimate.variability,
-                "error_shift": estimate.shift,
+                "error_shift": estimate.change,
                 "error_surprise": estimate.error_ratio,
                 **({} if math.isnan(local) else {"error_local": local}),
                 **({"error_border": infeasible} if infeasible else {}),

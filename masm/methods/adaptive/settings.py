@@ -38,7 +38,7 @@ class Settings:
     reach : runs nearer than this (times the cube's diagonal) that led to nothing make
         it less promising
     outside : chi-square level beyond which a point is outside the posterior
-    lost_excess : a run within so much of the best cost (or within the number of
+    off_target_excess : a run within so much of the best cost (or within the number of
         parameters) proves a mode
     nearest, n_nearest_of : a point is among draws if it is within twice the chi-square
         quantile at ``outside`` of this fraction of them, the nearest; of so many at
@@ -56,9 +56,9 @@ class Settings:
         is no prediction of it, on a scalar cost. Right posteriors had spreads of at
         most 0.055, validations of 0.59 and shifts of 0.19; wrong ones had spreads from
         0.075 (`benchmarks.verdict`)
-    chance : errors of a dozen draws are so much larger than predicted by chance alone:
-        two standard deviations, 1 + 2 / sqrt(2 n)
-    local_chance : the same of the runs about the posterior, which are fifty or so
+    random_ratio : errors of a dozen draws are so much larger than predicted by chance
+        alone: two standard deviations, 1 + 2 / sqrt(2 n)
+    local_random_ratio : the same of the runs about the posterior, which are fifty or so
     agree : chains agree when the split Gelman-Rubin factor is below this, and they keep
         the rule of convergence; else longer ones are tried,
     longer : of so many steps for each kept draw,
@@ -77,7 +77,7 @@ class Settings:
     n_population: int = 300
     more_batches: int = 4
     n_stable: int = 6
-    stable_shift: float = 0.10
+    stable_change: float = 0.10
     stable_error: float = 0.15
     n_early_functions: int = 40
     least_validated: int = 6
@@ -92,7 +92,7 @@ class Settings:
     promising: float = 30.0
     reach: float = 0.12
     outside: float = 0.999
-    lost_excess: float = 6.0
+    off_target_excess: float = 6.0
     nearest: float = 0.1
     n_nearest_of: int = 2000
     least_mode: float = 1e-4
@@ -105,8 +105,8 @@ class Settings:
     most_minima: int = 3
     suspect_error: float = 0.10
     cost_weights: tuple[float, float, float] = (0.2, 2.0, 0.5)
-    chance: float = 1.4
-    local_chance: float = 1.2
+    random_ratio: float = 1.4
+    local_random_ratio: float = 1.2
     agree: float = 1.03
     longer: tuple[int, ...] = (2, 6)
     longer_gradient: tuple[int, ...] = (2, 4)

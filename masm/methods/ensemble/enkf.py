@@ -21,22 +21,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from masm.errors import CalibrationFailed, InputError
 from masm.methods.budget import check_counts
 from masm.methods.ensemble.update import (
+    INFLATION,
     budget_of,
     check_ensemble,
     inflated,
     kalman_update,
     not_a_posterior,
-    replace_failed,
+    run_members,
 )
+from masm.methods.limits import Limit, check_limits
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals
 from masm.methods.support import checked_outcome
 from masm.methods.time_windows import windows_of
 from masm.problem.problem import Outcome, Problem
-from masm.types import Array
 
 _WINDOWS = 4
 
@@ -66,7 +66,7 @@ def sample(
         Factor on the variance of the parameters before each update, 1 or above. With
         more than 1 old windows count less than new ones.
     damping : float
-        Share of each update of the parameters that is made, over 0 up to 1.
+        Fraction of each update of the parameters that is made, over 0 up to 1.
 
     Returns
     -------
@@ -84,19 +84,18 @@ def sample(
     """
     check_counts(n_members=(n_members, 8), n_windows=(n_windows, 1))
     check_ensemble(inflation, "none")
-    if not 0.0 < damping <= 1.0:
-        raise InputError("option damping", found=damping, wanted="over 0, up to 1")
+    check_limits(_LIMITS, {"damping": damping})
     rng = np.random.default_rng(seed)
     runs = Residuals(problem, n_members * (n_windows + 1), "enkf")
     windows = windows_of(runs.likelihood, n_windows)
     z = rng.standard_normal((n_members, problem.n_parameters))
     for window in windows:
-        z, residual = _run(z, runs, rng)
+        z, residual = run_members(z, runs, rng)
         here = inflated(residual[:, window], inflation)
         before = inflated(z, inflation)
         noise = rng.standard_normal(here.shape)
         z = before + damping * (kalman_update(before, here, 1.0, noise) - before)
-    z, residual = _run(z, runs, rng)
+    z, residual = run_members(z, runs, rng)
     outcome = checked_outcome(z, residual, runs.runs)
     if inflation == 1.0 and damping == 1.0:
         return outcome
@@ -104,17 +103,8 @@ def sample(
     return not_a_posterior(outcome, said)
 
 
-def _run(z: Array, runs: Residuals, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Members and their residuals, copies in the place of those that failed."""
-    z, residual, n_failed = replace_failed(z, runs(z), rng)
-    if n_failed >= len(z) - 2:
-        raise CalibrationFailed(
-            f"{n_failed} of {len(z)} members failed", reason="model_nan"
-        )
-    return z, residual
-
-
 _EXPECTED_RUNS, _WITH_BUDGET = budget_of("n_windows", _WINDOWS)
+_LIMITS = (INFLATION, Limit("damping", 0.0, 1.0, above=True))
 
 METHOD = Method(
     name="enkf",
@@ -126,5 +116,6 @@ METHOD = Method(
     predictive=False,
     expected_runs=_EXPECTED_RUNS,
     with_budget=_WITH_BUDGET,
+    limits=_LIMITS,
     source="Evensen (2009)",
 )

@@ -14,7 +14,12 @@ import numpy as np
 
 from masm.errors import CalibrationFailed
 from masm.methods.budget import check_counts
-from masm.methods.ensemble.update import MOST_MEMBERS, replace_failed
+from masm.methods.ensemble.update import (
+    MOST_MEMBERS,
+    MemberSpan,
+    replace_failed,
+    run_members,
+)
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals
 from masm.methods.support import checked_outcome
@@ -68,15 +73,12 @@ def sample(
         y = (residual - residual.mean(axis=0)) / np.sqrt(n_members - 1) / spread
         # Linear about the centre: g(z) = g(c) + Y' w, z = c + X' w; the prior is
         # centred on zero, so that c itself is w0 from it.
-        inner = np.eye(n_members) + y @ y.T
+        span = MemberSpan(y)
         back = np.linalg.lstsq(x.T, centre, rcond=None)[0]
-        w = np.linalg.solve(inner, -(y @ at_centre) - back)
-        centre, spread = centre + w @ x, 0.1
-    values, vectors = np.linalg.eigh(inner)
-    root = (vectors / np.sqrt(values)) @ vectors.T
-    z = centre + np.sqrt(n_members - 1) * (root @ x)
+        centre, spread = centre + span.solve(-(y @ at_centre) - back) @ x, 0.1
+    z = centre + np.sqrt(n_members - 1) * span.contracted(x)
     z += centre - z.mean(axis=0)
-    z, residual, _ = replace_failed(z, runs(z), rng)
+    z, residual = run_members(z, runs, rng)
     return checked_outcome(z, residual, runs.runs)
 
 

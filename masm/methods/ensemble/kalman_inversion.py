@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from masm.errors import CalibrationFailed
 from masm.methods.budget import check_counts
 from masm.methods.ensemble.update import (
+    INFLATION,
     MOST_MEMBERS,
     check_ensemble,
     inflated,
     kalman_update,
-    replace_failed,
+    run_members,
 )
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals
@@ -73,11 +73,7 @@ def sample(
     runs = Residuals(problem, n_members * n_iterations + 1, "kalman_inversion")
     z = rng.standard_normal((n_members, problem.n_parameters))
     for _ in range(n_iterations):
-        z, residual, n_failed = replace_failed(z, runs(z), rng)
-        if n_failed >= n_members - 2:
-            raise CalibrationFailed(
-                f"{n_failed} of {n_members} members failed", reason="model_nan"
-            )
+        z, residual = run_members(z, runs, rng)
         z, residual = inflated(z, inflation), inflated(residual, inflation)
         still = np.zeros_like(residual)
         z = kalman_update(z, residual, 1.0, still, localisation)
@@ -104,5 +100,6 @@ METHOD = Method(
     needs=frozenset({"series"}),
     expected_runs=_expected_runs,
     with_budget=_with_budget,
+    limits=(INFLATION,),
     source="Iglesias et al. (2013)",
 )

@@ -9,6 +9,8 @@ References
 ----------
 Emerick, A. A. and Reynolds, A. C. (2013). Ensemble smoother with multiple data
 assimilation. Computers & Geosciences 55, 3-15.
+Huang, D. Z. et al. (2022). Efficient derivative-free Bayesian inference for large-scale
+inverse problems. Inverse Problems 38, 125006 (the transform).
 """
 
 from __future__ import annotations
@@ -17,15 +19,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from masm.errors import CalibrationFailed, InputError
+from masm.errors import InputError
 from masm.methods.budget import check_counts
 from masm.methods.ensemble.update import (
+    INFLATION,
     budget_of,
     check_ensemble,
+    check_update,
     inflated,
     kalman_update,
     not_a_posterior,
-    replace_failed,
+    run_members,
+    transform_update,
 )
 from masm.methods.method import Method
 from masm.methods.normal_space import Residuals
@@ -44,6 +49,7 @@ def sample(
     alphas: str | Sequence[float] = "",
     inflation: float = 1.0,
     localisation: str = "none",
+    update: str = "perturbed",
 ) -> Outcome:
     """Draw an ensemble with ES-MDA.
 
@@ -67,6 +73,10 @@ def sample(
     localisation : {"none", "correlation"}
         Whether correlations of parameters and observations that may be noise of a small
         ensemble are damped. With many members it changes nothing.
+    update : {"perturbed", "transform"}
+        Each member by observations with noise of its own, or all together by the
+        ensemble transform, which has no noise but that of the first members and no
+        localisation.
 
     Returns
     -------
@@ -76,27 +86,27 @@ def sample(
     Raises
     ------
     InputError
-        If an option is out of its range, or the inverses of ``alphas`` do not add up
-        to one.
+        If an option is out of its range, the inverses of ``alphas`` do not add up to
+        one, or the transform shall be localised.
     CalibrationFailed
-        If all but two members failed.
+        If all but two members failed, before an update or after the last one.
     """
     check_counts(n_members=(n_members, 8), n_steps=(n_steps, 1))
     check_ensemble(inflation, localisation)
+    check_update(update, localisation)
     factors = factors_of(alphas, n_steps)
     rng = np.random.default_rng(seed)
     runs = Residuals(problem, n_members * (n_steps + 1), "esmda")
     z = rng.standard_normal((n_members, problem.n_parameters))
     for alpha in factors:
-        z, residual, n_failed = replace_failed(z, runs(z), rng)
-        if n_failed >= n_members - 2:
-            raise CalibrationFailed(
-                f"{n_failed} of {n_members} members failed", reason="model_nan"
-            )
-        noise = rng.standard_normal(residual.shape)
-        z, residual = inflated(z, inflation), inflated(residual, inflation)
-        z = kalman_update(z, residual, alpha, noise, localisation)
-    z, residual, _ = replace_failed(z, runs(z), rng)
+        z, residual = run_members(z, runs, rng)
+        before, here = inflated(z, inflation), inflated(residual, inflation)
+        if update == "transform":
+            z = transform_update(before, here, alpha)
+        else:
+            noise = rng.standard_normal(here.shape)
+            z = kalman_update(before, here, alpha, noise, localisation)
+    z, residual = run_members(z, runs, rng)
     outcome = checked_outcome(z, residual, runs.runs)
     if inflation == 1.0:
         return outcome
@@ -145,5 +155,6 @@ METHOD = Method(
     predictive=False,
     expected_runs=_EXPECTED_RUNS,
     with_budget=_WITH_BUDGET,
+    limits=(INFLATION,),
     source="Emerick and Reynolds (2013)",
 )

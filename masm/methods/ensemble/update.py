@@ -8,16 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from masm.errors import InputError
+from masm.errors import CalibrationFailed, InputError
+from masm.methods.limits import Limit, check_limits
 from masm.methods.outcomes import NO_POSTERIOR
 from masm.problem.problem import Outcome
 from masm.types import Array
 
 #: What may be asked for as the option ``localisation``.
+INFLATION = Limit("inflation", 1.0)
 LOCALISATIONS = ("none", "correlation")
 
-#: Members that a budget of model runs is turned into at most: more hardly help, and
-#: the matrices over members grow with their square.
+#: What may be asked for as the option ``update``.
+UPDATES = ("perturbed", "transform")
+
+#: Members that a budget of model runs is turned into at most: more hardly help.
 MOST_MEMBERS = 1000
 
 
@@ -74,6 +78,63 @@ def kalman_update(
     return z + weights.T @ x
 
 
+def transform_update(z: Array, residual: Array, alpha: float) -> Array:
+    """Move members to the exact mean and covariance of the update, without noise.
+
+    The ensemble transform Kalman update: the covariance of the members becomes that of
+    a linear model with their own covariance as the prior's, whatever their number.
+
+    Parameters
+    ----------
+    z : ndarray (member, parameter)
+    residual : ndarray (member, n_obs)
+        Whitened, simulated minus observed; error covariance ``alpha`` times ``I``.
+    alpha : float
+        Inflation of the error variance in this step.
+
+    Returns
+    -------
+    ndarray (member, parameter)
+
+    References
+    ----------
+    Bishop, C. H., Etherton, B. J. and Majumdar, S. J. (2001). Adaptive sampling with
+    the ensemble transform Kalman filter. Monthly Weather Review 129, 420-436.
+    Huang et al. (2022), Inverse Problems 38, 125006 (for parameters).
+    """
+    n, mean = len(z), z.mean(axis=0)
+    x = (z - mean) / np.sqrt(n - 1)
+    y = (residual - residual.mean(axis=0)) / np.sqrt((n - 1) * alpha)
+    span = MemberSpan(y)
+    weights = span.solve(-(y @ residual.mean(axis=0)) / np.sqrt(alpha))
+    return np.asarray(mean + weights @ x + np.sqrt(n - 1) * span.contracted(x))
+
+
+class MemberSpan:
+    """The matrix ``I + Y' Y'^T`` of members, by the singular values of ``Y'``.
+
+    Parameters
+    ----------
+    y : ndarray (member, n_obs)
+        Perturbations of the whitened residuals over the root of one less than their
+        number.
+    """
+
+    def __init__(self, y: Array):
+        self._left, self._values, _ = np.linalg.svd(y, full_matrices=False)
+
+    def solve(self, v: Array) -> Array:
+        """The inverse of the matrix times a vector (member,)."""
+        square = self._values**2
+        part = square / (1.0 + square) * (self._left.T @ v)
+        return np.asarray(v - self._left @ part)
+
+    def contracted(self, x: Array) -> Array:
+        """The symmetric root of the inverse times ``x`` (member, parameter)."""
+        lost = 1.0 - 1.0 / np.sqrt(1.0 + self._values**2)
+        return np.asarray(x - self._left @ (lost[:, None] * (self._left.T @ x)))
+
+
 def _damped(covariance: Array, x: Array, y: Array) -> Array:
     """Covariance (parameter, n_obs) less what is noise of a small ensemble."""
     spread = np.outer(np.sum(x**2, axis=0), np.sum(y**2, axis=0))
@@ -95,13 +156,33 @@ def check_ensemble(inflation: float, localisation: str) -> None:
     ------
     InputError
     """
-    if not 1.0 <= inflation < np.inf:
-        raise InputError("option inflation", found=inflation, wanted="1 or above")
+    check_limits([INFLATION], {"inflation": inflation})
     if localisation not in LOCALISATIONS:
         raise InputError(
             "option localisation",
             found=repr(localisation),
             wanted=f"one of {', '.join(LOCALISATIONS)}",
+        )
+
+
+def check_update(update: str, localisation: str) -> None:
+    """Refuse an update that is not known, and a transform that is localised.
+
+    Raises
+    ------
+    InputError
+    """
+    if update not in UPDATES:
+        raise InputError(
+            "option update", found=repr(update), wanted=f"one of {', '.join(UPDATES)}"
+        )
+    if update == "transform" and localisation != "none":
+        raise InputError(
+            "option localisation",
+            found=f"{localisation!r} with update: transform",
+            wanted="none with update: transform",
+            hint="The transform moves all members together. For few members of many "
+            "parameters take update: perturbed.",
         )
 
 
@@ -139,6 +220,24 @@ def budget_of(
         return {option: default, "n_members": members}
 
     return expected_runs, with_budget
+
+
+def run_members(
+    z: Array, runs: Callable[[Array], Array], rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Members and their residuals, copies in the place of those that failed.
+
+    Raises
+    ------
+    CalibrationFailed
+        If all but two members failed.
+    """
+    z, residual, n_failed = replace_failed(z, runs(z), rng)
+    if n_failed >= len(z) - 2:
+        raise CalibrationFailed(
+            f"{n_failed} of {len(z)} members failed", reason="model_nan"
+        )
+    return z, residual
 
 
 def replace_failed(

@@ -37,7 +37,9 @@ _N_ITERATIONS = 15  # of the search for the minimum
 _N_STARTS = 4  # of that search, where they take no more than a part of all runs:
 _SEARCH = 0.2
 _FEWEST = 20  # gradients of a chain, and draws
-_DESIGN = 0.02  # share of all runs for a design, where that is less than the usual one
+_DESIGN = (
+    0.02  # fraction of all runs for a design, where that is less than the usual one
+)
 
 
 def sample(
@@ -94,8 +96,8 @@ def sample(
     search = n_design + n_starts * once + d + 1
     if each > 1:  # steps of finite differences are chosen by runs too
         search += runs_for_steps(d)
-    share = (max_runs - search) // n_chains
-    if share < _FEWEST * each:
+    fraction = (max_runs - search) // n_chains
+    if fraction < _FEWEST * each:
         raise InputError(
             "option max_runs",
             found=max_runs,
@@ -108,7 +110,7 @@ def sample(
     )
     n_searched = cost.n_runs
     density = _Density(cost, found.minimum.x, found.root)
-    chains, left = [], [share] * n_chains
+    chains, left = [], [fraction] * n_chains
     # Chains about one minimum agree though they know nothing of another.
     places = [found.minimum.x, *found.other_minima()]
     for k in range(n_chains):

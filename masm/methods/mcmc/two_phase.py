@@ -30,6 +30,7 @@ from masm.methods.budget import (
     cost_only,
     spread_starts,
 )
+from masm.methods.limits import Limit, check_limits
 from masm.methods.method import Method, max_runs_with
 from masm.methods.outcomes import posterior_outcome
 from masm.problem.problem import Outcome, Problem
@@ -92,10 +93,7 @@ def sample(
         If the model runs nowhere.
     """
     check_counts(n_chains=(n_chains, 2), max_runs=(max_runs, _LEAST_RUNS * n_chains))
-    if not 0.05 <= test_share <= 0.95:
-        raise InputError("option test_share", found=test_share, wanted="0.05 to 0.95")
-    if not 0.0 < scale < np.inf:
-        raise InputError("option scale", found=scale, wanted="a number above 0")
+    check_limits(_LIMITS, {"test_share": test_share, "scale": scale})
     rng = np.random.default_rng(seed)
     evaluations = Evaluations(cost_only(problem), max_runs)
     points = _starts(evaluations, problem, n_chains + 1, rng)
@@ -153,6 +151,8 @@ def _outcome(found: TwoPhase, evaluations: Evaluations) -> Outcome:
     return outcome
 
 
+_LIMITS = (Limit("test_share", 0.05, 0.95), Limit("scale", 0.0, above=True))
+
 METHOD = Method(
     name="two_phase",
     summary="Metropolis test run for the covariance, then formal chains.",
@@ -162,4 +162,5 @@ METHOD = Method(
     with_budget=max_runs_with("n_chains", 3, _LEAST_RUNS),
     chains=True,
     source="Xu et al. (2006); Zhao et al. (2022)",
+    limits=_LIMITS,
 )

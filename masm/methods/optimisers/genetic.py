@@ -93,8 +93,8 @@ def _tournament(cost: Array, n: int, rng: np.random.Generator) -> Array:
 
 def _by_rank(cost: Array, n: int, rng: np.random.Generator) -> Array:
     order = np.argsort(cost, kind="stable")
-    share = np.arange(len(cost), 0.0, -1.0)
-    return np.asarray(order[rng.choice(len(cost), size=n, p=share / share.sum())])
+    fraction = np.arange(len(cost), 0.0, -1.0)
+    return np.asarray(order[rng.choice(len(cost), size=n, p=fraction / fraction.sum())])
 
 
 _SELECTIONS = {"tournament": _tournament, "rank": _by_rank}

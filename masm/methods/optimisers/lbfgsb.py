@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 import scipy
 
-from masm.errors import InputError
 from masm.methods.budget import check_counts
+from masm.methods.limits import Limit, check_limits
 from masm.methods.method import Method
 from masm.methods.optimisers.multi_start import Ask, multi_start
 from masm.problem.problem import Outcome, Problem
@@ -55,8 +55,7 @@ def sample(
         One draw, the best run; always suspect, ``no_posterior``.
     """
     check_counts(n_starts=(n_starts, 1))
-    if not 0.0 < float(step) <= 0.1:
-        raise InputError("option step", found=repr(step), wanted="above 0, at most 0.1")
+    check_limits(_LIMITS, {"step": step})
 
     def search(start: Array, ask: Ask) -> bool:
         found = scipy.optimize.minimize(
@@ -100,10 +99,13 @@ class _Differences:
         return self.last, slope
 
 
+_LIMITS = (Limit("step", 0.0, 0.1, above=True),)
+
 METHOD = Method(
     name="lbfgsb",
     summary="Quasi-Newton searches with finite differences from several starts.",
     sample=sample,
     gives="point",
     source="Byrd et al. (1995)",
+    limits=_LIMITS,
 )

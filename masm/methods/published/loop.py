@@ -150,7 +150,7 @@ def sample(
     check = problem.run(chains.pooled[pick])
     runs = runs.append(check)
     error = surrogate.gp.predict_mean(check.u) - check.cost
-    status, reason = _verdict(
+    status, reason = _status(
         has_converged(diagnosis), error, check, runs, max_surrogate_rmse
     )
     recent = np.concatenate([np.empty(0), *errors[-_N_LAST_ITERATIONS:]])
@@ -341,7 +341,7 @@ def _long_chains(
     return chains, diagnosis, cycle
 
 
-def _verdict(
+def _status(
     converged: bool, error: Array, check: Runs, runs: Runs, largest: float
 ) -> tuple[str, str]:
     """Status and reason, from the chains and from the model at posterior draws."""

@@ -224,8 +224,8 @@ def test_evaporation_of_intercepted_water_and_its_phase(trace):
         rows = leafy if element == "u" else np.ones_like(leafy)
         t0, t1 = (getattr(x, f"t{element}") for x in (before, after))
         liquid, snow = (
-            np.maximum(0.0, getattr(before, f"{store}{element}") - DT * share * flux)
-            for store, share, flux in (
+            np.maximum(0.0, getattr(before, f"{store}{element}") - DT * fraction * flux)
+            for store, fraction, flux in (
                 ("wliq", getattr(before, f"rliq{element}"),
                  getattr(before, f"s{element}w")),
                 ("wsno", 1.0 - getattr(before, f"rliq{element}"),
@@ -355,8 +355,8 @@ def eight_equations(x):
     )
     # soil skin and snow skin, fully implicit
     t1 = x.tsoi[:, 0]
-    lg = (x.share_soil_liq + x.share_pud_liq) * spec.latent_v(t1, x.ta) + (
-        x.share_soil_ice + x.share_pud_ice
+    lg = (x.fraction_soil_liq + x.fraction_pud_liq) * spec.latent_v(t1, x.ta) + (
+        x.fraction_soil_ice + x.fraction_pud_ice
     ) * spec.latent_s(t1, x.ta)
     li = spec.latent_s(x.tsno[:, 0], x.ta)
     for row, k, s, latent, wet, inward, below, start, gain in (
@@ -481,13 +481,18 @@ def test_snow_cover_and_layers_follow_their_rule(trace):
 
 def test_soil_loses_no_water(trace):
     a, b = trace.snow, trace.soil
-    shares = a.share_soil_liq + a.share_soil_ice + a.share_pud_liq + a.share_pud_ice
+    fractions = (
+        a.fraction_soil_liq
+        + a.fraction_soil_ice
+        + a.fraction_pud_liq
+        + a.fraction_pud_ice
+    )
 
     def stored(x):
         liquid, frozen = spec.soil_water(x, a.poros)
         return (liquid + frozen).sum(-1) + x.wpud + x.wipud
 
-    came = DT * (a.raing - shares * a.fvapg - a.transpiration_hour)
+    came = DT * (a.raing - fractions * a.fvapg - a.transpiration_hour)
     left = b.runoff_hour + b.drainage_hour
     created = b.gadjust - a.gadjust
     close(stored(b), stored(a) + came - left + created, 1.0, 2e-11)
@@ -502,14 +507,14 @@ def test_soil_loses_no_heat(trace):
     # Old temperatures of the heat step: after roots drew water at leaf temperature.
     middle = _AfterUptake(a, uptake)
     cooled = t - DT * CH2O * uptake * (leaf - t) / middle.capacity
-    ice, liquid_share = a.share_soil_ice + a.share_pud_ice, a.share_pud_liq
+    ice, liquid_fraction = a.fraction_soil_ice + a.fraction_pud_ice, a.fraction_pud_liq
     evaporates = a.fvapg >= 0.0
     top = np.where(evaporates, cooled[:, 0], t[:, 0])
     came = DT * (
         a.heatg
         + a.raing * spec.liquid_heat(a.traing)
-        - a.fvapg * a.share_soil_liq * spec.liquid_heat(top)
-        - a.fvapg * liquid_share * spec.liquid_heat(t[:, 0])
+        - a.fvapg * a.fraction_soil_liq * spec.liquid_heat(top)
+        - a.fvapg * liquid_fraction * spec.liquid_heat(t[:, 0])
         - a.fvapg * ice * spec.ice_heat(t[:, 0])
         - (uptake * spec.liquid_heat(leaf)).sum(-1)
     )
@@ -532,10 +537,10 @@ class _AfterUptake:
         # is gone, what rained is there.
         evaporates = a.fvapg >= 0.0
         pud_liq = np.where(
-            evaporates, a.share_pud_liq, a.share_soil_liq + a.share_pud_liq
+            evaporates, a.fraction_pud_liq, a.fraction_soil_liq + a.fraction_pud_liq
         )
         pud_ice = np.where(
-            evaporates, a.share_pud_ice, a.share_soil_ice + a.share_pud_ice
+            evaporates, a.fraction_pud_ice, a.fraction_soil_ice + a.fraction_pud_ice
         )
         first = np.minimum(a.wpud, np.maximum(0.0, a.wpud + a.wipud - 4.5))
         wpud = a.wpud - first
@@ -544,7 +549,7 @@ class _AfterUptake:
         )
         wpud = wpud + (1.0 - spill) * rain - DT * pud_liq * a.fvapg
         wipud = a.wipud - DT * pud_ice * a.fvapg
-        sublimed = np.where(evaporates, DT * a.share_soil_ice * a.fvapg, 0.0)
+        sublimed = np.where(evaporates, DT * a.fraction_soil_ice * a.fvapg, 0.0)
         frozen[:, 0] -= sublimed
         capacity = (
             (1 - a.poros[:, None]) * HSOI * solid

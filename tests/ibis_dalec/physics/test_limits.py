@@ -149,11 +149,11 @@ def test_assimilation_rises_with(name, case, other):
 
 @EXAMPLES
 @given(leaves, st.floats(0.0, 1.0))
-def test_dry_air_below_30_percent_has_no_further_effect(case, share):
+def test_dry_air_below_30_percent_has_no_further_effect(case, fraction):
     """Stomata feel relative humidity, but nothing below 0.30."""
     saturated = 0.0144  # well below saturation at 293.16 K and 98000 Pa
     q = 0.29 * saturated
-    dry, drier = leaf_of(case, q12=q), leaf_of(case, q12=share * q)
+    dry, drier = leaf_of(case, q12=q), leaf_of(case, q12=fraction * q)
     dry.call(3), drier.call(3)
     for name in ("gs", "cs", "ci", "agc", "totcond"):
         assert dry[name] == drier[name]
@@ -221,7 +221,7 @@ def test_clouds_cut_light_to_a_quarter_of_the_top_of_the_air():
     assert x["diffuse"][0] == 0.166
 
 
-def test_light_arrives_in_the_shares_of_its_bands_and_halves(site_a):
+def test_light_arrives_in_the_fractions_of_its_bands_and_halves(site_a):
     hours = Lane(site_a).trace([150])["weather"]
     direct, diffuse = hours.sol_dir, hours.sol_dif
     total = (direct + diffuse).sum(-1)

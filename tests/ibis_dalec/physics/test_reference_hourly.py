@@ -72,7 +72,7 @@ def test_every_printed_column_is_compared(hours):
 def test_hourly_state(hours, column):
     table, found = hours
     wanted = table[column].to_numpy()
-    share = HOURLY_SNOW if column in ("fsnow", "hsno_total") else HOURLY
+    fraction = HOURLY_SNOW if column in ("fsnow", "hsno_total") else HOURLY
     error = np.abs(np.array(found[column]) - wanted).max()
     # A column that does not vary (no snow that day) is met to its printed digits.
-    assert error <= share * np.ptp(wanted) + 1e-8 * np.abs(wanted).max()
+    assert error <= fraction * np.ptp(wanted) + 1e-8 * np.abs(wanted).max()

@@ -85,15 +85,15 @@ _COLUMNS = {
 
 
 @pytest.mark.parametrize(
-    ("stretch", "share"), [(_TO_ORIGINAL, 1e-8), (1.0, 1e-7)], ids=["its pi", "pi"]
+    ("stretch", "fraction"), [(_TO_ORIGINAL, 1e-8), (1.0, 1e-7)], ids=["its pi", "pi"]
 )
-def test_hourly_weather(numbers, stretch, share):
+def test_hourly_weather(numbers, stretch, fraction):
     table, _ = read(numbers, "diurnal.csv")
     found = hourly(table, stretch)
     for name, values in found.items():
         wanted = table[name].to_numpy()
         error = np.abs(np.array(values) - wanted).max()
-        assert error <= share * np.ptp(wanted), name
+        assert error <= fraction * np.ptp(wanted), name
 
 
 @pytest.mark.parametrize(

@@ -117,10 +117,10 @@ def test_the_command_gives_0_or_2(tmp_path, masm_command):
     write_content(good, with_attributes(made(), Cal_Val="Cal").content)
     answer = masm_command("callmip", "check", good, "--json")
     assert answer.exit_code == 2
-    told = json.loads(answer.output)
-    assert told["counts"] == {"error": 1, "warning": 0, "information": 0}
-    assert told["findings"][0]["check"] == "A1"
-    assert told["findings"][0]["file"] == PRIOR
+    reported = json.loads(answer.output)
+    assert reported["counts"] == {"error": 1, "warning": 0, "information": 0}
+    assert reported["findings"][0]["check"] == "A1"
+    assert reported["findings"][0]["file"] == PRIOR
     assert masm_command("callmip", "check", tmp_path / "none.nc").exit_code == 2
 
 

@@ -27,7 +27,7 @@ def outputs():
     }
 
 
-def told(records, level=Level.ERROR):
+def reported(records, level=Level.ERROR):
     return [f.check for f in check_set(records) if f.level is level]
 
 
@@ -42,15 +42,15 @@ def test_twenty_sites_are_too_few(outputs):
     assert "DE-Hai" in finding.found
 
 
-def test_a_site_twice_is_told(outputs):
-    assert told([*outputs.values(), outputs["DE-Hai", "Prior"]]) == ["P1"]
+def test_a_site_twice_is_reported(outputs):
+    assert reported([*outputs.values(), outputs["DE-Hai", "Prior"]]) == ["P1"]
 
 
-def test_a_posterior_equal_to_its_prior_is_told(outputs):
+def test_a_posterior_equal_to_its_prior_is_reported(outputs):
     same = replace(
         outputs["FI-Hyy", "Posterior"], digests=outputs["FI-Hyy", "Prior"].digests
     )
-    assert told({**outputs, ("FI-Hyy", "Posterior"): same}.values()) == ["P2"]
+    assert reported({**outputs, ("FI-Hyy", "Posterior"): same}.values()) == ["P2"]
 
 
 def test_a_posterior_that_keeps_its_streams_is_warned_of(outputs):
@@ -58,23 +58,23 @@ def test_a_posterior_that_keeps_its_streams_is_warned_of(outputs):
     kept = {name: prior.digests[name] for name in ("nep", "hfls", "hfss")}
     same = replace(posterior, digests={**posterior.digests, **kept})
     records = {**outputs, ("FI-Hyy", "Posterior"): same}.values()
-    assert (told(records), told(records, Level.WARNING)) == ([], ["P2"])
+    assert (reported(records), reported(records, Level.WARNING)) == ([], ["P2"])
 
 
-def test_other_days_or_another_place_than_the_prior_are_told(outputs):
+def test_other_days_or_another_place_than_the_prior_are_reported(outputs):
     made_anew = made(file_of("FI-Hyy", "Posterior"))
     for name in ("time", "lat"):
         other = with_values(made_anew, name, lambda values: values + 1.0)
         records = {**outputs, ("FI-Hyy", "Posterior"): record_of(other)}
-        assert told(records.values()) == ["P1"]
+        assert reported(records.values()) == ["P1"]
 
 
-def test_another_version_is_told(outputs):
+def test_another_version_is_reported(outputs):
     prior = renamed(
         made(file_of("FI-Hyy", "Prior")), "Linear.v2_Phase1b_Scen1_FI-Hyy_Cal_Prior.nc"
     )
     records = {**outputs, ("FI-Hyy", "Prior"): record_of(prior)}
-    assert set(told(records.values())) == {"P1"}
+    assert set(reported(records.values())) == {"P1"}
 
 
 def test_another_weather_than_the_prior_is_warned_of(outputs):
@@ -84,10 +84,10 @@ def test_another_weather_than_the_prior_is_warned_of(outputs):
     )
     both = {("FI-Hyy", "Prior"): one, ("FI-Hyy", "Posterior"): two}
     records = {**outputs, **both}.values()
-    assert (told(records), told(records, Level.WARNING)) == ([], ["P2"])
+    assert (reported(records), reported(records, Level.WARNING)) == ([], ["P2"])
 
 
-def test_two_parameter_sets_for_a_plant_type_are_told(outputs):
+def test_two_parameter_sets_for_a_plant_type_are_reported(outputs):
     records = {
         key: replace(
             record,
@@ -98,7 +98,7 @@ def test_two_parameter_sets_for_a_plant_type_are_told(outputs):
         )
         for key, record in outputs.items()
     }
-    assert told(records.values()) == ["P3"]
+    assert reported(records.values()) == ["P3"]
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_two_parameter_sets_for_a_plant_type_are_told(outputs):
         {"calibration_streams": "nep, hfls, gpp"},
     ],
 )
-def test_a_calibration_on_what_the_protocol_withholds_is_told(outputs, attributes):
+def test_a_calibration_on_what_the_protocol_withholds_is_reported(outputs, attributes):
     wrong = replace(outputs["DE-Hai", "Posterior"], attributes=attributes)
-    assert told({**outputs, ("DE-Hai", "Posterior"): wrong}.values()) == ["P4"]
+    assert reported({**outputs, ("DE-Hai", "Posterior"): wrong}.values()) == ["P4"]
 
 
 def test_digests_follow_the_values():

@@ -24,9 +24,9 @@ def test_the_command_line_loads_nothing_heavy():
     assert answer.stdout.strip() == "[]"
 
 
-def test_help_names_every_verb_with_a_sentence(masm_command):
-    told = masm_command("--help").output
-    for verb in (
+def test_help_names_every_command_with_a_sentence(masm_command):
+    reported = masm_command("--help").output
+    for command in (
         "init",
         "report",
         "check",
@@ -39,8 +39,8 @@ def test_help_names_every_verb_with_a_sentence(masm_command):
         "evaluate",
         "run",
     ):
-        assert f"│ {verb} " in told
-        assert "Usage" in masm_command(verb, "--help").output
+        assert f"│ {command} " in reported
+        assert "Usage" in masm_command(command, "--help").output
 
 
 def test_watching_ends_when_nothing_is_left_to_wait_for(capsys):

@@ -26,8 +26,8 @@ def compared(run_path, masm_command, small_process_model):
 
 
 def test_a_comparison_leaves_a_table_and_a_figure(run_path, compared):
-    told = compared(*QUICK)
-    assert told.exit_code == 0, told.output
+    reported = compared(*QUICK)
+    assert reported.exit_code == 0, reported.output
     table = pd.read_csv(run_path / "comparison" / "methods.csv")
     assert list(table.columns) == ["pixel", *COLUMNS]
     assert table["method"].tolist() == ["4dvar"] * 2 + ["cma_es"] * 2 + ["demc"] * 2
@@ -35,14 +35,14 @@ def test_a_comparison_leaves_a_table_and_a_figure(run_path, compared):
     assert table["verdict"].tolist() == ["done"] * 2 + ["suspect"] * 2 + ["refused"] * 2
     (figure,) = (run_path / "figures").glob("methods_*.png")
     assert figure.stat().st_size > 10_000
-    assert "Use 4dvar" in told.output
+    assert "Use 4dvar" in reported.output
     assert {one.name for one in (run_path / "comparison").iterdir()} == {"methods.csv"}
 
 
 def test_json_has_the_rows_and_the_recommendation_and_nothing_else(compared):
-    told = compared(*QUICK, "--json", "--twins", 1)
-    assert told.exit_code == 0, told.output
-    facts = json.loads(told.stdout)
+    reported = compared(*QUICK, "--json", "--twins", 1)
+    assert reported.exit_code == 0, reported.output
+    facts = json.loads(reported.stdout)
     assert facts["recommendation"].startswith("Use 4dvar")
     assert facts["floor"] is None
     assert [row["runs"] is None for row in facts["rows"]] == [False] * 4 + [True] * 2
@@ -66,13 +66,13 @@ def test_the_first_calibration_is_the_run_s_own(run_path, compared, masm_command
 
 
 def test_a_chain_of_the_model_is_the_reference(run_path, compared):
-    told = compared("--methods", "4dvar", "--budget", 250, "--seeds", 1,
+    reported = compared("--methods", "4dvar", "--budget", 250, "--seeds", 1,
                     "--reference", 12_000)  # fmt: skip
-    assert told.exit_code == 0, told.output
+    assert reported.exit_code == 0, reported.output
     (row,) = pd.read_csv(run_path / "comparison" / "methods.csv").itertuples()
     assert 0.0 < row.floor < 0.1
     assert 0.0 < row.distance < 0.1
-    assert "distances in prior sd, from demc, " in told.output
+    assert "distances in prior sd, from demc, " in reported.output
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_a_chain_of_the_model_is_the_reference(run_path, compared):
 def test_what_cannot_be_compared_is_said_and_nothing_is_started(
     run_path, compared, words, message
 ):
-    told = compared(*words)
-    assert told.exit_code == 2
-    assert message in told.output
+    reported = compared(*words)
+    assert reported.exit_code == 2
+    assert message in reported.output
     assert [one.name for one in run_path.iterdir()] == ["config.yaml"]
 
 
@@ -137,10 +137,10 @@ def test_seconds_in_a_process_of_its_own_are_the_model_s(run_path, compared):
     assert row.model_seconds > 0.0
 
 
-def test_inputs_that_cannot_be_used_are_the_user_s_to_mend(run_path, compared, edit):
+def test_inputs_that_cannot_be_used_are_the_user_s_to_repair(run_path, compared, edit):
     edit(run_path, "gpp: {variance: given}", "gpp: {variance: 0.0}")
-    told = compared(*QUICK)
-    assert told.exit_code == 2
+    reported = compared(*QUICK)
+    assert reported.exit_code == 2
     assert not (run_path / "comparison").exists()
 
 
@@ -149,6 +149,8 @@ def test_a_stopped_comparison_does_not_claim_to_be_saved(compared, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("jobs.stages.compare_methods.compare_pixel", stopped)
-    told = compared(*QUICK)
-    assert told.exit_code == 75
-    assert "nothing of this comparison is kept. Start again with: masm" in told.output
+    reported = compared(*QUICK)
+    assert reported.exit_code == 75
+    assert (
+        "nothing of this comparison is kept. Start again with: masm" in reported.output
+    )

@@ -51,3 +51,17 @@ def test_there_is_no_region_of_sipnet_and_no_template_of_an_unknown_model(
     assert "demo or site" in refused.stderr
     assert masm_command(*words, "lpj").exit_code == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_init_names_every_command_up_to_the_maps(tmp_path, masm_command):
+    run = tmp_path / "small"
+    said = masm_command("init", run, "--template", "region-small").output.splitlines()
+    steps = [line.removeprefix("next: ").removeprefix("then: ") for line in said[1:]]
+    assert [line.split()[:2] for line in steps] == [
+        ["masm", "region"],
+        ["masm", "check"],
+        ["masm", "run"],
+    ]
+    assert steps[0].endswith("region.zarr --rows 8 --columns 10 --years 2001-2003")
+    network = masm_command("init", tmp_path / "n", "--template", "reanalysis").output
+    assert f"then: masm reanalyse {tmp_path / 'n'}" in network

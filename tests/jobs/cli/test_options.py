@@ -1,4 +1,4 @@
-"""Options of every verb: how much is told, in which form, and examples of each."""
+"""Options of every command: how much it reports, in which form, and examples."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from jobs.cli.app import app
 from jobs.run.run import open_run
 
 
-def all_verbs():
+def all_commands():
     group = typer.main.get_command(app)
-    for name, verb in group.commands.items():
-        if hasattr(verb, "commands"):
-            yield from (((name, n), one) for n, one in verb.commands.items())
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from (((name, n), one) for n, one in command.commands.items())
         else:
-            yield (name,), verb
+            yield (name,), command
 
 
-@pytest.mark.parametrize("words", [words for words, _ in all_verbs()])
+@pytest.mark.parametrize("words", [words for words, _ in all_commands()])
 def test_every_help_has_an_example_that_parses_and_the_common_options(
     words, masm_command
 ):
-    told = masm_command(*words, "--help").output
-    assert f"Example: masm {' '.join(words)}" in told
+    reported = masm_command(*words, "--help").output
+    assert f"Example: masm {' '.join(words)}" in reported
     for option in ("--quiet", "--verbose", "--json"):
-        assert option in told
-    verb = dict(all_verbs())[words]
-    example = verb.epilog.removeprefix("Example: masm ").split()[len(words) :]
-    verb.make_context(words[-1], example)
+        assert option in reported
+    command = dict(all_commands())[words]
+    example = command.epilog.removeprefix("Example: masm ").split()[len(words) :]
+    command.make_context(words[-1], example)
 
 
-def test_the_version_is_told(masm_command):
-    told = masm_command("--version")
-    assert told.exit_code == 0
-    assert told.output.startswith("masm")
+def test_the_version_is_reported(masm_command):
+    reported = masm_command("--version")
+    assert reported.exit_code == 0
+    assert reported.output.startswith("masm")
 
 
 def test_results_come_as_one_json_document(run_path, masm_command):
-    told = masm_command("check", run_path, "--json")
-    document = json.loads(told.stdout)
-    assert document["exit_code"] == told.exit_code == 0
+    reported = masm_command("check", run_path, "--json")
+    document = json.loads(reported.stdout)
+    assert document["exit_code"] == reported.exit_code == 0
     assert any("forcing" in line for line in document["messages"])
     refused = masm_command("check", run_path / "nowhere", "--json")
     document = json.loads(refused.stdout)
@@ -55,8 +55,8 @@ def test_results_come_as_one_json_document(run_path, masm_command):
 def test_evaluate_gives_its_tables_as_numbers(run_path, masm_command):
     assert masm_command("calibrate", run_path, "--quiet").output == ""
     assert masm_command("simulate", run_path, "-q").exit_code == 0
-    told = masm_command("evaluate", run_path, "--json")
-    scores, parameters = json.loads(told.stdout)["tables"]
+    reported = masm_command("evaluate", run_path, "--json")
+    scores, parameters = json.loads(reported.stdout)["tables"]
     assert {row["stream"] for row in scores["rows"]} == {"gpp", "lai"}
     assert isinstance(scores["rows"][0]["DISO"], float)
     assert {row["parameter"] for row in parameters["rows"]} == {"vmax", "p18"}
@@ -64,9 +64,9 @@ def test_evaluate_gives_its_tables_as_numbers(run_path, masm_command):
 
 def test_status_names_every_stage(tmp_path, masm_command):
     path = make_up(tmp_path / "run")
-    told = masm_command("status", path).output
+    reported = masm_command("status", path).output
     for stage in ("screen", "calibrate", "simulate", "evaluate", "report"):
-        assert f"\n{stage} " in f"\n{told}"
+        assert f"\n{stage} " in f"\n{reported}"
     stages = json.loads(masm_command("status", path, "--json").stdout)["stages"]
     assert stages["calibrate"] == "done"
     assert stages["evaluate"] == "not yet"

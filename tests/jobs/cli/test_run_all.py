@@ -26,9 +26,9 @@ def test_a_late_stage_that_fails_leaves_a_report(
     stage, error, code, run_path, masm_command, monkeypatch
 ):
     monkeypatch.setattr(jobs.cli.run_all, stage, fails(error))
-    told = masm_command("run", run_path)
-    assert told.exit_code == code, told.output
-    assert "report   " in told.output
+    reported = masm_command("run", run_path)
+    assert reported.exit_code == code, reported.output
+    assert "report   " in reported.output
     assert (run_path / "report.html").stat().st_size > 0
 
 
@@ -39,8 +39,8 @@ def test_a_stage_refused_before_any_work_exits_2_and_reports_what_was_there(
     assert refused.exit_code == 2
     assert masm_command("calibrate", run_path).exit_code == 0
     monkeypatch.setattr(jobs.cli.run_all, "calibrate_run", fails(MISTAKE))
-    told = masm_command("run", run_path)
-    assert told.exit_code == 2, told.output
+    reported = masm_command("run", run_path)
+    assert reported.exit_code == 2, reported.output
     assert (run_path / "report.html").exists()
 
 
@@ -54,17 +54,17 @@ def test_a_mistake_found_after_work_of_the_first_stage_is_not_code_2(
         raise MISTAKE
 
     monkeypatch.setattr(jobs.cli.run_all, "calibrate_run", calibrates_then_fails)
-    told = masm_command("run", run_path)
-    assert told.exit_code == 3, told.output
+    reported = masm_command("run", run_path)
+    assert reported.exit_code == 3, reported.output
     assert (run_path / "report.html").exists()
 
 
-def test_a_report_that_fails_is_told_and_the_stages_code_stays(
+def test_a_report_that_fails_is_reported_and_the_stages_code_stays(
     run_path, masm_command, monkeypatch
 ):
     monkeypatch.setattr(jobs.cli.run_all, "write_report", fails(KeyError("figure")))
-    told = masm_command("run", run_path)
-    assert told.exit_code == 1
-    assert "a bug: KeyError" in told.output
+    reported = masm_command("run", run_path)
+    assert reported.exit_code == 1
+    assert "a bug: KeyError" in reported.output
     monkeypatch.setattr(jobs.cli.run_all, "evaluate_run", fails(MISTAKE))
     assert masm_command("run", run_path).exit_code == 3

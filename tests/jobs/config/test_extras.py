@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.cli.guard import reported
+from jobs.cli.error_handler import reported
 from jobs.cli.init import Template, initialise
 from jobs.config import checks, extras
 from jobs.config.reader import read_config
@@ -45,10 +45,10 @@ def test_a_region_without_its_packages_is_refused_before_any_work(
     initialise(tmp_path / "small", Template.REGION_SMALL)
     monkeypatch.setattr(checks, "not_installed", lambda extra: ["pyhdf"])
     config, document = read_config(tmp_path / "small" / "config.yaml")
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as answer:
         checks.check_meaning(config, document)
-    assert "pixels.source" in str(told.value)
-    assert "pip install 'masm[regions]'" in str(told.value)
+    assert "pixels.source" in str(answer.value)
+    assert "pip install 'masm[regions]'" in str(answer.value)
 
 
 def test_a_missing_package_of_an_extra_is_a_sentence_and_no_bug(tmp_path, capsys):
@@ -85,9 +85,9 @@ print(abs(found.mean["a"] - 1.0) < 0.1)
 
 def test_the_calibrator_and_a_site_need_no_extra():
     names = {name for extra in extras.EXTRAS.values() for name in extra}
-    told = subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-c", _ALONE.format(names=names)],
         capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    assert (told.stdout.strip(), told.returncode) == ("True", 0), told.stderr
+    assert (answer.stdout.strip(), answer.returncode) == ("True", 0), answer.stderr

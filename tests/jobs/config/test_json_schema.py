@@ -41,9 +41,9 @@ def test_templates_keep_to_the_schema_and_mistakes_do_not(path):
 
 
 def test_the_command_prints_the_schema_and_writes_it(masm_command, tmp_path):
-    told = masm_command("schema")
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.output) == config_schema()
+    reported = masm_command("schema")
+    assert reported.exit_code == 0, reported.output
+    assert json.loads(reported.output) == config_schema()
     path = tmp_path / "masm.schema.json"
     assert masm_command("schema", "--output", path).exit_code == 0
     assert json.loads(path.read_text()) == config_schema()

@@ -37,7 +37,7 @@ def older_defaults(started, edit, as_of_old):
     return started
 
 
-def test_verbs_that_read_open_a_run_whose_defaults_have_changed(
+def test_commands_that_read_open_a_run_whose_defaults_have_changed(
     older_defaults, masm_command
 ):
     for words in (["status"], ["collect"], ["report"], ["check"], ["evaluate"]):
@@ -122,8 +122,8 @@ def test_a_key_that_the_user_changed_or_took_away_is_refused_by_name(
     started, edit, masm_command, old, new, named
 ):
     edit(started, old, new)
-    for verb in ("status", "report"):
-        refused = masm_command(verb, started)
+    for command in ("status", "report"):
+        refused = masm_command(command, started)
         assert refused.exit_code == 2
         assert named in refused.stderr
         assert "in config.lock.yaml" in refused.stderr

@@ -1,4 +1,4 @@
-"""Each mistake in a configuration is named with its line, column and a mend."""
+"""Each mistake in a configuration is named with its line, column and a remedy."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_good_configuration_means_what_it_says(run_path):
         ("n_iterations: 6", "n_iterations: 6.5", 13, ["found   6.5", "a whole number"]),
     ],
 )
-def test_a_mistake_is_shown_with_file_line_column_and_a_mend(
+def test_a_mistake_is_shown_with_file_line_column_and_a_repair(
     run_path, old, new, column, parts
 ):
     line = change(run_path, old, new)
@@ -117,7 +117,10 @@ def test_an_error_to_stop_at_is_at_most_what_is_believed(run_path, error):
     path.write_text(calm.replace("method: emulator\n", options % error))
     assert read(run_path).calibration.options == {"stop_at_error": float(error)}
     path.write_text(calm.replace("method: emulator\n", options % f"{error}1e1"))
-    assert "at most 0.1" in mistakes(run_path)
+    assert "wanted  0 to 0.1" in mistakes(run_path)
+    path.write_text(calm.replace("method: emulator\n", options % "-0.01"))
+    assert "found   -0.01" in mistakes(run_path)
+    assert "wanted  0 to 0.1" in mistakes(run_path)
 
 
 def test_a_missing_key_points_at_the_section_that_lacks_it(run_path):

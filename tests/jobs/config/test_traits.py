@@ -30,8 +30,8 @@ def written(folder, rows=ROWS, head=HEAD, **words):
 @pytest.fixture
 def run(tmp_path, masm_command):
     path = tmp_path / "run"
-    told = masm_command("init", path, "--template", "demo", "--model", "sipnet")
-    assert told.exit_code == 0, told.output
+    reported = masm_command("init", path, "--template", "demo", "--model", "sipnet")
+    assert reported.exit_code == 0, reported.output
     config = path / "config.yaml"
     text = config.read_text()
     assert "aMax" in text
@@ -52,11 +52,11 @@ def test_a_trait_is_the_prior_of_its_parameter_and_of_no_other(run):
     assert (found.low, found.high) != (-np.inf, np.inf)
 
 
-def test_check_tells_what_traits_say(run, masm_command):
-    told = masm_command("check", run)
-    assert told.exit_code == 0, told.output
-    assert "traits: aMax" in told.output
-    assert "2 studies" in told.output
+def test_check_reports_what_traits_say(run, masm_command):
+    reported = masm_command("check", run)
+    assert reported.exit_code == 0, reported.output
+    assert "traits: aMax" in reported.output
+    assert "2 studies" in reported.output
 
 
 def test_a_started_run_keeps_its_traits(run):

@@ -23,7 +23,7 @@ from few_pixels import assert_same_draws, make_run
 from typer.testing import CliRunner
 
 from jobs.cli.app import app
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 from jobs.config.execution import Submit
 from jobs.config.executor_names import ExecutorName
 from jobs.errors import ConfigError
@@ -66,8 +66,8 @@ def serial(tmp_path_factory):
     done = shutil.copytree(path, base / "done")
     with pytest.MonkeyPatch.context() as patch:
         linear_model.put_in_place(patch)
-        told, code = here("calibrate", done, "--executor", "serial")
-    assert code == 0, told
+        reported, code = here("calibrate", done, "--executor", "serial")
+    assert code == 0, reported
     return path, done
 
 
@@ -114,9 +114,9 @@ def test_every_name_has_an_executor():
 @pytest.mark.parametrize("name", ["slurm", "submit", "dask"])
 def test_a_dry_run_needs_no_scheduler(run_path, name, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    told, code = here("calibrate", run_path, "--executor", name, "--dry-run")
-    assert code == 0, told
-    assert "4 pixels to calibrate" in told
+    reported, code = here("calibrate", run_path, "--executor", name, "--dry-run")
+    assert code == 0, reported
+    assert "4 pixels to calibrate" in reported
     assert not (run_path / "run.json").exists()
 
 
@@ -143,25 +143,25 @@ def test_other_queues_give_the_numbers_of_a_serial_run(
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     ids = [1, 3] if scheduler == "pbs" else [3]
     words = [word for i in ids for word in ("--pixel", i)]
-    told, code = here("calibrate", run_path, *words)
-    assert code == 0, told
+    reported, code = here("calibrate", run_path, *words)
+    assert code == 0, reported
     n_tasks = "2 tasks" if len(ids) == 2 else "1 task"
-    assert f"{n_tasks} of at most 1 pixel in 1 array" in told
-    assert "submitted job 70\n" in told
+    assert f"{n_tasks} of at most 1 pixel in 1 array" in reported
+    assert "submitted job 70\n" in reported
     assert_same_draws(run_path, serial[1], ids)
     (programs / "listed").write_text("70.server  masm  R\n")
-    told, code = here("calibrate", run_path, "--resume")
-    assert (code, "still in the queue" in told) == (2, True), told
+    reported, code = here("calibrate", run_path, "--resume")
+    assert (code, "still in the queue" in reported) == (2, True), reported
 
 
 def test_dask_gives_the_numbers_of_a_serial_run_though_a_worker_is_killed(
     run_path, serial
 ):
-    told, code = masm(
+    reported, code = masm(
         "calibrate", run_path, "--executor", "dask",
         TEST_MISHAP=f"killed_once,42,{run_path}",
     )  # fmt: skip
-    assert code == 0, told
+    assert code == 0, reported
     assert (run_path / "was_killed").exists()
     assert_same_draws(run_path, serial[1])
 
@@ -185,15 +185,17 @@ def test_a_scheduler_that_dies_ends_the_command_which_goes_on_later(
         )  # fmt: skip
         wait_for((tmp_path / "was_slow").exists)
         scheduler.kill()
-        told, _ = calling.communicate(timeout=300)
+        reported, _ = calling.communicate(timeout=300)
     finally:
         for process in (scheduler, worker):
             process.kill()
             process.wait()
-    assert (calling.returncode, "Traceback" in told) == (75, False), told
-    assert "calibrate: stopped by the loss of Dask's scheduler; finished work" in told
-    told, code = masm("calibrate", run_path, "--resume", *pixel)
-    assert code == 0, told
+    assert (calling.returncode, "Traceback" in reported) == (75, False), reported
+    assert (
+        "calibrate: stopped by the loss of Dask's scheduler; finished work" in reported
+    )
+    reported, code = masm("calibrate", run_path, "--resume", *pixel)
+    assert code == 0, reported
     assert_same_draws(run_path, serial[1], [2])
 
 
@@ -216,12 +218,12 @@ def wait_for(true, seconds=300):
 def test_a_future_without_its_scheduler_ends_the_command(run_folder, capsys, status):
     work = Work(("calibrate",), "pixels", lambda path, number: None)
     future = SimpleNamespace(status=status)
-    with pytest.raises(typer.Exit) as end, guarded(run_folder, "calibrate"):
+    with pytest.raises(typer.Exit) as end, error_handler(run_folder, "calibrate"):
         dask._take(future, run_folder, work, 1)
     assert end.value.exit_code == 75
-    told = capsys.readouterr().err
-    assert "stopped by the loss of Dask's scheduler; finished work is saved" in told
-    assert f"masm calibrate {run_folder} --resume" in told
+    reported = capsys.readouterr().err
+    assert "stopped by the loss of Dask's scheduler; finished work is saved" in reported
+    assert f"masm calibrate {run_folder} --resume" in reported
 
 
 @pytest.fixture
@@ -230,14 +232,14 @@ def run_folder(tmp_path):
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error_of_one_sentence(run_path):
-    told, code = here(
+    reported, code = here(
         "calibrate", run_path, "--executor", "dask", "--scheduler", "tcp://127.0.0.1:9"
     )
-    assert (code, "no scheduler of Dask answers" in told) == (2, True), told
-    told, code = here(
+    assert (code, "no scheduler of Dask answers" in reported) == (2, True), reported
+    reported, code = here(
         "calibrate", run_path, "--executor", "dask", "--scheduler", "localhost"
     )
-    assert (code, "tcp://10.0.0.5:8786" in told) == (2, True), told
+    assert (code, "tcp://10.0.0.5:8786" in reported) == (2, True), reported
 
 
 @pytest.mark.parametrize(

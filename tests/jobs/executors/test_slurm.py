@@ -121,9 +121,9 @@ def masm_process(*words, **environment):
 
 def submit(path, *words, **environment):
     process = masm_process("calibrate", path, *words, **environment)
-    told, _ = process.communicate()
-    assert process.returncode == 0, told
-    return told
+    reported, _ = process.communicate()
+    assert process.returncode == 0, reported
+    return reported
 
 
 def finish(cluster, path):
@@ -140,21 +140,21 @@ def assert_done_once_with_the_same_numbers(path, prepared):
 
 
 def running(path, pixel_id):
-    return lambda: RunFolder(path).pixel(pixel_id).claim.exists()
+    return lambda: RunFolder(path).pixel(pixel_id).lease.exists()
 
 
 def test_arrays_give_the_numbers_of_a_serial_run(cluster, run_path, prepared):
-    told = submit(run_path)
-    jobs = re.search(r"submitted job (.*)", told).group(1).split(", ")
+    reported = submit(run_path)
+    jobs = re.search(r"submitted job (.*)", reported).group(1).split(", ")
     assert len(jobs) == 2  # MaxArraySize is 3 here, and there are 4 tasks
     cluster.wait_until_empty()
     assert_done_once_with_the_same_numbers(run_path, prepared)
 
 
 def test_a_dry_run_shows_the_script_and_submits_nothing(cluster, run_path):
-    told = submit(run_path, "--dry-run")
-    assert "#SBATCH --array=0-2" in told
-    assert "4 tasks of at most 1 pixel in 2 arrays" in told
+    reported = submit(run_path, "--dry-run")
+    assert "#SBATCH --array=0-2" in reported
+    assert "4 tasks of at most 1 pixel in 2 arrays" in reported
     assert cluster.queue() == []
     assert not (run_path / "slurm").exists()
 
@@ -167,8 +167,8 @@ def test_a_task_killed_with_9_is_done_by_resuming(cluster, run_path, prepared):
 
 
 def test_a_cancelled_element_is_done_by_resuming(cluster, run_path, prepared):
-    told = submit(run_path, TEST_MISHAP=f"slow_once,41,{run_path}")
-    job = re.search(r"submitted job (\d+)", told).group(1)
+    reported = submit(run_path, TEST_MISHAP=f"slow_once,41,{run_path}")
+    job = re.search(r"submitted job (\d+)", reported).group(1)
     cluster.wait((run_path / "was_slow").exists, "the slow pixel")
     refused = masm_process("calibrate", run_path, "--resume")
     assert "still in the queue" in refused.communicate()[0]
@@ -197,8 +197,8 @@ def test_a_task_that_runs_twice_at_once_does_no_harm(cluster, run_path, prepared
         masm_process("calibrate", run_path, "--tasks", tasks, "--task", number)
         for number in (0, 1, 1)
     ]
-    told = [process.communicate()[0] for process in again]
-    for process, words in zip(again, told, strict=True):
+    reported = [process.communicate()[0] for process in again]
+    for process, words in zip(again, reported, strict=True):
         # Of two at one pixel the later goes on; the other stops and marks nothing.
         if process.returncode != 0:
             assert process.returncode == 75, words
@@ -215,7 +215,8 @@ def test_the_warning_before_walltime_saves_and_requeues(cluster, run_path, prepa
         )
     )
     submit(run_path, TEST_MISHAP=f"slow_once,41,{run_path}")
-    cluster.wait_until_empty()  # nobody resumes: the task went back by itself
+    # Nobody resumes: the task goes back by itself, as often as a minute is too short.
+    cluster.wait_until_empty(600)
     ledger = "".join(path.read_text() for path in (run_path / "ledger").glob("*"))
     assert '"by": "SIGUSR1"' in ledger
     assert_done_once_with_the_same_numbers(run_path, prepared)
@@ -232,9 +233,9 @@ def test_a_full_disk_stops_the_run_and_freeing_it_goes_on(prepared, tmp_path):
         (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - 120_000))
         words = ("calibrate", path, "--executor", "serial", "--resume")
         stopped = masm_process(*words)
-        told = stopped.communicate()[0]
-        assert stopped.returncode == 75, told
-        assert "full disk" in told
+        reported = stopped.communicate()[0]
+        assert stopped.returncode == 75, reported
+        assert "full disk" in reported
         (disk / "ballast").unlink()
         assert masm_process(*words).wait() == 0
         assert_done_once_with_the_same_numbers(path, prepared)

@@ -50,14 +50,14 @@ def test_cycles_are_submitted_and_analysed_while_the_command_waits(cluster, tmp_
     write_twin(open_reanalysis(folder), Network(n_sites=2))
     serial = open_reanalysis(Path(shutil.copytree(folder, tmp_path / "serial")))
     assert reanalyse(serial)
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-m", "jobs", "reanalyse", str(folder), "--executor", "slurm",
          "--wait"],
         env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert told.stdout.count("submitted job") == 2
+    assert reported.returncode == 0, reported.stdout + reported.stderr
+    assert reported.stdout.count("submitted job") == 2
     run = open_reanalysis(folder)
     for dates in run.cycles:
         mine, other = (read_netcdf(one.analysis(dates.number)) for one in (run, serial))

@@ -54,12 +54,12 @@ def test_screening_and_the_regional_run_by_arrays_are_those_done_here(
     )
     here = shutil.copytree(path, tmp_path / "here")
     stages = (("screen",), ("simulate", "--parameters", "default"))
-    for verb, *words in stages:
-        assert "submitted job" in masm(verb, path, *words)
+    for command, *words in stages:
+        assert "submitted job" in masm(command, path, *words)
         cluster.wait_until_empty()
         # The same command again gathers, and has nothing to submit.
-        assert "submitted job" not in masm(verb, path, *words)
-        masm(verb, here, *words, "--executor", "serial")
+        assert "submitted job" not in masm(command, path, *words)
+        masm(command, here, *words, "--executor", "serial")
     with (
         xr.open_dataset(path / "screening" / "morris.nc") as arrays,
         xr.open_dataset(here / "screening" / "morris.nc") as serial,

@@ -137,7 +137,7 @@ def test_half_a_submission_is_recorded_and_named(slurm):
     )
     with pytest.raises(PartlySubmitted) as caught:
         send(path)
-    told = str(caught.value)
+    reported = str(caught.value)
     for part in (
         "1 of 3 arrays",
         "job 4001",
@@ -145,7 +145,7 @@ def test_half_a_submission_is_recorded_and_named(slurm):
         "QOSMaxSubmit",
         "scancel 4001",
     ):
-        assert part in told
+        assert part in reported
     (here,) = (path / "run/slurm").iterdir()
     record = json.loads((here / "not_submitted.json").read_text())
     assert record["submitted"] == ["4001"]
@@ -160,7 +160,7 @@ def test_a_refusal_of_the_first_array_means_that_nothing_was_sent(slurm):
         send(path)
 
 
-def test_an_answer_without_an_id_is_told_and_its_job_found_by_its_script(slurm):
+def test_an_answer_without_an_id_is_reported_and_its_job_found_by_its_script(slurm):
     path = slurm("echo 'thank you'")
     with pytest.raises(PartlySubmitted, match="thank you"):
         send(path, name="my run")

@@ -32,6 +32,7 @@ def maps():
     return xr.Dataset(
         {
             "mean": (dims, np.c_[[3e-5, 60.0]] * (1 + 0.1 * rng.random((2, 6)))),
+            "sd": (dims, np.c_[[2e-6, 5.0]] * (1 + 0.1 * rng.random((2, 6)))),
             "quality": (dims, [[1, 1, 2, 3, 4, 1], [1] * 6]),
         },
         {
@@ -82,6 +83,7 @@ def test_maps_of_parameters_errors_and_applicability(places, maps, scores, tmp_p
     figures_maps.draw_parameter_maps(maps, places, tmp_path / "a.png", title="$\\x")
     table = drawn(tmp_path / "a.png")
     np.testing.assert_allclose(table["vmax"], maps["mean"][0], rtol=1e-5)
+    np.testing.assert_allclose(table["p18_sd"], maps["sd"][1], rtol=1e-5)
     figures_maps.draw_applicability(maps, places, tmp_path / "b.png", title="t")
     assert drawn(tmp_path / "b.png")["vmax"].iloc[3] == "region mean: no skill"
     figures_maps.draw_error_maps(scores, tmp_path / "c.png", title="t")
@@ -137,7 +139,9 @@ def test_towers_are_drawn_with_what_the_product_itself_misses(tmp_path):
     assert set(drawn(tmp_path / "a.png")["year"]) == {"all", "2003"}
 
 
-def test_a_flux_that_doubles_in_summer_alone_changes_by_its_share_of_the_year(tmp_path):
+def test_a_flux_that_doubles_in_summer_alone_changes_by_its_fraction_of_the_year(
+    tmp_path,
+):
     time = pd.date_range("2003-01-01", "2003-12-01", freq="MS")
     flat = xr.Dataset(
         {

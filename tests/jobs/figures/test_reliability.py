@@ -5,14 +5,14 @@ import pytest
 import xarray as xr
 
 from jobs.figures.many_pixels import draw_posteriors
-from jobs.figures.reliability import LEVELS, coverage, predictive_ranges, rank_shares
+from jobs.figures.reliability import LEVELS, coverage, predictive_ranges, rank_fractions
 
 
 def test_intervals_of_a_right_posterior_hold_the_truth_as_often_as_they_say():
     rng = np.random.default_rng(1)
     draws = rng.standard_normal((4000, 200))
-    shares = coverage(draws, rng.standard_normal(4000))
-    np.testing.assert_allclose(shares, LEVELS, atol=0.03)
+    fractions = coverage(draws, rng.standard_normal(4000))
+    np.testing.assert_allclose(fractions, LEVELS, atol=0.03)
 
 
 def test_intervals_that_are_too_narrow_hold_it_less_often():
@@ -30,21 +30,21 @@ def test_missing_draws_change_nothing():
 
 def test_chains_that_agree_share_all_ranks_and_a_stuck_chain_does_not():
     rng = np.random.default_rng(4)
-    even = rank_shares(rng.standard_normal((4, 5000)))
+    even = rank_fractions(rng.standard_normal((4, 5000)))
     np.testing.assert_allclose(even, 1.0, atol=0.15)
     np.testing.assert_allclose(even.mean(axis=0), 1.0)
     stuck = rng.standard_normal((4, 5000))
     stuck[0] += 10.0
-    shares = rank_shares(stuck)
-    assert shares[0, 0] == 0.0
-    assert shares[0, -1] == pytest.approx(4.0)
+    fractions = rank_fractions(stuck)
+    assert fractions[0, 0] == 0.0
+    assert fractions[0, -1] == pytest.approx(4.0)
 
 
 def test_many_chains_are_taken_together_and_stay_even():
     rng = np.random.default_rng(5)
-    shares = rank_shares(rng.standard_normal((80, 500)))
-    assert shares.shape == (10, 10)
-    np.testing.assert_allclose(shares, 1.0, atol=0.25)
+    fractions = rank_fractions(rng.standard_normal((80, 500)))
+    assert fractions.shape == (10, 10)
+    np.testing.assert_allclose(fractions, 1.0, atol=0.25)
 
 
 def test_nine_observations_in_ten_lie_in_the_band_of_a_right_model():

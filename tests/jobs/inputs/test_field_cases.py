@@ -142,16 +142,16 @@ def monthly(daily, stamp):
 
 
 def test_check_says_what_it_looked_at_where_it_found_nothing(table, masm_command):
-    told = masm_command("check", table())
-    assert told.exit_code == 0, told.output
-    assert "nothing wrong was found; looked at units, fill codes" in told.output
+    reported = masm_command("check", table())
+    assert reported.exit_code == 0, reported.output
+    assert "nothing wrong was found; looked at units, fill codes" in reported.output
 
 
 @pytest.mark.parametrize("stamp", ["first", "last"])
 def test_a_monthly_product_is_laid_on_whole_months(table, gpp, masm_command, stamp):
     path = table(monthly(gpp, stamp))
-    told = masm_command("check", path)
-    assert "gpp has 12 of 12 monthly means" in told.output
+    reported = masm_command("check", path)
+    assert "gpp has 12 of 12 monthly means" in reported.output
     if stamp == "last":
         return  # the same numbers
     done = masm_command("run", path)
@@ -167,10 +167,12 @@ def test_weekly_values_are_refused_with_the_key_that_settles_it(
     table, gpp, masm_command
 ):
     path = table(gpp.iloc[4::7])
-    told = masm_command("check", path)
-    assert told.exit_code == 2
-    assert "1_obs.nc  gpp: it is not known how long a value stands for" in told.stderr
-    assert "streams.gpp.interval" in told.stderr
+    reported = masm_command("check", path)
+    assert reported.exit_code == 2
+    assert (
+        "1_obs.nc  gpp: it is not known how long a value stands for" in reported.stderr
+    )
+    assert "streams.gpp.interval" in reported.stderr
     text = (path / "config.yaml").read_text()
     text = text.replace("floor: 0.5}", "floor: 0.5}, interval: point")
     (path / "config.yaml").write_text(text)
@@ -179,10 +181,10 @@ def test_weekly_values_are_refused_with_the_key_that_settles_it(
 
 def refused(table, masm_command, *words, **options):
     path = table(**options)
-    told = masm_command("check", path)
-    assert told.exit_code == 2, told.output
+    reported = masm_command("check", path)
+    assert reported.exit_code == 2, reported.output
     for word in words:
-        assert word in told.stderr
+        assert word in reported.stderr
     done = masm_command("calibrate", path)
     assert done.exit_code in (2, 3, 4)
     assert not list(path.glob("pixels/*/*/posterior.nc"))
@@ -215,9 +217,9 @@ def test_codes_of_modis_are_refused_by_value_and_date(table, gpp, masm_command):
 
 
 def test_no_units_is_said_and_another_unit_is_refused(table, gpp, masm_command):
-    told = masm_command("check", table(observed=gpp, units=""))
-    assert told.exit_code == 0
-    assert "gpp: no units in the file; taken as g m-2 d-1" in told.output
+    reported = masm_command("check", table(observed=gpp, units=""))
+    assert reported.exit_code == 0
+    assert "gpp: no units in the file; taken as g m-2 d-1" in reported.output
 
 
 @pytest.mark.parametrize(
@@ -235,16 +237,18 @@ def test_units_are_compared_by_check_as_by_calibrate(
     refused(table, masm_command, word, observed=factor * gpp, units=units)
 
 
-def test_a_latitude_whose_sign_was_lost_is_told_with_both(table, weather, masm_command):
+def test_a_latitude_whose_sign_was_lost_is_reported_with_both(
+    table, weather, masm_command
+):
     south = weather.assign(lat=((), -LAT, {"units": "degrees_north"}))
     refused(table, masm_command, f"{-LAT:g}", f"{LAT:g}", "sign", forcing=south)
 
 
 def test_a_cell_somewhat_off_is_said_and_runs(table, weather, masm_command):
     cell = weather.assign(lat=((), 42.75, {"units": "degrees_north"}))
-    told = masm_command("check", table(forcing=cell))
-    assert told.exit_code == 5
-    assert "latitude 42.75 in the file, 42.5378 in the table" in told.output
+    reported = masm_command("check", table(forcing=cell))
+    assert reported.exit_code == 5
+    assert "latitude 42.75 in the file, 42.5378 in the table" in reported.output
 
 
 def test_longitudes_of_0_to_360_are_the_same_place(table, weather, masm_command):
@@ -252,30 +256,30 @@ def test_longitudes_of_0_to_360_are_the_same_place(table, weather, masm_command)
     assert masm_command("check", path).exit_code == 0
 
 
-def test_a_longitude_of_0_to_360_in_the_table_is_told_as_it_is_to_be_written(
+def test_a_longitude_of_0_to_360_in_the_table_is_reported_as_it_is_to_be_written(
     table, masm_command
 ):
     path = table()
     places = (path / "places.csv").read_text().replace("-72.1715", "287.8285")
     (path / "places.csv").write_text(places)
-    told = masm_command("check", path)
-    assert told.exit_code == 2
-    assert "Write -72.1715." in told.stderr
+    reported = masm_command("check", path)
+    assert reported.exit_code == 2
+    assert "Write -72.1715." in reported.stderr
 
 
 def test_names_in_capitals_are_asked_after(table, gpp, masm_command):
     named = xr.Dataset({"GPP": ("time", gpp.to_numpy())}, {"time": TIME})
-    told = masm_command("check", table(named))
-    assert told.exit_code == 2
+    reported = masm_command("check", table(named))
+    assert reported.exit_code == 2
     for word in ("1_obs.nc  gpp", "there are GPP", 'Is it "GPP"?'):
-        assert word in told.stderr
+        assert word in reported.stderr
 
 
 def test_a_wrong_sign_is_suspicious_and_said(table, gpp, masm_command):
     path = table(-gpp)
-    told = masm_command("check", path)
-    assert told.exit_code == 5
-    assert "is negative" in told.output
+    reported = masm_command("check", path)
+    assert reported.exit_code == 5
+    assert "is negative" in reported.output
     assert masm_command("calibrate", path).exit_code == 0
     logs = "".join(one.read_text() for one in path.glob("logs/*.log"))
     assert "suspicious" in logs
@@ -283,50 +287,50 @@ def test_a_wrong_sign_is_suspicious_and_said(table, gpp, masm_command):
 
 
 def test_few_windows_are_suspicious(table, gpp, masm_command):
-    told = masm_command("check", table(gpp.where(gpp.index.month == 7)))
-    assert told.exit_code == 5
-    assert "of 46 windows have a value" in told.output
+    reported = masm_command("check", table(gpp.where(gpp.index.month == 7)))
+    assert reported.exit_code == 5
+    assert "of 46 windows have a value" in reported.output
 
 
 def test_a_deficit_in_kilopascal_is_refused(site, tower, masm_command):
-    told = masm_command("check", site(tower.assign(vpd=tower["vpd"] / 10.0)))
-    assert told.exit_code == 2
-    assert "Is the vapour pressure deficit in hPa?" in told.stderr
+    reported = masm_command("check", site(tower.assign(vpd=tower["vpd"] / 10.0)))
+    assert reported.exit_code == 2
+    assert "Is the vapour pressure deficit in hPa?" in reported.stderr
 
 
 @pytest.mark.parametrize("factor", [1.0 / 0.0864, 1.0 / 3.6])
 def test_radiation_in_another_unit_is_refused(site, tower, masm_command, factor):
-    told = masm_command("check", site(tower.assign(srad=factor * tower["srad"])))
-    assert told.exit_code == 2
-    assert "shortwave" in told.stderr or "srad" in told.stderr
+    reported = masm_command("check", site(tower.assign(srad=factor * tower["srad"])))
+    assert reported.exit_code == 2
+    assert "shortwave" in reported.stderr or "srad" in reported.stderr
 
 
 def test_pressure_of_another_height_is_suspicious(site, tower, masm_command):
     high = SITE.replace("elevation: 340", "elevation: 1340")
-    told = masm_command("check", site(tower, config=high))
-    assert told.exit_code == 5
-    assert "standard atmosphere at 1340 m" in told.output
+    reported = masm_command("check", site(tower, config=high))
+    assert reported.exit_code == 5
+    assert "standard atmosphere at 1340 m" in reported.output
 
 
 def test_a_site_on_the_wrong_side_of_the_equator_is_refused(site, tower, masm_command):
     south = SITE.replace(f"latitude: {LAT}", f"latitude: {-LAT}")
-    told = masm_command("check", site(tower, config=south))
-    assert told.exit_code == 2
-    assert "June to August" in told.stderr
+    reported = masm_command("check", site(tower, config=south))
+    assert reported.exit_code == 2
+    assert "June to August" in reported.stderr
 
 
 def test_one_value_of_a_composite_counts(site, tower, masm_command):
-    told = masm_command("check", site(tower, lai="2002-07-04,5.1\n"))
-    assert "lai has 1 of 46 8-day means" in told.output
-    assert "validation 2003: lai has no value: not scored there" in told.output
+    reported = masm_command("check", site(tower, lai="2002-07-04,5.1\n"))
+    assert "lai has 1 of 46 8-day means" in reported.output
+    assert "validation 2003: lai has no value: not scored there" in reported.output
 
 
 def test_one_value_on_another_day_is_refused_in_the_words_of_the_config(
     site, tower, masm_command
 ):
-    told = masm_command("check", site(tower, lai="2002-07-03,5.1\n"))
-    assert told.exit_code == 2
-    assert "streams.lai.interval" in told.stderr
+    reported = masm_command("check", site(tower, lai="2002-07-03,5.1\n"))
+    assert reported.exit_code == 2
+    assert "streams.lai.interval" in reported.stderr
 
 
 def test_a_shorter_record_is_calibrated_in_the_years_it_has(
@@ -338,8 +342,8 @@ def test_a_shorter_record_is_calibrated_in_the_years_it_has(
     )
     config = config.replace("spinup: 2001", "spinup: 2001")
     path = table(forcing={"a": weather, **short}, ids=("a", "b"), config=config)
-    told = masm_command("check", path)
-    assert "spin-up 2002, calibration 2003, validation none" in told.output
+    reported = masm_command("check", path)
+    assert "spin-up 2002, calibration 2003, validation none" in reported.output
     done = masm_command("run", path)
     assert done.exit_code == 0, done.output
     assert len(list(path.glob("pixels/*/*/posterior.nc"))) == 2

@@ -100,7 +100,7 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "reported"),
     [
         ("-75,300,60,10", "-75,300,60,50", "sand and clay"),
         ("1,place 1", "1,pl\x00ace", "a name of printable characters"),
@@ -110,16 +110,16 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path):
         ("place 3", "pl\udce4ce", "cannot be read"),
     ],
 )
-def test_the_faults_of_a_table_are_told_apart(tmp_path, old, new, told):
+def test_the_faults_of_a_table_are_distinguished(tmp_path, old, new, reported):
     table = tmp_path / "places.csv"
     text = "\n".join([HEADER, *ROWS]).replace(old, new)
     table.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=reported):
         read_pixels(table)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("latitude,longitude\n42,nan\n", "not a place"),
         ("latitude,longitude\n142,-75\n", "not a place"),
@@ -129,7 +129,7 @@ def test_the_faults_of_a_table_are_told_apart(tmp_path, old, new, told):
         ("id\n\udcff\n", "cannot be read"),
     ],
 )
-def test_a_spoilt_list_of_places_is_refused(tmp_path, text, told):
+def test_a_spoilt_list_of_places_is_refused(tmp_path, text, reported):
     class Cube:
         cells = type("Cells", (), {"ids": np.array([1])})
         path = "a cube"
@@ -139,7 +139,7 @@ def test_a_spoilt_list_of_places_is_refused(tmp_path, text, told):
 
     path = tmp_path / "mine.csv"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=reported):
         listed_ids(path, tmp_path, Cube())
 
 
@@ -346,9 +346,9 @@ def states(run_path, masm_command, n_pixels):
                 assert whole if state.state in GOOD else none
     for i, state in enumerate(found):
         if state.state not in GOOD:
-            told = json.loads(RunFolder(run_path).pixel(i).failure.read_text())
-            assert told["reason"] == state.reason
-            assert len(told["message"]) > 10
+            reported = json.loads(RunFolder(run_path).pixel(i).failure.read_text())
+            assert reported["reason"] == state.reason
+            assert len(reported["message"]) > 10
     return found
 
 

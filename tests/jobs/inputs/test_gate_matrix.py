@@ -360,7 +360,7 @@ def pass_through(door, world, path, caplog):
     with caplog.at_level(logging.WARNING):
         try:
             outcome = door(world, path, caplog)
-        except ValueError as exc:  # of every package: a refusal, told in full
+        except ValueError as exc:  # of every package: a refusal, reported in full
             return Outcome(refused=str(exc))
     outcome.said += [record.getMessage() for record in caplog.records]
     return outcome

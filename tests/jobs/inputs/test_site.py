@@ -105,10 +105,10 @@ def test_a_score_is_that_of_the_8_day_means_that_were_fitted(site, masm_command)
 
 
 def test_check_reports_what_the_files_hold(site, masm_command):
-    told = masm_command("check", site)
-    assert told.exit_code == 0, told.output
-    assert "calibration 2002: gpp has 46 of 46 8-day means" in told.output
-    assert "lai has 46 of 46" in told.output
+    reported = masm_command("check", site)
+    assert reported.exit_code == 0, reported.output
+    assert "calibration 2002: gpp has 46 of 46 8-day means" in reported.output
+    assert "lai has 46 of 46" in reported.output
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_the_template_is_read_and_says_what_it_is(run):
     assert opened.inputs.mapped.size == 600
 
 
-def test_the_error_is_a_share_with_a_floor(run):
+def test_the_error_is_a_fraction_with_a_floor(run):
     observed = open_soil_carbon(run).inputs.observed
     flux = ~observed.is_stock
     wanted = np.maximum(0.3 * np.abs(observed.value[flux]), 5.0)
@@ -208,7 +208,7 @@ def test_configurations_that_cannot_be_used(run, before, after, words):
     refused(run, words or "error rule")
 
 
-def test_another_verb_says_what_kind_of_run_it_is(run):
+def test_another_command_says_what_kind_of_run_it_is(run):
     from jobs.run.run import open_run
 
     with pytest.raises(ConfigError, match="kind"):

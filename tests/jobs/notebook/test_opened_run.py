@@ -30,12 +30,12 @@ def test_a_run_that_has_not_started_says_what_makes_each_part(run_path):
     run = masm.open_run(str(run_path))
     assert run.config.seed == 7
     assert list(run.pixels["state"]) == ["waiting"]
-    for part, verb in (
+    for part, command in (
         ("posteriors", "masm collect"),
         ("fit", "masm evaluate"),
         ("screening", "masm screen"),
     ):
-        with pytest.raises(ConfigError, match=f"{verb} {run_path}"):
+        with pytest.raises(ConfigError, match=f"{command} {run_path}"):
             getattr(run, part)
     with pytest.raises(ConfigError, match=r"wanted  pixels\.source region"):
         run.maps  # noqa: B018

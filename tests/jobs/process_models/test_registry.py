@@ -79,8 +79,8 @@ def test_a_toy_model_runs_from_a_cube_to_maps(tmp_path, masm_command):
         few = "upscaling: {least_pixels: 10, "
         text = file.read_text().replace("upscaling: {", few)
         file.write_text(text + "model: {name: toy}\n")
-        told = masm_command("run", path, "--executor", "serial")
-        assert told.exit_code in (0, 3), told.output
+        reported = masm_command("run", path, "--executor", "serial")
+        assert reported.exit_code in (0, 3), reported.output
     maps = sorted(path.rglob("*.tif"))
     assert any("vmax" in str(name) for name in maps), maps
     written = next(path.rglob("fluxes_8day*.nc"), None) or next(path.rglob("*.nc"))
@@ -154,8 +154,8 @@ def test_another_model_is_calibrated_by_the_same_run(
     path = tmp_path / "run"
     path.mkdir()
     (path / "config.yaml").write_text(text)
-    told = masm_command("run", path, "--executor", "serial")
-    assert told.exit_code in (0, 3), told.output
+    reported = masm_command("run", path, "--executor", "serial")
+    assert reported.exit_code in (0, 3), reported.output
     assert (path / "report.html").exists() or list(path.rglob("report.html"))
     assert list(path.rglob("posterior.nc"))
 
@@ -196,9 +196,9 @@ def test_a_parameter_set_that_contradicts_itself_fails_alone():
 def test_a_spin_up_of_a_model_without_one_is_refused(tmp_path, masm_command):
     text = CONFIG.replace("MODEL", "{name: sipnet, spinup_cycles: 5}")
     (tmp_path / "config.yaml").write_text(text.replace("PARAMETERS", "[aMax]"))
-    told = masm_command("check", tmp_path)
-    assert told.exit_code == 2
-    assert "spinup_cycles" in told.output
+    reported = masm_command("check", tmp_path)
+    assert reported.exit_code == 2
+    assert "spinup_cycles" in reported.output
 
 
 PROGRAM = textwrap.dedent(
@@ -228,8 +228,8 @@ def test_a_users_program_is_calibrated_by_the_same_run(tmp_path, masm_command):
     )
     text = CONFIG.replace("MODEL", model).replace("PARAMETERS", "[a, b]")
     (tmp_path / "config.yaml").write_text(text)
-    told = masm_command("calibrate", tmp_path)
-    assert told.exit_code == 0, told.output
+    reported = masm_command("calibrate", tmp_path)
+    assert reported.exit_code == 0, reported.output
     assert list(tmp_path.rglob("posterior.nc"))
 
 

@@ -111,10 +111,10 @@ def test_parameters_that_cannot_be_run_are_refused_by_member(case):
     with pytest.raises(ValueError, match=name):
         model.check_members({name: np.array([60.0, -5.0, 60.0])}, "site x")
     if model.name == "sipnet":
-        shares = {"leafAllocation": np.array([0.1, 0.9]), "woodAllocation": 0.3}
+        fractions = {"leafAllocation": np.array([0.1, 0.9]), "woodAllocation": 0.3}
         with pytest.raises(ConfigError, match="lane 1"):
             model.check_members(
-                {k: np.broadcast_to(v, (2,)) for k, v in shares.items()}, "site x"
+                {k: np.broadcast_to(v, (2,)) for k, v in fractions.items()}, "site x"
             )
 
 

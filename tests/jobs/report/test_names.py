@@ -1,4 +1,4 @@
-"""Names out of anybody's table: no verb writes outside of the run folder for them."""
+"""Names out of anybody's table: no command writes outside the run folder."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def test_names_with_paths_in_them_stay_inside(tmp_path, masm_command, monkeypatc
     )
     monkeypatch.chdir(home)
     before = {p for p in tmp_path.rglob("*") if run_path not in p.parents}
-    for verb in ("check", "calibrate", "simulate", "evaluate", "collect", "report"):
-        done = masm_command(verb, run_path)
+    for command in ("check", "calibrate", "simulate", "evaluate", "collect", "report"):
+        done = masm_command(command, run_path)
         assert done.exit_code in (0, 5), done.output  # 5: latitudes of another place
     after = {p for p in tmp_path.rglob("*") if run_path not in p.parents}
     assert after == before

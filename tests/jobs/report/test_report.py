@@ -158,20 +158,20 @@ def test_names_that_look_like_markup_stay_text(half_done):
     assert html.escape("</script><b>bold") in text
 
 
-def test_a_half_finished_run_says_its_share_and_what_makes_the_rest(half_done):
+def test_a_half_finished_run_says_its_fraction_and_what_makes_the_rest(half_done):
     text = Page(half_done / "report.html").text
     assert "50  %" in text or "50 %" in text
     assert "3 of 6 pixels finished" in text
     assert "no_forcing" in text
-    for verb in ("screen", "upscale", "export"):
-        assert f"masm {verb} RUN" in text
+    for command in ("screen", "upscale", "export"):
+        assert f"masm {command} RUN" in text
 
 
 def test_the_report_says_how_far_it_is(half_done):
-    told = (half_done.parent / "told.txt").read_text()
-    assert "collect: 6 of 6 pixels" in told
-    assert "map details: 6 of 6 pixels" in told
-    drawn = re.findall(r"figures: (\d+) of (\d+) figures", told)
+    reported = (half_done.parent / "told.txt").read_text()
+    assert "collect: 6 of 6 pixels" in reported
+    assert "map details: 6 of 6 pixels" in reported
+    drawn = re.findall(r"figures: (\d+) of (\d+) figures", reported)
     assert drawn[-1][0] == drawn[-1][1]
     assert int(drawn[-1][1]) > 3
 

@@ -30,7 +30,7 @@ READS = re.compile(
 )
 MAY_READ = {
     "jobs/console.py": "names of logs, and the hour shown by --watch",
-    "jobs/cli/guard.py": "names of files with tracebacks",
+    "jobs/cli/error_handler.py": "names of files with tracebacks",
     "jobs/cli/run_all.py": "whether a stage wrote anything, not which is newer",
     "jobs/run/event_log.py": "history for people",
     "jobs/run/provenance.py": "when a run was started",
@@ -70,12 +70,12 @@ def test_the_clock_is_read_for_people_alone():
 @pytest.mark.parametrize("jump", [-YEAR, YEAR])
 def test_a_claim_counts_again_with_the_next_sign_of_life(tmp_path, monkeypatch, jump):
     folder = RunFolder(tmp_path).pixel(1)
-    write_text(folder.claim, f'{{"host": "another node", "pid": {os.getpid()}}}')
+    write_text(folder.lease, f'{{"host": "another node", "pid": {os.getpid()}}}')
     now = time.time()
     monkeypatch.setattr("time.time", lambda: now + jump)
     # Neither a year from now nor a year ago is a sign of life, ...
     assert state_of(folder).state == "waiting"
-    os.utime(folder.claim, (now + jump + 1, now + jump + 1))
+    os.utime(folder.lease, (now + jump + 1, now + jump + 1))
     assert state_of(folder).state == "running"
     # ... and a process that died with the clock ahead is not held for alive.
     monkeypatch.setattr("time.time", lambda: now + jump + STALE_AFTER + 2)

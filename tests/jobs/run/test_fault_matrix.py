@@ -33,8 +33,8 @@ def study(name, *words):
 def test_no_fault_of_the_system_loses_anything(tmp_path):
     commands = ("status", "collect", "calibrate --resume", "check")
     words = ("--every", 200, "--commands", *commands)
-    told = study("faults", tmp_path / "faults", *words)
-    n_played, n_lost = map(int, re.findall(r"\d+", told)[-2:])
+    reported = study("faults", tmp_path / "faults", *words)
+    n_played, n_lost = map(int, re.findall(r"\d+", reported)[-2:])
     assert (n_played > 5, n_lost) == (True, 0)
 
 

@@ -83,10 +83,10 @@ def content(path):
     return {p: p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
 
 
-def claim(folder, pid):
+def lease(folder, pid):
     folder.path.mkdir(parents=True, exist_ok=True)
     facts = {"host": os.uname().nodename, "pid": pid}
-    folder.claim.write_text(json.dumps(facts))
+    folder.lease.write_text(json.dumps(facts))
 
 
 def dead_process():
@@ -207,7 +207,7 @@ def test_workers_that_never_begin_end_the_run_with_advice(with_pools):
 
 
 def test_only_the_pixels_that_had_begun_are_done_alone(with_pools, made_up):
-    claim(RunFolder(made_up).pixel(8), dead_process())  # of a run killed before
+    lease(RunFolder(made_up).pixel(8), dead_process())  # of a run killed before
     asked = []
 
     def killed_at_7(path, ids, marks):
@@ -259,8 +259,8 @@ def test_a_result_that_was_written_before_the_worker_died_counts(with_pools, mad
 
 
 def test_advice_comes_whole_out_of_a_worker():
-    told = ConfigError([Problem("a.yaml:3", "seed", hint="7"), Problem("b", "c")])
-    assert str(pickle.loads(pickle.dumps(told))) == str(told)  # noqa: S301
+    reported = ConfigError([Problem("a.yaml:3", "seed", hint="7"), Problem("b", "c")])
+    assert str(pickle.loads(pickle.dumps(reported))) == str(reported)  # noqa: S301
 
 
 def test_a_worker_ends_with_its_parent(tmp_path):
@@ -339,7 +339,7 @@ def test_a_collection_killed_at_any_file_is_finished_by_the_next(made_up, tmp_pa
 # Folders that may not be written to
 
 
-VERBS = ("calibrate", "retry", "replay", "collect", "simulate", "evaluate", "report")
+COMMANDS = ("calibrate", "retry", "replay", "collect", "simulate", "evaluate", "report")
 
 
 def test_a_folder_that_is_read_only_is_refused_before_any_work(
@@ -350,10 +350,10 @@ def test_a_folder_that_is_read_only_is_refused_before_any_work(
     mounted(made_up, "-o", "remount,ro,bind")
     before = content(made_up)
     options = {"calibrate": ["--resume"], "replay": ["--pixel", 1]}
-    for verb in VERBS:
-        refused = masm_command(verb, made_up, *options.get(verb, []))
-        assert refused.exit_code == 2, (verb, refused.output)
-        assert "cannot be written to" in refused.stderr, verb
+    for command in COMMANDS:
+        refused = masm_command(command, made_up, *options.get(command, []))
+        assert refused.exit_code == 2, (command, refused.output)
+        assert "cannot be written to" in refused.stderr, command
         assert "Traceback" not in refused.stderr
     assert masm_command("status", made_up).exit_code == 0
     assert content(made_up) == before
@@ -389,22 +389,22 @@ def fill(disk, left):
     (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - left))
 
 
-@pytest.mark.parametrize("verb", ["collect", "report"])
-def test_a_full_disk_stops_a_verb_and_freeing_it_goes_on(
-    made_up, tmp_path, mounted, verb
+@pytest.mark.parametrize("command", ["collect", "report"])
+def test_a_full_disk_stops_a_command_and_freeing_it_goes_on(
+    made_up, tmp_path, mounted, command
 ):
     disk = mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=6m", "tmpfs")
     path = disk / "run"
     shutil.copytree(made_up, path)
     fill(disk, 8_000)
-    told = tmp_path / "told"
-    assert in_a_child((verb, path), told) == 75, told.read_text()
-    assert "a full disk" in told.read_text()
-    assert f"Go on with: masm {verb}" in told.read_text()
+    reported = tmp_path / "told"
+    assert in_a_child((command, path), reported) == 75, reported.read_text()
+    assert "a full disk" in reported.read_text()
+    assert f"Go on with: masm {command}" in reported.read_text()
     assert not (path / "report.html").exists()
     (disk / "ballast").unlink()
-    assert in_a_child((verb, path), told) == 0, told.read_text()
-    if verb == "collect":
+    assert in_a_child((command, path), reported) == 0, reported.read_text()
+    if command == "collect":
         collect(open_run(made_up))
         xr.testing.assert_identical(stored(path), stored(made_up))
     else:
@@ -433,6 +433,6 @@ def test_a_writer_that_does_not_say_that_the_disk_is_full_is_understood(
 def test_pixels_that_are_left_do_not_depend_on_claims(made_up):
     run = open_run(made_up)
     shutil.rmtree(run.folder.pixel(2).path)
-    claim(run.folder.pixel(2), os.getpid())
+    lease(run.folder.pixel(2), os.getpid())
     left, _ = pixels_left(run, run.pixels)
     assert [pixel.id for pixel in left] == [2]

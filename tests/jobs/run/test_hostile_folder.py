@@ -84,8 +84,8 @@ def test_a_lock_that_is_not_ours_is_refused(masm_command, made_up, victim, name,
         "folder": lambda: path.mkdir(),
     }
     make[how]()
-    verb = ["collect"] if name == ".collecting" else ["retry"]
-    refused = masm_command(verb[0], made_up, *verb[1:])
+    started_as = ["collect"] if name == ".collecting" else ["retry"]
+    refused = masm_command(started_as[0], made_up, *started_as[1:])
     assert refused.exit_code == 2, refused.output
     assert name in refused.stderr
 
@@ -242,11 +242,11 @@ def test_names_are_no_formulas_and_come_back(tmp_path):
 
 def test_escapes_do_not_reach_the_terminal(masm_command, run_path, edit):
     edit(run_path, "source: generated", r'source: "gen\e[2J\e]0;owned\a"')
-    told = masm_command("check", run_path)
-    assert told.exit_code == 2
-    assert "\x1b" not in told.output
-    assert "\x1b" not in told.stderr
-    assert r"\x1b[2J" in told.stderr
+    reported = masm_command("check", run_path)
+    assert reported.exit_code == 2
+    assert "\x1b" not in reported.output
+    assert "\x1b" not in reported.stderr
+    assert r"\x1b[2J" in reported.stderr
 
 
 def test_a_catalogue_of_aliases_without_end_is_refused(tmp_path):
@@ -325,7 +325,7 @@ def test_netcdf_that_names_other_files_is_refused(tmp_path, how):
         pass
 
 
-def test_a_damaged_tree_is_told_before_it_is_parsed(tmp_path, monkeypatch):
+def test_a_damaged_tree_is_reported_before_it_is_parsed(tmp_path, monkeypatch):
     from upscale.errors import InputError
     from upscale.prediction import storage
 
@@ -425,7 +425,7 @@ def test_children_end_with_their_parent(tmp_path, kind, names):
         parent.kill()
 
 
-def test_a_program_that_says_gigabytes_is_told_of_by_its_end(tmp_path):
+def test_a_program_that_says_gigabytes_is_reported_with_its_end(tmp_path):
     from masm.runners.executable import Executable, RunFailed
 
     script = "head -c 30000000 /dev/zero | tr '\\0' x; echo; echo the end; exit 3"
@@ -457,10 +457,10 @@ def test_a_second_interrupt_exits_75(made_up, tmp_path):
     for line in ("at it", "clearing up"):
         assert process.stderr.readline().strip() == line
         process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, reported = process.communicate(timeout=30)
     assert process.returncode == 75
-    assert "finished work is saved" in told
-    assert "Traceback" not in told
+    assert "finished work is saved" in reported
+    assert "Traceback" not in reported
 
 
 # Output
@@ -498,13 +498,13 @@ def test_a_reader_that_goes_away_is_no_error(made_up):
 def test_names_of_any_script_are_shown_in_any_encoding(tmp_path, made_up):
     text = (made_up / "config.yaml").read_text()
     (made_up / "config.yaml").write_text(text.replace("made up", "Ωκεανός"))
-    told = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = run_masm("collect", made_up, stdout=subprocess.PIPE, env=told)
+    reported = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = run_masm("collect", made_up, stdout=subprocess.PIPE, env=reported)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00bad", b"text.usetex: True\n"])
-def test_a_bad_matplotlibrc_is_told_or_of_no_matter(tmp_path, content):
+def test_a_bad_matplotlibrc_is_reported_or_of_no_matter(tmp_path, content):
     (tmp_path / "matplotlibrc").write_bytes(content)
     program = (
         "from jobs.figures.canvas import new_figure; new_figure(1, 1, 2.0)\n"
@@ -541,7 +541,7 @@ def test_every_file_is_synced_before_its_name_and_its_folder_after(
 ):
     from jobs.run.run import open_run
     from jobs.stages.collect import collect
-    from upscale.files import put_in_place, standing
+    from upscale.files import current_folder, put_in_place
 
     done: list[tuple[str, str]] = []
     fsync, replace = os.fsync, os.replace
@@ -575,7 +575,7 @@ def test_every_file_is_synced_before_its_name_and_its_folder_after(
         (tmp_path / name).mkdir()
         (tmp_path / name / "f").write_text(text)
     put_in_place(tmp_path / "new", tmp_path / "old")
-    assert (standing(tmp_path / "old") / "f").read_text() == "b"
+    assert (current_folder(tmp_path / "old") / "f").read_text() == "b"
 
 
 def test_a_folder_that_is_replaced_is_old_or_new_at_every_moment(tmp_path, monkeypatch):
@@ -599,7 +599,7 @@ def test_a_folder_that_is_replaced_is_old_or_new_at_every_moment(tmp_path, monke
             patch.setattr(Path, "replace", killed)
             with suppress(KeyboardInterrupt):
                 files.put_in_place(tmp_path / "new", tmp_path / "old")
-        text = (files.standing(tmp_path / "old") / "f").read_text()
+        text = (files.current_folder(tmp_path / "old") / "f").read_text()
         assert text == ("b" if stop == 2 else "a")
 
 

@@ -37,8 +37,8 @@ def spoil_draws(folder):
 
 
 def spoil_summary(folder):
-    told = json.loads(folder.summary.read_text())
-    folder.summary.write_text(json.dumps(told | {"n_model_runs": 1}))
+    reported = json.loads(folder.summary.read_text())
+    folder.summary.write_text(json.dumps(reported | {"n_model_runs": 1}))
     folder.posterior.touch()
 
 
@@ -60,7 +60,7 @@ def blame(folder):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "reported"),
     [
         (spoil_draws, "other numbers in posterior"),
         (spoil_summary, "another summary"),
@@ -70,11 +70,11 @@ def blame(folder):
         (blame, "failed for bug"),
     ],
 )
-def test_a_loss_in_a_pixel_is_seen(judge, spoil, told):
+def test_a_loss_in_a_pixel_is_seen(judge, spoil, reported):
     spoil(RunFolder(judge.path).pixel(2))
     faults = judge.look()
     assert all(fault.startswith("pixel 2") for fault in faults)
-    assert any(told in fault for fault in faults)
+    assert any(reported in fault for fault in faults)
 
 
 def test_a_row_of_the_store_that_is_marked_but_not_whole_is_seen(judge):

@@ -202,7 +202,7 @@ def test_an_odd_claim_is_of_no_process(masm_command, made_up, pid):
         del facts["pid"]
     folder = pixel(made_up, N_PIXELS - 1)
     folder.failure.unlink()
-    folder.claim.write_text(json.dumps(facts))
+    folder.lease.write_text(json.dumps(facts))
     assert masm_command("status", made_up).exit_code == 0
     assert state_of(folder).state == "waiting"
 
@@ -244,7 +244,7 @@ def test_a_failure_of_a_passing_moment_is_tried_again(made_up):
     assert state_of(folder).state == "failed"
 
 
-def test_damage_of_any_byte_is_told_before_the_library_sees_it(made_up):
+def test_damage_of_any_byte_is_reported_before_the_library_sees_it(made_up):
     from masm.hdf5_files import NotPlain, read_image
 
     path = pixel(made_up).posterior

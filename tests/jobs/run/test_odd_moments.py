@@ -25,9 +25,9 @@ def test_logs_on_a_full_disk_are_given_up_with_one_sentence(capsys):
     logger.addHandler(handler)
     for _ in range(3):
         logger.error("something")
-    told = capsys.readouterr().err
-    assert told.count("no log: No space left on device") == 1
-    assert "Logging error" not in told
+    reported = capsys.readouterr().err
+    assert reported.count("no log: No space left on device") == 1
+    assert "Logging error" not in reported
 
 
 def posterior(path):

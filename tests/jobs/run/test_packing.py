@@ -114,7 +114,7 @@ def test_no_block_is_written_while_a_pixel_waits(run):
     assert run.folder.pixel(0).posterior.is_file()
 
 
-def test_verbs_go_on_with_packed_pixels(run, masm_command):
+def test_commands_go_on_with_packed_pixels(run, masm_command):
     pack(run.folder, run.pixels)
     path = run.folder.path
     assert "done 4" in masm_command("status", path).output
@@ -143,7 +143,7 @@ def test_a_pixel_is_taken_out_again(run):
 
 def test_a_kill_at_any_moment_loses_nothing(run, tmp_path):
     before = _seen(run)
-    told = tmp_path / "told"
+    reported = tmp_path / "told"
     ended = []
     for moment in range(1, 8):
         child = os.fork()
@@ -154,7 +154,7 @@ def test_a_kill_at_any_moment_loses_nothing(run, tmp_path):
         ended.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         _same(before, _seen(run))
     assert set(ended) == {-signal.SIGKILL, 0}
-    assert not told.exists()
+    assert not reported.exists()
     assert len(read_block(run.folder.pixel(0).block).pixels) == 4
 
 
@@ -196,7 +196,7 @@ def test_a_damaged_part_is_that_pixels_alone(run, kind):
     content[at] ^= 0xFF
     block.write_bytes(bytes(content))
     if kind == "part" and "f4" in kinds:
-        # Collecting reads draws alone; who reads the whole file is told.
+        # Collecting reads draws alone; a reader of the whole file gets an error.
         assert collect(run) == 4
         with pytest.raises(ValueError, match=r"CRC|00001"):
             read_result(run.folder.pixel(1))

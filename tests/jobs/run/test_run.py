@@ -221,9 +221,9 @@ def test_a_wrong_command_line_exits_2_and_starts_nothing(
 
 def test_a_dry_run_says_the_cost_and_writes_nothing(run_path, masm_command):
     before = sorted(run_path.rglob("*"))
-    told = masm_command("calibrate", run_path, "--dry-run")
-    assert told.exit_code == 0
-    assert "1 of 1 pixels" in told.output
+    reported = masm_command("calibrate", run_path, "--dry-run")
+    assert reported.exit_code == 0
+    assert "1 of 1 pixels" in reported.output
     assert sorted(run_path.rglob("*")) == before
 
 
@@ -232,9 +232,9 @@ def test_check_computes_and_writes_nothing(run_path, masm_command, monkeypatch):
 
     monkeypatch.setattr(ibis_dalec, "simulate_batch", None)
     before = sorted(run_path.rglob("*"))
-    told = masm_command("check", run_path)
-    assert told.exit_code == 0, told.output
-    assert "model runs" in told.output
+    reported = masm_command("check", run_path)
+    assert reported.exit_code == 0, reported.output
+    assert "model runs" in reported.output
     assert sorted(run_path.rglob("*")) == before
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from jobs.cli.guard import guarded
+from jobs.cli.error_handler import error_handler
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="needs Linux's /proc"
@@ -38,15 +38,15 @@ def test_a_signal_during_imports_exits_75_and_kills_nothing(run_path, number):
         assert process.poll() is None
         time.sleep(0.001)
     process.send_signal(number)
-    _, told = process.communicate()
-    assert process.returncode == 75, told
-    assert f"stopped by {signal.Signals(number).name}" in told
+    _, reported = process.communicate()
+    assert process.returncode == 75, reported
+    assert f"stopped by {signal.Signals(number).name}" in reported
     assert not (run_path / "pixels").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGXCPU, signal.SIGHUP, signal.SIGTERM])
 def test_limits_and_closed_terminals_stop_in_order(tmp_path, capsys, number):
-    with pytest.raises(typer.Exit) as end, guarded(tmp_path, "collect"):
+    with pytest.raises(typer.Exit) as end, error_handler(tmp_path, "collect"):
         signal.raise_signal(number)
     assert end.value.exit_code == 75
     assert (
@@ -58,7 +58,7 @@ def test_limits_and_closed_terminals_stop_in_order(tmp_path, capsys, number):
 def test_a_closed_terminal_is_of_no_matter_with_nohup(tmp_path):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with guarded(tmp_path, "collect"):
+        with error_handler(tmp_path, "collect"):
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)

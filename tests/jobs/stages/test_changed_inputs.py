@@ -117,12 +117,12 @@ def overtaken(monkeypatch, path, act):
 
 def test_a_stale_owner_that_wakes_up_marks_nothing(monkeypatch, run):
     def take_over(folder):
-        folder.claim.write_text(json.dumps({"host": "another node", "pid": 7}))
+        folder.lease.write_text(json.dumps({"host": "another node", "pid": 7}))
 
     folder, why = overtaken(monkeypatch, run, take_over)
     assert "taken the pixel over" in why
     assert not folder.failure.exists()
-    assert json.loads(folder.claim.read_text())["host"] == "another node"
+    assert json.loads(folder.lease.read_text())["host"] == "another node"
     assert state_of(folder).state == "running"
 
 
@@ -137,7 +137,7 @@ def test_a_renamed_run_gets_no_stray_failure(monkeypatch, run):
 
 
 def test_runs_of_an_overtaken_owner_are_not_written_down(run, masm_command):
-    told = []
+    reported = []
     opened = open_run(run)
     from jobs.run.run import start
 
@@ -145,13 +145,13 @@ def test_runs_of_an_overtaken_owner_are_not_written_down(run, masm_command):
     folder = opened.folder.pixel(1)
 
     def overtake(n):
-        told.append(n)
-        if len(told) == 2:
-            folder.claim.unlink()
+        reported.append(n)
+        if len(reported) == 2:
+            folder.lease.unlink()
 
     with pytest.raises(Stopped):
         stage.calibrate_pixel(opened, opened.pixels[0], overtake)
-    assert len(told) == 2
+    assert len(reported) == 2
     assert not folder.failure.exists()
 
 

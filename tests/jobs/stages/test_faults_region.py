@@ -76,13 +76,13 @@ def test_an_export_killed_at_any_file_is_made_whole_by_the_next(
 ):
     path, maps, _ = upscaled
     shutil.rmtree(path / "maps")
-    told = tmp_path / "told"
-    code = in_a_child(("export", path), told, killed_at=killed_at)
-    assert code == KILLED, told.read_text()
+    reported = tmp_path / "told"
+    code = in_a_child(("export", path), reported, killed_at=killed_at)
+    assert code == KILLED, reported.read_text()
     begun = bytes_in(path / "maps")
     assert len(begun) < len(maps)
     assert begun.items() <= maps.items()
-    assert in_a_child(("export", path), told) == 0, told.read_text()
+    assert in_a_child(("export", path), reported) == 0, reported.read_text()
     assert bytes_in(path / "maps") == maps
     assert not list((path / "maps").glob(".*"))
 
@@ -94,13 +94,13 @@ def test_an_export_to_a_full_disk_leaves_whole_files_alone(
     path, maps, _ = upscaled
     shutil.rmtree(path / "maps")
     small_disk(path / "maps", size)
-    told = tmp_path / "told"
-    assert in_a_child(("export", path), told) == 75, told.read_text()
-    assert "full disk" in told.read_text()
+    reported = tmp_path / "told"
+    assert in_a_child(("export", path), reported) == 75, reported.read_text()
+    assert "full disk" in reported.read_text()
     assert bytes_in(path / "maps").items() <= maps.items()
     assert not list((path / "maps").glob(".*"))
     small_disk.gone()
-    assert in_a_child(("export", path), told) == 0, told.read_text()
+    assert in_a_child(("export", path), reported) == 0, reported.read_text()
     assert bytes_in(path / "maps") == maps
 
 
@@ -109,14 +109,14 @@ def test_upscaling_on_a_full_disk_is_not_taken_for_done(upscaled, tmp_path, smal
     kept = shutil.copytree(path / "upscaling", tmp_path / "upscaling")
     shutil.rmtree(path / "upscaling")
     small_disk(path / "upscaling", "300k")
-    told = tmp_path / "told"
-    assert in_a_child(("upscale", path), told) == 75, told.read_text()
-    assert "full disk" in told.read_text()
+    reported = tmp_path / "told"
+    assert in_a_child(("upscale", path), reported) == 75, reported.read_text()
+    assert "full disk" in reported.read_text()
     assert not (path / "upscaling" / "stamp.json").exists()
-    assert in_a_child(("export", path), told) == 2
-    assert "has not been upscaled" in told.read_text()
+    assert in_a_child(("export", path), reported) == 2
+    assert "has not been upscaled" in reported.read_text()
     small_disk.gone()
-    assert in_a_child(("upscale", path), told) == 0, told.read_text()
+    assert in_a_child(("upscale", path), reported) == 0, reported.read_text()
     assert bytes_in(path / "upscaling").keys() == whole.keys()
     for name in ("posteriors.csv", "skill.csv", "validation.csv", "parameters.nc"):
         made = (path / "upscaling" / name).read_bytes()
@@ -124,16 +124,16 @@ def test_upscaling_on_a_full_disk_is_not_taken_for_done(upscaled, tmp_path, smal
 
 
 @pytest.mark.parametrize(
-    ("verb", "doing"),
+    ("command", "doing"),
     [("simulate", "simulating"), ("upscale", "upscaling"), ("export", "exporting")],
 )
 def test_a_stage_of_a_region_is_not_done_twice_at_once(
-    upscaled, masm_command, verb, doing
+    upscaled, masm_command, command, doing
 ):
     path, _, _ = upscaled
     before = bytes_in(path / "simulations")
     with alone(path, doing):
-        refused = masm_command(verb, path)
+        refused = masm_command(command, path)
     assert refused.exit_code == 2
     assert f"another process is {doing} this run" in refused.output
     assert bytes_in(path / "simulations") == before

@@ -106,8 +106,8 @@ def test_one_bad_tower_of_many_does_not_stop_the_others(folder, modelled, tmp_pa
     table = score_sites(_Run(tmp_path / "evaluation"), folder, ["default"])
     assert set(table["site"]) == {"A"}
     assert "-9999" in table.attrs["left_out"]["B"]
-    told = pd.read_csv(tmp_path / "evaluation" / "flux_sites_left_out.csv")
-    assert list(told["site"]) == ["B"]
+    reported = pd.read_csv(tmp_path / "evaluation" / "flux_sites_left_out.csv")
+    assert list(reported["site"]) == ["B"]
 
 
 def test_towers_of_which_none_can_be_used_are_refused(folder, modelled, tmp_path):

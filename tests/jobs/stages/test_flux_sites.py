@@ -52,8 +52,8 @@ def two_places(tmp_path, masm_command, small_process_model, small_model):
         made["gpp_sd"] = made["gpp"].copy(data=np.full(made["gpp"].size, 0.2))
         made["gpp_sd"].attrs["units"] = "g m-2 d-1"
         made.to_netcdf(path / f"{pixel_id}_observed.nc", engine="h5netcdf")
-    for verb in ("calibrate", "simulate", "evaluate"):
-        done = masm_command(verb, path)
+    for command in ("calibrate", "simulate", "evaluate"):
+        done = masm_command(command, path)
         assert done.exit_code == 0, done.output
     return path
 
@@ -126,8 +126,8 @@ def test_real_towers_are_scored_on_the_means_that_pandas_makes_of_their_files(
     towers = write_towers(
         tmp_path / "towers", [f"daily,{place},{daily}", f"monthly,{place},{monthly}"]
     )
-    for verb in ("calibrate", "simulate"):
-        assert masm_command(verb, run_path).exit_code == 0
+    for command in ("calibrate", "simulate"):
+        assert masm_command(command, run_path).exit_code == 0
     done = masm_command("evaluate", run_path, "--flux-sites", towers)
     assert done.exit_code == 0, done.output
     found = pd.read_csv(run_path / "evaluation" / "flux_sites.csv")

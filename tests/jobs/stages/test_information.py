@@ -53,8 +53,8 @@ def run(tmp_path_factory):
     path = tmp_path_factory.mktemp("adjoint") / "run"
     path.mkdir()
     (path / "config.yaml").write_text(CONFIG)
-    told = CliRunner().invoke(app, ["run", str(path), "--executor", "serial"])
-    assert told.exit_code in (0, 3), told.output
+    reported = CliRunner().invoke(app, ["run", str(path), "--executor", "serial"])
+    assert reported.exit_code in (0, 3), reported.output
     return path
 
 
@@ -76,9 +76,9 @@ def test_a_run_follows_the_exact_gradient_and_reports_its_search(run):
 
 
 def test_information_writes_tables_a_figure_and_json(run, masm_command):
-    told = masm_command("information", run, "--derivatives", "exact")
-    assert told.exit_code == 0, told.output
-    assert "uncertainty reduction of targets" in told.output
+    reported = masm_command("information", run, "--derivatives", "exact")
+    assert reported.exit_code == 0, reported.output
+    assert "uncertainty reduction of targets" in reported.output
     targets = pd.read_csv(run / "information" / "targets.csv")
     streams = ("gpp", "sif", "lvod", "ssm", "fapar")
     experiments = {"all", *(f"without {name}" for name in streams)}
@@ -103,20 +103,20 @@ def test_information_writes_tables_a_figure_and_json(run, masm_command):
 
 def test_differences_say_the_same_as_the_adjoint(run, masm_command):
     exact = pd.read_csv(run / "information" / "targets.csv")
-    told = masm_command("information", run, "--derivatives", "differences")
-    assert told.exit_code == 0, told.output
+    reported = masm_command("information", run, "--derivatives", "differences")
+    assert reported.exit_code == 0, reported.output
     near = pd.read_csv(run / "information" / "targets.csv")
     assert set(near["derivatives"]) == {"differences"}
     np.testing.assert_allclose(near["reduction"], exact["reduction"], atol=5e-3)
 
 
 def test_what_cannot_be_is_one_clear_error(run_path, masm_command, edit, tmp_path):
-    told = masm_command("information", run_path)
-    assert told.exit_code == 2
-    assert "no pixel has been calibrated" in told.output
-    told = masm_command("information", run_path, "--derivatives", "adjoint")
-    assert told.exit_code == 2
-    assert "--derivatives" in told.output
+    reported = masm_command("information", run_path)
+    assert reported.exit_code == 2
+    assert "no pixel has been calibrated" in reported.output
+    reported = masm_command("information", run_path, "--derivatives", "adjoint")
+    assert reported.exit_code == 2
+    assert "--derivatives" in reported.output
     for old, new, word in (
         ("EvCn: 0.7", "EvCn: 0.6", "sum"),
         ("EvCn: 0.7", "Oak: 0.7", "Oak"),
@@ -126,9 +126,9 @@ def test_what_cannot_be_is_one_clear_error(run_path, masm_command, edit, tmp_pat
         path = tmp_path / word
         path.mkdir(exist_ok=True)
         (path / "config.yaml").write_text(CONFIG.replace(old, new))
-        told = masm_command("check", path)
-        assert told.exit_code == 2, told.output
-        assert word in told.output
+        reported = masm_command("check", path)
+        assert reported.exit_code == 2, reported.output
+        assert word in reported.output
 
 
 def test_exact_derivatives_of_a_model_without_them_are_refused(
@@ -139,8 +139,8 @@ def test_exact_derivatives_of_a_model_without_them_are_refused(
     (at,) = [line for line in text.splitlines() if "n_iterations" in line]
     edit(run_path, at, "  options: {n_draws: 60}")
     assert masm_command("calibrate", run_path).exit_code == 0
-    told = masm_command("information", run_path, "--derivatives", "exact")
-    assert told.exit_code == 2
-    assert "no exact derivatives" in told.output
-    told = masm_command("information", run_path)
-    assert told.exit_code == 0, told.output
+    reported = masm_command("information", run_path, "--derivatives", "exact")
+    assert reported.exit_code == 2
+    assert "no exact derivatives" in reported.output
+    reported = masm_command("information", run_path)
+    assert reported.exit_code == 0, reported.output

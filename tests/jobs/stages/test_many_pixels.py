@@ -146,9 +146,9 @@ def test_replay_gives_the_same_numbers_and_leaves_the_result_alone(
     assert masm_command("calibrate", run_path, "--pixel", 2).exit_code == 0
     result = RunFolder(run_path).pixel(2).posterior
     before = result.read_bytes()
-    told = masm_command("replay", run_path, "--pixel", 2)
-    assert told.exit_code == 0
-    assert "the same numbers as before" in told.output
+    reported = masm_command("replay", run_path, "--pixel", 2)
+    assert reported.exit_code == 0
+    assert "the same numbers as before" in reported.output
     assert result.read_bytes() == before
 
 

@@ -201,9 +201,9 @@ def test_a_started_run_keeps_its_science_and_its_files(network, done):
     edit(network, ",8000,", ",8001,", "initial_pools.csv")
     with pytest.raises(ConfigError) as caught:
         reanalyse(open_reanalysis(network))
-    told = str(caught.value)
-    assert "parameters.prior.aMax" in told
-    assert "initial_pools.csv  the file has changed" in told
+    reported = str(caught.value)
+    assert "parameters.prior.aMax" in reported
+    assert "initial_pools.csv  the file has changed" in reported
     assert not open_reanalysis(network).path.exists()
 
 
@@ -219,11 +219,13 @@ def test_members_are_run_again_for_each_radius(network, done, masm_command):
     run = open_reanalysis(network)
     shutil.copytree(done.path, run.path)
     shutil.copy(done.folder.record, run.folder.record)
-    told = masm_command("reanalyse", network, "--run-again")
-    assert told.exit_code == 2
-    assert "--choose-radius" in told.output
-    told = masm_command("reanalyse", network, "--choose-radius", "0,500", "--run-again")
-    assert told.exit_code == 0, told.output
+    reported = masm_command("reanalyse", network, "--run-again")
+    assert reported.exit_code == 2
+    assert "--choose-radius" in reported.output
+    reported = masm_command(
+        "reanalyse", network, "--choose-radius", "0,500", "--run-again"
+    )
+    assert reported.exit_code == 0, reported.output
     table = pd.read_csv(run.path / "radius_again.csv")
     assert sorted(set(table["radius_km"])) == [0.0, 500.0]
     assert np.isfinite(table["criterion"]).all()
@@ -512,37 +514,37 @@ def test_each_member_has_its_own_weather_file(network):
         check_weather(run, read_inputs(run))
 
 
-def test_verbs_of_a_calibration_say_what_the_folder_is(network, masm_command):
-    told = masm_command("calibrate", network)
-    assert told.exit_code == 2
-    assert "masm reanalyse" in told.output
+def test_commands_of_a_calibration_say_what_the_folder_is(network, masm_command):
+    reported = masm_command("calibrate", network)
+    assert reported.exit_code == 2
+    assert "masm reanalyse" in reported.output
 
 
 def test_the_command_line_runs_a_network_in_workers_to_the_same_numbers(
     network, done, masm_command
 ):
     assert kind_of(network) is REANALYSIS
-    told = masm_command("check", network)
-    assert told.exit_code == 0, told.output
-    assert "left: 6 of 6 forecast steps, 3 of 3 analyses" in told.output
-    told = masm_command("reanalyse", network, "--executor", "local")
-    assert told.exit_code == 0, told.output
+    reported = masm_command("check", network)
+    assert reported.exit_code == 0, reported.output
+    assert "left: 6 of 6 forecast steps, 3 of 3 analyses" in reported.output
+    reported = masm_command("reanalyse", network, "--executor", "local")
+    assert reported.exit_code == 0, reported.output
     run = open_reanalysis(network)
     for mine, other in zip(cycles_of(run), cycles_of(done), strict=True):
         assert mine.equals(other)
-    told = masm_command("reanalyse", network, "--wait")
-    assert told.exit_code == 2
-    assert "--executor slurm" in told.output
+    reported = masm_command("reanalyse", network, "--wait")
+    assert reported.exit_code == 2
+    assert "--executor slurm" in reported.output
     page = (network / "report.html").read_text()
     for words in ("Spread and error", "synthetic", "Never observed: soil_carbon"):
         assert words in page
     for name in ("states.nc", "fluxes.nc", "scores.csv"):
         assert (network / "reanalysis" / name).is_file()
-    told = masm_command("reanalyse", network, "--dry-run")
-    assert "left: 0 of 6 forecast steps, 0 of 3 analyses" in told.output
+    reported = masm_command("reanalyse", network, "--dry-run")
+    assert "left: 0 of 6 forecast steps, 0 of 3 analyses" in reported.output
 
 
 def test_the_template_can_be_checked(tmp_path, masm_command):
-    told = masm_command("init", tmp_path / "net", "--template", "reanalysis")
-    assert told.exit_code == 0, told.output
+    reported = masm_command("init", tmp_path / "net", "--template", "reanalysis")
+    assert reported.exit_code == 0, reported.output
     assert read_inputs(open_reanalysis(tmp_path / "net")).observations.n_used == 39

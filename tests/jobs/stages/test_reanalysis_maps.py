@@ -170,9 +170,9 @@ def test_bad_tables_are_refused_before_any_training(finished, tmp_path, masm_com
         CONFIG.replace("  maps: {covariates: covariates.csv, years: 2002, "
                        "candidates: 1}\n", "")
     )  # fmt: skip
-    told = masm_command("export", other)
-    assert told.exit_code == 2
-    assert "maps: {covariates" in told.output
+    reported = masm_command("export", other)
+    assert reported.exit_code == 2
+    assert "maps: {covariates" in reported.output
 
 
 def test_only_maps_are_cleared(tmp_path):

@@ -139,7 +139,7 @@ def test_screening_and_calibration_never_meet_and_keep_to_the_usable_pixels(
         assert not set(chosen) & set(amiss)
         assert list(chosen) == sorted(chosen)
     assert len(sample.calibration) == max(1, round(97 * calibration))
-    # A larger share holds the smaller one: nothing finished is lost by growing.
+    # A larger fraction holds the smaller one: nothing finished is lost by growing.
     wider = draw(built, seed, screening, min(0.5, 1.3 * calibration))
     assert set(sample.calibration) <= set(wider.calibration)
 
@@ -260,8 +260,8 @@ def test_a_region_run_finds_the_parameters_that_made_the_observations(
     with xr.open_zarr(run_path / "posteriors.zarr", chunks=None) as store:
         assert store["pixel"].to_numpy().tolist() == [p.id for p in run.pixels]
         assert store.attrs["comment"] == "synthetic region"
-    for verb in ("simulate", "evaluate"):
-        assert masm_command(verb, run_path).exit_code == 0
+    for command in ("simulate", "evaluate"):
+        assert masm_command(command, run_path).exit_code == 0
     assert len(list((run_path / "simulations" / "calibrated").iterdir())) == 2
 
 
@@ -307,19 +307,19 @@ def test_listed_pixels_without_data_fail_and_are_skipped_each_with_its_reason(
     assert states[2].state in ("done", "suspect")  # the list is above the mask
 
 
-def test_a_screening_share_of_nothing_screens_nothing(run_path, masm_command, edit):
+def test_a_screening_fraction_of_nothing_screens_nothing(run_path, masm_command, edit):
     edit(run_path, "{screening: 0.1,", "{screening: 0,")
-    told = masm_command("screen", run_path)
-    assert told.exit_code == 0, told.output
-    assert "no pixel is screened" in told.output
+    reported = masm_command("screen", run_path)
+    assert reported.exit_code == 0, reported.output
+    assert "no pixel is screened" in reported.output
     assert not (run_path / "screening").exists()
 
 
 def test_check_reports_the_cube_the_mask_and_the_sample_and_computes_nothing(
     run_path, masm_command
 ):
-    told = masm_command("check", run_path)
-    assert told.exit_code == 0, told.output
+    reported = masm_command("check", run_path)
+    assert reported.exit_code == 0, reported.output
     for wanted in (
         "SYNTHETIC region",
         "tmax: 99.0 % there",
@@ -335,7 +335,7 @@ def test_check_reports_the_cube_the_mask_and_the_sample_and_computes_nothing(
         "at 10 min to calibrate a pixel",
         "disk: about",
     ):
-        assert wanted in told.output
+        assert wanted in reported.output
     assert sorted(path.name for path in run_path.iterdir()) == ["config.yaml"]
 
 
@@ -376,11 +376,11 @@ def test_check_holds_the_sample_against_what_maps_need(
 ):
     for old, new in changes.items():
         edit(run_path, old, new)
-    told = masm_command("check", run_path)
-    assert told.exit_code == 0, told.output
-    assert wanted in told.output
-    assert "upscaling.max_diso" in told.output
-    assert told.output.count("NO MAPS") == ("NO MAPS" in wanted)
+    reported = masm_command("check", run_path)
+    assert reported.exit_code == 0, reported.output
+    assert wanted in reported.output
+    assert "upscaling.max_diso" in reported.output
+    assert reported.output.count("NO MAPS") == ("NO MAPS" in wanted)
 
 
 def test_one_line_makes_a_synthetic_region_and_the_template_uses_it(
@@ -388,8 +388,8 @@ def test_one_line_makes_a_synthetic_region_and_the_template_uses_it(
 ):
     monkeypatch.undo()  # the real model makes the observations
     run = tmp_path / "run"
-    told = masm_command("init", run, "--template", "region")
-    assert f"masm region synthetic {run / 'region.zarr'}" in told.output
+    reported = masm_command("init", run, "--template", "region")
+    assert f"masm region synthetic {run / 'region.zarr'}" in reported.output
     words = ("region", "synthetic", run / "region.zarr", "--rows", 3, "--columns", 4)
     built = masm_command(*words)
     assert built.exit_code == 0, built.output

@@ -188,8 +188,10 @@ def test_flux_maps_pass_the_cf_checker(chain):
     words = [checker, "--test", "cf:1.11", "--criteria", "lenient", str(file)]
     # The checker's script imports a module that lies beside it.
     plain = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
-    told = subprocess.run(words, capture_output=True, text=True, check=False, env=plain)
-    assert told.returncode == 0, told.stdout
+    reported = subprocess.run(
+        words, capture_output=True, text=True, check=False, env=plain
+    )
+    assert reported.returncode == 0, reported.stdout
 
 
 def test_a_second_run_does_nothing_twice(chain):
@@ -349,9 +351,9 @@ def test_towers_without_a_list_are_refused(chain, tmp_path):
         score_sites(open_run(path), tmp_path, ["default", "upscaled"])
 
 
-def test_verbs_of_a_region_refuse_a_single_site(masm_command, run_path):
-    for verb in ("upscale", "export"):
-        refused = masm_command(verb, run_path)
+def test_commands_of_a_region_refuse_a_single_site(masm_command, run_path):
+    for command in ("upscale", "export"):
+        refused = masm_command(command, run_path)
         assert refused.exit_code == 2
         assert "pixels.source" in refused.stderr
 
@@ -390,3 +392,28 @@ def test_status_of_the_stores_is_readable(chain):
     path, _ = chain
     plan = json.loads((path / "simulations/region/default.json").read_text())
     assert plan["years"] == "2002-2003"
+
+
+@pytest.mark.parametrize("fault", ["old format", "gone"])
+def test_a_report_needs_no_cube_and_says_what_is_left_out(chain, tmp_path, fault):
+    path, _ = chain
+    cube, run = path.parent / "cube.zarr", tmp_path / "run"
+    shutil.copytree(path, run)
+    if fault == "old format":
+        shutil.copytree(cube, tmp_path / "cube.zarr")
+        file = tmp_path / "cube.zarr" / "zarr.json"
+        facts = json.loads(file.read_text())
+        facts["attributes"]["region_cube_format"] = 1
+        file.write_text(json.dumps(facts))
+    shutil.rmtree(run / "posteriors.zarr")  # which its collection makes anew
+    done = masm("report", run)
+    assert done.exit_code == 0, done.output + str(done.exception)
+    page = (run / "report.html").read_text()
+    assert "The region cube cannot be read" in page
+    assert "masm region " in page  # synthetic or build
+    assert "simulate</strong> not known" in page
+    assert "This run is not of real observations" not in page
+    for part in ("Posterior densities", "Upscaled against calibrated", "Figure 7"):
+        assert part in page
+    with xr.open_zarr(run / "posteriors.zarr", chunks=None) as store:
+        assert "could not be read" in store.attrs["comment"]

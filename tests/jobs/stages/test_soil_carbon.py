@@ -169,7 +169,7 @@ def test_a_finished_run_does_nothing_again_and_refuses_other_science(done):
 
 def predict(run, numbers, executor):
     return do_units(
-        unit_run(run), predict_task, numbers, verb=["run"], unit="chunks",
+        unit_run(run), predict_task, numbers, command=["run"], unit="chunks",
         executor=executor,
     )  # fmt: skip
 

@@ -72,11 +72,11 @@ def test_footprints_are_spread_over_cells_and_the_region_is_the_seed_s(tmp_path)
 
 def test_a_swath_run_leaves_tables_and_is_not_done_twice(tmp_path, masm_command):
     path = write(tmp_path / "run")
-    told = masm_command("check", path)
-    assert told.exit_code == 0, told.output
-    assert "control vector of 83 elements" in told.output
-    told = masm_command("run", path)
-    assert told.exit_code == 0, told.output
+    reported = masm_command("check", path)
+    assert reported.exit_code == 0, reported.output
+    assert "control vector of 83 elements" in reported.output
+    reported = masm_command("run", path)
+    assert reported.exit_code == 0, reported.output
     facts = json.loads((path / "swath" / "experiment_0.json").read_text())
     assert facts["cost"] < facts["cost_prior"]
     assert abs(facts["cost"] - facts["half_observations"]) < 0.25 * facts["cost"]
@@ -88,9 +88,9 @@ def test_a_swath_run_leaves_tables_and_is_not_done_twice(tmp_path, masm_command)
     again = masm_command("swath", path, "--json")
     assert json.loads(again.stdout)["experiments"][0]["cost"] == facts["cost"]
     assert (path / "swath" / "experiment_0.json").stat().st_mtime_ns == before
-    told = masm_command("calibrate", path)
-    assert told.exit_code == 2
-    assert "a swath run" in told.output
+    reported = masm_command("calibrate", path)
+    assert reported.exit_code == 2
+    assert "a swath run" in reported.output
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_a_swath_run_leaves_tables_and_is_not_done_twice(tmp_path, masm_command)
 )
 def test_what_cannot_be_is_one_clear_error(tmp_path, masm_command, old, new, word):
     path = write(tmp_path / "run", CONFIG.replace(old, new))
-    for verb in ("check", "run"):
-        told = masm_command(verb, path)
-        assert told.exit_code == 2, told.output
-        assert word in told.output
+    for command in ("check", "run"):
+        reported = masm_command(command, path)
+        assert reported.exit_code == 2, reported.output
+        assert word in reported.output
 
 
 def test_footprints_that_all_lie_outside_are_refused(tmp_path, masm_command):
@@ -120,9 +120,9 @@ def test_footprints_that_all_lie_outside_are_refused(tmp_path, masm_command):
         end = text.index("floor:", start)
         end = text.index("\n", end) + 1
         text = text[:start] + text[end:]
-    told = masm_command("check", write(tmp_path / "run", text))
-    assert told.exit_code == 2
-    assert "outside the grid" in told.output
+    reported = masm_command("check", write(tmp_path / "run", text))
+    assert reported.exit_code == 2
+    assert "outside the grid" in reported.output
 
 
 def test_the_template_is_a_swath_run(tmp_path, masm_command):

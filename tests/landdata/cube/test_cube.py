@@ -301,24 +301,24 @@ def test_variables_that_nobody_knows_are_refused(cube, tmp_path):
         open_cube(path)
 
 
-def test_a_second_builder_of_the_same_cube_is_told_and_the_first_finishes(
+def test_a_second_builder_of_the_same_cube_is_reported_and_the_first_finishes(
     cube, tmp_path
 ):
     path = tmp_path / "c.zarr"
-    told = []
+    reported = []
 
     class Meanwhile(ArraySource):
         def shard(self, layout, folder, first, last):
             if first == 256:
                 with pytest.raises(InputError, match="another process") as caught:
                     build_cube(path, ArraySource())
-                told.append(str(caught.value))
+                reported.append(str(caught.value))
             return super().shard(layout, folder, first, last)
 
     build_cube(path, Meanwhile())
-    assert len(told) == 1
-    assert str(path) in told[0]
-    assert "process" in told[0]
+    assert len(reported) == 1
+    assert str(path) in reported[0]
+    assert "process" in reported[0]
     assert sums(path) == sums(cube.path)
     build_cube(path, ArraySource()).verify()  # nothing of the lock is left
 

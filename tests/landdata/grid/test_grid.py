@@ -58,7 +58,7 @@ def test_the_whole_globe_is_a_grid():
 
 
 @pytest.mark.parametrize(
-    ("bounds", "told"),
+    ("bounds", "reported"),
     [
         ((-72.31, 42.4, -72.05, 42.6), "west"),
         ((-72.3, 42.6, -72.05, 42.4), "south below north"),
@@ -66,8 +66,8 @@ def test_the_whole_globe_is_a_grid():
         ((-72.3, 42.4, float("nan"), 42.6), "east"),
     ],
 )
-def test_bounds_that_are_no_grid_are_refused(bounds, told):
-    with pytest.raises(InputError, match=told):
+def test_bounds_that_are_no_grid_are_refused(bounds, reported):
+    with pytest.raises(InputError, match=reported):
         Grid.from_bounds(*bounds)
 
 

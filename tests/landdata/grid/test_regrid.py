@@ -64,11 +64,11 @@ def test_what_the_cells_take_is_what_lies_under_them(grid):
     # 0.01 degree pixels nest in the cells: the sum is exact but for cos(lat).
     west, south, east, north = grid.bounds
     inside = ((y > south) & (y < north))[:, None] & ((x > west) & (x < east))[None, :]
-    share = np.cos(np.radians(y))[:, None] * inside
+    fraction = np.cos(np.radians(y))[:, None] * inside
     cells = regridder(values)
     weights = np.cos(np.radians(grid.cells.lat))
     assert np.sum(cells * weights) / weights.sum() == pytest.approx(
-        np.sum(values * share) / share.sum(), rel=1e-6
+        np.sum(values * fraction) / fraction.sum(), rel=1e-6
     )
 
 

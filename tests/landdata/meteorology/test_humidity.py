@@ -48,10 +48,12 @@ def test_a_dew_point_at_the_temperature_is_saturation(celsius, pressure):
 
 
 @given(temperatures, st.floats(0.0, 20.0), pressures, st.floats(0.05, 1.0))
-def test_vpd_and_vapour_pressure_are_two_sides_of_one_sum(tmin, rise, p, share):
+def test_vpd_and_vapour_pressure_are_two_sides_of_one_sum(tmin, rise, p, fraction):
     saturation = humidity.daily_saturation_vapour_pressure(tmin, tmin + rise)
-    e = humidity.vapour_pressure_from_vpd((1.0 - share) * saturation, tmin, tmin + rise)
-    assert e == pytest.approx(share * saturation, rel=1e-9)
+    e = humidity.vapour_pressure_from_vpd(
+        (1.0 - fraction) * saturation, tmin, tmin + rise
+    )
+    assert e == pytest.approx(fraction * saturation, rel=1e-9)
 
 
 def test_an_impossible_deficit_leaves_a_little_vapour():
@@ -66,7 +68,7 @@ def test_a_higher_dew_point_is_a_moister_air(celsius, more, pressure):
     assert high > low
 
 
-def test_harvard_vpd_and_fisher_dew_point_tell_the_same_vapour(real_data):
+def test_harvard_vpd_and_fisher_dew_point_give_the_same_vapour(real_data):
     tower = pd.read_csv(real_data / "towers/US-Ha1_daily.csv", index_col="date")
     fisher = pd.read_csv(
         real_data / "stations/harvard_fisher_daily.csv", index_col="date"

@@ -81,7 +81,7 @@ def damper(forcing):
          "shortwave", "refused"),
     ],
 )  # fmt: skip
-def test_a_fault_is_told_with_its_variable(good, spoil, variable, verdict):
+def test_a_fault_is_reported_with_its_variable(good, spoil, variable, verdict):
     assert (variable, verdict) in verdicts(spoil(good))
 
 

@@ -9,7 +9,9 @@ REGION = (-72.3, 42.4, -72.05, 42.6)
 DEGREES = ("degrees_north", "degrees_east")
 
 
-def appeears(path, *, n=4, first="2010-07-04", good=None, codes=(), mend=None, **layer):
+def appeears(
+    path, *, n=4, first="2010-07-04", good=None, codes=(), repair=None, **layer
+):
     """An AppEEARS area file: LAI (or another layer) of a plane, flags, real packing.
 
     Pixels are those of the 1/240 degree grid over the region of the tests.
@@ -59,13 +61,13 @@ def appeears(path, *, n=4, first="2010-07-04", good=None, codes=(), mend=None, *
         content[extra] = (("time", "lat", "lon"), np.full_like(packed, values), {
             **content[name].attrs
         } if "StdDev" in extra else whole)  # fmt: skip
-    if mend is not None:
-        content = mend(content)
+    if repair is not None:
+        content = repair(content)
     content.to_netcdf(path, engine="h5netcdf")
     return path
 
 
-def service_gridmet(path, name, kelvin, *, described, mend=None):
+def service_gridmet(path, name, kelvin, *, described, repair=None):
     """A netCDF-3 file of gridMET's subset service, three days."""
     lat = 42.8 - np.arange(16) / 24.0
     lon = -72.6 + np.arange(24) / 24.0
@@ -83,8 +85,8 @@ def service_gridmet(path, name, kelvin, *, described, mend=None):
             "dimensions": b"lon lat time",
         }),
     }  # fmt: skip
-    if mend is not None:
-        parts = mend(parts)
+    if repair is not None:
+        parts = repair(parts)
     with netcdf_file(str(path), "w") as content:
         for dim in ("day", "lat", "lon"):
             content.createDimension(dim, len(parts[dim][1]))

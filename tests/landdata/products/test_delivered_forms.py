@@ -87,20 +87,20 @@ def test_the_product_s_own_error_comes_along(tmp_path, grid):
 
 
 @pytest.mark.parametrize(
-    ("mend", "word"),
+    ("repair", "word"),
     [
         (lambda c: c.drop_vars("FparLai_QC"), "quality layer"),
         (lambda c: c.rename(Lai_500m="NDVI"), "Lai_500m"),
         (lambda c: c.assign_coords(time=c["time"] + 13 * 86400), "composites begin"),
     ],
 )
-def test_an_area_order_that_lacks_something_is_refused(tmp_path, grid, mend, word):
-    def mended(content):
-        new = mend(content)
+def test_an_area_order_that_lacks_something_is_refused(tmp_path, grid, repair, word):
+    def repaired(content):
+        new = repair(content)
         new["time"].attrs = content["time"].attrs
         return new
 
-    path = appeears(tmp_path / "a.nc", mend=mended)
+    path = appeears(tmp_path / "a.nc", repair=repaired)
     with pytest.raises(InputError, match=word):
         read_appeears(path, grid, stream="lai")
 
@@ -455,8 +455,8 @@ def product_with_codes(path, attrs, encoding=None):
             "lon": ("lon", lon, {"units": "degrees_east"}),
         },
     )
-    told = {} if encoding is None else {"GPP": encoding}
-    content.to_netcdf(path, engine="h5netcdf", encoding=told)
+    reported = {} if encoding is None else {"GPP": encoding}
+    content.to_netcdf(path, engine="h5netcdf", encoding=reported)
 
 
 USER_PRODUCT = """\

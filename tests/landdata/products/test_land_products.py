@@ -56,7 +56,7 @@ def test_soil_of_more_than_a_hundred_percent_is_refused(tmp_path, grid):
         read_gsde(tmp_path / "*.nc", grid)
 
 
-def test_forest_is_a_share_of_area_and_not_an_average_of_classes(tmp_path, grid):
+def test_forest_is_a_fraction_of_area_and_not_an_average_of_classes(tmp_path, grid):
     west = grid.bounds[0]
     edge = west + 0.05 + 0.02  # two fifths of the second column
 

@@ -192,7 +192,7 @@ def test_a_driver_that_nobody_gives_is_named(folder, grid, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "where", "told"),
+    ("old", "new", "where", "reported"),
     [
         ("format: daymet", "format: daymett", ":3:5", "daymet"),
         ("gives: [tmin", "givs: [tmin", ":5:5", "gives"),
@@ -204,12 +204,12 @@ def test_a_driver_that_nobody_gives_is_named(folder, grid, tmp_path):
          "rule: triple_collocation, companions: [a, b]", ":19:", "stream lai"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_the_catalogue_is_told_by_line_and_column(
-    tmp_path, old, new, where, told
+def test_a_mistake_in_the_catalogue_is_reported_by_line_and_column(
+    tmp_path, old, new, where, reported
 ):
     path = tmp_path / "catalogue.yaml"
     path.write_text(CATALOGUE.replace(old, new, 1))
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=reported) as caught:
         read_catalogue(path)
     assert f"catalogue.yaml{where}" in str(caught.value)
 

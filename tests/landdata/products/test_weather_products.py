@@ -241,7 +241,7 @@ def _noleap(dataset):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         (_noleap, "calendar 'noleap'"),
         (_units, "furlongs"),
@@ -254,9 +254,9 @@ def _noleap(dataset):
         (_calendar, "netCDF"),
     ],
 )
-def test_a_wrong_daymet_file_is_refused_by_name(tmp_path, grid, change, told):
+def test_a_wrong_daymet_file_is_refused_by_name(tmp_path, grid, change, reported):
     path = changed(write_daymet(tmp_path, "tmax", 2003, grid, plane(10.0)), change)
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=reported) as caught:
         read_daymet_grid(path, grid)
     assert path.name in str(caught.value)
 
@@ -268,7 +268,7 @@ def test_an_empty_file_is_refused(tmp_path, grid):
         read_daymet_grid(path, grid)
 
 
-def test_no_file_is_told_with_the_nearest_name(tmp_path, grid):
+def test_no_file_is_reported_with_the_nearest_name(tmp_path, grid):
     write_gridmet(tmp_path, "vs", 2003, grid, plane(3.0))
     with pytest.raises(InputError, match=r"vs_2003\.nc"):
         read_gridmet(tmp_path / "vs_2030.nc", grid)

@@ -62,7 +62,9 @@ def test_positions_sort_as_numbers_and_flags_are_no_measurements():
     assert found == ["TA_1_1_A", "TA_1_1_1", "TA_1_1_2", "TA_2_1_1", "TA_1_10_1"]
 
 
-def test_a_sensor_that_was_replaced_is_filled_by_its_replicate_and_told(base, caplog):
+def test_a_sensor_that_was_replaced_is_filled_by_its_replicate_and_reported(
+    base, caplog
+):
     path = base({"TA_1_1_1": half(4, 10.0), "TA_1_1_2": half(4, np.nan, 12.0)})
     read = read_ameriflux_base(path)
     np.testing.assert_allclose(read["tmean"], [10.0, 10.0, 12.0, 12.0])

@@ -98,7 +98,9 @@ def test_few_days_without_latent_heat_are_judged_by_the_season_in_the_north(
         read_callmip_fluxes(save(tower))
 
 
-def test_hourly_values_summed_as_half_hours_are_doubled_and_told(save, tower, caplog):
+def test_hourly_values_summed_as_half_hours_are_doubled_and_reported(
+    save, tower, caplog
+):
     tower.attrs |= {
         "Input_file": "/data/FLX_US-MMS_FLUXNET2015_FULLSET_HR_1999-2014_1-4.csv",
         "scaling_factor_NEE": "umolCO2/m2/s -> 1e-6 * 12 * 1800 gC/m2/half-hour",

@@ -41,7 +41,7 @@ def test_the_leading_zero_of_a_gauge_stays(folder):
     assert basins.loc["01013500", "lat"] == 47.23739
 
 
-def test_sand_and_clay_are_shares_of_the_mineral_soil(folder):
+def test_sand_and_clay_are_fractions_of_the_mineral_soil(folder):
     basins = read_camels(folder, THEMES)
     assert basins.loc["01013500", "sand"] == 50.0
     assert basins.loc["01013500", "clay"] == 25.0
@@ -79,5 +79,5 @@ def test_the_eastern_deciduous_basins(real_data):
     assert len(basins) == 671
     deciduous = basins["dom_land_cover"] == "Deciduous Broadleaf Forest"
     assert int(deciduous.sum()) == 122
-    share = basins["sand"] + basins["clay"]
-    assert share.dropna().between(0.0, 100.0 + 1e-9).all()
+    fraction = basins["sand"] + basins["clay"]
+    assert fraction.dropna().between(0.0, 100.0 + 1e-9).all()

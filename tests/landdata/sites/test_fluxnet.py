@@ -80,7 +80,7 @@ def test_a_time_stamp_that_does_not_fit_is_refused(write, months, stamp):
         read_fluxnet(write(months, NAME))
 
 
-def test_half_hourly_quality_classes_are_not_taken_for_shares(write, months):
+def test_half_hourly_quality_classes_are_not_taken_for_fractions(write, months):
     months["NEE_VUT_REF_QC"] = 3
     with pytest.raises(InputError, match="class 0 to 3"):
         read_fluxnet(write(months, NAME))

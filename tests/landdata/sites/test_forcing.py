@@ -58,9 +58,9 @@ def test_clipped_days_are_counted_and_their_light_weighed(write, tower):
     received = tower["srad"].to_numpy().copy()
     received[[180, 181, 182]] = 0.251 * above[[180, 181, 182]]
     received[190] = 0.76 * above[190]
-    share = received.sum() / tower["srad"].sum()
-    assert cloud["light_received_over_measured"] == pytest.approx(share, abs=1e-4)
-    assert share != pytest.approx(1.0, abs=2e-4)
+    fraction = received.sum() / tower["srad"].sum()
+    assert cloud["light_received_over_measured"] == pytest.approx(fraction, abs=1e-4)
+    assert fraction != pytest.approx(1.0, abs=2e-4)
 
 
 def test_humidity_comes_from_the_vapour_deficit(write, tower):
@@ -209,8 +209,8 @@ def test_harvard_forest_2001_to_2007(real_data):
     assert forcing["wind"].attrs["n_climatology"] == 41
     assert forcing["wind"].attrs["n_filled"] == 3
     cloud = forcing["cloud_cover"].attrs
-    share = (cloud["n_clipped_dark"] + cloud["n_clipped_bright"]) / 2556
-    assert share == pytest.approx(0.22, abs=0.02)
+    fraction = (cloud["n_clipped_dark"] + cloud["n_clipped_bright"]) / 2556
+    assert fraction == pytest.approx(0.22, abs=0.02)
     assert "tmax is -1.29 K" in forcing.attrs["report"]
 
 

@@ -82,7 +82,7 @@ def test_screening_without_modis_is_refused(write, tower):
         site_observations(write(tower), screen_summer_lai=True)
 
 
-def test_the_count_of_each_year_is_told(write, tower):
+def test_the_count_of_each_year_is_reported(write, tower):
     tower.loc[:99, "gpp"] = np.nan
     found = site_observations(write(tower))
     assert found["gpp"].attrs["observed"] == "2001: 265, 2002: 365"

@@ -62,7 +62,7 @@ def test_a_day_may_miss_a_fifth_and_no_more(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         (lambda t: t.iloc[[0, 2, 1, 3]], "in order"),
         (lambda t: t.iloc[[0, 1, 1, 2]], "each time once"),
@@ -73,9 +73,9 @@ def test_a_day_may_miss_a_fifth_and_no_more(tmp_path):
         (lambda t: t.iloc[:0], "no rows"),
     ],
 )
-def test_a_wrong_base_file_is_refused_by_name(tmp_path, change, told):
+def test_a_wrong_base_file_is_refused_by_name(tmp_path, change, reported):
     path = write_base(tmp_path / "b.csv", change(base_table()))
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=reported) as caught:
         read_ameriflux_base(path)
     assert "b.csv" in str(caught.value)
 
@@ -160,7 +160,7 @@ def test_modistools_gives_the_middle_pixel_scaled(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         (lambda t: t.drop(columns="MCD15A3H_061_FparLai_QC"), "quality layer"),
         (lambda t: t.iloc[[0, 1, 1]], "each date once"),
@@ -171,9 +171,9 @@ def test_modistools_gives_the_middle_pixel_scaled(tmp_path):
         (lambda t: t.iloc[:0], "no rows"),
     ],
 )
-def test_a_wrong_modis_file_is_refused_by_name(tmp_path, change, told):
+def test_a_wrong_modis_file_is_refused_by_name(tmp_path, change, reported):
     path = tmp_path / "lai.csv"
     change(appeears([4.2, 3.9, 4.1, 4.0], [0, 8, 0, 32])).to_csv(path, index=False)
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=reported) as caught:
         read_modis_point(path, "lai")
     assert "lai.csv" in str(caught.value)

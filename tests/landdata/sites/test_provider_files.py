@@ -189,19 +189,19 @@ def test_land_cover_of_modis_by_area(files):
         "earthdata_opendap_MCD12Q1_coweeta_sinusoidal.nc",
     ):
         read = class_fraction(files / name, COWEETA, classes=(4,), legend="igbp")
-        shares = read["class_fraction"].to_numpy()
-        assert np.nanmax(shares) <= 1.0 + 1e-6
+        fractions = read["class_fraction"].to_numpy()
+        assert np.nanmax(fractions) <= 1.0 + 1e-6
         mapped = read["mapped_fraction"].to_numpy()
-        assert (shares <= mapped + 1e-6).all()
-        assert shares.sum() / mapped.sum() > 0.9
+        assert (fractions <= mapped + 1e-6).all()
+        assert fractions.sum() / mapped.sum() > 0.9
 
 
 def test_nlcd_in_degrees_agrees_with_the_map_in_metres(files):
     grid = Grid.from_bounds(-83.50, 35.00, -83.40, 35.10)
     metres = read_nlcd_fraction(files / "nlcd_coweeta_albers.tif", grid)
-    shares = (metres["forest_fraction"] / metres["mapped_fraction"]).to_numpy()
+    fractions = (metres["forest_fraction"] / metres["mapped_fraction"]).to_numpy()
     expected = [[0.7603, 0.5441], [0.7137, 0.6717]]
-    np.testing.assert_allclose(shares, expected, atol=5e-4)
+    np.testing.assert_allclose(fractions, expected, atol=5e-4)
     assert float(metres["mapped_fraction"][1, 0]) == pytest.approx(0.951, abs=5e-4)
     degrees = read_nlcd_fraction(files / "nlcd_2021_coweeta_pygeohydro.nc", grid)
     assert (degrees["mapped_fraction"] <= metres["mapped_fraction"] + 1e-6).all()

@@ -1,7 +1,7 @@
 """Every published file beside the repository has a reader, and its traps are met.
 
 Each entry is a file (or pattern), how it is read, and what must then be true: the
-trap corrected, dropped, counted or told. Without the files it is skipped; the
+trap corrected, dropped, counted or reported. Without the files it is skipped; the
 readers' own tests hold the same traps on small copies.
 """
 
@@ -134,8 +134,8 @@ def fluxnet_daily(path):
     read = read_fluxnet_daily(path)
     assert read.sizes["time"] in (3286, 3287, 3288)
     station = path.name[:6]
-    told = read.attrs.get("corrections", "")
-    assert ("gap-filled" in told) == (station in ("AU-Stp", "AU-DaS"))
+    reported = read.attrs.get("corrections", "")
+    assert ("gap-filled" in reported) == (station in ("AU-Stp", "AU-DaS"))
     assert ("swc" in read) == (station not in ("US-Ha1", "FR-Pue", "AU-Stp", "AU-DaS"))
 
 

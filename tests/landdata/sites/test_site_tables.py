@@ -27,12 +27,12 @@ def test_forest_days_that_are_left_out_are_missing_and_every_word_is_kept(write,
     read = read_forest_daily(write(table.assign(gpp_se=0.0)))
     assert np.isnan(float(read["tmin"].sel(time="2004-02-29")))
     assert float(read["vpd"][0]) == pytest.approx(100 * table["vpd"].iloc[0] / 1.2)
-    told = read.attrs["corrections"]
+    reported = read.attrs["corrections"]
     for word in ("night offset", "1 of them 29 February", "divided by 1.2"):
-        assert word in told
+        assert word in reported
 
 
-def test_gap_filled_towers_are_told(write, tower):
+def test_gap_filled_towers_are_reported(write, tower):
     filled = tower.assign(nee=tower["er"] - tower["gpp"], swc=30.0)
     read = read_fluxnet_daily(write(filled))
     assert "gap-filled" in read.attrs["corrections"]

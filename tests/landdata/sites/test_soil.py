@@ -39,7 +39,7 @@ def test_a_row_that_cannot_be_soil_is_refused(table, site):
         read_soil_texture(table, site)
 
 
-def test_an_unknown_site_is_told_the_known_ones(table):
+def test_an_unknown_site_is_answered_with_the_known_ones(table):
     with pytest.raises(InputError, match="US-MMS"):
         read_soil_texture(table, "US-Xxx")
 

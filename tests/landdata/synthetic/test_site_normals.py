@@ -14,7 +14,7 @@ from landdata.synthetic.site_normals import LAPSE_RATE, blend, site_normals
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
 
 
-def wet_share(monthly):
+def wet_fraction(monthly):
     return monthly["wet_after_dry"] / (
         1.0 + monthly["wet_after_dry"] - monthly["wet_after_wet"]
     )
@@ -43,7 +43,7 @@ def test_months_have_the_means_they_were_moved_to():
         index=months,
     )
     m = moved_to(normals, means).monthly
-    wet = wet_share(m)
+    wet = wet_fraction(m)
     for name in ("mean_temperature", "pressure", "cloud_cover"):
         mixed = (1 - wet) * m[f"{name}_mean_dry"] + wet * m[f"{name}_mean_wet"]
         np.testing.assert_allclose(mixed, means[name], rtol=1e-6)

@@ -58,7 +58,7 @@ def test_observations_have_the_error_of_the_rule(domain):
     assert np.ptp(observed.sd_of_mean[soil]) == 0.0
 
 
-def test_a_share_of_each_value_pulls_a_fit_down(domain):
+def test_a_fraction_of_each_value_pulls_a_fit_down(domain):
     samples = century_domain.read_soil_samples(TWIN)
     ratio = samples["truth"] / samples["obs"]
     assert ratio.sum() / (ratio**2).sum() == pytest.approx(0.74, abs=0.01)

@@ -27,8 +27,8 @@ def test_the_series_of_a_cell_are_the_weighted_series_of_its_tiles(boreal):
         expected = 0.6 * parts[0][name] + 0.4 * parts[1][name]
         np.testing.assert_allclose(found[name], expected, rtol=1e-12)
     stock = sum(
-        share * sum(part[n] for n in ("clab", "cfol", "croo", "cwoo"))
-        for share, part in zip((0.6, 0.4), parts, strict=True)
+        fraction * sum(part[n] for n in ("clab", "cfol", "croo", "cwoo"))
+        for fraction, part in zip((0.6, 0.4), parts, strict=True)
     )
     np.testing.assert_allclose(found["vegetation_carbon"], stock, rtol=1e-12)
 

@@ -35,7 +35,7 @@ def test_a_footprint_within_a_cell_sees_that_cell():
         np.testing.assert_allclose(weights, expected, atol=1e-12)
 
 
-def test_a_polygon_over_two_cells_sees_them_by_its_shares():
+def test_a_polygon_over_two_cells_sees_them_by_its_fractions():
     # A quarter of its width in the left cell, three quarters in the right one.
     edge = 26.125
     lon = (edge - 0.05, edge + 0.15, edge + 0.15, edge - 0.05)
@@ -64,7 +64,7 @@ def test_the_gain_of_an_antenna_favours_the_centre():
     assert peaked[at(26.25, 67.25)] > flat[at(26.25, 67.25)]
 
 
-def test_a_set_of_cells_is_weighed_by_its_shares():
+def test_a_set_of_cells_is_weighed_by_its_fractions():
     weights = cell_weights(CellSet((3, 5), (0.6, 0.2)), GRID)
     np.testing.assert_allclose(weights[[3, 5]], [0.75, 0.25])
     assert weights.sum() == pytest.approx(1.0)
@@ -72,21 +72,21 @@ def test_a_set_of_cells_is_weighed_by_its_shares():
 
 
 @pytest.mark.parametrize(
-    ("cells", "shares", "message"),
+    ("cells", "fractions", "message"),
     [
         ((3, 16), None, "cell 16"),
         ((-1,), None, "cell -1"),
         ((3, 3), None, "a cell twice"),
         ((), None, "0 cells"),
-        ((3, 4), (0.5,), "shares"),
-        ((3, 4), (0.9, 0.9), "shares"),
-        ((3, 4), (0.9, -0.1), "shares"),
+        ((3, 4), (0.5,), "fractions"),
+        ((3, 4), (0.9, 0.9), "fractions"),
+        ((3, 4), (0.9, -0.1), "fractions"),
         ((3,), (0.4,), "40 %"),
     ],
 )
-def test_a_set_of_cells_that_is_none_is_refused(cells, shares, message):
+def test_a_set_of_cells_that_is_none_is_refused(cells, fractions, message):
     with pytest.raises(InputError) as caught:
-        cell_weights(CellSet(cells, shares), GRID)
+        cell_weights(CellSet(cells, fractions), GRID)
     assert message in str(caught.value)
 
 

@@ -37,13 +37,13 @@ class Case:
 
 
 def random_parameters(rng, n, **fixed):
-    """Parameters uniform within the table's ranges, with shares that add up."""
+    """Parameters uniform within the table's ranges, with fractions that add up."""
     values = {
         name: rng.uniform(row["min"], row["max"], n) for name, row in LIMITS.iterrows()
     }
-    shares = rng.dirichlet(np.ones(4), n)
+    fractions = rng.dirichlet(np.ones(4), n)
     names = ("leafAllocation", "woodAllocation", "fineRootAllocation")
-    values |= dict(zip(names, shares.T, strict=False))
+    values |= dict(zip(names, fractions.T, strict=False))
     roots = rng.dirichlet((4.0, 1.0, 1.0), n)
     values |= {"fineRootFrac": roots[:, 1], "coarseRootFrac": roots[:, 2]}
     values["psnTMin"] = np.minimum(values["psnTMin"], values["psnTOpt"] - 1.0)

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from landmodels import sipnet
-from landmodels.sipnet.daily_drivers import daylight_share
+from landmodels.sipnet.daily_drivers import daylight_fraction
 from landmodels.sipnet.driver_records import driver_records
 
 LINES = """\
@@ -205,12 +205,12 @@ def test_soil_temperature_follows_the_air_with_fifteen_days():
 
 def test_days_and_nights_at_the_poles_and_the_equator():
     doy = np.arange(1.0, 366.0)
-    assert daylight_share(doy, 0.0) == pytest.approx(np.full(365, 0.5))
-    share = daylight_share(doy, 80.0)
-    assert share.max() == 0.95
-    assert share.min() == 0.05
-    mirror = daylight_share(doy, -80.0)
-    assert mirror == pytest.approx(np.clip(1.0 - share, 0.05, 0.95))
+    assert daylight_fraction(doy, 0.0) == pytest.approx(np.full(365, 0.5))
+    fraction = daylight_fraction(doy, 80.0)
+    assert fraction.max() == 0.95
+    assert fraction.min() == 0.05
+    mirror = daylight_fraction(doy, -80.0)
+    assert mirror == pytest.approx(np.clip(1.0 - fraction, 0.05, 0.95))
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_step_of_five_days_or_more_is_the_whole_window():
 
 
 def test_leaf_on_is_limited_by_wood_and_coarse_roots(niwot):
-    """Leaf-on by events moves at most the share that the parameter names."""
+    """Leaf-on by events moves at most the fraction that the parameter names."""
     calendar = {"phenology": "calendar"}
     values = {"leafOnDay": 0.0, "leafOffDay": 0.0, "leafGrowth": 5000.0,
               "leafOnReallocFrac": 0.1}  # fmt: skip
@@ -127,13 +127,19 @@ def test_tillage_speeds_decomposition_at_once_and_fades(niwot):
     assert float(run["tillage"][-1]) == 0.0
 
 
-def test_the_old_program_mends_shares_above_one(niwot):
-    shares = {"leafAllocation": 0.5, "woodAllocation": 0.4, "fineRootAllocation": 0.4}
-    legacy = sipnet.simulate(niwot, shares, options="legacy")
-    mended = sipnet.simulate(niwot, shares | {"woodAllocation": 0.0}, options="legacy")
-    assert np.array_equal(legacy["nee"], mended["nee"])
+def test_the_old_program_corrects_fractions_above_one(niwot):
+    fractions = {
+        "leafAllocation": 0.5,
+        "woodAllocation": 0.4,
+        "fineRootAllocation": 0.4,
+    }
+    legacy = sipnet.simulate(niwot, fractions, options="legacy")
+    repaired = sipnet.simulate(
+        niwot, fractions | {"woodAllocation": 0.0}, options="legacy"
+    )
+    assert np.array_equal(legacy["nee"], repaired["nee"])
 
 
-def test_wood_share_of_an_empty_plant_is_zero():
+def test_wood_fraction_of_an_empty_plant_is_zero():
     s = np.zeros(1, dtype=STATE_RECORD)
-    assert growth.wood_share(s[0], Options().record()[0]) == 0.0
+    assert growth.wood_fraction(s[0], Options().record()[0]) == 0.0

@@ -96,7 +96,7 @@ def test_water_above_the_capacity_drains_at_once_or_slowly():
     assert float(slow["drainage"][0]) == pytest.approx(12.0 * 0.1 * 0.5)
 
 
-def test_a_share_of_the_soil_water_is_what_plants_can_take():
+def test_a_fraction_of_the_soil_water_is_what_plants_can_take():
     values = {"waterRemoveFrac": 0.001, "soilWFracInit": 3.0}
     run = sipnet.simulate(weather(), values)
     legacy = sipnet.simulate(
@@ -114,7 +114,7 @@ def test_production_follows_transpiration():
     assert float(run["gpp"][0]) == pytest.approx(expected)
 
 
-def test_growth_respiration_is_a_share_of_the_mean_production():
+def test_growth_respiration_is_a_fraction_of_the_mean_production():
     on = sipnet.simulate(weather(12))
     off = sipnet.simulate(weather(12), options="default")
     npp = np.maximum(on["mean_npp"].values, 0.0)
@@ -155,7 +155,7 @@ def test_leaves_come_in_the_step_that_reaches_the_threshold(phenology, values, c
     assert abs(jump[2]) < 1.0
 
 
-def test_leaf_off_drops_its_share_into_the_soil():
+def test_leaf_off_drops_its_fraction_into_the_soil():
     values = {"leafOffDay": 183.0, "fracLeafFall": 0.5, "leafTurnoverRate": 0.0,
               "leafAllocation": 0.0}  # fmt: skip
     run = sipnet.simulate(weather(), values, options={"phenology": "calendar"})

@@ -271,7 +271,7 @@ def test_the_ratio_is_the_likelihood_of_the_forecast_state():
     np.testing.assert_allclose(found, wanted / wanted.sum(), rtol=1e-8)
 
 
-def test_unlikely_members_get_little_weight_and_few_members_are_told():
+def test_unlikely_members_get_little_weight_and_few_members_are_reported():
     members = np.linspace(-300.0, 300.0, 11)[:, None]
     with pytest.warns(UserWarning, match="effective members of 11 at 1 site"):
         found = density_weights(members, ([0.0], [[1.0]]), None)

@@ -85,11 +85,11 @@ def test_draws_of_the_heavy_row_have_its_quantiles():
         [mean], [[spread]], [[1.0]], [value], [noise], 0.0, alpha, [[beta]],
         n_sites=1, n_draws=4000, seed=5,
     )  # fmt: skip
-    share = [0.05, 0.25, 0.5, 0.75, 0.95]
+    fraction = [0.05, 0.25, 0.5, 0.75, 0.95]
     wanted = np.array([-2.620, -1.057, -0.336, 0.267, 1.040])
     below = (found.draws.state.ravel()[:, None] < wanted).mean(axis=0)
-    error = np.sqrt(np.multiply(share, np.subtract(1.0, share)) / 4000)
-    assert np.all(np.abs(below - share) < 4.0 * error)
+    error = np.sqrt(np.multiply(fraction, np.subtract(1.0, fraction)) / 4000)
+    assert np.all(np.abs(below - fraction) < 4.0 * error)
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +144,11 @@ def test_both_samplers_find_the_posterior_of_the_model(case, sampler, reference)
         MEAN, COVARIANCE, operator, values, noise, 0.0, ALPHA, BETA,
         n_sites=2, n_draws=1400, n_warm=160, thin=1, seed=3, sampler=sampler,
     )  # fmt: skip
-    told = found.diagnostics
+    reported = found.diagnostics
     n_reference = 1.0 / np.sum(weight**2)
     sd = np.sqrt(np.diag(found.covariance))
-    n_state = np.nanmin(told.ess_state)
-    assert np.nanmax(told.r_hat_state) < 1.05
+    n_state = np.nanmin(reported.ess_state)
+    assert np.nanmax(reported.r_hat_state) < 1.05
     error = 4.0 * sd * np.sqrt(1.0 / n_reference + 1.0 / n_state)
     assert np.all(np.abs(found.mean - weight @ state) < error)
     assert np.all(np.abs(found.forecast_state_mean - weight @ forecast) < error)
@@ -160,14 +160,14 @@ def test_both_samplers_find_the_posterior_of_the_model(case, sampler, reference)
     log_q = np.log(np.diagonal(process, axis1=1, axis2=2))
     wanted = weight @ log_q
     spread = np.sqrt(weight @ (log_q - wanted) ** 2)
-    n_q = np.diag(told.ess_process)
+    n_q = np.diag(reported.ess_process)
     error = 4.0 * spread * np.sqrt(1.0 / n_reference + 1.0 / n_q)
     assert np.all(np.abs(np.log(found.process_geometric_mean) - wanted) < error)
     mean_q = np.tensordot(weight, process, axes=1)
     spread = np.sqrt(np.tensordot(weight, (process - mean_q) ** 2, axes=1))
     error = 4.0 * spread * np.sqrt(1.0 / n_reference + 1.0 / np.nanmin(n_q))
     assert np.all(np.abs(found.process_mean - mean_q) < error)
-    assert told.process_from[1] == ("prior" if "never" in case else "data")
+    assert reported.process_from[1] == ("prior" if "never" in case else "data")
 
 
 def test_a_known_process_error_gives_the_kalman_filter():

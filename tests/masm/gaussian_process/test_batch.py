@@ -13,7 +13,7 @@ ROUNDING = 1e-7
 # The same search of both, with the same last step, ends this close in log posterior
 # (a search beyond the tolerance would end 1e-3 higher), and its predictions within this
 # fraction of the predicted standard deviation.
-SEARCH, SHARE = 1e-4, 0.01
+SEARCH, FRACTION = 1e-4, 0.01
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def test_fits_are_those_of_one_by_one(torch, pixels):
     points = np.random.default_rng(1).random((30, 3))
     means, variances = both.predict(points)
     own_means, own_variances = own.predict(points)
-    assert np.all(np.abs(means - own_means) < SHARE * np.sqrt(own_variances))
-    assert_allclose(variances, own_variances, rtol=2 * SHARE)
+    assert np.all(np.abs(means - own_means) < FRACTION * np.sqrt(own_variances))
+    assert_allclose(variances, own_variances, rtol=2 * FRACTION)
 
 
 def test_a_process_does_not_depend_on_its_company(torch, pixels):

@@ -66,7 +66,7 @@ def test_emulated_sites_have_the_posterior_of_their_model(mode, error):
     assert np.all((found.share_between > 0.0) & (found.share_between < 1.0))
 
 
-def test_a_model_that_fails_everywhere_is_told_and_one_that_fails_now_and_then_not():
+def test_a_model_that_always_fails_is_reported_and_one_that_sometimes_fails_not():
     def broken(theta):
         return np.full((len(theta), 12), np.nan)
 

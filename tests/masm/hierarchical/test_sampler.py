@@ -143,8 +143,8 @@ def test_a_site_without_observations_is_predicted_from_the_group():
     assert abs(new.mean() - own.mean()) < 4.0 * error
     # It has the spread between sites, not that of the group's mean.
     assert own.std() > 1.3 * found.mean.std()
-    share = share_between(found)
-    assert 0.3 < share[0] < 1.0
+    fraction = share_between(found)
+    assert 0.3 < fraction[0] < 1.0
 
 
 def test_site_and_group_parameters_are_covered_as_often_as_they_should():
@@ -178,12 +178,12 @@ def test_site_and_group_parameters_are_covered_as_often_as_they_should():
 
 def test_the_matched_prior_has_the_variance_of_a_single_site():
     covariance = np.array([[2.0, 0.5], [0.5, 1.0]])
-    for degrees, share in ((None, 0.5), (20.0, 0.2)):
+    for degrees, fraction in ((None, 0.5), (20.0, 0.2)):
         prior = matched_group_prior(
-            np.zeros(2), covariance, degrees=degrees, share_between=share
+            np.zeros(2), covariance, degrees=degrees, share_between=fraction
         )
         np.testing.assert_allclose(prior.site_variance, covariance)
-        np.testing.assert_allclose(prior.covariance, (1.0 - share) * covariance)
+        np.testing.assert_allclose(prior.covariance, (1.0 - fraction) * covariance)
 
 
 def bad_log_likelihood(theta):

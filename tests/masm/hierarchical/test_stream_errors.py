@@ -112,9 +112,9 @@ def test_correlated_residuals_count_less():
         walk[t] = 0.8 * walk[t - 1] + rng.normal()
     fitted = known.value - walk
     found = StreamsLikelihood(known, {"nee": StreamErrors("student")}, fitted)
-    assert 0.05 < found.shares()[0] < 0.25  # (1 - 0.8) / (1 + 0.8) is 0.11
+    assert 0.05 < found.fractions()[0] < 0.25  # (1 - 0.8) / (1 + 0.8) is 0.11
     every = {"nee": StreamErrors("student", count="all")}
-    assert StreamsLikelihood(known, every, fitted).shares() == [1.0]
+    assert StreamsLikelihood(known, every, fitted).fractions() == [1.0]
 
 
 def test_a_density_taken_before_stays_what_it_was(sites):

@@ -13,7 +13,7 @@ from masm.methods.adaptive.error_estimate import (
     ErrorEstimate,
     error_ratio,
     function_variability,
-    moment_shift,
+    moment_change,
     split_gelman_rubin,
     weight_error,
 )
@@ -33,7 +33,7 @@ def bowl(theta):
     return ((np.asarray(theta) - 0.5) ** 2 / 0.01).sum(axis=1)
 
 
-def test_greedy_choice_takes_the_run_that_tells_most_and_not_its_twin():
+def test_greedy_choice_takes_the_most_informative_run_and_not_its_twin():
     # Rows 0 and 1 are the same place; row 2 is another; the reference likes both.
     prior = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.5]])
     information = Information(np.hstack([prior, prior[:, [0, 2]]]), np.ones(2), 1e-6)
@@ -75,7 +75,7 @@ def test_the_posterior_keeps_a_constraint():
 
 def test_errors_of_the_cost_become_a_total_variation():
     assert weight_error(np.full(9, 7.0)) == pytest.approx(0.0)
-    # Weights 1 and 3 in equal shares are 0.25 away from equal ones.
+    # Weights 1 and 3 in equal fractions are 0.25 away from equal ones.
     assert weight_error(np.array([0.0, 2.0 * np.log(3.0)])) == pytest.approx(0.25)
     assert weight_error(np.array([1.0])) == 1.0
 
@@ -106,40 +106,40 @@ def test_shift_of_moments_is_the_total_variation_of_close_normals():
     rng = np.random.default_rng(0)
     a = rng.standard_normal((200_000, 1))
     # Two normals 0.2 sd apart differ by 2 Phi(0.1) - 1 = 0.0797.
-    assert moment_shift(a + 0.2, a) == pytest.approx(0.0797, abs=0.002)
+    assert moment_change(a + 0.2, a) == pytest.approx(0.0797, abs=0.002)
 
 
 def test_a_surrogate_wrong_at_the_posterior_is_not_believed():
     good = ErrorEstimate(
-        validation=0.05, variability=0.02, shift=0.05, failed=0.0, r_hat=1.01
+        validation=0.05, variability=0.02, change=0.05, failed=0.0, r_hat=1.01
     )
     assert (good.status, good.reason) == ("done", "")
-    for part in ({"validation": 0.6}, {"variability": 0.3}, {"shift": 0.5}):
+    for part in ({"validation": 0.6}, {"variability": 0.3}, {"change": 0.5}):
         estimate = ErrorEstimate(
-            **{"validation": 0.0, "variability": 0.0, "shift": 0.0, **part},
+            **{"validation": 0.0, "variability": 0.0, "change": 0.0, **part},
             failed=0,
             r_hat=1.0,
         )
         assert estimate.status == "suspect"
         assert estimate.reason == "surrogate_not_fitted"
     failed = ErrorEstimate(
-        validation=0.0, variability=0.0, shift=0.0, failed=0.8, r_hat=1.0
+        validation=0.0, variability=0.0, change=0.0, failed=0.8, r_hat=1.0
     )
     assert failed.reason == "model_nan"
     apart = ErrorEstimate(
-        validation=0.0, variability=0.0, shift=0.0, failed=0.0, r_hat=1.3
+        validation=0.0, variability=0.0, change=0.0, failed=0.0, r_hat=1.3
     )
     assert (apart.status, apart.reason) == ("suspect", "not_converged")
 
 
 def test_an_estimated_error_is_a_total_variation():
-    parts = {"validation": 0.1, "variability": 0.4, "shift": 0.1, "failed": 0.0}
+    parts = {"validation": 0.1, "variability": 0.4, "change": 0.1, "failed": 0.0}
     assert ErrorEstimate(**parts, r_hat=1.0, error_ratio=9.0).error == 1.0
     assert ErrorEstimate(**parts, r_hat=1.0, infeasible=1.3).error == 1.0
 
 
 def test_errors_about_the_posterior_inflate_the_estimate():
-    parts = {"validation": 0.1, "variability": 0.04, "shift": 0.0, "failed": 0.0}
+    parts = {"validation": 0.1, "variability": 0.04, "change": 0.0, "failed": 0.0}
     calm = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0, local_ratio=1.0)
     kinks = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0, local_ratio=4.5)
     assert calm.error == pytest.approx(0.04)
@@ -148,7 +148,7 @@ def test_errors_about_the_posterior_inflate_the_estimate():
 
 
 def test_few_draws_or_disagreeing_chains_are_not_converged():
-    parts = {"validation": 0.0, "variability": 0.0, "shift": 0.0, "failed": 0.0}
+    parts = {"validation": 0.0, "variability": 0.0, "change": 0.0, "failed": 0.0}
     for r_hat, ess in ((1.02, 5000.0), (1.0, 100.0), (np.nan, 5000.0)):
         assert ErrorEstimate(**parts, r_hat=r_hat, ess=ess).reason == "not_converged"
     assert ErrorEstimate(**parts, r_hat=1.005, ess=5000.0).reason == ""
@@ -193,20 +193,20 @@ def test_a_scalar_cost_of_many_parameters_is_refused_with_the_runs_it_takes():
 
 def test_errors_as_large_as_expected_are_no_error_ratio():
     rng = np.random.default_rng(6)
-    share = np.full(400, 1 / 400)
+    fraction = np.full(400, 1 / 400)
     expected = 2.0 * rng.standard_normal((100, 400))
     same = 2.0 * rng.standard_normal(400)
-    assert error_ratio(same, share, expected) == pytest.approx(1.0, abs=0.1)
+    assert error_ratio(same, fraction, expected) == pytest.approx(1.0, abs=0.1)
     # A common offset does not matter to a posterior; failed runs say nothing.
     offset = np.where(np.arange(400) < 40, np.nan, 3.0 * same + 50.0)
-    assert error_ratio(offset, share, expected) == pytest.approx(3.0, abs=0.3)
+    assert error_ratio(offset, fraction, expected) == pytest.approx(3.0, abs=0.3)
 
 
 def test_errors_larger_than_predicted_inflate_the_estimate():
     parts = {
         "validation": 0.6,
         "variability": 0.04,
-        "shift": 0.05,
+        "change": 0.05,
         "failed": 0.0,
         "r_hat": 1.0,
     }
@@ -221,7 +221,7 @@ def test_on_a_bare_cost_the_spread_of_functions_weighs_most():
     parts = {
         "validation": 0.3,
         "variability": 0.04,
-        "shift": 0.1,
+        "change": 0.1,
         "failed": 0.0,
         "r_hat": 1.0,
     }

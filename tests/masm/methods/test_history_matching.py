@@ -54,10 +54,10 @@ def test_one_bad_output_decides_by_the_largest_and_not_by_the_second():
 
 def test_the_structural_error_widens_what_is_left():
     value = line({"a": 2.0, "b": 0.5})["gpp"][0]
-    shares = [
+    fractions = [
         matched(value, discrepancy=size).attrs["share_left"] for size in (0.0, 2.0)
     ]
-    assert shares[1] > 2.0 * shares[0]
+    assert fractions[1] > 2.0 * fractions[0]
 
 
 def test_it_says_when_everything_or_nothing_is_ruled_out():

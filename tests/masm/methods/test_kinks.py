@@ -1,4 +1,4 @@
-"""A model of thresholds is told to be less well known than a smooth one.
+"""A model of thresholds is reported as less well known than a smooth one.
 
 A season that begins at a sum of degrees and ends on a whole day: its output jumps from
 one parameter set to the next, and its posterior is a row of steps.
@@ -75,9 +75,9 @@ def test_no_posterior_of_a_kinked_model_is_wrong_without_a_word(kinked):
     assert max(unflagged, default=0.0) < 0.10
 
 
-def test_a_smooth_model_is_told_to_be_better_known_and_is(kinked):
+def test_a_smooth_model_is_reported_as_better_known_and_is(kinked):
     smooth = [posterior_of(seed, smooth=True) for seed in (1, 2)]
     assert [result.status for result, _ in smooth] == ["done"] * 2
-    told = max(float(result.attrs["error"]) for result, _ in smooth)
-    assert told < min(float(result.attrs["error"]) for result, _ in kinked)
+    reported = max(float(result.attrs["error"]) for result, _ in smooth)
+    assert reported < min(float(result.attrs["error"]) for result, _ in kinked)
     assert max(gap for _, gap in smooth) < 0.06

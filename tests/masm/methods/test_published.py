@@ -3,7 +3,7 @@ import pytest
 
 import masm
 from masm.methods.published.loop import (
-    _verdict,
+    _status,
     representative_points,
     sample,
     surrogate_rmse,
@@ -114,10 +114,10 @@ def checked(cost, predicted_error, best=0.0, n_failed=0):
     u = np.full((10, 2), 0.5)
     check = Runs(u, cost)
     runs = Runs(u[:1], np.array([best])).append(check)
-    return _verdict(True, np.full(10, predicted_error), check, runs, 1.0)
+    return _status(True, np.full(10, predicted_error), check, runs, 1.0)
 
 
-def test_the_verdict_and_its_reasons():
+def test_the_status_and_its_reasons():
     assert checked(2.0, 0.5) == ("done", "")
     assert checked(2.0, 1.5) == ("suspect", "surrogate_not_fitted")
     # Much better runs are known than any at the posterior draws.

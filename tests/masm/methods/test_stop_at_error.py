@@ -86,7 +86,7 @@ def test_a_mode_that_changes_places_is_found_before_an_early_end():
 
 @pytest.mark.parametrize("error", [-0.1, 0.2, float("nan")])
 def test_an_error_that_nothing_can_be_ended_for_is_refused(error):
-    with pytest.raises(masm.InputError, match="stop_at_error is"):
+    with pytest.raises(masm.InputError, match="option stop_at_error"):
         calibrated(line, [1.8, 0.03], LINE, stop_at_error=error)
 
 

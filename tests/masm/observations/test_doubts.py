@@ -51,7 +51,7 @@ def test_quiet_days_that_would_decide_alone_are_said():
     assert any("decide alone" in doubt for doubt in doubts_of(found))
 
 
-def test_the_sign_of_nee_is_told_from_gpp():
+def test_the_sign_of_nee_is_inferred_from_gpp():
     uptake, exchange = 9.0 * SEASON, 2.0 - 6.0 * SEASON
     right = {"gpp": stream("gpp", uptake), "nee": stream("nee", exchange)}
     wrong = {"gpp": stream("gpp", uptake), "nee": stream("nee", -exchange)}

@@ -254,6 +254,6 @@ def test_a_spoilt_parameter_table_is_refused_by_name(seed):
         (lambda t: t.replace(2.0, 30.0), "priors.peak: low must be below high"),
     ],
 )
-def test_the_faults_of_a_parameter_table_are_told_apart(change, message):
+def test_the_faults_of_a_parameter_table_are_distinguished(change, message):
     with pytest.raises(masm.InputError, match=message):
         masm.Priors.from_table(change(TABLE.copy()))

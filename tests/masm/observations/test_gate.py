@@ -37,10 +37,10 @@ def refusal(*args, **options):
 
 @pytest.mark.parametrize("code", FILL_CODES)
 def test_a_repeated_fill_code_is_refused_in_any_stream_and_unit(code):
-    told = refusal(spoilt(slice(100, 130), code), name="sap_flow", units="furlongs")
-    assert "2001-04-11" in told
-    assert "missing-value code" in told
-    assert "30 in all" in told
+    reported = refusal(spoilt(slice(100, 130), code), name="sap_flow", units="furlongs")
+    assert "2001-04-11" in reported
+    assert "missing-value code" in reported
+    assert "30 in all" in reported
 
 
 @pytest.mark.parametrize("code", [-9999.0, 1e20, 9.969209968386869e36])
@@ -80,13 +80,13 @@ def test_an_impossible_value_is_refused_in_the_unit_it_is_stated_in(
     limits = limits_of(name, units)
     values = 0.1 * limits.high * GPP / GPP.max()
     values[200] = value
-    told = refusal(values, name=name, units=units)
-    assert "2001-07-20" in told
-    assert f"{value:g}" in told
-    assert hint in told
+    reported = refusal(values, name=name, units=units)
+    assert "2001-07-20" in reported
+    assert f"{value:g}" in reported
+    assert hint in reported
 
 
-def test_a_code_of_minus_one_is_told_from_noise_around_zero():
+def test_a_code_of_minus_one_is_distinguished_from_noise_around_zero():
     noise = np.abs(GPP) / 3.0 + np.random.default_rng(1).normal(0.0, 0.4, TIME.size)
     assert noise.min() < -0.5
     streams_from_dataset(dataset(noise, name="lai", units="1"))
@@ -166,7 +166,7 @@ def test_a_missing_unit_is_taken_as_the_model_s_only_where_the_values_fit(caplog
             infer_units("gpp", "", "g m-2 d-1", factor * GPP, "stream 'gpp'")
 
 
-def test_two_spellings_of_a_unit_are_one_unit_and_others_are_told_the_factor():
+def test_two_spellings_of_a_unit_are_one_unit_and_others_are_given_the_factor():
     from masm.observations.units import require_same_units
 
     for units in ("gC m-2 day-1", "g C m-2 d-1", "gC/m2/d", "g m^-2 d^-1"):

@@ -125,7 +125,7 @@ def test_bounds_are_believed_whatever_the_stamps_look_like(length):
     assert difference(found) < 1e-9
 
 
-def test_months_stamped_with_their_end_are_told_by_their_bounds():
+def test_months_stamped_with_their_end_are_recognised_by_their_bounds():
     means = DAILY.resample("MS").mean()
     after = means.index + pd.offsets.MonthBegin(1)
     bounds = np.stack([means.index, after], axis=1)
@@ -184,9 +184,11 @@ def run(observations, **options):
 
 @pytest.mark.parametrize("values", [IRREGULAR, WEEKLY, DAILY.iloc[[200]]])
 def test_an_unknown_interval_is_refused_with_the_choice_to_make(values):
-    with pytest.raises(masm.InputError, match="how long a value stands for") as told:
+    with pytest.raises(
+        masm.InputError, match="how long a value stands for"
+    ) as reported:
         run(dataset(values))
-    assert 'windows="month"' in str(told.value)
+    assert 'windows="month"' in str(reported.value)
     assert run(dataset(values), windows=None) == pytest.approx(values.to_numpy())
     assert np.isfinite(run(dataset(values), windows="8-day")).all()
 

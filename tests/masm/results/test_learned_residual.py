@@ -11,7 +11,7 @@ DRY, WARM, NOISE = RNG.random(240), RNG.random(240), RNG.standard_normal(240)
 DRIVERS = {"warm": WARM, "dry": DRY}
 
 
-def test_what_drivers_tell_is_structural_error_and_names_its_driver():
+def test_what_drivers_explain_is_structural_error_and_names_its_driver():
     lacked = 3.0 * np.clip(DRY - 0.6, 0.0, None)
     found = masm.learn_residual(DRIVERS, lacked + 0.2 * NOISE, YEAR)
     assert found.structural_sd == pytest.approx(np.sqrt(np.mean(lacked**2)), rel=0.1)

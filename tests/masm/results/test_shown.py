@@ -25,14 +25,14 @@ def result():
         "<b>q10": (("chain", "draw"), draws, {**attrs, "units": "1"}),
         "bare": (("chain", "draw"), draws, attrs),
     }
-    told = {
+    reported = {
         "status": "suspect",
         "reason": "<script>alert(1)</script>",
         "n_model_runs": 7,
         "n_failed_runs": 0,
         "caution": "a < b",
     }
-    return masm.Result({"posterior": xr.Dataset(posterior)}, told)
+    return masm.Result({"posterior": xr.Dataset(posterior)}, reported)
 
 
 def test_the_summary_has_the_unit_of_each_parameter(result):

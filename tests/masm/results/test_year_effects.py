@@ -102,7 +102,7 @@ def course(time, shift=0.0):
     return np.clip(-np.cos(2 * np.pi * (day - shift) / 365.25), 0.0, None) * 10.0
 
 
-def test_a_season_that_begins_late_is_told_in_days():
+def test_a_season_that_begins_late_is_reported_in_days():
     time = windows()
     found = timing(time, course(time), course(time, 16.0), 45.0)
     assert found["spring"] == pytest.approx(16.0, abs=4.0)

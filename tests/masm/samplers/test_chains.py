@@ -51,8 +51,8 @@ def test_a_correlated_normal_is_drawn_with_its_moments():
 def test_a_density_that_ends_at_a_bound_is_not_piled_up_there():
     u = run(half_normal_at_zero, 2).pooled
     truth = stats.halfnorm(scale=0.1)
-    share = np.mean(u[:, 0] < 0.01)
-    assert_allclose(share, truth.cdf(0.01), rtol=0.1)
+    fraction = np.mean(u[:, 0] < 0.01)
+    assert_allclose(fraction, truth.cdf(0.01), rtol=0.1)
     assert_allclose(u[:, 0].mean(), truth.mean(), rtol=0.03)
     # The flat parameter stays uniform, at its edges too.
     counts = np.histogram(u[:, 1], bins=10, range=(0.0, 1.0))[0] / len(u)
@@ -60,8 +60,10 @@ def test_a_density_that_ends_at_a_bound_is_not_piled_up_there():
 
 
 def test_two_distant_modes_keep_their_weights():
-    shares = [np.mean(run(two_modes, 4, seed).pooled[:, 0] < 0.5) for seed in range(4)]
-    assert_allclose(np.mean(shares), 0.25, atol=0.04)
+    fractions = [
+        np.mean(run(two_modes, 4, seed).pooled[:, 0] < 0.5) for seed in range(4)
+    ]
+    assert_allclose(np.mean(fractions), 0.25, atol=0.04)
 
 
 def test_a_hole_in_the_cube_is_never_entered():

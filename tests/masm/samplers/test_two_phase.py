@@ -78,8 +78,8 @@ def test_proposals_outside_are_rejections_and_are_not_run():
     proposals = 1 + 1 + 4000 + 3 * 12_000 + 3 + 3
     assert result.n_model_runs + result.n_out_of_range == proposals
     # Redrawn proposals would be too rare near the bounds.
-    share = (result.posterior[:, 0] < 0.1).mean()
-    assert share == pytest.approx(0.1, abs=0.025)
+    fraction = (result.posterior[:, 0] < 0.1).mean()
+    assert fraction == pytest.approx(0.1, abs=0.025)
     assert result.posterior[:, 1].mean() == pytest.approx(2.5, abs=0.03)
 
 

@@ -136,9 +136,9 @@ def test_the_same_seed_gives_the_same_effects_whatever_the_batch():
     )
 
 
-def effects_of(shares):
+def effects_of(fractions):
     """Effects with these mu_star, {stream: {parameter: mu_star}}."""
-    table = pd.DataFrame(shares).T
+    table = pd.DataFrame(fractions).T
     values = table.to_numpy()[:, None, :]
     return xr.Dataset(
         {"mu_star": (("stream", "statistic", "parameter"), values)},
@@ -150,7 +150,7 @@ def effects_of(shares):
     )
 
 
-def test_selection_takes_the_fewest_that_hold_the_share_and_joins_streams():
+def test_selection_takes_the_fewest_that_hold_the_fraction_and_joins_streams():
     effects = effects_of(
         {
             "lai": {"a": 60.0, "b": 35.0, "c": 4.0, "d": 1.0},

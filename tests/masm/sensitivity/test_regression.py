@@ -34,8 +34,8 @@ def test_shares_of_a_model_with_a_product_are_those_of_the_closed_form():
     at = effects.sel(stream="nee", statistic="annual")
     np.testing.assert_allclose(at["main"], [4 / 6, 1 / 6, 0.0], atol=0.01)
     np.testing.assert_allclose(at["effect"], [5 / 6, 2 / 6, 0.0], atol=0.01)
-    share = at["product"].sel(parameter="a", parameter_2="b")
-    assert float(share) == pytest.approx(1 / 6, abs=0.01)
+    fraction = at["product"].sel(parameter="a", parameter_2="b")
+    assert float(fraction) == pytest.approx(1 / 6, abs=0.01)
     assert described(effects).all()
 
 
@@ -84,8 +84,8 @@ def test_sums_of_squares_agree_with_sobol_where_there_are_only_products():
     totals = masm.total_effects(
         product, PRIORS, seed=1, streams=["nee"], n_base=512
     ).sel(statistic="annual")
-    shares = found().sel(statistic="annual")
-    np.testing.assert_allclose(shares["effect"], totals["effect"], atol=0.06)
+    fractions = found().sel(statistic="annual")
+    np.testing.assert_allclose(fractions["effect"], totals["effect"], atol=0.06)
 
 
 def test_failed_runs_are_left_out_and_counted():
@@ -129,7 +129,7 @@ def test_screened_products_and_none_need_fewer_draws():
     assert float(screened["product"].sel(parameter="a", parameter_2="b")) > 0.1
 
 
-def test_the_same_seed_gives_the_same_shares_in_any_batch_size():
+def test_the_same_seed_gives_the_same_fractions_in_any_batch_size():
     xr.testing.assert_identical(found(n=100), found(n=100, samples_per_call=7))
 
 

@@ -14,7 +14,7 @@ def uniforms(n, p, seed=0):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_main_effects_and_a_product_have_their_shares(seed):
+def test_main_effects_and_a_product_have_their_fractions(seed):
     x = uniforms(5000, 2, seed)
     found = sums_of_squares(x, 2.0 * x[:, 0] + x[:, 1] + x[:, 0] * x[:, 1])
     np.testing.assert_allclose(found.main[0], [4 / 6, 1 / 6], atol=0.02)

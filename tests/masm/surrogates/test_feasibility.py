@@ -22,8 +22,8 @@ def runs_of(u, ok):
 def test_accidents_say_nothing_of_where_they_happened():
     rng = np.random.default_rng(0)
     u = rng.random((120, 4))
-    for share in (0.03, 0.1):
-        runs = runs_of(u, rng.random(120) > share)
+    for fraction in (0.03, 0.1):
+        runs = runs_of(u, rng.random(120) > fraction)
         assert log_feasibility(runs) is None
         prior = as_priors({f"p{i}": (0, 1) for i in range(4)})
         problem = Problem(prior, prior.names, lambda theta: theta)

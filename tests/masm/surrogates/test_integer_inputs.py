@@ -48,7 +48,7 @@ def test_only_ranges_of_some_units_are_looked_at(low, high, may):
 
 
 @pytest.mark.parametrize("stepped", [True, False])
-def test_evidence_tells_a_step_from_a_slope(stepped):
+def test_evidence_separates_a_step_from_a_slope(stepped):
     """Twelve days are spanned by sixty runs; one output in six a day."""
     problem = problem_of({"day": (200.0, 212.0), "slope": (0.0, 12.0)})
     rng = np.random.default_rng(4)
@@ -105,6 +105,6 @@ def test_a_threshold_in_days_gives_a_posterior_in_steps():
     quarter = np.repeat(weight / weight.sum() / 4.0, 4)
 
     end = result.posterior["end"].to_numpy().ravel()
-    share = np.histogram(end, np.arange(200.0, 300.1, 0.25))[0] / len(end)
+    fraction = np.histogram(end, np.arange(200.0, 300.1, 0.25))[0] / len(end)
     assert quarter.max() < 0.15
-    assert 0.5 * np.abs(share - quarter).sum() < 0.05
+    assert 0.5 * np.abs(fraction - quarter).sum() < 0.05

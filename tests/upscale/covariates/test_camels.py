@@ -40,10 +40,10 @@ def trained(basins):
     train_on = covariates[deciduous]
     standard = (train_on - train_on.mean()) / train_on.std()
     rng = np.random.default_rng(1)
-    share = 0.45 + 0.06 * standard["pet_mean"] - 0.04 * standard["clay_frac"]
-    share = share + 0.03 * rng.standard_normal(len(share))
+    fraction = 0.45 + 0.06 * standard["pet_mean"] - 0.04 * standard["clay_frac"]
+    fraction = fraction + 0.03 * rng.standard_normal(len(fraction))
     return upscale.train(
-        share.clip(0.02, 0.98).to_frame("synthetic"),
+        fraction.clip(0.02, 0.98).to_frame("synthetic"),
         covariates,
         bounds={"synthetic": (0.0, 1.0)},
         seed=1,

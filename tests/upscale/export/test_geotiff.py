@@ -260,7 +260,7 @@ def test_markup_in_a_name_stays_text_in_every_file(tmp_path):
         assert opened.units[0] == evil
 
 
-def test_the_projections_of_another_program_are_told_by_their_variable(tmp_path):
+def test_the_projections_of_another_program_are_recognised_by_their_variable(tmp_path):
     (tmp_path / "proj.db").write_bytes(b"of another program")
     words = "from upscale.export.geotiff import require_projections as r; r()"
     done = subprocess.run(

@@ -81,7 +81,7 @@ def test_what_has_no_value_is_not_counted_and_said_to_be_missing():
     assert none["total"].isna().all()
 
 
-def test_a_wrong_unit_or_share_is_refused():
+def test_a_wrong_unit_or_fraction_is_refused():
     with pytest.raises(upscale.InputError, match="kg m-2 s-1"):
         upscale.regional_totals(flux(np.ones((2, 2)), "kg m-2 s-1"), [4.0] * 2, [1, 1])
     with pytest.raises(upscale.InputError, match="fraction"):

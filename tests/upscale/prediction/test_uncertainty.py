@@ -154,7 +154,7 @@ def test_points_of_draws_keep_their_shape_and_what_hangs_together():
     assert spread[0, 1] == pytest.approx(-spread[0, 0], rel=1e-9)
 
 
-def test_a_posterior_splits_into_the_prior_s_share_and_noise():
+def test_a_posterior_splits_into_the_prior_s_fraction_and_noise():
     """In closed form for a linear model with normal noise and prior."""
     rng = np.random.default_rng(8)
     h, noise = rng.standard_normal((3, 4)), 0.3
@@ -281,7 +281,7 @@ def test_a_mean_over_the_region_is_more_uncertain_than_independent_pixels_say(
     assert spread > 1.5 * independent
 
 
-def test_what_no_observation_tells_is_wrong_everywhere_alike():
+def test_what_no_observation_constrains_is_wrong_everywhere_alike():
     """A mean over the region is then as uncertain as one pixel; noise averages out."""
     land = make_landscape(120, seed=3)
     rng = np.random.default_rng(12)
@@ -311,7 +311,7 @@ def test_what_no_observation_tells_is_wrong_everywhere_alike():
     assert spread["noise"] < 0.5
 
 
-def test_the_mean_s_own_error_is_told_from_blocks():
+def test_the_mean_s_own_error_is_estimated_from_blocks():
     """Blocks that err as a whole: the mean of B of them errs by 1 / sqrt(B)."""
     rng = np.random.default_rng(13)
     blocks = np.repeat(np.arange(20), 10)
@@ -350,5 +350,5 @@ def test_the_block_size_is_the_largest_that_gives_enough_blocks():
     assert choose_block_km(small, 5) == 25.0
 
 
-def test_the_random_split_has_the_share_that_was_asked_for():
+def test_the_random_split_has_the_fraction_that_was_asked_for():
     assert random_test(1000, 0.3, np.random.default_rng(1)).sum() == 300

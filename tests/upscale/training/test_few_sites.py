@@ -51,9 +51,9 @@ def rmse(errors):
 
 def test_regressions_find_what_a_covariate_explains_and_the_mean_does_not(sites):
     of_mean = rmse(left_out(sites, "mean"))
-    for name, share in (("hierarchical", 0.5), ("gaussian_process", 0.8)):
+    for name, fraction in (("hierarchical", 0.5), ("gaussian_process", 0.8)):
         found = rmse(left_out(sites, name))
-        assert found[0] < share * of_mean[0], name
+        assert found[0] < fraction * of_mean[0], name
         assert found[1] < 2.0 * of_mean[1], name  # nothing to find
 
 

@@ -10,13 +10,14 @@ from scipy import special
 
 import masm
 from masm.methods.adaptive.error_estimate import ErrorEstimate
-from masm.methods.adaptive.exchange import (
-    exchangeable_pairs,
-    exchanges,
-    images_of_best,
+from masm.methods.adaptive.exchange import images_of_best
+from masm.methods.adaptive.missed_modes import (
+    runs_off_target,
+    surrounded,
+    with_missed_modes,
 )
-from masm.methods.adaptive.lost_modes import lost_runs, surrounded, with_lost_modes
 from masm.methods.adaptive.settings import Settings
+from masm.problem.exchanges import exchangeable_pairs, exchanges
 from masm.problem.priors import as_priors
 from masm.problem.problem import Problem, Runs
 
@@ -51,10 +52,10 @@ def test_no_run_within_reach_of_a_normal_posterior_is_called_lost(d):
     radius = np.sqrt(rng.uniform(0.0, max(6.0, d), (200, 1)))
     u = 0.5 + 0.05 * radius * direction
     runs = Runs(u, radius[:, 0] ** 2)
-    assert len(lost_runs(runs, draws, SETTINGS)) == 0
+    assert len(runs_off_target(runs, draws, SETTINGS)) == 0
     # Ten standard deviations away the same fit is another mode.
     u[0, 0] = 0.95
-    assert len(lost_runs(Runs(u, radius[:, 0] ** 2), draws, SETTINGS)) == 1
+    assert len(runs_off_target(Runs(u, radius[:, 0] ** 2), draws, SETTINGS)) == 1
 
 
 @pytest.mark.parametrize("fraction", [0.5, 0.2])
@@ -74,7 +75,7 @@ def test_a_lost_mode_is_given_its_part_of_the_posterior(fraction):
         population = centres[0] + sds[0] * rng.standard_normal((512, d))
         run = centres[1] + sds[1] * rng.standard_normal((1, d))
         problem = problem_of({name: (0.0, 1.0) for name in "abc"})
-        both = with_lost_modes(problem, population, run, log_density, rng, SETTINGS)
+        both = with_missed_modes(problem, population, run, log_density, rng, SETTINGS)
         assert both.shape == population.shape
         second = both[:, 0] > 0.5
         found.append(second.mean())
@@ -91,10 +92,10 @@ def test_a_run_that_the_density_does_not_support_changes_nothing():
 
     problem = problem_of({"a": (0.0, 1.0), "b": (0.0, 1.0)})
     run = np.array([[0.8, 0.8]])
-    same = with_lost_modes(problem, population, run, log_density, rng, SETTINGS)
+    same = with_missed_modes(problem, population, run, log_density, rng, SETTINGS)
     assert same is population
     # It stays lost, and that is said.
-    parts = {"validation": 0.0, "variability": 0.0, "shift": 0.0, "failed": 0.0}
+    parts = {"validation": 0.0, "variability": 0.0, "change": 0.0, "failed": 0.0}
     estimate = ErrorEstimate(**parts, r_hat=1.0, n_lost=1)
     assert (estimate.status, estimate.reason) == ("suspect", "mode_lost")
 

@@ -34,8 +34,8 @@ _OURS = ("ibis_dalec", "landdata", "landmodels", "masm", "upscale")
 
 
 @contextmanager
-def guarded(
-    run: Path, verb: str, again: str | None = None, saved: str = SAVED
+def error_handler(
+    run: Path, command: str, again: str | None = None, saved: str = SAVED
 ) -> Iterator[None]:
     """Turn errors into exit codes, and signals into an orderly stop.
 
@@ -46,8 +46,8 @@ def guarded(
     was submitted in part exits 3; a signal exits 75 with progress saved; anything
     else is a bug, with its traceback in the run's logs.
     """
-    go_on = f"{saved}: {again or f'masm {verb} {run}{_resume(verb)}'}"
-    with _signals(verb, go_on):
+    go_on = f"{saved}: {again or f'masm {command} {run}{_resume(command)}'}"
+    with _signals(command, go_on):
         try:
             # What came during imports, see jobs.__main__, is heard now.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
@@ -55,15 +55,15 @@ def guarded(
         except typer.Exit:
             raise
         except OutputLost as lost:
-            _give_up_output(lost, verb)
+            _give_up_output(lost, command)
         except KeyboardInterrupt as stop:
-            _stop(stop, verb, go_on)
+            _stop(stop, command, go_on)
         except Exception as exc:
-            code = reported(exc, run, verb, go_on)
+            code = reported(exc, run, command, go_on)
             raise typer.Exit(code) from (exc if code == Exit.BUG else None)
 
 
-def reported(exc: Exception, run: Path, verb: str, go_on: str) -> Exit:
+def reported(exc: Exception, run: Path, command: str, go_on: str) -> Exit:
     """Say what an error came of, and return the exit code it comes to.
 
     Raises
@@ -76,7 +76,7 @@ def reported(exc: Exception, run: Path, verb: str, go_on: str) -> Exit:
         return Exit.SOME_FAILED
     fault = full_disk(exc, run) or system_fault(exc)
     if fault is not None and not _is_refusal(exc):
-        _stop(fault, verb, go_on)
+        _stop(fault, command, go_on)
     mistake = (
         exc
         if isinstance(exc, _user_errors())
@@ -85,8 +85,8 @@ def reported(exc: Exception, run: Path, verb: str, go_on: str) -> Exit:
     if mistake is not None:
         say(str(mistake))
         return Exit.WRONG
-    place = _write_traceback(run, verb, exc)
-    say(f"{verb}: a bug: {type(exc).__name__}: {exc}\n  traceback {place}")
+    place = _write_traceback(run, command, exc)
+    say(f"{command}: a bug: {type(exc).__name__}: {exc}\n  traceback {place}")
     return Exit.BUG
 
 
@@ -131,20 +131,23 @@ def _end_at_once(number: int, frame: FrameType | None) -> None:
     os._exit(Exit.STOPPED)
 
 
-def _give_up_output(lost: OutputLost, verb: str) -> NoReturn:
+def _give_up_output(lost: OutputLost, command: str) -> NoReturn:
     """Say that what was to be shown went nowhere; that is no fault of the run's."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
     if lost.unheard:  # its reader has seen enough
         raise typer.Exit(Exit.DONE) from None
-    say(f"{verb}: what was to be shown could not be written to standard output: {lost}")
+    say(
+        f"{command}: what was to be shown could not be written to standard output: "
+        f"{lost}"
+    )
     raise typer.Exit(Exit.STOPPED) from None
 
 
-def _stop(stop: KeyboardInterrupt, verb: str, go_on: str) -> NoReturn:
+def _stop(stop: KeyboardInterrupt, command: str, go_on: str) -> NoReturn:
     by = f" by {stop}" if str(stop) else ""
-    say(f"{verb}: stopped{by}; {go_on}")
+    say(f"{command}: stopped{by}; {go_on}")
     if isinstance(stop, DiskFull):
         # HDF5 keeps the file it could not finish, and would crash on it when the
         # interpreter clears up: exit 139 in the place of 75.
@@ -197,8 +200,8 @@ def _caused_by_system(exc: BaseException) -> bool:
     return isinstance(exc.__cause__, OSError | MemoryError)
 
 
-def _resume(verb: str) -> str:
-    return " --resume" if verb == "calibrate" else ""
+def _resume(command: str) -> str:
+    return " --resume" if command == "calibrate" else ""
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
@@ -211,10 +214,10 @@ def _user_errors() -> tuple[type[Exception], ...]:
     return tuple(errors)
 
 
-def _write_traceback(run: Path, verb: str, exc: Exception) -> str:
+def _write_traceback(run: Path, command: str, exc: Exception) -> str:
     text = "".join(traceback.format_exception(exc))
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    path = run / "logs" / f"{verb}-{stamp}-{os.getpid()}.traceback.txt"
+    path = run / "logs" / f"{command}-{stamp}-{os.getpid()}.traceback.txt"
     try:
         path.parent.mkdir(exist_ok=True)
         with path.open("x", encoding="utf-8") as opened:
@@ -225,7 +228,7 @@ def _write_traceback(run: Path, verb: str, exc: Exception) -> str:
 
 
 @contextmanager
-def _signals(verb: str, go_on: str) -> Iterator[None]:
+def _signals(command: str, go_on: str) -> Iterator[None]:
     """Let a signal stop in order, and a second Ctrl-C at once: 75 both times."""
     asked = False
 
@@ -236,7 +239,7 @@ def _signals(verb: str, go_on: str) -> Iterator[None]:
         nonlocal asked
         if asked:
             # Files are whole or absent at any moment, and workers end with us.
-            say(f"{verb}: stopped at once; {go_on}")
+            say(f"{command}: stopped at once; {go_on}")
             os._exit(Exit.STOPPED)
         asked = True
         raise KeyboardInterrupt

@@ -53,12 +53,12 @@ def fitting_runs(runs: Runs, settings: Settings) -> Array:
     Within ``settings.lost_excess`` of its cost, or the number of parameters.
     """
     u, cost = runs.u[runs.ok], runs.cost[runs.ok]
-    excess = max(settings.lost_excess, float(u.shape[1]))
+    excess = max(settings.off_target_excess, float(u.shape[1]))
     fits = np.flatnonzero(cost <= cost.min() + excess)
     return u[fits[np.argsort(cost[fits], kind="stable")]]
 
 
-def lost_runs(runs: Runs, draws: Array, settings: Settings) -> Array:
+def runs_off_target(runs: Runs, draws: Array, settings: Settings) -> Array:
     """Runs that fit and that no draws surround, best first, (n_lost, n_parameters).
 
     Parameters
@@ -72,7 +72,7 @@ def lost_runs(runs: Runs, draws: Array, settings: Settings) -> Array:
     return fits[~surrounded(fits, some, settings)]
 
 
-def with_lost_modes(
+def with_missed_modes(
     problem: Problem,
     population: Array,
     lost: Array,
