@@ -32,7 +32,7 @@ from masm.files import replacing
 
 RIGHT, WRONG, FAR = 0.25, 0.5, 0.10
 _KNOWN = (
-    ("gauss4", 1), ("corr10", 1), ("banana_edge6", 1), ("dalec6", 3), ("dalec6", 4),
+    ("gauss4", 1), ("corr10", 1), ("banana_edge6", 1),
     ("litter", 30), ("bumps", 30), ("reflected", 30), ("ceiling", 30),
     ("whole_days", 30), ("border", 30),
 )  # fmt: skip

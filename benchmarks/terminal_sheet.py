@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import re
 import struct
 import sys
 import termios
@@ -31,6 +32,8 @@ LOOKS = (
     ("calibrate", "RUN"), ("collect", "RUN"), ("report", "RUN"),
 )  # fmt: skip
 """Commands that are done soon on a finished run, or only read it."""
+
+_STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def commands(group: object = None, before: tuple[str, ...] = ()) -> Iterator[tuple]:
@@ -60,7 +63,10 @@ def screen(words: tuple[str, ...], width: int | None) -> str:
             parts.append(part)
     os.waitpid(child, 0)
     os.close(ours)
-    return b"".join(parts).decode("utf-8", "replace").replace("\r\n", "\n")
+    text = b"".join(parts).decode("utf-8", "replace").replace("\r\n", "\n")
+    # Of a bar that is drawn again and again the last state is left.
+    lines = (_STEERING.sub("", line.split("\r")[-1]) for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 def _run(words: tuple[str, ...], width: int | None, output: int) -> NoReturn:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.variational [--twins 5] [--places boreal savanna temperate]
         [--methods 4dvar laplace 4denvar nuts emulator] [--budget 2000]
-        [--towers FOLDER] [--region 20] [--csv FILE]
+        [--towers FOLDER] [--region 20 [--evaluations 200]] [--csv FILE]
 
 Twins: for each climate and each draw of the truth, the cost at the minimum against half
 the number of observations, and how many 90 % intervals of the normal posterior hold the
@@ -152,8 +152,11 @@ def compare_methods(
     return pd.DataFrame(rows)
 
 
-def measure_region(side: int, n_gradients: int = 2) -> None:
-    """Print seconds and memory of a synthetic swath of ``side`` by ``side`` cells."""
+def measure_region(side: int, evaluations: int, n_gradients: int = 2) -> None:
+    """Print seconds and memory of a synthetic swath of ``side`` by ``side`` cells.
+
+    With ``evaluations`` it is minimised too, with so many at most.
+    """
     import resource
 
     from jobs.config.swath import SwathConfig
@@ -197,7 +200,26 @@ def measure_region(side: int, n_gradients: int = 2) -> None:
         f"made in {made:.0f} s of CPU; cost with gradient {cpu:.1f} s of CPU, "
         f"{wall:.1f} s on {twin.threads} threads; {memory:.0f} MB at most"
     )
-    print(f"cost at the prior {costs[0]:.0f}, at the truth {costs[-1]:.0f}")
+    print(f"cost at the prior {costs[0]:.0f}, at the truth {costs[-1]:.0f}", flush=True)
+    if evaluations:
+        _minimise_region(problem, evaluations)
+
+
+def _minimise_region(problem: Any, evaluations: int) -> None:
+    """Minimise, and print the cost of every evaluation, so that a stop loses none."""
+    begin = time.process_time()
+
+    def cost(x: np.ndarray) -> tuple[float, np.ndarray]:
+        found = problem.cost(x)
+        seconds = time.process_time() - begin
+        print(f"cost {found[0]:.0f} after {seconds:.0f} s of CPU", flush=True)
+        return found
+
+    found = four_d_var(
+        cost, np.zeros(problem.n), names=problem.names, max_evaluations=evaluations
+    )
+    print(found.summary())
+    print(f"half the observations {0.5 * problem.observations.n:.0f}")
 
 
 def judge_towers(folder: Path, sites: Sequence[str]) -> bool:
@@ -222,6 +244,10 @@ def main() -> int:
     parser.add_argument("--towers", type=Path)
     parser.add_argument("--sites", nargs="*", choices=list(GOALS), default=list(GOALS))
     parser.add_argument("--region", type=int, metavar="SIDE", default=0)
+    parser.add_argument(
+        "--evaluations", type=int, default=0,
+        help="minimise the region too, with so many evaluations at most",
+    )  # fmt: skip
     parser.add_argument("--csv", type=Path)
     arguments = parser.parse_args()
     good = True
@@ -238,7 +264,7 @@ def main() -> int:
     if arguments.methods:
         print(compare_methods(arguments.methods).round(3).to_string(index=False))
     if arguments.region:
-        measure_region(arguments.region)
+        measure_region(arguments.region, arguments.evaluations)
     if arguments.towers:
         good &= judge_towers(arguments.towers, arguments.sites)
     return 0 if good else 1

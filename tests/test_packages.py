@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -107,3 +108,20 @@ def test_the_model_of_a_synthetic_region_can_be_imported():
     model = truth_model()
     assert callable(model.parameter_table)
     assert callable(model.simulate_pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("require_package", ("masm.errors", "landdata.errors", "upscale.errors")),
+        ("make_folder", ("jobs.files", "landdata.files.whole_files", "upscale.files")),
+        ("sync_folder", ("jobs.files", "landdata.files.whole_files", "upscale.files")),
+    ],
+)
+def test_copies_that_keep_packages_apart_are_the_same(name, places):
+    """No package is below all of these, so each has its own (docs/design.md)."""
+    sources = {
+        inspect.getsource(getattr(importlib.import_module(place), name))
+        for place in places
+    }
+    assert len(sources) == 1

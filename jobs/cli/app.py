@@ -354,7 +354,7 @@ def export(
         typer.Option(
             "--for",
             metavar="FORMAT",
-            help="ilamb, pecan or efi: write simulations of calibrated pixels so",
+            help="write simulations of calibrated pixels: ilamb, pecan or efi",
         ),
     ] = None,
     pixel: PixelIds = None,

@@ -64,7 +64,7 @@ def draw_maps(
     width, change = fields["p95"] - fields["p05"], mean - default
     largest = _largest(change)
     panels: tuple[tuple[str, np.ndarray, Any, Any], ...] = (
-        (f"{label}, mean of the draws", mean, None, SEQUENTIAL),
+        (f"{label}, mean of the draws", mean, *_scale(mean)),
         (f"{label}, width from 5 to 95 %", width, None, SEQUENTIAL),
         (f"{label}, mean less default", change, (-largest, largest), DIVERGING),
     )
@@ -75,6 +75,16 @@ def draw_maps(
     for name, values in fields.items():
         table[name] = values
     save_figure(figure, target, table)
+
+
+def _scale(values: np.ndarray) -> tuple[tuple[float, float] | None, Any]:
+    """Limits and colours of a field; where sinks and sources are, 0 is the middle."""
+    known = values[np.isfinite(values)]
+    low, high = np.quantile(known, [0.05, 0.95]) if known.size else (0.0, 0.0)
+    if not low < 0.0 < high:
+        return None, SEQUENTIAL
+    largest = _largest(values)
+    return (-largest, largest), DIVERGING
 
 
 def _largest(values: np.ndarray) -> float:
@@ -94,7 +104,7 @@ def draw_taylor(scores: pd.DataFrame, target: Path, *, title: str) -> None:
         As for `draw_maps`.
     """
     streams = list(dict.fromkeys(scores["stream"]))
-    figure, axes = new_figure(1, len(streams), 4.6, width=6.6 * len(streams))
+    figure, axes = new_figure(1, len(streams), 4.6, width=7.4 * len(streams))
     for axis, stream in zip(axes.flat, streams, strict=True):
         part = scores[(scores["stream"] == stream) & scores["correlation"].notna()]
         _taylor_frame(axis, max(1.3, 1.15 * float(part["sd_ratio"].max() or 1.0)))
@@ -105,7 +115,7 @@ def draw_taylor(scores: pd.DataFrame, target: Path, *, title: str) -> None:
                 if len(row):
                     r, s = float(row["correlation"].iloc[0]), row["sd_ratio"].iloc[0]
                     # The quadrant has no place for it: hollow, at correlation 0.
-                    below = "" if r >= 0.0 else f" (correlation {r:.2f})"
+                    below = "" if r >= 0.0 else f" (r = {r:.2f})"
                     angle = np.arccos(np.clip(r, 0.0, 1.0))
                     axis.plot(
                         s * np.cos(angle), s * np.sin(angle), _MARKERS[k % 5],
@@ -127,6 +137,7 @@ def _taylor_frame(axis: Axes, radius: float) -> None:
         axis.add_patch(Arc((0, 0), 2 * size, 2 * size, theta1=0, theta2=90,
                            color="0.75", lw=0.7))  # fmt: skip
     axis.add_patch(Arc((0, 0), 2, 2, theta1=0, theta2=90, color=BLACK, ls="--", lw=1))
+    axis.plot([], [], color=BLACK, ls="--", lw=1, label="observed spread")
     axis.add_patch(Arc((0, 0), 2 * radius, 2 * radius, theta1=0, theta2=90,
                        color=BLACK, lw=1))  # fmt: skip
     for r in (0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99):
@@ -137,7 +148,10 @@ def _taylor_frame(axis: Axes, radius: float) -> None:
         around = np.linspace(0, np.pi, 90)
         across, up = 1.0 + error * np.cos(around), error * np.sin(around)
         inside = (across >= 0) & (across**2 + up**2 <= radius**2)
-        axis.plot(np.where(inside, across, np.nan), up, color=GREEN, lw=0.7, ls=":")
+        axis.plot(
+            np.where(inside, across, np.nan), up, color=GREEN, lw=0.7, ls=":",
+            label="error of 0.5 and 1" if error == 0.5 else None,
+        )  # fmt: skip
     axis.plot([1.0], [0.0], "*", color=VERMILION, markersize=13, clip_on=False,
               label="observations")  # fmt: skip
     axis.set(xlim=(0, 1.12 * radius), ylim=(0, 1.12 * radius), aspect="equal")
@@ -217,7 +231,8 @@ def draw_correlations(table: pd.DataFrame, target: Path, *, title: str) -> None:
         grid[names.index(row.parameter), column] = row.correlation
     drawn = axis.imshow(grid, cmap=DIVERGING, vmin=-1, vmax=1, aspect="auto")
     for (i, j), value in np.ndenumerate(grid):
-        text = f"{value:.2f}" if np.isfinite(value) else "–"
+        # Adding 0 takes the sign from a zero.
+        text = f"{round(value, 2) + 0.0:.2f}" if np.isfinite(value) else "–"
         axis.text(j, i, text, ha="center", va="center", fontsize=7,
                   color="white" if abs(value) > 0.7 else BLACK)  # fmt: skip
     axis.set_xticks(range(len(columns)))

@@ -17,6 +17,7 @@ from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import read_text
 from jobs.process_models import century_domain
 from jobs.process_models.century_domain import STOCK, Settings, Targets
+from jobs.run.seeds import RunStream, run_generator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -244,7 +245,7 @@ def _observed(config: SoilCarbonConfig, forcing: xr.Dataset) -> Observed:
 
 def _fitted(config: SoilCarbonConfig, place: np.ndarray) -> np.ndarray:
     """Which observations inform: a fraction of the values, or of the places."""
-    rng = np.random.default_rng([config.seed, 101])
+    rng = run_generator(config.seed, RunStream.SOIL_CARBON_SPLIT)
     informing = config.observations.fit_share
     if config.observations.split == "random":
         return np.asarray(rng.uniform(size=place.size) < informing)

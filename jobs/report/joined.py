@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobs.figures.labels import span
-from jobs.files import read_json
+from jobs.files import OddFile, read_json
 from jobs.report.parts import MAX_ROWS, Section, add_pictures, link, table_of
 from jobs.run.site_results import is_joined, sites_folder
 from jobs.run_tables import read_run_table
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from jobs.run.run import Run
 
 _WAYS = ("separate", "pooled", "hierarchical")
+_WRITTEN = {
+    "group": (
+        ["parameter", "unit", "belongs_to"],
+        ["new_site_mean", "new_site_q05", "new_site_q95", "within_sd", "between_sd",
+         "share_between", "share_between_other", "p"],
+    ),
+    "parameters": (
+        ["name", "parameter"],
+        [f"{way}_{of}" for way in (*_WAYS, "other") for of in ("mean", "sd")],
+    ),
+    "verdicts": (["name", "reason"], ["right", "r_hat", "model_runs"]),
+    "scores": (["stream", "period", "sites"], ["nse"]),
+}  # fmt: skip
+"""Columns of each table that are shown here: those of words, those of numbers."""
 
 
 def section_of_sites(run: Run) -> Section:
@@ -28,8 +42,8 @@ def section_of_sites(run: Run) -> Section:
         return section
     folder = sites_folder(run)
     tables = {
-        name: read_run_table(folder / f"{name}.csv")
-        for name in ("group", "parameters", "verdicts", "scores")
+        name: read_run_table(folder / f"{name}.csv", columns, numbers)
+        for name, (columns, numbers) in _WRITTEN.items()
     }
     section.notes += _notes(run, tables)
     source = {name: [link(run, folder / f"{name}.csv")] for name in tables}
@@ -78,8 +92,14 @@ def section_of_sites(run: Run) -> Section:
 
 
 def _notes(run: Run, tables: dict[str, pd.DataFrame]) -> list[str]:
-    facts = read_json(sites_folder(run) / "stamp.json")
-    first, other = facts["group_prior"]
+    path = sites_folder(run) / "stamp.json"
+    try:
+        first, other = (
+            {key: float(prior[key]) for key in ("share_between", "degrees_of_freedom")}
+            for prior in read_json(path)["group_prior"]
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise OddFile(f"{path.name}: no priors of a group") from exc
     found = [
         f"The calibrated parameters of this run are the {run.config.sites} ones.",
         "In the prior of the group "

@@ -71,11 +71,13 @@ def write_report(run: Run) -> Path:
     drawings = list(drawings_of(results))
     with progress("figures", len(drawings), "figures") as on_figures:
         for draw in drawings:
-            whole_parts("a figure", "figure", partial(_drawn, draw))
+            whole_parts("a figure", "figure", partial(_drawn, draw), results.errors)
             on_figures(1)
     with progress("map details", len(run.pixels), "pixels") as on_pixels:
         embedded = write_details(results, on_pixels)
     write_text(run.folder.report, render(results, embedded))
+    if results.errors:
+        raise results.errors[0]  # the page is written; the log holds the others
     return run.folder.report
 
 

@@ -7,6 +7,7 @@ the folder is copied.
 from __future__ import annotations
 
 import base64
+import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_DAMAGE = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError)
-"""What a damaged file makes of those who read it."""
+_DAMAGE = (OddFile, json.JSONDecodeError, UnicodeDecodeError)
+"""What those who parse a file say of a damaged one. All else is an error of ours."""
 
 
 class HasFolder(Protocol):
@@ -100,19 +101,23 @@ class Section:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to show yet."""
-        noted = (
-            self.notes and not self.command
-        )  # what is wrong, and no command fixes it
+        # What is wrong, and no command fixes it.
+        noted = self.notes and not self.command
         return not (self.facts or self.tables or self.pictures or noted)
 
 
 def whole_parts(
-    title: str, anchor: str, make: Callable[[], Section | Iterable[Section]]
+    title: str,
+    anchor: str,
+    make: Callable[[], Section | Iterable[Section]],
+    errors: list[Exception] | None = None,
 ) -> list[Section]:
     """Return what a part of the page came to, or say that its files are damaged.
 
-    Everything on the page was written before, and may be of anybody's by now: one odd
-    file takes away its part, and not the page.
+    Everything on the page was written before, and may be of anybody's by now: one file
+    that cannot be parsed takes away its part, and not the page. Any other error is not
+    of a file: the page goes on without the part, and whoever writes it raises the
+    error in the end.
 
     Parameters
     ----------
@@ -120,6 +125,8 @@ def whole_parts(
         Of the section that says so.
     make : callable
         Gives a section, or several.
+    errors : list of Exception, optional
+        Takes in an error that is not of a file; without it that is raised at once.
     """
     try:
         made = make()
@@ -131,6 +138,14 @@ def whole_parts(
         logger.warning("%s is left out of the report: %s", title, noted)
         logger.debug("while reading it", exc_info=exc)
         return [Section(title, anchor, notes=[f"Left out, its files are odd: {noted}"])]
+    except Exception as exc:
+        # The end of the command is for them, and for what the system or the user did.
+        if errors is None or isinstance(exc, (ConfigError, MemoryError, OSError)):
+            raise
+        errors.append(exc)
+        noted = f"{type(exc).__name__}: {exc}"[:300]
+        logger.exception("%s is left out of the report by an error", title)
+        return [Section(title, anchor, notes=[f"Left out by an error: {noted}"])]
 
 
 def link(run: HasFolder, path: Path, text: str = "") -> Link:

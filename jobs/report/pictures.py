@@ -61,7 +61,7 @@ def _draw_sites(results: Results, title: str) -> None:
     path = folder.evaluation / "flux_sites.csv"
     if not lexists(path):
         return
-    sites = read_run_table(path)
+    sites = read_run_table(path, ["site", "flux", "compared", "season"])
     if any(name.startswith("improved_") for name in sites.columns):
         target = folder.figures / "fig10_sites.png"
         figures_fluxes.draw_sites(sites, target, title=title)

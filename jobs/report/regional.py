@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +53,8 @@ def drawings_of_region(results: Results, title: str) -> Iterator[Callable[[], No
 
 
 def _draw_upscaled(run: Run, title: str) -> None:
-    points = _table(run.folder.path / "upscaling" / "model" / "points.csv")
+    path = run.folder.path / "upscaling" / "model" / "points.csv"
+    points = _table(path, ["parameter", "split"], ["calibrated", "predicted"])
     if points is not None:
         target = run.folder.figures / "fig05_upscaled.png"
         units = {n: row.unit for n, row in model_of(run.config).parameters.items()}
@@ -61,7 +62,12 @@ def _draw_upscaled(run: Run, title: str) -> None:
 
 
 def _draw_scores(run: Run, title: str) -> None:
-    scores = _table(run.folder.evaluation / "region_scores.csv")
+    path = run.folder.evaluation / "region_scores.csv"
+    scores = _table(
+        path,
+        ["stream", "period", "parameters"],
+        ["pixel", "latitude", "longitude", "r", "rmse", "ae", "diso"],
+    )
     if scores is None:
         return
     figures = run.folder.figures
@@ -117,7 +123,8 @@ def _draw_fluxes(run: Run, title: str) -> None:
         figures_maps.draw_flux_maps(
             pd.concat(means), figures / "fig11_flux_maps.png", title=title
         )
-    totals = _table(run.folder.evaluation / "totals.csv")
+    path = run.folder.evaluation / "totals.csv"
+    totals = _table(path, ["flux", "parameters", "year"], ["total", "low", "high"])
     before, after = monthly["default"], monthly["upscaled"]
     if totals is not None and before is not None and after is not None:
         weight = before["area"] * before["forest_fraction"].fillna(1.0)
@@ -156,5 +163,7 @@ def _store(run: Run, parameter_set: str, group: str) -> xr.Dataset | None:
         return None
 
 
-def _table(path: Path) -> pd.DataFrame | None:
-    return read_run_table(path) if lexists(path) else None
+def _table(
+    path: Path, columns: Sequence[str], numbers: Sequence[str]
+) -> pd.DataFrame | None:
+    return read_run_table(path, columns, numbers) if lexists(path) else None

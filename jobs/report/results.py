@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -48,9 +48,12 @@ class Results:
     ----------
     run : Run
         A started run.
+    errors : list of Exception
+        Errors of ours that took away a part of the page.
     """
 
     run: Run
+    errors: list[Exception] = field(default_factory=list, compare=False)
 
     @cached_property
     def unreadable(self) -> str:

@@ -81,7 +81,9 @@ def sections(results: Results) -> list[Section]:
     return [
         one
         for number, (title, make) in enumerate(parts.items())
-        for one in whole_parts(title, f"part{number}", partial(make, results))
+        for one in whole_parts(
+            title, f"part{number}", partial(make, results), results.errors
+        )
     ]
 
 
@@ -250,7 +252,11 @@ def _selection_table(results: Results, path: Path) -> Table:
     """Show the parameters that matter most to each stream."""
     import pandas as pd
 
-    frame = read_run_table(path, numbers=["rank", "share", "q25", "q75"])
+    frame = read_run_table(
+        path,
+        ["stream", "parameter", "chosen", "selected"],
+        ["rank", "share", "q25", "q75", "cumulative"],
+    )
     frame = frame[frame["rank"] <= _N_RANKED].sort_values(["stream", "rank"])
     words = {True: "yes", False: ""}
     shown = pd.DataFrame(

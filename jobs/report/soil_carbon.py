@@ -117,7 +117,7 @@ def _about(run: SoilCarbonRun) -> Section:
 
 def _calibration(run: SoilCarbonRun) -> Section:
     part = Section("Calibration", "calibration")
-    _add_table(run, part, "calibrations", "Each ecosystem and strategy for itself")
+    _add_table(run, part, "calibrations", "Each ecosystem and strategy on its own")
     part.notes.append(_rules(run))
     return part
 
@@ -125,10 +125,10 @@ def _calibration(run: SoilCarbonRun) -> Section:
 def _rules(run: SoilCarbonRun) -> str:
     """Say how the observations are split, and how far they are believed."""
     rule = run.config.observations
-    split = "value at random" if rule.split == "random" else "place"
+    split = "by value, at random" if rule.split == "random" else "by place"
     said = [
-        f"{rule.fit_share:.0%} of the observations inform, split by {split}; the rest "
-        "is withheld."
+        f"{rule.fit_share:.0%} of the observations are fitted, the others are withheld "
+        f"(split {split})."
     ]
     for name, unit, stream in (
         ("stock", "kg m-2", rule.soc), ("flux", "g m-2 month-1", rule.nep),
@@ -173,8 +173,9 @@ def _maps(run: SoilCarbonRun) -> Section:
     for name, what in (("soc", "soil organic carbon density"), ("nep", "NEP")):
         _add_picture(
             run, part, f"map_{name}", f"Maps of {what}: mean, interval, difference",
-            f"Of {what}: mean of the draws, width of the 5 to 95 % interval, and mean "
-            "less the default. White: too few draws have a steady state.",
+            f"{what[0].upper()}{what[1:]}: mean of the draws, width of the 5 to 95 % "
+            "interval, and mean minus default. White: too few draws have a steady "
+            "state.",
         )  # fmt: skip
     return part
 

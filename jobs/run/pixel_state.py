@@ -189,8 +189,8 @@ def _shows_life(path: Path) -> bool:
         return False
 
 
-def lease_holder() -> dict[str, Any]:
-    """Return what says in a lease which process holds it."""
+def claimant() -> dict[str, Any]:
+    """Return what says in a claim which process makes it."""
     return {"host": socket.gethostname(), "machine": _machine(), "pid": os.getpid()}
 
 

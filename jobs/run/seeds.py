@@ -39,6 +39,9 @@ class RunStream:
     SWATH_TRUTH = (0, 0, 8)
     SWATH_STARTS = (0, 0, 9)
     SPATIAL = (0, 0, 10)
+    SOIL_CARBON_SPLIT = (101,)
+    SOIL_CARBON_DRAWS = (102,)
+    SOIL_CARBON_CELLS = (103,)
 
 
 def pixel_generator(seed: int, pixel: int, key: PixelStream) -> np.random.Generator:

@@ -53,9 +53,9 @@ from jobs.run.pixel_state import (
     PixelState,
     Reason,
     State,
+    claimant,
     is_being_leased,
     is_leased,
-    lease_holder,
     write_failure,
 )
 from jobs.run.run import Run, open_run
@@ -530,7 +530,7 @@ def _leased(path: Path) -> Iterator[_Lease]:
     The claim is for people, for ``masm status``, and for an owner that slept: it marks
     nothing once the claim is another's.
     """
-    facts = lease_holder() | {"token": uuid4().hex}
+    facts = claimant() | {"token": uuid4().hex}
     lease = _Lease(path, json.dumps(facts))
     write_text(path, lease.text)
     over = threading.Event()

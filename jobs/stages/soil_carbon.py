@@ -31,6 +31,7 @@ from jobs.netcdf_files import read_netcdf, write_netcdf
 from jobs.process_models import century_domain
 from jobs.process_models.century_domain import Settings, Targets
 from jobs.run.provenance import checksums, read_record, record, write_record
+from jobs.run.seeds import RunStream, run_generator
 from jobs.run.start_files import refuse_lost_record
 from jobs.run_tables import read_run_table
 
@@ -44,7 +45,6 @@ _CHUNK = 50
 """Cells of one file of the prediction."""
 _UNITS = {"soc": "kg m-2", "nep": "g m-2 month-1"}
 _FIRST_DAY = "2000-01-01"
-_DRAWS_KEY, _CELLS_KEY = 102, 103
 _ERROR_DRAWS = 40
 """Posterior draws whose errors are computed."""
 
@@ -212,7 +212,7 @@ def chosen_observations(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Ob
 
 def _in_cells(run: SoilCarbonRun, ecosystem: str, streams: Sequence[str]) -> Observed:
     config, every = run.config, run.inputs.observed
-    rng = np.random.default_rng([config.seed, _CELLS_KEY])
+    rng = run_generator(config.seed, RunStream.SOIL_CARBON_CELLS)
     chosen = np.zeros(every.value.size, bool)
     for name, stock in (("soc", True), ("nep", False)):
         here = every.fitted & (every.ecosystem == ecosystem) & (every.is_stock == stock)
@@ -314,7 +314,7 @@ def posterior_draws(
         name: found.posterior[name].to_numpy().ravel() for name in found.parameters
     }
     size = len(next(iter(draws.values())))
-    rng = np.random.default_rng([run.config.seed, _DRAWS_KEY])
+    rng = run_generator(run.config.seed, RunStream.SOIL_CARBON_DRAWS)
     at = rng.choice(size, n, replace=size < n)
     return {name: values[at] for name, values in draws.items()}
 

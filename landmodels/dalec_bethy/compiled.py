@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from landmodels.kernels.compile import entry_point, source_digest
+from landmodels.kernels.compile import entry_point, is_kept, source_digest
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +20,14 @@ KERNELS = ("forward", "tangent", "adjoint")
 def kernel(name: str) -> Any:
     """Return the kernel ``forward``, ``tangent`` or ``adjoint``.
 
-    It compiles when it is first called, once on a machine; later processes read the
-    cache.
+    It compiles when it is first called, once on a machine, and says so, since that
+    takes a while; later processes read the cache.
     """
     from landmodels.dalec_bethy.kernel import generated
 
-    logger.info("kernel %s: compiled where the cache on disk lacks it", name)
-    return entry_point(getattr(generated, name), _FOLDER, _DIGEST)
+    entry = entry_point(getattr(generated, name), _FOLDER, _DIGEST)
+    if not is_kept(entry):
+        logger.warning(
+            "compiling DALEC-BETHY (%s), once on this machine: some ten seconds", name
+        )
+    return entry

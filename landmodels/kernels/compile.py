@@ -97,3 +97,9 @@ def entry_point(
     except RuntimeError as exc:  # no folder in which numba may write
         logger.warning("compiled code cannot be kept on disk: %s", exc)
         return numba.njit(error_model="numpy", nogil=True)(copy)
+
+
+def is_kept(entry: Any) -> bool:
+    """Tell whether the cache on disk holds code of an entry point."""
+    folder = entry.stats.cache_path
+    return folder is not None and any(Path(folder).glob(f"*{entry.__name__}*.nbi"))

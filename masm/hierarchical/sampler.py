@@ -4,10 +4,11 @@ Every site is proposed for alone. Proposing one vector for all sites at once, as
 public code does, gives wrong means and false correlations between sites.
 
 Many chains run in lockstep. A site's parameters move by Metropolis steps with a
-proposal of their own and, unless asked otherwise, by elliptical slices (Murray, Adams
-and MacKay 2010), which follow the group's distribution where the site says little.
-Site posteriors that are only known by draws move by independent proposals from them
-(Lunn et al. 2013, two-stage analysis).
+proposal of their own, more of them in a sweep the more parameters there are, and,
+unless asked otherwise, by elliptical slices (Murray, Adams and MacKay 2010), which
+follow the group's distribution where the site says little. Site posteriors that are
+only known by draws move by independent proposals from them (Lunn et al. 2013,
+two-stage analysis).
 
 References
 ----------
@@ -41,6 +42,9 @@ LogLikelihood = Callable[[Array], Array]
 _WANTED_ACCEPTANCE = 0.3
 _REFIT_EVERY = 25
 _MOST_SHRINKS = 60
+# Metropolis steps of a site in a sweep, for each parameter after the first: the steps
+# from one independent draw to the next grow with the number of parameters.
+_STEPS = 0.75
 # A slice costs several evaluations, a Metropolis step one.
 _SLICE_EVERY = 3
 # Independent proposals from a site's own draws, a sweep.
@@ -359,6 +363,7 @@ class _LikelihoodWalker(_Walker):
         self.name, self.function = name, function
         self._start(state)
         p = self.theta.shape[1]
+        self.n_steps = max(1, round(_STEPS * (p - 1)))
         self.root: Array = np.asarray(
             np.linalg.cholesky(np.mean(state.covariance, axis=0))
         )
@@ -397,7 +402,8 @@ class _LikelihoodWalker(_Walker):
         return self.value(self.theta + step)
 
     def move(self, state: _State, *, learns: bool, slices: bool) -> None:
-        self._metropolis(state, learns)
+        for _ in range(self.n_steps):
+            self._metropolis(state, learns)
         if slices:
             self._slice(state)
         if learns:

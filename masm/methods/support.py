@@ -19,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import linalg
 
-from masm.methods.normal_space import to_cube
+from masm.methods.normal_space import to_cube, to_normal
 from masm.methods.outcomes import ensemble_outcome
 from masm.minimisation.reliability import reliability
 from masm.problem.problem import Outcome, Runs
@@ -61,9 +61,10 @@ def checked_outcome(z: Array, residual: Array, runs: Runs) -> Outcome:
     Outcome
         Suspect, ``not_converged``, where fewer than three tenths of the members carry
         the weight, the weights would move a marginal by more than three tenths of its
-        standard deviation, their tail is heavy (of 100 members or more), or there are
-        fewer than four members for each parameter. ``attrs`` has
-        ``effective_fraction``, ``pareto_k``, ``marginal_change`` and ``reliability``.
+        standard deviation, their tail is heavy (of 100 members or more), there are
+        fewer than four members for each parameter, or an earlier run fits as well as
+        members do where no members are. ``attrs`` has ``effective_fraction``,
+        ``pareto_k``, ``marginal_shift``, ``n_fits_beside`` and ``reliability``.
     """
     squares = np.sum(residual**2, axis=1)
     outcome = ensemble_outcome(to_cube(z), squares, runs)
@@ -73,7 +74,10 @@ def checked_outcome(z: Array, residual: Array, runs: Runs) -> Outcome:
         fraction, pareto_k = fraction_of_weights(weight)
         change = marginal_change(to_cube(z), weight)
     light = len(z) < _MANY or not heavy_tails(fraction, pareto_k)
+    ran = np.isfinite(runs.cost)
+    n_beside = runs_beside(z, squares, to_normal(runs.u[ran]), runs.cost[ran])
     good = bool(fraction >= LEAST_SUPPORT and light and change <= MOST_CHANGE)
+    good = good and not n_beside
     return replace(
         outcome,
         status="done" if good else "suspect",
@@ -84,6 +88,7 @@ def checked_outcome(z: Array, residual: Array, runs: Runs) -> Outcome:
             "effective_fraction": fraction,
             "pareto_k": pareto_k,
             "marginal_shift": change,
+            "n_fits_beside": n_beside,
             "reliability": reliability(fraction if good else 0.0),
         },
     )

@@ -12,7 +12,7 @@ from jobs.errors import ConfigError
 from jobs.files import replacing, sweep, write_text
 from jobs.run.event_log import EventLog, read_events
 from jobs.run.folder import RunFolder
-from jobs.run.pixel_state import is_being_leased, lease_holder, state_of, write_failure
+from jobs.run.pixel_state import claimant, is_being_leased, state_of, write_failure
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -113,18 +113,18 @@ def test_what_a_killed_start_left_is_swept_by_the_next(run_path):
 
 def test_a_machine_that_was_renamed_knows_its_own_dead_processes(tmp_path, monkeypatch):
     pixel = RunFolder(tmp_path).pixel(1)
-    lease = lease_holder() | {"pid": 2**22 + 1}
+    lease = claimant() | {"pid": 2**22 + 1}
     write_text(pixel.lease, json.dumps(lease))
     monkeypatch.setattr("socket.gethostname", lambda: "another name")
     assert state_of(pixel).state == "waiting"
-    write_text(pixel.lease, json.dumps(lease_holder()))
+    write_text(pixel.lease, json.dumps(claimant()))
     assert state_of(pixel).state == "running"
 
 
 def test_a_container_of_the_same_name_takes_no_living_process_for_dead(tmp_path):
     pixel = RunFolder(tmp_path).pixel(1)
     elsewhere = {"machine": "another start pid:[1]", "pid": 2**22 + 1}
-    write_text(pixel.lease, json.dumps(lease_holder() | elsewhere))
+    write_text(pixel.lease, json.dumps(claimant() | elsewhere))
     assert state_of(pixel).state == "running"
     os.utime(pixel.lease, (0, 0))
     assert state_of(pixel).state == "waiting"

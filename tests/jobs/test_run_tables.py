@@ -80,3 +80,21 @@ def test_what_is_no_damage_still_ends_the_report(error):
 
     with pytest.raises(type(error)):
         whole_parts("Fit", "fit", fail)
+    with pytest.raises(type(error)):
+        whole_parts("Fit", "fit", fail, [])
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("r2"), ValueError("shape"), TypeError("x"), ZeroDivisionError()]
+)
+def test_an_error_of_ours_is_not_taken_for_an_odd_file(error, caplog):
+    def fail():
+        raise error
+
+    with pytest.raises(type(error)):
+        whole_parts("Fit", "fit", fail)
+    errors = []
+    (made,) = whole_parts("Fit", "fit", fail, errors)
+    assert errors == [error]
+    assert made.notes[0].startswith(f"Left out by an error: {type(error).__name__}")
+    assert "Traceback" in caplog.text

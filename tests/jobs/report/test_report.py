@@ -25,6 +25,8 @@ from typer.testing import CliRunner
 
 from jobs.cli.app import app
 from jobs.config.priors import prior_bounds
+from jobs.exit_codes import Exit
+from jobs.report import sections
 from jobs.report.results import Results
 from jobs.report.sections import parameter_section
 from jobs.run.run import open_run
@@ -388,3 +390,21 @@ def test_the_page_fits_a_phone(half_done, tmp_path):
     found = re.search(r'<p id="width">(\d+)/(\d+)</p>', document)
     assert found is not None
     assert int(found[1]) <= int(found[2]) <= 390
+
+
+def test_a_bug_takes_away_its_part_of_the_page_and_ends_the_command(
+    half_done, tmp_path, masm_command, monkeypatch
+):
+    path = tmp_path / "run"
+    shutil.copytree(half_done, path)
+
+    def buggy(results):
+        raise KeyError("no such column of ours")
+
+    monkeypatch.setattr(sections, "parameter_section", buggy)
+    done = masm_command("report", path)
+    assert done.exit_code == Exit.BUG, done.output
+    assert "no such column of ours" in done.output
+    text = (path / "report.html").read_text()
+    assert "Left out by an error: KeyError" in text
+    assert "Fit before and after" in text

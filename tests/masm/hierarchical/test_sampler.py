@@ -14,6 +14,7 @@ from masm.hierarchical import (
     share_between,
     to_dataset,
 )
+from masm.hierarchical.calibrate import split_r_hat
 
 VALUES = np.array([-0.6, 0.0, 0.8])
 ERROR = 0.4
@@ -242,3 +243,22 @@ def test_draws_are_labelled_and_arviz_opens_the_group(tmp_path):
     assert list(opened["from_group"].to_numpy()) == [False, False, False, True]
     with pytest.raises(ValueError, match="names of parameters"):
         to_dataset(found, ["q10", "amax"])
+
+
+def test_chains_of_eight_narrow_correlated_parameters_agree():
+    """At the sizes of `calibrate_together`; sd from 0.03 to 0.5 in turned axes."""
+    rng, p = np.random.default_rng(1), 8
+    variance = np.exp(np.linspace(np.log(0.03), np.log(0.5), p)) ** 2
+
+    def narrow_site():
+        turned, _ = np.linalg.qr(rng.normal(size=(p, p)))
+        half, centre = turned / np.sqrt(variance), 0.8 * rng.normal(size=p)
+        return lambda theta: -0.5 * (((theta - centre) @ half) ** 2).sum(axis=1)
+
+    found = sample_hierarchy(
+        {name: narrow_site() for name in "abc"},
+        matched_group_prior(np.zeros(p), np.eye(p), degrees=p + 2, share_between=0.5),
+        seed=1, n_chains=24, n_draws=200, n_warm=300,
+    )  # fmt: skip
+    r_hat = [split_r_hat(found.theta[:, :, k]).max() for k in range(3)]
+    assert max(r_hat) < 1.05, r_hat

@@ -10,9 +10,10 @@ from masm.errors import CalibrationFailed, InputError
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.methods.ensemble import four_d_en_var, smoother
 from masm.methods.ensemble.update import transform_update
-from masm.methods.normal_space import to_normal
+from masm.methods.normal_space import to_cube, to_normal
 from masm.methods.registry import method_of
-from masm.problem.problem import Problem
+from masm.methods.support import checked_outcome
+from masm.problem.problem import Problem, Runs
 from masm.runners.series_runner import ModelRunner
 
 N_OBS, SD = 15, 0.5
@@ -159,3 +160,18 @@ def test_outer_loops_of_4denvar_fit_a_carbon_model_better():
         medians.append(float(np.median(target.cost(np.stack(draws, axis=1)))))
         assert result.status == "suspect"  # it is beside the posterior, and says so
     assert medians[1] < 0.5 * medians[0]
+
+
+def test_an_earlier_run_that_fits_beside_all_members_is_another_mode():
+    """Members are right about one of two modes; a run made before lies in the other."""
+    rng = np.random.default_rng(6)
+    z = 1.0 + 0.1 * rng.standard_normal((400, 2))
+    residual = np.sqrt(np.maximum(np.sum(((z - 1.0) / 0.1) ** 2 - z**2, 1), 0) + 9.0)
+    residual = residual[:, None]
+    u = to_cube(np.vstack([z, [[-1.0, -1.0]]]))
+    for cost, status in ((5.0, "suspect"), (60.0, "done")):
+        runs = Runs(u, np.append(residual[:, 0] ** 2, cost), None)
+        outcome = checked_outcome(z, residual, runs)
+        assert (outcome.status, outcome.attrs["n_fits_beside"]) == (
+            status, int(status == "suspect"),
+        )  # fmt: skip
