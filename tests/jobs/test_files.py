@@ -113,18 +113,18 @@ def test_what_a_killed_start_left_is_swept_by_the_next(run_path):
 
 def test_a_machine_that_was_renamed_knows_its_own_dead_processes(tmp_path, monkeypatch):
     pixel = RunFolder(tmp_path).pixel(1)
-    claim = claimant() | {"pid": 2**22 + 1}
-    write_text(pixel.claim, json.dumps(claim))
+    lease = claimant() | {"pid": 2**22 + 1}
+    write_text(pixel.lease, json.dumps(lease))
     monkeypatch.setattr("socket.gethostname", lambda: "another name")
     assert state_of(pixel).state == "waiting"
-    write_text(pixel.claim, json.dumps(claimant()))
+    write_text(pixel.lease, json.dumps(claimant()))
     assert state_of(pixel).state == "running"
 
 
 def test_a_container_of_the_same_name_takes_no_living_process_for_dead(tmp_path):
     pixel = RunFolder(tmp_path).pixel(1)
     elsewhere = {"machine": "another start pid:[1]", "pid": 2**22 + 1}
-    write_text(pixel.claim, json.dumps(claimant() | elsewhere))
+    write_text(pixel.lease, json.dumps(claimant() | elsewhere))
     assert state_of(pixel).state == "running"
-    os.utime(pixel.claim, (0, 0))
+    os.utime(pixel.lease, (0, 0))
     assert state_of(pixel).state == "waiting"
