@@ -322,8 +322,8 @@ def test_check_reports_the_cube_the_mask_and_the_sample_and_computes_nothing(
     assert reported.exit_code == 0, reported.output
     for wanted in (
         "SYNTHETIC region",
-        "tmax: 99.0 % there",
-        "gpp: 99.0 % there",
+        "tmax: 99.0 % present",
+        "gpp: 99.0 % present",
         "skipped, no_forcing: 1 pixels",
         "skipped, no_observations: 1 pixels",
         "mask: 99 of 100 pixels",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -159,8 +160,10 @@ def test_everything_that_was_promised_is_there(chain):
         "maps/samples.parquet", "maps/fluxes_upscaled_annual.nc",
     ):  # fmt: skip
         assert (path / name).exists(), name
-    for words in ("R2", "DISO", "Pg yr-1", "skill.csv"):
+    for words in ("R2", "DISO", "skill.csv"):
         assert words in shown
+    # A region of 34 pixels: totals are in the unit that fits them, not 1e-4 Pg.
+    assert re.search(r"\d +[TGM]g yr-1", shown)
 
 
 def test_flux_maps_lie_where_their_pixels_are(chain):
