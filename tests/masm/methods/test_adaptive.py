@@ -316,7 +316,7 @@ def test_runs_are_added_only_while_the_error_is_too_large():
         assert_allclose(all_runs[name].to_numpy()[:30], first[name].to_numpy())
     enough = masm.sample_cost(bowl, priors, seed=4, max_runs=60, more_runs=40)
     assert enough.n_model_runs <= 60
-    with pytest.raises(masm.InputError, match="more_runs is -1"):
+    with pytest.raises(masm.InputError, match="option more_runs"):
         masm.sample_cost(bowl, priors, seed=4, more_runs=-1)
 
 

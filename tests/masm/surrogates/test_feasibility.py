@@ -182,7 +182,7 @@ def test_a_posterior_much_of_which_is_beyond_a_border_is_not_believed():
     parts = {
         "validation": 0.0,
         "variability": 0.01,
-        "shift": 0.0,
+        "change": 0.0,
         "failed": 0.0,
         "r_hat": 1.0,
     }
