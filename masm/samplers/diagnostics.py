@@ -150,7 +150,7 @@ def convergence(draws: Array) -> dict[str, Array]:
     from arviz_stats.base import array_stats
 
     columns = [np.ascontiguousarray(draws[:, :, j]) for j in range(draws.shape[2])]
-    # Chains that never move have no variance within: their R-hat is NaN, and no warning.
+    # Chains that never move have no variance within: R-hat is NaN, without a warning.
     with np.errstate(invalid="ignore", divide="ignore"):
         rank = [float(array_stats.rhat(_grouped(c), method="rank")) for c in columns]
         bulk = [float(array_stats.ess(c, method="bulk")) for c in columns]
