@@ -52,6 +52,8 @@ _MOST_RUNS = 400  # that an emulator is fitted to; of these the best three quart
 _AGREEMENT = 0.5  # sd of emulated less true log-likelihood over posterior draws
 _R_HAT = 1.05
 _LEAST_DRAWS = 30  # of each chain, in rounds before the last
+_LONGER = (4,)  # times the length asked for, where chains do not agree
+_THIN = 2  # sweeps from one draw to the next
 _N_POINTS = 400  # of a site's own posterior, at which chains begin
 _EDGE = 1e-9  # of the unit cube, beyond which the normal transform is cut
 
@@ -209,7 +211,8 @@ def calibrate_together(
         Rounds of such runs, until every verdict is right; the posteriors are then
         sampled in full and checked once more.
     n_chains, n_draws, n_warm : int
-        As for `sample_hierarchy`.
+        As for `sample_hierarchy`. Where the last chains do not agree, they are made
+        once more with four times as many sweeps.
     errors : mapping of stream to StreamErrors, optional
         Errors that the joint posteriors have; the sites' own ones are normal. A stream
         that is not named keeps its normal errors.
@@ -276,10 +279,13 @@ def calibrate_together(
             name: _guide([site], seed_sequence(seed, 6, r, k))
             for k, (name, site) in enumerate(work.items())
         }
-        together = sample_hierarchy(
+        sample = _sample_until_they_agree if last else sample_hierarchy
+        together = sample(
             every, prior, seed=seed_sequence(seed, 2, r), guides=guides, **size
         )
-        pooled = _pooled(list(work.values()), prior, seed_sequence(seed, 3, r), size)
+        pooled = _pooled(
+            list(work.values()), prior, sample, seed_sequence(seed, 3, r), size
+        )
         n_before = sum(site.runs.n for site in work.values())
         for k, name in enumerate(sites):
             if name in work:
@@ -292,7 +298,7 @@ def calibrate_together(
             break
         for site in work.values():
             site.refit()
-    second = sample_hierarchy(
+    second = _sample_until_they_agree(
         every, other, seed=seed_sequence(seed, 4), guides=guides, **options
     )
     unseen = [name for name in sites if name not in work]
@@ -318,6 +324,23 @@ def calibrate_together(
         settings=((between, prior.degrees), (other_between, other.degrees)),
         note=note,
     )
+
+
+def _sample_until_they_agree(
+    sites: Mapping[str, LogLikelihood | None],
+    prior: GroupPrior,
+    *,
+    n_warm: int,
+    **options: Any,
+) -> HierarchicalDraws:
+    """Chains of the length asked for, or longer ones where these do not agree."""
+    for times in (1, *_LONGER):
+        found = sample_hierarchy(
+            sites, prior, n_warm=times * n_warm, thin=times * _THIN, **options
+        )
+        if not split_r_hat(found.theta).max() >= _R_HAT:
+            break
+    return found
 
 
 def _group_prior(p: int, fraction: float) -> GroupPrior:
@@ -379,6 +402,7 @@ def _priors(problem: Problem) -> tuple[str, ...]:
 def _pooled(
     sites: Sequence[_Emulated],
     prior: GroupPrior,
+    sample: Callable[..., HierarchicalDraws],
     seed: np.random.SeedSequence,
     options: Mapping[str, Any],
 ) -> HierarchicalDraws:
@@ -389,7 +413,7 @@ def _pooled(
         return np.asarray(sum(density(z) for density in densities))
 
     chains, start = seed.spawn(2)
-    return sample_hierarchy(
+    return sample(
         {POOLED: together}, prior, seed=chains, mean=prior.mean,
         covariance=prior.site_variance, guides={POOLED: _guide(sites, start)},
         **options,
