@@ -58,7 +58,7 @@ Seed = int | list[int] | np.random.SeedSequence
 # A slice costs several evaluations, a Metropolis step one.
 _SLICE_EVERY = 3
 # Narrow shifts and stretches of the group with all sites, a sweep.
-_N_TOGETHER = 3
+_N_TOGETHER = 2
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,14 @@ _MOST_SHRINKS = 60
 # Metropolis steps of a site in a sweep, for each parameter after the first: the steps
 # from one independent draw to the next grow with the number of parameters.
 _STEPS = 0.75
-# Proposals from the mixture of a site's points, a sweep.
-_N_JUMPS = 2
+# Proposals from the mixture of a site's points, a sweep, and parts of it.
+_N_JUMPS = 1
+_N_PARTS = 6
 # Independent proposals from a site's own draws, a sweep.
 _N_PICKS = 10
-# Paths along a gradient, a sweep, and steps of a path.
-_N_GLIDES = 2
-_LEAST_STRIDES, _MOST_STRIDES = 4, 12
+# Parameters for one more path along a gradient, a sweep, and steps of a path.
+_FOR_A_GLIDE = 4
+_LEAST_STRIDES, _MOST_STRIDES = 3, 7
 _WANTED_OF_GLIDES = 0.7
 # Momentum at which a path is given up; a usual one is of length one in each direction.
 _RUNAWAY = 100.0
@@ -160,7 +161,7 @@ class LikelihoodWalker(Walker):
         self.theta = points[pick]
         self.log_likelihood = self.value(self.theta)
         self._replace_lost(f"{n} of its points")
-        self.mixture = Mixture(points, state.rng)
+        self.mixture = Mixture(points, state.rng, _N_PARTS)
         self._follow(points)
 
     def _replace_lost(self, where: str) -> None:
@@ -193,7 +194,7 @@ class LikelihoodWalker(Walker):
                 self._metropolis(state, learns)
         else:
             self._metropolis(state, learns)
-            for _ in range(_N_GLIDES):
+            for _ in range(-(-self.theta.shape[1] // _FOR_A_GLIDE)):
                 self._glide(self.gradient, state, learns)
         if self.mixture is not None:
             for _ in range(_N_JUMPS):
@@ -276,7 +277,7 @@ class LikelihoodWalker(Walker):
             late = np.concatenate(self.history[len(self.history) // 2 :])
             self._follow(late)
             if self.mixture is not None:
-                self.mixture = Mixture(late, rng)
+                self.mixture = Mixture(late, rng, _N_PARTS)
 
     def _follow(self, theta: Array) -> None:
         """Propose steps with the covariance of these."""
