@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from landmodels.dalec_bethy.footprint import (
 from landmodels.dalec_bethy.operators import WHOLE_DAY
 from landmodels.dalec_bethy.stream_limits import check_streams, say_wide_errors
 from landmodels.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -320,20 +323,18 @@ def region_observations(
         np.array([look[4] for look in looks], dtype=float),
     )  # fmt: skip
     result._check_errors()
-    _refuse_repeats(kept)
+    _say_repeats(kept)
     say_wide_errors(result.stream, result.value, result.variance)
     return result, len(overpasses) - len(kept)
 
 
-def _refuse_repeats(overpasses: Sequence[Overpass]) -> None:
-    """Refuse a value that stands there twice; zeros are places for values to come."""
-    seen: dict[Overpass, int] = {}
-    for i, item in enumerate(overpasses):
-        if item.value and item in seen:
-            raise InputError(
-                f"observation {i} ({item.stream})",
-                found=f"the same footprint, time and value as observation {seen[item]}",
-                wanted="each observation once",
-                hint="Were two files with days in common put together?",
-            )
-        seen[item] = i
+def _say_repeats(overpasses: Sequence[Overpass]) -> None:
+    """Log how many values stand there twice; zeros are places for values to come."""
+    values = [item for item in overpasses if item.value]
+    twice = len(values) - len(set(values))
+    if twice:
+        logger.warning(
+            "%d of %d observations stand there twice, with one footprint, time and "
+            "value: were two files with days in common put together?",
+            twice, len(values),
+        )  # fmt: skip
