@@ -137,7 +137,7 @@ def unlikely_rain(annual: float, humidity: float, temperature: float) -> Iterato
             "Earth has: a rate of the day in each shorter step, or tenths of mm?"
         )
     damp = humidity > 0.5 and temperature > 0.0
-    if annual < 10.0 or (annual < 150.0 and damp):
+    if (annual < 10.0 and humidity > 0.35) or (annual < 150.0 and damp):
         yield (
             f"precipitation of {annual:.3g} mm a year in air of {humidity:.0%} "
             "humidity, as in deserts alone: is it in cm, m, inches or mm s-1?"

@@ -29,7 +29,7 @@ class Commands:
         Writes maps.
     """
 
-    check: Callable[[Path], Iterable[str]]
+    check: Callable[[Path, list[str]], Iterable[str]]
     run: Callable[[Path, str | None], Exit]
     report: Callable[[Path], None] | None = None
     status: Callable[[Path], Iterable[str]] | None = None

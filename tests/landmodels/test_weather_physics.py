@@ -23,11 +23,11 @@ SUMMER_IN_JULY = 8.0 - 12.0 * np.cos(2.0 * np.pi * (MONTH - 1) / 12.0)
 def test_the_rules_are_those_of_the_readers():
     for name in ("TROPICS", "SEASONAL", "LEAST_DAYS"):
         assert getattr(weather_physics, name) == getattr(plausibility, name)
-    for found, rain in ((False, 8000.0), (True, 8001.0)):
-        damp = np.full(365, 0.8)
-        days = np.full(365, rain / 365.25)
-        assert found == bool(list(plausibility.rain_findings(days, damp, 20.0)))
-        assert found == bool(list(unlikely_rain(rain, 0.8, 20.0)))
+    for rain in (5.0, 140.0, 160.0, 7990.0, 8010.0):
+        for damp, warm in ((0.8, 20.0), (0.45, 20.0), (0.3, 20.0), (0.8, -5.0)):
+            days, humidity = np.full(365, rain / 365.25), np.full(365, damp)
+            theirs = list(plausibility.rain_findings(days, humidity, warm))
+            assert bool(theirs) == bool(list(unlikely_rain(rain, damp, warm)))
     for mean in (0.3, 0.5, 8.9, 9.1):
         assert bool(list(plausibility.wind_findings(np.full(9, mean)))) == bool(
             list(unlikely_wind(mean))
@@ -69,7 +69,7 @@ def test_rain_that_no_place_has():
         (100.0, 0.75, -12.0, False),  # a polar desert
         (70.0, 0.65, 8.0, True),  # cm
         (28.0, 0.65, 8.0, True),  # inches
-        (2.0, 0.35, 20.0, True),  # m
+        (2.0, 0.4, 20.0, True),  # m
         (9000.0, 0.8, 20.0, True),
     ],
 )
