@@ -18,7 +18,8 @@ class Commands:
     Attributes
     ----------
     check : callable
-        Opens every input and yields lines that say what there is; writes nothing.
+        ``check(folder, doubts)`` opens every input and yields lines that say what
+        there is, puts what is suspicious into the list, and writes nothing.
     run : callable
         ``run(folder, executor)`` does what is left.
     report : callable, optional

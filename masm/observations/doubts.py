@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 _SMALL_SD = 1e-3  # of the usual size of a value
 _LARGE_SD = 2.0  # times the largest values: values that say nothing
-_FEW_SDS = 5
+_FEW_SDS = 3
 _SAME = 0.5  # fraction of values that are one number
 _ALIKE = 0.5  # correlation of GPP and NEE from which one of the signs is in doubt
 _TOGETHER = 30  # values of both
@@ -124,7 +124,7 @@ def _doubts_of_spread(value: Array, sd: Array) -> Iterator[str]:
     known = sd[np.isfinite(sd)]
     largest = float(np.percentile(np.abs(value), 95.0))
     usual = float(np.median(known)) if known.size else 0.0
-    if known.size > _FEW_SDS and usual > _LARGE_SD * largest > 0.0:
+    if known.size >= _FEW_SDS and usual > _LARGE_SD * largest > 0.0:
         yield (
             f"the standard deviations ({usual:.3g}) are {usual / largest:.3g} times as "
             f"large as the largest values ({largest:.3g}): are they variances, in "

@@ -236,7 +236,7 @@ def made_anew(run, name, **columns):
 def horizons(run, *, carbon=20.0, rock=10.0, middle=20, bottom=50):
     stocks = pd.read_csv(run / "soil_samples.csv", comment="#")
     rows = [
-        f"{r.place},{r.lat},{r.lon},{a},{b},{carbon * (1 + 0.1 * (k % 5)):g},1.1,{rock}\n"
+        f"{r.place},{r.lat},{r.lon},{a},{b},{carbon * (1 + k % 5 / 10):g},1.1,{rock}\n"
         for k, r in enumerate(stocks.itertuples())
         for a, b in ((0, middle), (middle, bottom))
     ]
