@@ -119,7 +119,7 @@ def open_domain(source: str, file: Path | None) -> xr.Dataset:
 
 def weather_doubts(forcing: xr.Dataset) -> list[str]:
     """Return what is unlikely of a domain's weather, though not impossible."""
-    from landmodels.century.month_checks import unlikely_months
+    from landmodels.century import unlikely_months
 
     return list(unlikely_months(forcing))
 

@@ -86,6 +86,12 @@ def unlikely_months(clean: xr.Dataset) -> Iterator[str]:
     ------
     str
         One sentence for each kind of fault, with the number of cells that have it.
+
+    Examples
+    --------
+    >>> from landmodels.century import plateau_forcing, validate_forcing
+    >>> list(unlikely_months(validate_forcing(plateau_forcing())))
+    []
     """
     lat, mean, spread, prec = _by_cell(clean)
     n = lat.size
