@@ -20,7 +20,6 @@ from uuid import uuid4
 
 import numpy as np
 
-from jobs.config.priors import priors_of
 from jobs.config.process_model import units_of
 from jobs.config.schema import Config
 from jobs.disk_errors import full_disk, is_refused_in, system_fault
@@ -364,7 +363,7 @@ def _calibrate(
     with model_runs(model, config.execution.run_seconds, on_runs) as running:
         result = masm.calibrate(
             observations=read.streams,
-            priors=priors_of(config),
+            priors=run.priors,
             seed=[config.seed, pixel.id],
             inputs=input_digests(run, pixel, read.forcing, read.observations)
             | borrowed.digests,

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.disk_errors import full_disk, system_fault
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder
@@ -150,7 +149,7 @@ def _write(
 
     Returns the rows whose result is damaged.
     """
-    names, streams = list(prior_bounds(run.config)), sampled_streams(run.config)
+    names, streams = list(run.bounds), sampled_streams(run.config)
     errors = [f"error_scale_{number}" for number in ERROR_NUMBERS if streams]
     first = rows.start
     targets = {

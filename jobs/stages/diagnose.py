@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of, units_of
 from jobs.errors import ConfigError, Problem
 from jobs.files import make_folder, read_json, replacing, write_text
@@ -95,7 +94,7 @@ def diagnose(run: Run, pixel: Pixel) -> Diagnosis:
         If its inputs cannot be used any more.
     """
     site = open_site(run, pixel, WATCHED)
-    bounds, table = prior_bounds(run.config), model_of(run.config).parameters
+    bounds, table = run.bounds, model_of(run.config).parameters
     means = calibrated_means(run, pixel)
     after = site.run(pd.DataFrame([means]))
     before = site.run(default_row(run, list(bounds)))
@@ -183,7 +182,7 @@ def _of_stream(
 
 def _edges(run: Run, means: dict[str, float]) -> pd.DataFrame:
     rows = []
-    for name, (low, high) in prior_bounds(run.config).items():
+    for name, (low, high) in run.bounds.items():
         fraction = (means[name] - low) / (high - low)
         end = "low" if fraction < _EDGE else "high" if fraction > 1.0 - _EDGE else ""
         rows.append(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config, RelativeVariance
 from jobs.disk_errors import system_fault
@@ -161,7 +160,7 @@ def _layout_digests(store: zarr.Group, run: Run) -> dict[str, str]:
 def labels_of(run: Run) -> dict[str, np.ndarray]:
     """Return the values of each coordinate, which never change."""
     streams = sampled_streams(run.config)
-    texts = {"parameter": list(prior_bounds(run.config))}
+    texts = {"parameter": list(run.bounds)}
     if streams:
         texts["error_stream"] = streams
     places = {
@@ -178,7 +177,7 @@ def labels_of(run: Run) -> dict[str, np.ndarray]:
 
 def shapes_of(run: Run) -> dict[str, tuple[int, ...]]:
     """Return what is written again, and its dimensions after the pixels."""
-    bounds, streams = prior_bounds(run.config), sampled_streams(run.config)
+    bounds, streams = run.bounds, sampled_streams(run.config)
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(
         (*COUNTS, "state", "collected_mtime"), ()
     )
@@ -223,7 +222,7 @@ class _Layout:
         packed = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
         # Blosc itself takes some damaged bytes for other numbers.
         self.packed = [packed, Crc32cCodec()]
-        self.bounds = prior_bounds(run.config)
+        self.bounds = run.bounds
         self.table = model_of(run.config).parameters
         self.streams = sampled_streams(run.config)
         self.sizes = {
