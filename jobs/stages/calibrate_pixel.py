@@ -174,7 +174,7 @@ def as_found(config: Config, state: PixelState) -> PixelState:
 
 
 def _put_odd_aside(folder: PixelFolder) -> None:
-    """Move out of the way what stands at our names and is not what we write there."""
+    """Move out of the way what is at our names and is not what we write there."""
     if lexists(folder.path) and not is_folder(folder.path):
         logger.warning("%s is not ours: now %s", folder.path, put_aside(folder.path))
     for path in (
@@ -498,7 +498,7 @@ class _Lease:
     text: str
 
     def is_held(self) -> bool:
-        """Tell whether the claim stands as it was written."""
+        """Return whether the claim is as it was written."""
         try:
             return read_text(self.path) == self.text
         except (FileNotFoundError, NotADirectoryError, ValueError):

@@ -84,7 +84,7 @@ def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
         n_new = 0
         rows = enumerate(states_of(run.folder, run.pixels))
         # Pixels are written where they are found: what was read of a block of packed
-        # ones to tell their states is at hand then.
+        # ones to find their states is at hand then.
         for number, some in groupby(rows, key=lambda item: item[0] // PIXELS_AT_ONCE):
             finished = []
             for row, (pixel, state) in some:
@@ -163,7 +163,7 @@ def _write(
         try:
             summary = require_summary(folder)
             read = _read_pixel(folder, summary, names, streams, here)
-        except Exception as exc:  # whatever stands there, it is this pixel's alone
+        except Exception as exc:  # whatever is there, it is this pixel's alone
             # What the system could not read is not damaged.
             if stop := full_disk(exc, run.folder.path) or system_fault(exc):
                 raise stop from exc

@@ -79,7 +79,7 @@ def compare_pixel(
 
 
 def write_comparison(comparison: masm.Comparison, pixel: Pixel, path: Path) -> None:
-    """Write the table, with those of other pixels that stand in the file already."""
+    """Write the table, with those of other pixels that are in the file already."""
     import pandas as pd
 
     table = comparison.table.copy()

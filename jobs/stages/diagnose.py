@@ -53,7 +53,7 @@ class Diagnosis:
     tables : dict of str to pandas.DataFrame
         ``seasons``: scores in and outside of the growing season, by period;
         ``weather``: correlations of residuals; ``years``: drift; ``timing``: swing with
-        rain, dates of the season; ``structure``: what weather and season tell of
+        rain, dates of the season; ``structure``: what weather and season explain of
         residuals; ``scan``: parameters that were not calibrated;
         ``edges``: calibrated parameters at an end of their prior; ``series``: what it
         all is from.

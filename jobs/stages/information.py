@@ -68,7 +68,7 @@ def targets_of(config: Config) -> list[masm.Target]:
 
 
 def information_file(run: Run, pixel_id: int) -> Path:
-    """Return where the result of a pixel stands."""
+    """Return where the result of a pixel is."""
     return run.folder.information / f"{pixel_id:05d}.json"
 
 

@@ -276,7 +276,7 @@ def _group_table(
     """A row for each parameter: the new site's range, and what differs between sites.
 
     ``q`` is Cochran's: squared distances of the sites' own means from their weighted
-    mean, in their own variances; ``p`` its chance where all sites are the same.
+    mean, in their own variances; ``p`` its probability if all sites are the same.
     """
     import pandas as pd
     from scipy import special, stats

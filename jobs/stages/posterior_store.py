@@ -48,7 +48,7 @@ def sampled_streams(config: Config) -> list[str]:
 
 
 class NotWhole(ValueError):
-    """What stands in the place of a store is not the one of its run, whole."""
+    """What is in the place of a store is not the one of its run, whole."""
 
 
 def open_store(path: Path, run: Run) -> zarr.Group:
@@ -84,7 +84,7 @@ def open_store(path: Path, run: Run) -> zarr.Group:
 
 
 def open_whole(path: Path, run: Run, mode: Literal["r", "r+"]) -> zarr.Group:
-    """Open a store that stands.
+    """Open a finished store.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def open_whole(path: Path, run: Run, mode: Literal["r", "r+"]) -> zarr.Group:
         _require_layout(store, run)
     except NotWhole:
         raise
-    except Exception as exc:  # whatever stands there can be made again
+    except Exception as exc:  # whatever is there can be made again
         if fault := system_fault(exc):
             raise fault from exc
         raise NotWhole(f"cannot be read ({reason_of(exc)})") from exc

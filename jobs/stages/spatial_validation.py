@@ -229,7 +229,7 @@ def _draws(run: Run, pixel: Pixel, names: Sequence[str]) -> Array:
 
 
 def _covariates(run: Run, pixels: Sequence[Pixel]) -> pd.DataFrame:
-    """What the table of sites tells, or the place where it tells nothing more."""
+    """The table of sites, or the place where it has nothing more."""
     source = run.source
     if hasattr(source, "covariates"):
         table: pd.DataFrame = source.covariates()
