@@ -80,7 +80,7 @@ def draw_chains(posterior: xr.Dataset, target: Path, *, title: str) -> None:
             .assign(parameter=name)
         )
     axes[0, 0].set_title("trace of four chains", fontsize=9)
-    axes[0, 1].set_title("share of each chain's draws by pooled rank", fontsize=9)
+    axes[0, 1].set_title("fraction of each chain's draws by pooled rank", fontsize=9)
     axes[-1, 0].set_xlabel("draw kept", fontsize=8)
     axes[-1, 1].set_xlabel("pooled rank, 0 lowest to 1 highest", fontsize=8)
     bar = figure.colorbar(image, ax=axes[:, 1], shrink=0.6, pad=0.01)
@@ -325,14 +325,19 @@ def draw_coverage(
     n = store.sizes["pixel"] * len(found)
     half = 1.96 * np.sqrt(LEVELS * (1 - LEVELS) / n)
     axis.fill_between(
-        LEVELS, LEVELS - half, LEVELS + half, color=GREEN, alpha=0.25, label="chance"
+        LEVELS,
+        LEVELS - half,
+        LEVELS + half,
+        color=GREEN,
+        alpha=0.25,
+        label="sampling noise",
     )
     axis.plot([0, 1], [0, 1], color="0.3", lw=0.8, ls="--", label="as it should be")
     axis.plot(LEVELS, overall, "-o", ms=3, color=BLUE, label="all parameters")
     axis.plot([], [], color="0.7", lw=0.8, label="each parameter")
     axis.set(
         xlabel="level of the interval",
-        ylabel="share of pixels whose interval holds the truth",
+        ylabel="fraction of pixels whose interval holds the truth",
         xlim=(0, 1),
         ylim=(0, 1),
         aspect="equal",
