@@ -82,7 +82,6 @@ def run_site(site: str, seed: int, runs: int, method: str) -> None:
     from jobs.inputs.simulate import calibration_model
     from jobs.inputs.streams import make_streams
     from jobs.run.run import open_run
-    from jobs.stages.calibrate_pixel import priors_of
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.yaml").write_text(config(site, seed))
@@ -100,7 +99,7 @@ def run_site(site: str, seed: int, runs: int, method: str) -> None:
         result = masm.calibrate(
             calibration_model(run.config, forcing),
             streams,
-            priors_of(run.config),
+            run.priors,
             seed=[seed, 0],
             method=method,
             max_runs=runs,

@@ -189,7 +189,7 @@ def test_fluxes_that_cannot_be_used(run, row, words):
     ("before", "after", "words"),
     [
         ("method: emulator", "method: emulater", "calibration.method"),
-        ("max_runs: 150", "max_run: 120", "max_run"),
+        ("max_runs: 300", "max_run: 120", "max_run"),
         ("strategy: Opt2", "strategy: Opt3", "prediction.strategy"),
         ("Opt1: [soc]", "Opt1: []", "Opt2: "),
         ("period: 1980-1985", "period: 1940-1945", "soc.period"),
