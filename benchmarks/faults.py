@@ -146,12 +146,17 @@ class Case:
 def opened(run: Path, reported: Path, command: str) -> tuple[int | str, list[Case]]:
     """Run a command undisturbed; return its exit code, and a case for each call.
 
-    Each file below the run that it opens to read or to write, syncs, or names.
+    Each file below the run that it opens to read or to write, syncs, or names. What it
+    imports is imported here.
     """
-    log = reported.with_name("opened")
+    log, listed = reported.with_name("opened"), reported.with_name("modules")
     log.unlink(missing_ok=True)
     environment = {"FAULT_LOG": str(log), "FAULT_UNDER": f"{run}/"}
-    code = run_command(_words(command, run), reported, environment, seconds=300)
+    code = run_command(
+        _words(command, run), reported, environment, seconds=300,
+        before=lambda: list_modules_at_the_end(listed),
+    )  # fmt: skip
+    import_listed(listed)
     found = set()
     for line in log.read_text(errors="replace").splitlines():
         call, _, name = line.partition(" ")
@@ -277,27 +282,23 @@ def marks_of(run: Path) -> dict[str, str]:
     return found
 
 
-def warm(commands: Sequence[str], base: Path, folder: Path) -> None:
-    """Import what commands import, so that forks have it."""
-    listed, run = folder / "modules", folder / "run"
+def list_modules_at_the_end(listed: Path) -> None:
+    """Let this process write which modules it has, when it ends."""
+    end = os._exit
 
-    def list_at_the_end() -> None:
-        end = os._exit
+    def listing(code: int) -> None:
+        listed.write_text("\n".join(sys.modules))
+        end(code)
 
-        def listing(code: int) -> None:
-            listed.write_text("\n".join(sys.modules))
-            end(code)
+    os._exit = listing  # type: ignore[assignment]
 
-        os._exit = listing  # type: ignore[assignment]
 
-    for command in commands:
-        _copy(base, run)
-        words = _words(command, run)
-        run_command(words, folder / "told", {}, seconds=300, before=list_at_the_end)
-        for name in listed.read_text().splitlines():
-            if name not in sys.modules:
-                with suppress(Exception):  # parts of others, made while they load
-                    importlib.import_module(name)
+def import_listed(listed: Path) -> None:
+    """Import what another process had, so that forks of this one have it."""
+    for name in listed.read_text().splitlines():
+        if name not in sys.modules:
+            with suppress(Exception):  # parts of others, made while they load
+                importlib.import_module(name)
 
 
 def draw_small() -> None:
@@ -352,30 +353,41 @@ class Study:
         self._numbers = Numbers()
         self._wanted: dict[str, Wanted] = {}
         self._afterwards: dict[tuple[str, str], list[str]] = {}
-        make_up(self.base)
-        warm(commands, self.base, self.folder)
+        if not self.base.exists():
+            make_up(self.base)
         draw_small()
-        gc.freeze()  # what is there is not looked at in every fork
         for command in commands:
             self._undisturbed(command)
+        gc.freeze()  # what is there is not looked at in every fork
 
     def _undisturbed(self, command: str) -> None:
         _copy(self.base, self.run)
         before = digest_of(self.run)
         code, found = opened(self.run, self.reported, command)
-        last = go_on(self.run, self.reported, command)
+        last = code
+        for one in GO_ON.get(command, ()):
+            last = run_command(_words(one, self.run), self.reported, {}, seconds=300)
         self._wanted[command] = Wanted(code, last, self._numbers.of(self.run))
         self.cases += found
-        # A command that left all as it was is played again from there.
+        # A fault that left all as it was: the command is played from there.
         _copy(self.base, self.run)
         self._afterwards[command, before] = self._second(command)
 
     def in_order(self, every: int = 1, first: int = 0) -> list[Case]:
         """Return every so-manieth fault, in a fixed order that mixes them.
 
-        Other firsts give other faults, so that portions make up the whole.
+        The first so many, as there are calls, have each call once, with an error that
+        goes round; then each has its next error. Other firsts give other faults, so
+        that portions make up the whole.
         """
-        order = np.random.default_rng(1).permutation(len(self.cases))
+        rng, n_errors = np.random.default_rng(1), len(ERRORS)
+        n_calls = len(self.cases) // n_errors
+        turns = rng.permutation(n_calls)
+        order = [
+            n_errors * call + (turns[call] + turn) % n_errors
+            for turn in range(n_errors)
+            for call in rng.permutation(n_calls)
+        ]
         return [self.cases[i] for i in order[first::every]]
 
     def judge(self, case: Case) -> list[str]:
