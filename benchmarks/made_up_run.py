@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import sys
@@ -217,17 +218,13 @@ def run_command(
                 sys.stderr.flush()
             os._exit(code if isinstance(code, int) else 97)
     began = time.monotonic()
-    code = None
-    while code is None:
-        done, status, taken = os.wait4(child, os.WNOHANG)
-        if done:
-            code = os.waitstatus_to_exitcode(status)
-        elif time.monotonic() > began + seconds:
-            os.kill(child, signal.SIGKILL)
-            _, _, taken = os.wait4(child, 0)
-            code = "hang"
-        else:
-            time.sleep(0.005)
+    ended = os.pidfd_open(child)  # waited for without looking again and again
+    is_over = bool(select.select([ended], [], [], seconds)[0])
+    os.close(ended)
+    if not is_over:
+        os.kill(child, signal.SIGKILL)
+    _, status, taken = os.wait4(child, 0)
+    code = os.waitstatus_to_exitcode(status) if is_over else "hang"
     if used is not None:
         used["seconds"] = time.monotonic() - began
         used["cpu_seconds"] = taken.ru_utime + taken.ru_stime

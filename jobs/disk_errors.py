@@ -36,6 +36,12 @@ _OF_THE_CALL = (
     errno.EROFS,
 )
 """What a file is not, or a call was: as true a moment later."""
+_NOT_LOADED = {
+    "failed to map segment": errno.ENOMEM,
+    **{os.strerror(n): n for n in (errno.ENOMEM, errno.EMFILE, errno.ENFILE)},
+    **{os.strerror(n): n for n in (errno.EIO, errno.ESTALE)},
+}
+"""What the loader of libraries says, in an ``ImportError``, of the system."""
 _IN_TEXT = re.compile(r"\[Errno (\d+)\]|\berrno = (\d+)")
 
 
@@ -79,6 +85,10 @@ def system_fault(exc: BaseException) -> SystemFault | None:
             return one
         if isinstance(one, MemoryError):
             return SystemFault("too little memory")
+        if isinstance(one, ImportError):
+            told = [number for text, number in _NOT_LOADED.items() if text in str(one)]
+            if told:
+                return SystemFault(os.strerror(told[0]).lower())
         if isinstance(one, OSError):
             given = one.errno if isinstance(one.errno, int) else None  # xarray: text
             number = given or _number_in(str(one))

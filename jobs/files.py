@@ -71,6 +71,13 @@ def read_bytes(path: Path, limit: int = DATA_LIMIT, *, follow: bool = False) -> 
         return opened.read(size)  # a larger number would take its memory at once
 
 
+def read_head(path: Path, n_bytes: int) -> tuple[bytes, int]:
+    """Return the first bytes of a file of ours, its size; raises as `read_bytes`."""
+    handle, size = _open(path, DATA_LIMIT)
+    with open(handle, "rb") as opened:
+        return opened.read(n_bytes), size
+
+
 def digest_of(path: Path, limit: int = DATA_LIMIT) -> str:
     """Return the SHA-256 of a file of ours, piece by piece; raises as `read_bytes`."""
     handle, _ = _open(path, limit)

@@ -24,6 +24,7 @@ from jobs.cli.cube import region_app  # noqa: E402
 from jobs.cli.diagnose import diagnose  # noqa: E402
 from jobs.cli.error_handler import (  # noqa: E402
     error_handler,
+    left_to_say,
     left_to_stop,
     safe_output,
 )
@@ -605,5 +606,5 @@ def run_all(
 def main() -> None:
     """Entry point of the ``masm`` command."""
     safe_output()
-    with left_to_stop():
+    with left_to_stop(), left_to_say():
         app(prog_name="masm")

@@ -8,6 +8,7 @@ from jobs.config.methods import expected_runs
 from jobs.config.priors import calibrated_parameters, traits_of
 from jobs.config.process_model import model_of, units_of
 from jobs.console import table
+from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem
 from jobs.inputs.judgement import (
     LOOKED_AT,
@@ -63,6 +64,8 @@ def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
             try:
                 yield from _pixel(run, pixel, doubts)
             except ValueError as exc:
+                if fault := system_fault(exc):
+                    raise fault from exc
                 yield "  refused: " + str(exc).splitlines()[0]
                 refused += problems_of(exc)
         if refused:

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 _STOPS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGXCPU, signal.SIGHUP)
 """Of a queue, a limit of processor time, and a terminal that was closed."""
 SAVED = "finished work is saved. Go on with"
+_KEPT_BACK = 2**21
+"""Bytes for the last sentence of a command that has no memory left."""
 _OURS = ("ibis_dalec", "landdata", "landmodels", "masm", "upscale")
 
 
@@ -119,6 +121,30 @@ def left_to_stop() -> Iterator[None]:
         if end.code == Exit.STOPPED:
             signal.signal(signal.SIGINT, _end_at_once)
         raise
+
+
+@contextmanager
+def left_to_say() -> Iterator[None]:
+    """Say that memory was too little, should even that take too much of it.
+
+    Nor does a log that cannot be written become pages of errors.
+    """
+    kept, before = bytearray(_KEPT_BACK), logging.raiseExceptions
+    logging.raiseExceptions = False
+    try:
+        yield
+    except MemoryError:
+        del kept
+        words = [printable(word) for word in sys.argv[1:]]
+        if words[:1] == ["calibrate"] and "--resume" not in words:
+            words.append("--resume")
+        go_on = " ".join(["masm", *words])
+        line = f"masm: stopped by too little memory; {SAVED}: {go_on}\n"
+        with suppress(OSError):
+            os.write(2, line.encode(errors="backslashreplace"))
+        os._exit(Exit.STOPPED)
+    finally:
+        logging.raiseExceptions = before
 
 
 def _let_end() -> None:

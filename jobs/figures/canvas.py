@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem
 from jobs.figures.labels import total_unit
 from jobs.files import replacing
@@ -79,6 +80,8 @@ def use_own_settings() -> None:
     try:
         import matplotlib
     except Exception as exc:
+        if fault := system_fault(exc):
+            raise fault from exc
         raise ConfigError(
             Problem(
                 "matplotlibrc",

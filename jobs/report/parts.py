@@ -140,7 +140,8 @@ def whole_parts(
         return [Section(title, anchor, notes=[f"Left out, its files are odd: {noted}"])]
     except Exception as exc:
         # The end of the command is for them, and for what the system or the user did.
-        if errors is None or isinstance(exc, (ConfigError, MemoryError, OSError)):
+        of_system = isinstance(exc, (MemoryError, OSError)) or system_fault(exc)
+        if errors is None or isinstance(exc, ConfigError) or of_system:
             raise
         errors.append(exc)
         noted = f"{type(exc).__name__}: {exc}"[:300]

@@ -121,7 +121,11 @@ def calibrate_pixel(
     with _leased(folder.lease) as lease:
 
         def watched(n: int) -> None:
-            lease.require_held()  # before the runs are written down
+            try:
+                lease.require_held()  # before the runs are written down
+            except OSError as exc:  # would be taken for model runs that failed
+                _stop_for_the_system(exc, run.folder.path)
+                raise
             if on_runs is not None:
                 on_runs(n)
 

@@ -27,7 +27,7 @@ from jobs.stages.posterior_store import (
     reason_of,
     shapes_of,
 )
-from jobs.stages.store_chunks import MARKS, damage_of, require_there
+from jobs.stages.store_chunks import MARKS, damage_of, require_readable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -98,7 +98,7 @@ class Posteriors:
         rows = np.atleast_1d(np.arange(len(self._run.pixels))[key[0]])
         try:
             with self._reading(array.path):
-                require_there(array, rows, self._marks)
+                require_readable(array, rows, self._marks)
                 return np.asarray(array.oindex[key])
         except ConfigError:
             if damage := damage_of(array, rows, self._marks):

@@ -18,7 +18,8 @@ from jobs.disk_errors import system_fault
 from jobs.files import TEXT_LIMIT, is_file, is_folder, kind_of, lexists, put_aside
 from jobs.inputs.pixel_data import synthetic_parts, unreadable_source
 from jobs.run.run import Run
-from jobs.stages.synced_store import EVERY_CHUNK, SyncedStore, sync
+from jobs.stages.chunk_packing import is_known
+from jobs.stages.synced_store import EVERY_CHUNK, SyncedStore, is_sealed, sync
 
 if TYPE_CHECKING:
     import zarr
@@ -132,6 +133,8 @@ def _require_layout(store: zarr.Group, run: Run) -> None:
     for name, rest in shapes_of(run).items():
         array = array_of(store, name)
         fits = array.shape == (n_pixels, *rest) and array.dtype.kind in "if"
+        if is_sealed(array) and not is_known(array):
+            raise NotWhole(f"is damaged ({name} is packed in another way)")
         # Earlier versions had small chunks everywhere, which may stay.
         sizes = {min(n, n_pixels) for n in (PIXELS_PER_CHUNK, PIXELS_AT_ONCE)}
         if not fits or array.chunks[0] not in sizes or array.chunks[1:] != rest:

@@ -187,7 +187,7 @@ def open_group(run: Run, parameter_set: str, group: str) -> xr.Dataset:
         arrays = zarr.open_group(plain, mode="r", use_consolidated=False).arrays()
         stored = CheckedStore(
             path / group,
-            [name for name, array in arrays if is_sealed(array)],
+            {name: array for name, array in arrays if is_sealed(array)},
             lambda chunk: refused(f"is damaged ({group}/{chunk})", again),
         )
         found = xr.open_zarr(stored, chunks=None, consolidated=False)
@@ -203,7 +203,8 @@ def _damage(run: Run, path: Path, group: str) -> str:
     import zarr
 
     from jobs.run.region_sample import open_region
-    from jobs.stages.synced_store import SyncedStore
+    from jobs.stages.chunk_packing import is_known
+    from jobs.stages.synced_store import SyncedStore, is_sealed
 
     times = window_bounds(_days(run), WINDOWS[group])[0].size
     most = {
@@ -228,6 +229,8 @@ def _damage(run: Run, path: Path, group: str) -> str:
                 return f"{name} has chunks of {array.chunks}"
             if array.dtype.kind not in "if":
                 return f"{name} holds no numbers"
+            if is_sealed(array) and not is_known(array):
+                return f"{name} is packed in another way"
         missing = {*FLUXES, "pixel", "time"} - set(arrays)
         return f"no {', '.join(sorted(missing))}" if missing else ""
     except Exception as exc:  # whatever damaged metadata make of the reader

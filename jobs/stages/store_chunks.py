@@ -1,13 +1,12 @@
 """Chunks of ``posteriors.zarr``: which are missing or damaged, and their removal.
 
 Each chunk ends with the CRC-32C of its bytes, and every chunk of rows that were
-collected is there, whatever it holds. So damage is seen without unpacking anything.
-Stores of earlier versions have neither: their chunks are unpacked.
+collected is there, whatever it holds. Stores of earlier versions have neither. A chunk
+with the right checksum is unpacked once, too: it may have been made by something else.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from jobs.disk_errors import system_fault
 from jobs.files import OddFile
+from jobs.stages.chunk_packing import HEAD, bytes_of, cannot_unpack, wrong_head
 from jobs.stages.posterior_store import array_of, reason_of, shapes_of
 from jobs.stages.synced_store import SyncedStore, carries_checksum, is_sealed, sync
 
@@ -82,21 +82,27 @@ def forget(store: zarr.Group, run: Run, rows: slice) -> None:
     sync(store)
 
 
-def require_there(array: zarr.Array, rows: np.ndarray, marks: np.ndarray) -> None:
+def require_readable(array: zarr.Array, rows: np.ndarray, marks: np.ndarray) -> None:
     """Refuse to read rows of which a chunk was lost: it would read as fill values.
 
     Raises
     ------
     OddFile
-        If a chunk is not there that was written.
+        If a chunk is not there that was written, or its head tells of another size.
     """
     if not is_sealed(array):
         return
     held = cast(SyncedStore, array.store)
     for number in chunks_of(array, rows):
         key = key_of(array, number)
-        if _is_written(array, number, marks) and not (held.root / key).exists():
-            raise OddFile(f"{key} is missing")
+        try:
+            head, n_bytes = held.head(key, HEAD)
+        except (FileNotFoundError, NotADirectoryError):
+            if _is_written(array, number, marks):
+                raise OddFile(f"{key} is missing") from None
+            continue
+        if wrong := wrong_head(array, head, n_bytes):
+            raise OddFile(f"{key} {wrong}")
 
 
 def chunks_of(array: zarr.Array, rows: Iterable[int]) -> Iterator[int]:
@@ -122,7 +128,7 @@ def _is_written(array: zarr.Array, number: int, marks: np.ndarray) -> bool:
 
 def _damage(array: zarr.Array, number: int, marks: np.ndarray) -> str:
     key = key_of(array, number)
-    limit = math.prod(array.chunks) * array.dtype.itemsize + _SMALL
+    limit = bytes_of(array) + _SMALL
     try:
         content = cast(SyncedStore, array.store).content(key, limit)
     except (FileNotFoundError, NotADirectoryError):
@@ -131,7 +137,8 @@ def _damage(array: zarr.Array, number: int, marks: np.ndarray) -> str:
         return f"{key}: {exc}"
     if not carries_checksum(content):
         return f"{key} is not as it was written (CRC-32C)"
-    return ""
+    wrong = cannot_unpack(array, content)
+    return f"{key} {wrong}" if wrong else ""
 
 
 def _unreadable(array: zarr.Array, rows: slice) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -25,8 +25,10 @@ from jobs.files import (
     make_folder,
     put_aside,
     read_bytes,
+    read_head,
     sync_folder,
 )
+from jobs.stages.chunk_packing import cannot_unpack, is_known
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
@@ -100,6 +102,11 @@ class SyncedStore(LocalStore):
         _require_folders(self.root, key)
         return read_bytes(self.root / key, limit)
 
+    def head(self, key: str, n_bytes: int) -> tuple[bytes, int]:
+        """Return the first bytes of a file and its size; raises as `read_head`."""
+        _require_folders(self.root, key)
+        return read_head(self.root / key, n_bytes)
+
     def take_away(self, key: str) -> None:
         """Remove a file, if there is one; what is none is put aside."""
         _require_folders(self.root, key)
@@ -137,17 +144,17 @@ class CheckedStore(SyncedStore):
     ----------
     root : Path
         The store, in which every chunk was written.
-    sealed : collection of str
-        Arrays whose chunks end with their CRC-32C.
+    sealed : mapping of str
+        Arrays whose chunks end with their CRC-32C, by name.
     refuse : callable
         Gives the error to raise for what is wrong with a chunk.
     """
 
     def __init__(
-        self, root: Path, sealed: Collection[str], refuse: Callable[[str], Exception]
+        self, root: Path, sealed: Mapping[str, Any], refuse: Callable[[str], Exception]
     ) -> None:
         super().__init__(root, read_only=True)
-        self._sealed, self._refuse = frozenset(sealed), refuse
+        self._sealed, self._refuse = dict(sealed), refuse
 
     async def get(self, key: str, *words: Any, **named: Any) -> Buffer | None:
         """Read a file; a chunk must be whole."""
@@ -163,8 +170,12 @@ class CheckedStore(SyncedStore):
             return found
         if found is None:
             raise self._refuse(f"{key} is missing")
-        if not carries_checksum(found.to_bytes()):
+        content = found.to_bytes()
+        if not carries_checksum(content):
             raise self._refuse(f"{key} is not as it was written (CRC-32C)")
+        opened = self._sealed[array]
+        if is_known(opened) and (wrong := cannot_unpack(opened, content)):
+            raise self._refuse(f"{key} {wrong}")
         return found
 
 

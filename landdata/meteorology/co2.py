@@ -26,13 +26,15 @@ def mauna_loa_table() -> pd.DataFrame:
     return table.set_index("year")
 
 
-def mauna_loa_co2(time: object) -> np.ndarray:
+def mauna_loa_co2(time: object, *, instead: str = "") -> np.ndarray:
     """CO2 [ppm] of each day: the annual mean of its calendar year.
 
     Parameters
     ----------
     time : array of datetime64 (time,)
         Any days within the years of the table.
+    instead : str
+        What else the caller takes, as a hint where a year is not in the table.
 
     Returns
     -------
@@ -52,6 +54,6 @@ def mauna_loa_co2(time: object) -> np.ndarray:
             f"co2 in {unknown[0]}",
             found="no annual mean of Mauna Loa for that year",
             wanted=f"years {table.index[0]} to {table.index[-1]}",
-            hint="Give co2 as a number [ppm] instead.",
+            hint=instead or "Choose years of the table.",
         )
     return table.loc[years].to_numpy(dtype=np.float64)

@@ -367,7 +367,8 @@ def _co2(record: dict[str, pd.Series], name: str, co2: str | float, period) -> _
         _refuse_text("co2", co2, '"mauna_loa", "tower" or a number [ppm]')
         return _constant(co2, period, f"constant {co2:g} ppm (given)")
     if co2 == "mauna_loa":
-        values = mauna_loa_co2(period.to_numpy())
+        hint = "Give co2 as a number [ppm] instead."
+        values = mauna_loa_co2(period.to_numpy(), instead=hint)
         return _Derived(
             pd.Series(values, index=period), "annual means of Mauna Loa (NOAA)"
         )

@@ -350,3 +350,37 @@ def test_a_store_whose_layout_is_damaged_is_made_anew(
     again = masm_command("collect", made_up)
     assert again.exit_code == 0, again.output
     assert f"{N_PIXELS - 1} new" in again.output
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+def test_a_lease_that_cannot_be_read_now_makes_no_run_of_the_model_fail(
+    run_path, small_process_model, masm_command, monkeypatch, number
+):
+    """Its runs were written down as failed, and so failed the next try."""
+
+    def fail(lease):
+        raise OSError(number, os.strerror(number), str(lease.path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.stages.calibrate_pixel._Lease.is_held", fail)
+        stopped = masm_command("calibrate", run_path)
+    assert stopped.exit_code == 75, stopped.output
+    done = masm_command("calibrate", run_path, "--resume")
+    assert done.exit_code == 0, done.output
+    assert "failed" not in done.output
+
+
+@pytest.mark.parametrize("number", [errno.ETIMEDOUT, errno.EIO])
+def test_a_check_refuses_no_forcing_that_cannot_be_read_now(
+    tmp_path, masm_command, monkeypatch, number
+):
+    path = make_up(tmp_path / "run")
+
+    def fail(path, *words, **named):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr("masm.hdf5_files.read_image", fail)
+    stopped = masm_command("check", path)
+    assert stopped.exit_code == 75, stopped.output
+    assert "Go on with: masm check" in stopped.output
+    assert "refused" not in stopped.output

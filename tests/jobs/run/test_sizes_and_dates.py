@@ -26,6 +26,7 @@ def test_years_after_2262_are_refused_by_name(run_path, masm_command, edit):
     refused = masm_command("check", run_path)
     assert refused.exit_code == 2
     assert "co2 in 2261" in refused.output
+    assert "as a number" not in refused.output  # generated weather takes none
     failed = masm_command("calibrate", run_path)
     assert failed.exit_code == 4  # more failed than the configuration allows
     told = json.loads(RunFolder(run_path).pixel(0).failure.read_text())

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import google_crc32c
 import pytest
 from linear_region import linear_models, make_run
 from made_up import in_a_child
@@ -144,6 +145,7 @@ def test_a_stage_of_a_region_is_not_done_twice_at_once(
     [
         ("monthly/gpp/c/0/0", "changed"),
         ("monthly/gpp/c/0/0", "missing"),
+        ("monthly/gpp/c/0/0", "forged"),
         ("monthly/lat/c/0", "changed"),
         ("monthly/time/c/0", "missing"),
     ],
@@ -159,7 +161,10 @@ def test_fluxes_that_were_changed_or_lost_are_named_and_made_again(upscaled, nam
         chunk.write_bytes(content)
         if how == "missing":
             chunk.unlink()
-        with pytest.raises(ConfigError, match=f"is damaged \\({name} is ") as caught:
+        if how == "forged":  # what cannot be unpacked, with the right checksum
+            body = bytes(content[:-20])
+            chunk.write_bytes(body + google_crc32c.value(body).to_bytes(4, "little"))
+        with pytest.raises(ConfigError, match=f"is damaged \\({name} ") as caught:
             list(export_region(run))
         assert f"Take {place / 'default.json'} away" in str(caught.value)
         (place / "default.json").unlink()

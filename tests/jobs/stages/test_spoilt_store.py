@@ -7,11 +7,13 @@ each chunk and each array's metadata; by checksum, and in stores of earlier vers
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
 import warnings
 
+import google_crc32c
 import numpy as np
 import pytest
 import xarray as xr
@@ -80,6 +82,40 @@ DAMAGE = (
 )  # fmt: skip
 
 
+def seal(path, body):
+    """Write a chunk with the checksum that belongs to it."""
+    end = google_crc32c.value(bytes(body)).to_bytes(4, "little")
+    path.write_bytes(bytes(body) + end)
+
+
+def spoil_inside(body):
+    body[16:24] = b"\xff" * 8  # where the blocks are
+
+
+def name_an_unknown_codec(body):
+    body[2] |= 0b11100000
+
+
+def tell_two_gigabytes(body):
+    body[4:8] = (2**31 - 17).to_bytes(4, "little")
+
+
+def cut_off(body):
+    del body[len(body) // 2 :]
+
+
+def leave_a_head(body):
+    del body[9:]
+
+
+FORGERIES = [
+    (name, forge)
+    for name in ("mean/c/0/0", "vmax/c/0/0/0", "collected_mtime/c/0")
+    for forge in (tell_two_gigabytes, cut_off, leave_a_head)
+] + [("vmax/c/0/0/0", spoil_inside), ("vmax/c/0/0/0", name_an_unknown_codec)]
+"""Few numbers are not packed: what is spoilt inside of them is other numbers."""
+
+
 def stored(path):
     with xr.open_zarr(path / "posteriors.zarr", chunks=None) as store:
         return store.load()
@@ -100,6 +136,41 @@ def test_collect_makes_what_is_damaged_again(collected, name, damage, caplog):
     silent = name == "zarr.json" and damage in (take_away, put_a_folder)  # no store
     assert bool(told) != silent
     assert collect(run) == 0
+
+
+@pytest.mark.parametrize(("name", "forge"), FORGERIES)
+def test_a_chunk_of_right_checksum_that_cannot_be_unpacked(
+    masm_command, collected, name, forge, caplog
+):
+    whole, chunk = stored(collected), collected / "posteriors.zarr" / name
+    body = bytearray(chunk.read_bytes()[:-4])
+    forge(body)
+    seal(chunk, body)
+    run = open_run(collected)
+    with pytest.raises(ConfigError, match=f"masm collect {collected}") as caught:
+        Posteriors(run).values(name.partition("/")[0])
+    assert name.partition("/")[0] in str(caught.value)
+    done = masm_command("collect", collected)
+    assert done.exit_code == 0, done.output
+    assert any(f"since {name} " in one for one in caplog.messages)
+    xr.testing.assert_identical(stored(collected), whole)
+
+
+def test_a_store_packed_in_another_way_is_made_anew(collected, caplog):
+    place, whole = collected / "posteriors.zarr", stored(collected)
+    metadata = json.loads((place / "mean" / "zarr.json").read_text())
+    metadata["codecs"][1] = {"name": "gzip", "configuration": {"level": 1}}
+    (place / "mean" / "zarr.json").write_text(json.dumps(metadata))
+    root = json.loads((place / "zarr.json").read_text())
+    digest = hashlib.sha256((place / "mean" / "zarr.json").read_bytes()).hexdigest()
+    root["attributes"]["layout"]["mean"] = digest
+    (place / "zarr.json").write_text(json.dumps(root))
+    run = open_run(collected)
+    with pytest.raises(ConfigError, match="mean is packed in another way"):
+        Posteriors(run)
+    assert collect(run) == N_PIXELS - 1
+    assert any("made anew" in one for one in caplog.messages)
+    xr.testing.assert_identical(stored(collected), whole)
 
 
 @pytest.mark.parametrize("name", ["mean/c/0/0", "state/c/0", "vmax/zarr.json"])

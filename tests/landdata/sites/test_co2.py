@@ -26,6 +26,14 @@ def test_a_year_outside_the_table_is_refused_by_name(year):
         mauna_loa_co2([f"{year}-06-01"])
 
 
+@pytest.mark.parametrize("instead", ["Give co2 as a number [ppm] instead.", ""])
+def test_another_way_is_named_only_where_there_is_one(instead):
+    with pytest.raises(InputError) as refused:
+        mauna_loa_co2(["2100-06-01"], instead=instead)
+    assert ("as a number" in str(refused.value)) == bool(instead)
+    assert ("Choose years of the table." in str(refused.value)) != bool(instead)
+
+
 def test_the_shipped_table_is_the_published_one(real_data):
     theirs = pd.read_csv(real_data / "co2/mauna_loa_annual.csv", index_col="Year")
     np.testing.assert_array_equal(mauna_loa_table()["co2"], theirs["Mean"])
