@@ -57,8 +57,8 @@ def check_run(path: Path) -> Iterator[str]:
     check_weather(run, inputs)
     yield from describe(run, inputs)
     yield (
-        "nothing wrong was found; looked at tables, observations, initial pools, "
-        "parameters, and made the drivers of every site"
+        "nothing wrong was found; checked: tables, observations, initial pools, "
+        "parameters; the drivers of every site were made"
     )
 
 
