@@ -80,11 +80,11 @@ def draw_chains(posterior: xr.Dataset, target: Path, *, title: str) -> None:
             .assign(parameter=name)
         )
     axes[0, 0].set_title("trace of four chains", fontsize=9)
-    axes[0, 1].set_title("share of each chain's draws by pooled rank", fontsize=9)
+    axes[0, 1].set_title("fraction of each chain's draws by pooled rank", fontsize=9)
     axes[-1, 0].set_xlabel("draw kept", fontsize=8)
     axes[-1, 1].set_xlabel("pooled rank, 0 lowest to 1 highest", fontsize=8)
     bar = figure.colorbar(image, ax=axes[:, 1], shrink=0.6, pad=0.01)
-    bar.set_label("times the even fraction", fontsize=8)
+    bar.set_label("relative to an equal fraction", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     put_title(figure, title)
     save_figure(figure, target, pd.concat(rows))
@@ -218,7 +218,7 @@ def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) 
             time, part["model_low"], part["model_high"], color=BLUE, label="model"
         )
         axis.plot(time, part["observed"], "o", ms=3, mfc="none", mec=BLACK, mew=0.7)
-        axis.set_ylabel(STREAM_LABELS.get(name, name), fontsize=9)
+        axis.set_ylabel(STREAM_LABELS.get(name, name.upper()), fontsize=9)
         axis.set_title(
             f"{name.upper()}: {number(held, '.0%')} of {len(part)} observations lie in "
             "the pale 90 % band",

@@ -9,7 +9,10 @@ from jobs.report.results import Results
 
 
 def regional(results: Results) -> Iterator[Section]:
-    """Yield what only a region has: upscaling, flux sites, maps, totals."""
+    """Yield what only a region has: upscaling, flux sites, maps, totals.
+
+    Of another run the parts that have no content are left out.
+    """
     path = results.run.folder.path
     for title, anchor, command, figures, tables in _REGIONAL:
         section = Section(title, anchor, command)
@@ -23,7 +26,8 @@ def regional(results: Results) -> Iterator[Section]:
             section.facts += [
                 Fact(file.stem, "GeoTIFF", link(results.run, file)) for file in maps
             ]
-        yield section
+        if results.run.source.is_region or not section.empty:
+            yield section
 
 
 _Items = Sequence[tuple[str, ...]]
