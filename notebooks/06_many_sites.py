@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Many sites: separate, pooled, hierarchical
 #
-# Sites can be calibrated each alone, as if they were one, or together with a group
-# that each is drawn towards as far as the data say. Everything here is **synthetic**:
-# a small model of NEE, observed with noise at parameters that are known.
+# Sites can be calibrated each alone (separate), as if they were one (pooled), or
+# together with a prior of the group, whose width is learned from the data
+# (hierarchical). Everything here is **synthetic**: a small model of NEE, observed with
+# noise at parameters that are known.
 
 # %%
 import matplotlib.pyplot as plt
@@ -98,9 +99,9 @@ hierarchical = together.theta(together.hierarchical.theta, priors)
 pooled = together.theta(together.pooled.theta[:, :, 0], priors)
 
 # %% [markdown]
-# The pooled vector is sure of itself and wrong at most sites. The hierarchical one is
-# as precise as a site's own where there are many data. At the site with ten days it
-# takes `q10` from the others. The site without data has the spread between sites.
+# The pooled posterior is narrow, and wrong at most sites. The hierarchical one is as
+# precise as a site's own where there are many data. At the site with ten days it uses
+# the `q10` of the other sites. The site without data has the spread between sites.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True)
@@ -127,8 +128,8 @@ assert hierarchical[:, :, 4, 1].std() < alone[names[4]].sd["q10"]
 # ## Which parameters belong to the site
 #
 # `share_between` is the variance between sites over the sum of it and that within a
-# site. With few sites it depends on the prior of the group, so a second one stands
-# beside it. Here `uptake` is a site parameter; `q10` could be shared.
+# site. With few sites it depends on the prior of the group, so it is printed for a
+# second prior too. Here `uptake` is a site parameter; `q10` could be shared.
 
 # %%
 for j, parameter in enumerate(priors.names):
