@@ -104,7 +104,7 @@ pooled = together.theta(together.pooled.theta[:, :, 0], priors)
 # the `q10` of the other sites. The site without data has the spread between sites.
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 rows = np.arange(6)
 for j, (axis, parameter) in enumerate(zip(axes, priors.names, strict=True)):
     mean, sd = hierarchical[..., j].mean((0, 1)), hierarchical[..., j].std((0, 1))
@@ -114,10 +114,9 @@ for j, (axis, parameter) in enumerate(zip(axes, priors.names, strict=True)):
     axis.errorbar(mean, rows, xerr=sd, fmt="s", label="hierarchical")
     axis.axvspan(*np.quantile(pooled[..., j], [0.16, 0.84]), alpha=0.3, label="pooled")
     axis.plot(uptake if j == 0 else np.full(6, 2.0), rows + 0.2, "k|", label="truth")
-    axis.set_xlabel(parameter)
+    axis.set_xlabel({"uptake": "uptake (g C m-2 d-1)"}.get(parameter, parameter))
 axes[0].set_yticks(rows, names)
-axes[1].legend(fontsize=8)
-figure.tight_layout()
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
 
 truth = np.column_stack([uptake, np.full(6, 2.0)])
 z = (hierarchical.mean((0, 1)) - truth) / hierarchical.std((0, 1))
