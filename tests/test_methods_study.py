@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import masm
-from benchmarks import compare, leave_one_out
+from benchmarks import compare, compare_tables, leave_one_out
 
 
 @pytest.mark.parametrize("name", list(leave_one_out.experiments()))
@@ -87,3 +87,30 @@ def test_rows_read_back_without_any_reason_are_gone_on_from(tmp_path):
     assert compare._needless(read, "a-0", "b", 9, 1)
     assert not compare._needless(read, "a-0", "b", 9, 2)
     assert not compare._needless(read, "other", "b", 9, 1)
+
+
+def test_a_table_of_the_documentation_says_who_does_not_trust_its_result(tmp_path):
+    common = {"target": "one-0", "budget": 300, "gives": "posterior", "reason": "",
+              "interval_mass": 0.9, "own_seconds": 0.1, "best_cost": 3.0}  # fmt: skip
+    rows = [
+        common | {"method": m, "seed": s, "distance": d, "verdict": v, "coverage": c,
+                  "twins": n}
+        for m, s, d, v, c, n in (
+            ("a", 1, 0.1, "done", 1.0, 1), ("a", 2, 0.2, "suspect", 0.5, 3),
+            ("b", 1, 0.3, "suspect", np.nan, 0), ("b", 2, 0.5, "suspect", np.nan, 0),
+            ("c", 1, np.nan, "refused", np.nan, 0),
+        )
+    ]  # fmt: skip
+    point = common | {"method": "d", "gives": "point", "seed": 1, "best_cost": 5.0}
+    pd.DataFrame([*rows, point]).to_csv(tmp_path / "rows.csv", index=False)
+    read = compare_tables.read([tmp_path / "rows.csv"])
+    cells = [
+        line.split(" | ")[:4]
+        for line in compare_tables.distances(read).splitlines()[2:]
+    ]
+    assert cells == [
+        ["| `a`", "0.15 [1/2]", "0.9", "0.62 (4)"],
+        ["| `b`", "(0.4)", "0.9", "-"],
+        ["| `c`", "refused", "0.9", "-"],
+    ]
+    assert compare_tables.lowest_costs(read).splitlines()[2] == "| `d` | 2 |"

@@ -150,16 +150,15 @@ def convergence(draws: Array) -> dict[str, Array]:
     from arviz_stats.base import array_stats
 
     columns = [np.ascontiguousarray(draws[:, :, j]) for j in range(draws.shape[2])]
+    # Chains that never move have no variance within: R-hat is NaN, without a warning.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rank = [float(array_stats.rhat(_grouped(c), method="rank")) for c in columns]
+        bulk = [float(array_stats.ess(c, method="bulk")) for c in columns]
+        tail = [float(array_stats.ess(c, method="tail", prob=_TAILS)) for c in columns]
     return {
-        "r_hat": np.array(
-            [float(array_stats.rhat(_grouped(c), method="rank")) for c in columns]
-        ),
-        "ess_bulk": np.array(
-            [float(array_stats.ess(c, method="bulk")) for c in columns]
-        ),
-        "ess_tail": np.array(
-            [float(array_stats.ess(c, method="tail", prob=_TAILS)) for c in columns]
-        ),
+        "r_hat": np.array(rank),
+        "ess_bulk": np.array(bulk),
+        "ess_tail": np.array(tail),
         "r_hat_gr": np.array([gelman_rubin(c) for c in columns]),
     }
 

@@ -43,6 +43,13 @@ def test_chains_that_stand_still():
     assert math.isnan(gelman_rubin(np.ones((1, 10))))
 
 
+@pytest.mark.filterwarnings("error")
+def test_chains_that_never_move_have_not_converged_and_raise_no_warning():
+    diagnosis = convergence(np.ones((4, 50, 2)))
+    assert np.isnan(diagnosis["r_hat"]).all()
+    assert not has_converged(diagnosis)
+
+
 def test_a_posterior_is_at_a_bound_when_it_crowds_there():
     rng = np.random.default_rng(3)
     crowd = 0.08 * np.abs(rng.normal(size=5000))
