@@ -63,7 +63,7 @@ def draw_diso(scores: pd.DataFrame, target: Path, *, title: str) -> None:
             stream_label = STREAM_LABELS.get(stream, stream).split(" (")[0]
             axis.set_title(f"{stream_label}, {period} years", fontsize=9)
             axis.set_xlabel("DISO of 8-day means", fontsize=8)
-            axis.set_ylabel("share of pixels", fontsize=8)
+            axis.set_ylabel("fraction of pixels", fontsize=8)
     put_title(figure, title)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)

@@ -325,14 +325,19 @@ def draw_coverage(
     n = store.sizes["pixel"] * len(found)
     half = 1.96 * np.sqrt(LEVELS * (1 - LEVELS) / n)
     axis.fill_between(
-        LEVELS, LEVELS - half, LEVELS + half, color=GREEN, alpha=0.25, label="chance"
+        LEVELS,
+        LEVELS - half,
+        LEVELS + half,
+        color=GREEN,
+        alpha=0.25,
+        label="sampling noise",
     )
-    axis.plot([0, 1], [0, 1], color="0.3", lw=0.8, ls="--", label="as it should be")
+    axis.plot([0, 1], [0, 1], color="0.3", lw=0.8, ls="--", label="right intervals")
     axis.plot(LEVELS, overall, "-o", ms=3, color=BLUE, label="all parameters")
     axis.plot([], [], color="0.7", lw=0.8, label="each parameter")
     axis.set(
         xlabel="level of the interval",
-        ylabel="share of pixels whose interval holds the truth",
+        ylabel="fraction of pixels whose interval holds the truth",
         xlim=(0, 1),
         ylim=(0, 1),
         aspect="equal",

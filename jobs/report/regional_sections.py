@@ -66,8 +66,8 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
             ("upscaling/quality_control.csv", "Pixels that quality control dropped"),
             (
                 "evaluation/region_summary.csv",
-                "DISO over the region, default against others: part below 0.3, part "
-                "better than default, and by how much it fell",
+                "DISO over the region, default and others: fraction of pixels below "
+                "0.3, fraction better than default, and decrease",
             ),
         ],
     ),

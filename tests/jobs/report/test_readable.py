@@ -164,3 +164,11 @@ def test_only_a_region_is_told_how_to_make_maps(tmp_path, is_region):
     run = SimpleNamespace(source=SimpleNamespace(is_region=is_region), folder=folder)
     titles = [section.title for section in regional(SimpleNamespace(run=run))]
     assert ("Upscaling" in titles) == is_region
+
+
+def test_true_and_false_are_yes_and_no(tmp_path):
+    rows = pd.DataFrame({"parameter": ["vmax", "p18"], "upscaled": [True, False]})
+    table = table_of(rows, "", [])
+    assert [row[1] for row in table.rows] == ["yes", "no"]
+    (first,) = shown(rows.head(1), tmp_path)
+    assert first["upscaled"] == "yes"
