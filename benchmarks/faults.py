@@ -233,7 +233,7 @@ def judge(base: Path, folder: Path, case: Case, wanted: Wanted) -> list[str]:
     faults = [] if mark.exists() else ["the call was not made"]
     if code not in (75, wanted.code):
         faults.append(f"exit {code}: {text.strip()[-200:]!r}")
-    if code == 75 and "Go on with:" not in text:
+    if code == 75 and "Continue with:" not in text:
         faults.append("75 without a sentence")
     if "Traceback" in text or list((run / "logs").glob("*.traceback.txt")):
         faults.append("a traceback")

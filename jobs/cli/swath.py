@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobs.config.swath import SwathConfig
     from jobs.exit_codes import Exit
 
-_SAVED = "finished experiments are saved; go on with"
+_SAVED = "finished experiments are saved. Continue with"
 _GUESS_MINUTES = 0.5  # of an experiment for each cell
 
 
