@@ -106,7 +106,7 @@ def what_ran(results: Results) -> Section:
         Fact("core hours", f"{minutes.sum() / 60:.2f}", pixels),
         Fact("median minutes a pixel", number(minutes.median(), ".2f"), pixels),
         Fact("method", config.calibration.method, lock),
-        Fact("streams", ", ".join(config.streams), lock),
+        Fact("streams", ", ".join(config.streams).upper(), lock),
         Fact("calibration years", _years(config, "calibration"), lock),
         Fact("validation years", _years(config, "validation"), lock),
         *[Fact(name, value, lock) for name, value in experiments(config)],

@@ -336,7 +336,7 @@ def test_a_chosen_pixel_shows_its_parameters_and_series_without_errors(
     assert heading == f"Pixel 3: {HOSTILE[2]}"
     summary = json.loads((half_done / "pixels/000/00003/summary.json").read_text())
     assert f"{summary['n_model_runs']} model runs" in text
-    assert "DISO of gpp, validation years" in text
+    assert "DISO of GPP, validation years" in text
     assert all((half_done / link).is_file() for link in links.split(","))
     assert len(links.split(",")) == 4
 
