@@ -63,7 +63,7 @@ def draw_swath(
     right.barh(place - 0.2, misfits["prior"], height=0.4, color=ORANGE, label="prior")
     right.barh(place + 0.2, misfits["posterior"], height=0.4, color=BLUE,
                label="posterior")  # fmt: skip
-    names = [f"{r.stream.upper()}, {r.experiment}" for r in misfits.itertuples()]
+    names = (misfits["stream"].str.upper() + ", " + misfits["experiment"]).tolist()
     right.set_yticks(place, names, fontsize=7, parse_math=False)
     right.invert_yaxis()
     right.axvline(1.0, color="black", linewidth=0.8)

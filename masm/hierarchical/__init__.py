@@ -19,8 +19,9 @@ from masm.hierarchical.likelihoods import (
     lag_one_correlation,
 )
 from masm.hierarchical.output import to_dataset
-from masm.hierarchical.sampler import HierarchicalDraws, SiteDraws, sample_hierarchy
+from masm.hierarchical.sampler import HierarchicalDraws, sample_hierarchy
 from masm.hierarchical.site_choice import SiteChoice, choose_sites
+from masm.hierarchical.sites import Guide, SiteDraws
 from masm.hierarchical.stream_errors import StreamErrors
 from masm.hierarchical.together import (
     CalibratedSite,
@@ -34,6 +35,7 @@ __all__ = [
     "CalibratedSite",
     "GaussianErrors",
     "GroupPrior",
+    "Guide",
     "HierarchicalDraws",
     "LaplaceErrors",
     "SiteChoice",

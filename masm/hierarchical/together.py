@@ -16,7 +16,7 @@ Dokoohaki et al. (2021), gmd-2021-236, section 2.3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ from masm.hierarchical.calibrate import (
 )
 from masm.hierarchical.group import GroupPrior, matched_group_prior
 from masm.hierarchical.sampler import HierarchicalDraws, LogLikelihood, sample_hierarchy
+from masm.hierarchical.sites import Guide
 from masm.hierarchical.stream_errors import OtherErrors, StreamErrors
 from masm.likelihood.gaussian import GaussianLikelihood
 from masm.observations.dataset import Stream
@@ -40,6 +41,8 @@ from masm.problem.priors import Priors
 from masm.problem.problem import Problem, Runs
 from masm.problem.seeds import Seed, seed_sequence
 from masm.runners.series_runner import Model, ModelRunner
+from masm.samplers.hamiltonian import ApproximateDensity
+from masm.samplers.tempering import tempered_population
 from masm.surrogates.select import surrogate_for
 from masm.types import Array
 
@@ -49,6 +52,9 @@ _MOST_RUNS = 400  # that an emulator is fitted to; of these the best three quart
 _AGREEMENT = 0.5  # sd of emulated less true log-likelihood over posterior draws
 _R_HAT = 1.05
 _LEAST_DRAWS = 30  # of each chain, in rounds before the last
+_LONGER = (4,)  # times the length asked for, where chains do not agree
+_THIN = 2  # sweeps from one draw to the next
+_N_POINTS = 400  # of a site's own posterior, at which chains begin
 _EDGE = 1e-9  # of the unit cube, beyond which the normal transform is cut
 
 
@@ -205,7 +211,8 @@ def calibrate_together(
         Rounds of such runs, until every verdict is right; the posteriors are then
         sampled in full and checked once more.
     n_chains, n_draws, n_warm : int
-        As for `sample_hierarchy`.
+        As for `sample_hierarchy`. Where the last chains do not agree, they are made
+        once more with four times as many sweeps.
     errors : mapping of stream to StreamErrors, optional
         Errors that the joint posteriors have; the sites' own ones are normal. A stream
         that is not named keeps its normal errors.
@@ -268,10 +275,17 @@ def calibrate_together(
         every: dict[str, LogLikelihood | None] = {
             name: work[name].density() if name in work else None for name in sites
         }
-        together = sample_hierarchy(
-            every, prior, seed=seed_sequence(seed, 2, r), **size
+        guides = {
+            name: _guide([site], seed_sequence(seed, 6, r, k))
+            for k, (name, site) in enumerate(work.items())
+        }
+        sample = _sample_until_they_agree if last else sample_hierarchy
+        together = sample(
+            every, prior, seed=seed_sequence(seed, 2, r), guides=guides, **size
         )
-        pooled = _pooled(every, prior, seed_sequence(seed, 3, r), size)
+        pooled = _pooled(
+            list(work.values()), prior, sample, seed_sequence(seed, 3, r), size
+        )
         n_before = sum(site.runs.n for site in work.values())
         for k, name in enumerate(sites):
             if name in work:
@@ -284,7 +298,9 @@ def calibrate_together(
             break
         for site in work.values():
             site.refit()
-    second = sample_hierarchy(every, other, seed=seed_sequence(seed, 4), **options)
+    second = _sample_until_they_agree(
+        every, other, seed=seed_sequence(seed, 4), guides=guides, **options
+    )
     unseen = [name for name in sites if name not in work]
     note = (
         f"Without observations, predicted from the group: {', '.join(unseen)}."
@@ -308,6 +324,23 @@ def calibrate_together(
         settings=((between, prior.degrees), (other_between, other.degrees)),
         note=note,
     )
+
+
+def _sample_until_they_agree(
+    sites: Mapping[str, LogLikelihood | None],
+    prior: GroupPrior,
+    *,
+    n_warm: int,
+    **options: Any,
+) -> HierarchicalDraws:
+    """Chains of the length asked for, or longer ones where these do not agree."""
+    for times in (1, *_LONGER):
+        found = sample_hierarchy(
+            sites, prior, n_warm=times * n_warm, thin=times * _THIN, **options
+        )
+        if not split_r_hat(found.theta).max() >= _R_HAT:
+            break
+    return found
 
 
 def _group_prior(p: int, fraction: float) -> GroupPrior:
@@ -367,21 +400,50 @@ def _priors(problem: Problem) -> tuple[str, ...]:
 
 
 def _pooled(
-    sites: Mapping[str, LogLikelihood | None],
+    sites: Sequence[_Emulated],
     prior: GroupPrior,
+    sample: Callable[..., HierarchicalDraws],
     seed: np.random.SeedSequence,
     options: Mapping[str, Any],
 ) -> HierarchicalDraws:
     """One vector for all sites, under the prior of a single site."""
-    seen = [site for site in sites.values() if site is not None]
+    densities = [site.density() for site in sites]
 
     def together(z: Array) -> Array:
-        return np.asarray(sum(np.asarray(site(z)) for site in seen))
+        return np.asarray(sum(density(z) for density in densities))
 
-    return sample_hierarchy(
-        {POOLED: together}, prior, seed=seed, mean=prior.mean,
-        covariance=prior.site_variance, **options,
+    chains, start = seed.spawn(2)
+    return sample(
+        {POOLED: together}, prior, seed=chains, mean=prior.mean,
+        covariance=prior.site_variance, guides={POOLED: _guide(sites, start)},
+        **options,
     )  # fmt: skip
+
+
+def _guide(sites: Sequence[_Emulated], seed: np.random.SeedSequence) -> Guide:
+    """``z`` of draws of the posterior that these sites have without a group.
+
+    The gradient is that of the emulators' approximations, where all have one.
+    """
+    densities = [site.unit_density() for site in sites]
+    u = tempered_population(
+        lambda u: np.asarray(sum(density(u) for density in densities)),
+        sites[0].problem.n_parameters,
+        rng=np.random.default_rng(seed),
+        n_particles=_N_POINTS,
+    )
+    near = [site.approximate(u) for site in sites]
+    known = [one for one in near if one is not None]
+    if len(known) < len(near):
+        return Guide(_z(u))
+
+    def gradient(z: Array) -> Array:
+        at = _unit(z)
+        slope = sum(one.value_and_gradient(at)[1] for one in known)
+        # du / dz, the normal density.
+        return np.asarray(slope * np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi))
+
+    return Guide(_z(u), gradient)
 
 
 class _Emulated:
@@ -415,14 +477,17 @@ class _Emulated:
 
     def density(self) -> LogLikelihood:
         """Emulated log-likelihood of ``z``, (n_points, p) to (n_points,)."""
+        return _of_z(self.unit_density())
+
+    def unit_density(self) -> LogLikelihood:
+        """The same of points in the unit cube."""
         if self.other is not None:
-            return _of_z(self.other.density_now())
-        inner = self.surrogate.snapshot()
+            return self.other.density_now()
+        return self.surrogate.snapshot()
 
-        def log_likelihood(z: Array) -> Array:
-            return np.asarray(inner(_unit(z)))
-
-        return log_likelihood
+    def approximate(self, u: Array) -> ApproximateDensity | None:
+        """A density with a gradient, near points of the unit cube."""
+        return None if self.other is not None else self.surrogate.approximate(u)
 
     def refit(self) -> None:
         if self.other is not None:
@@ -486,7 +551,7 @@ def _verdicts(
 
 
 def _of_z(density: Callable[[Array], Array]) -> LogLikelihood:
-    return lambda z: density(_unit(z))
+    return lambda z: np.asarray(density(_unit(z)))
 
 
 def _z(u: Array) -> Array:

@@ -5,6 +5,7 @@ import pytest
 
 from masm.hierarchical import (
     GroupPrior,
+    Guide,
     SiteDraws,
     matched_group_prior,
     predict_new_site,
@@ -34,6 +35,19 @@ def moments(draws):
     mean, sd = flat.mean(axis=(0, 1)), flat.std(axis=(0, 1))
     error = flat.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(len(flat))
     return mean, sd, np.maximum(error, 1e-3)
+
+
+def guides(factor):
+    """Points beside each site's own posterior, and its gradient times a factor."""
+    rng = np.random.default_rng(5)
+
+    def rising(value):
+        return lambda theta: -factor * (theta - value) / ERROR**2
+
+    return {
+        f"s{i}": Guide(value + 0.3 + 0.3 * rng.standard_normal((40, 1)), rising(value))
+        for i, value in enumerate(VALUES)
+    }
 
 
 def site_draws(n=4000, seed=0):
@@ -96,9 +110,12 @@ def test_the_joint_posterior_is_that_of_a_grid():
     weight /= weight.sum()
     site = (mu * ERROR**2 + VALUES[2] * s) / (s + ERROR**2)
     wanted = [np.sum(weight * x) for x in (mu + 0 * s, log_s + 0 * mu, site)]
-    for sites, slack in ((SITES, 0.0), (site_draws(), 0.03)):
+    for sites, slack, known in (
+        (SITES, 0.0, None), (site_draws(), 0.03, None), (SITES, 0.0, guides(1.0)),
+        (SITES, 0.0, guides(-0.5)),
+    ):  # fmt: skip
         found = sample_hierarchy(
-            sites, PRIOR, seed=3, n_chains=16, n_draws=400, n_warm=150
+            sites, PRIOR, seed=3, n_chains=16, n_draws=400, n_warm=150, guides=known
         )
         parts = [found.mean[..., 0], np.log(found.covariance[..., 0, 0]),
                  found.theta[:, :, 2, 0]]  # fmt: skip
@@ -187,6 +204,10 @@ def test_the_matched_prior_has_the_variance_of_a_single_site():
         np.testing.assert_allclose(prior.covariance, (1.0 - fraction) * covariance)
 
 
+def guided(points, name="s0"):
+    return sample_hierarchy(SITES, PRIOR, seed=1, guides={name: Guide(points)})
+
+
 def bad_log_likelihood(theta):
     return np.full(len(theta), np.nan)
 
@@ -216,6 +237,9 @@ def bad_log_likelihood(theta):
         (lambda: matched_group_prior([0.0], [[1.0]], degrees=2.0), "p \\+ 1"),
         (lambda: matched_group_prior([0.0], [[1.0]], share_between=1.0), "share"),
         (lambda: SiteDraws(np.zeros((50, 1)), [0.0], [[1.0]]), "100 draws"),
+        (lambda: guided(np.zeros((9, 2))), r"points of site s0[\s\S]*\(n_points, 1\)"),
+        (lambda: guided(np.full((9, 1), np.nan)), "points of site s0"),
+        (lambda: guided(np.zeros((9, 1)), "other"), "guides[\\s\\S]*other"),
         (
             lambda: sample_hierarchy(
                 {"a": SiteDraws(np.ones((100, 2)), [0.0, 0.0], np.eye(2))},
@@ -262,3 +286,36 @@ def test_chains_of_eight_narrow_correlated_parameters_agree():
     )  # fmt: skip
     r_hat = [split_r_hat(found.theta[:, :, k]).max() for k in range(3)]
     assert max(r_hat) < 1.05, r_hat
+
+
+def test_chains_that_are_guided_agree_on_a_curved_narrow_posterior():
+    """A banana in six parameters, where chains without a guide have not met yet."""
+    p, bend = 6, 2.0
+
+    def parts(theta):
+        return theta[:, 0], (theta[:, 1] - bend * theta[:, 0] ** 2) / 0.1
+
+    def value(theta):
+        wide, narrow = parts(theta)
+        return -0.5 * (narrow**2 + (wide / 0.7) ** 2)
+
+    def slope(theta):
+        wide, narrow = parts(theta)
+        out = np.zeros_like(theta)
+        out[:, 0] = narrow * 2.0 * bend * wide / 0.1 - wide / 0.7**2
+        out[:, 1] = -narrow / 0.1
+        return out
+
+    rng = np.random.default_rng(2)
+    points = rng.standard_normal((400, p))
+    points[:, 0] *= 0.5
+    points[:, 1] = bend * points[:, 0] ** 2 + 0.1 * points[:, 1]
+    sites = dict.fromkeys("ab", value)
+    worst = []
+    for known in ({name: Guide(points, slope) for name in sites}, None):
+        found = sample_hierarchy(
+            sites, matched_group_prior(np.zeros(p), np.eye(p), degrees=p + 2), seed=1,
+            n_chains=24, n_draws=100, n_warm=100, guides=known,
+        )  # fmt: skip
+        worst.append(split_r_hat(found.theta[:, :, 0]).max())
+    assert worst[0] < 1.05 < worst[1], worst

@@ -147,3 +147,26 @@ def test_sites_with_different_streams_are_refused():
         sites[name] = CalibratedSite(problem, problem.run(u))
     with pytest.raises(masm.InputError, match="other streams"):
         calibrate_together(sites, seed=1)
+
+
+@pytest.mark.parametrize(("apart", "n_calls"), [(0.0, 1), (5.0, 2)])
+def test_chains_that_do_not_agree_are_made_once_more_and_longer(
+    monkeypatch, apart, n_calls
+):
+    from masm.hierarchical import HierarchicalDraws
+    from masm.hierarchical import together as module
+
+    asked = []
+
+    def sample(sites, prior, *, n_warm, thin, **options):
+        asked.append((n_warm, thin))
+        theta = np.random.default_rng(1).normal(size=(4, 400, 1, 1))
+        theta += apart * np.arange(4.0).reshape(4, 1, 1, 1)
+        return HierarchicalDraws(
+            ("a",), theta, theta[:, :, 0], theta[..., None], np.array([False]),
+            np.array([0.3]),
+        )  # fmt: skip
+
+    monkeypatch.setattr(module, "sample_hierarchy", sample)
+    module._sample_until_they_agree({"a": None}, None, n_warm=10, seed=1)
+    assert asked == [(10, 2), (40, 8)][:n_calls]
