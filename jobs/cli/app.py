@@ -170,25 +170,28 @@ def init(
 @talking()
 def check(run: RunPath) -> None:
     """Validate the configuration, open every input, name gaps; compute nothing."""
+    doubts = list[str]()
     with error_handler(run, "check"):
         from jobs.cli.check import check as report
-        from jobs.cli.check import closing_lines, price
+        from jobs.cli.check import closing_lines, price, suspicious_lines
         from jobs.cli.run_kinds import commands_of
         from jobs.exit_codes import Exit
         from jobs.run.run import open_run
 
         commands = commands_of(run)
         if commands is not None:
-            for line in commands.check(run):
+            for line in commands.check(run, doubts):
                 show(line)
-            return
-        opened, doubts = open_run(run), list[str]()
-        for line in report(opened, doubts):
-            show(line)
-        for part in price(opened):
-            show(part)
-        for line in closing_lines(doubts):
-            show(line)
+            for line in suspicious_lines(doubts):
+                show(line)
+        else:
+            opened = open_run(run)
+            for line in report(opened, doubts):
+                show(line)
+            for part in price(opened):
+                show(part)
+            for line in closing_lines(doubts):
+                show(line)
     if doubts:
         raise typer.Exit(Exit.SUSPICIOUS)
 

@@ -144,6 +144,12 @@ def closing_lines(doubts: Sequence[str]) -> Iterator[str]:
     """Say what a check came to, which refused nothing."""
     if not doubts:
         yield f"nothing wrong was found; checked: {LOOKED_AT}"
+    yield from suspicious_lines(doubts)
+
+
+def suspicious_lines(doubts: Sequence[str]) -> Iterator[str]:
+    """Say what is unlikely; nothing where there is nothing."""
+    if not doubts:
         return
     yield f"suspicious: {len(doubts)} finding{'' if len(doubts) == 1 else 's'}"
     for doubt in doubts[:_N_PRINTED]:

@@ -50,15 +50,22 @@ def reanalyse_task(path: Path, tasks: Path, number: int) -> None:
         do_task(run, forecast_unit, tasks, number)
 
 
-def check_run(path: Path) -> Iterator[str]:
-    """Open every input and say what there is; writes nothing."""
+def check_run(path: Path, doubts: list[str] | None = None) -> Iterator[str]:
+    """Open every input and say what there is; writes nothing.
+
+    What is suspicious is put into ``doubts``.
+    """
     run = open_reanalysis(path)
     inputs = read_inputs(run)
-    check_weather(run, inputs)
+    found = [*inputs.doubts, *check_weather(run, inputs)]
+    if doubts is not None:
+        doubts += found
     yield from describe(run, inputs)
+    if found:
+        return
     yield (
         "nothing wrong was found; checked: tables, observations, initial pools, "
-        "parameters; the drivers of every site were made"
+        "parameters, weather; the drivers of every site were made"
     )
 
 

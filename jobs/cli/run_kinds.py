@@ -18,7 +18,8 @@ class Commands:
     Attributes
     ----------
     check : callable
-        Opens every input and yields lines that say what there is; writes nothing.
+        ``check(folder, doubts)`` opens every input and yields lines that say what
+        there is, puts what is suspicious into the list, and writes nothing.
     run : callable
         ``run(folder, executor)`` does what is left.
     report : callable, optional
@@ -29,7 +30,7 @@ class Commands:
         Writes maps.
     """
 
-    check: Callable[[Path], Iterable[str]]
+    check: Callable[[Path, list[str]], Iterable[str]]
     run: Callable[[Path, str | None], Exit]
     report: Callable[[Path], None] | None = None
     status: Callable[[Path], Iterable[str]] | None = None

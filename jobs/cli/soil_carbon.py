@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +20,24 @@ from jobs.stages.soil_carbon_tasks import open_soil_carbon
 if TYPE_CHECKING:
     from jobs.stages.soil_carbon import SoilCarbonRun
 
+logger = logging.getLogger(__name__)
+
 _SCORES = {"n": ".0f", "r2": ".2f", "mae": ".3g", "bias": ".3g", "correlation": ".2f"}
 _TOTALS = {"default": ".4g", "mean": ".4g", "p05": ".4g", "p95": ".4g",
            "share_of_area": ".3f", "share_periodic": ".2f"}  # fmt: skip
 
 
-def describe(path: Path) -> Iterator[str]:
-    """Open every input and say what the run would do; for ``masm check``."""
+def describe(path: Path, doubts: list[str] | None = None) -> Iterator[str]:
+    """Open every input and say what the run would do; for ``masm check``.
+
+    What is suspicious is put into ``doubts``.
+    """
+    from jobs.inputs.soil_carbon_judgement import judge_soil_carbon
     from jobs.stages.soil_carbon import chosen_observations
 
     run = open_soil_carbon(path)
+    if doubts is not None:
+        doubts += judge_soil_carbon(run.config, run.inputs)
     observed = run.inputs.observed
     yield f"{run.config.name}: soil carbon, {run.statement['model']}"
     for key, value in run.statement.items():
@@ -67,6 +76,7 @@ def run_soil_carbon(path: Path, executor: str | None = None) -> Exit:
     """
     from threadpoolctl import threadpool_limits
 
+    from jobs.inputs.soil_carbon_judgement import judge_soil_carbon
     from jobs.process_models.century_domain import warm_up
     from jobs.stages.soil_carbon import start
 
@@ -74,6 +84,8 @@ def run_soil_carbon(path: Path, executor: str | None = None) -> Exit:
     folder = RunFolder(path)
     folder.require_writable()
     with alone(path, "calibrating"), logged(path, "run"), threadpool_limits(limits=1):
+        for doubt in judge_soil_carbon(run.config, run.inputs):
+            logger.warning("%s", doubt)
         start(run)
         warm_up()
         if _work(run, executor):

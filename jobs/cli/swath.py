@@ -72,8 +72,12 @@ def run_swath(run: Path, executor: str | None, *, as_json: bool = False) -> Exit
     return Exit.DONE
 
 
-def check_swath(run: Path) -> list[str]:
-    """Make the region of a swath run and say what it holds; nothing is assimilated."""
+def check_swath(run: Path, doubts: list[str] | None = None) -> list[str]:
+    """Make the region of a swath run and say what it holds; nothing is assimilated.
+
+    All of it is made, so that nothing of it can be in doubt.
+    """
+    del doubts
     from jobs.inputs.swath import SYNTHETIC, make_twin
     from jobs.stages.swath import open_swath
 

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from jobs.config.place_checks import place_fault
 from jobs.config.section import Name, Period, Section
 
 
@@ -29,6 +30,11 @@ class _Place(Section):
     def _soil_sums(self) -> _Place:
         if self.sand + self.clay > 100:
             raise ValueError("wanted: sand + clay of at most 100 %")
+        fault = place_fault(self.latitude, self.longitude, self.sand, self.clay)
+        if fault is not None:
+            raise ValueError(
+                f"wanted: {fault.what}: {fault.wanted}, not {fault.found}. {fault.hint}"
+            )
         return self
 
 

@@ -80,9 +80,17 @@ def _rows(name: str, text: str, table: Mapping[str, Parameter]) -> Rows:
     for row in reader:
         where = f"{name}:{reader.line_num + skipped}"
         try:
-            rows.append(_row(row, where, table))
+            one = _row(row, where, table)
         except ConfigError as exc:
             problems += exc.problems
+            continue
+        if one in rows:
+            problems.append(
+                Problem(where, f"a row of {one[0]} twice", ", ".join(map(str, one[1:])),
+                        "each row once", "Measurements that stand there twice would "
+                        "count twice.")
+            )  # fmt: skip
+        rows.append(one)
     if problems:
         raise ConfigError(problems[:8])
     if not rows:
@@ -106,7 +114,18 @@ def _row(
         )
     mean = _number(row, "mean", where, known.low, known.high)
     sd = _number(row, "sd", where, np.nextafter(0.0, 1.0), np.inf)
+    if sd > known.high - known.low:
+        raise ConfigError(
+            Problem(where, f"sd of {parameter}", f"{sd:g}",
+                    f"less than {known.high - known.low:g}, the width of the range",
+                    "Is it in percent, in another unit, or a variance?")
+        )  # fmt: skip
     n = _number(row, "n", where, 1.0, np.inf)
+    if n != round(n):
+        raise ConfigError(
+            Problem(where, "n", f"{n:g}", "a whole number of measurements",
+                    "Are two columns exchanged?")
+        )  # fmt: skip
     study = (row["study"] or "").strip()
     if not study:
         raise ConfigError(Problem(where, "study", "nothing", "the name of a study"))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jobs.errors import ConfigError, Problem
 from jobs.run.pixel import Pixel
@@ -54,10 +55,32 @@ def judge_forcing(forcing: xr.Dataset, pixel: Pixel, where: str) -> list[str]:
     ConfigError
         If it cannot be the weather of that place.
     """
+    where = str(forcing.attrs.get("file", where))
+    doubts = judge_weather(forcing, pixel.latitude, pixel.elevation, where)
+    if forcing.attrs.get("place_doubt"):
+        doubts.append(str(forcing.attrs["place_doubt"]))
+    return doubts
+
+
+def judge_weather(
+    weather: xr.Dataset, latitude: float, elevation: float | None, where: str
+) -> list[str]:
+    """Compare daily weather with physics; see `judge_forcing`.
+
+    Parameters
+    ----------
+    weather : xarray.Dataset (time,)
+        Under the names of ``landdata.variables``.
+    latitude : float
+        Degrees north.
+    elevation : float, optional
+        m; without it pressure is not compared.
+    where : str
+        File, for messages.
+    """
     from landdata.meteorology.plausibility import weather_findings
 
-    where = str(forcing.attrs.get("file", where))
-    findings = weather_findings(forcing, pixel.latitude, pixel.elevation)
+    findings = weather_findings(weather, latitude, elevation)
     refused = [
         Problem(where, one.variable, one.found, one.wanted, one.hint)
         for one in findings
@@ -65,10 +88,7 @@ def judge_forcing(forcing: xr.Dataset, pixel: Pixel, where: str) -> list[str]:
     ]
     if refused:
         raise ConfigError(refused)
-    doubts = [str(one) for one in findings]
-    if forcing.attrs.get("place_doubt"):
-        doubts.append(str(forcing.attrs["place_doubt"]))
-    return doubts
+    return [str(one) for one in findings]
 
 
 def judge_streams(streams: Mapping[str, masm.Stream], forcing: xr.Dataset) -> list[str]:
@@ -117,6 +137,32 @@ def few_windows(name: str, series: ObservedSeries, possible: int) -> Iterator[st
         )
 
 
+def falls_with_warmth(
+    value: NDArray[np.float64],
+    warmth: NDArray[np.float64],
+    plainly: float = _OPPOSITE,
+) -> float | None:
+    """Correlation of values with temperature, if they plainly fall as it gets warm.
+
+    Parameters
+    ----------
+    value, warmth : ndarray (n,)
+        Uptake of carbon, and temperature (degC) beside it; NaN where not known.
+    plainly : float
+        Size of a correlation that says it.
+
+    Returns
+    -------
+    float or None
+        None also where there are too few values.
+    """
+    known = np.isfinite(value) & np.isfinite(warmth)
+    if known.sum() < _N_OPPOSITE or np.ptp(value[known]) == 0.0:
+        return None
+    r = float(np.corrcoef(value[known], warmth[known])[0, 1])
+    return r if r < -plainly else None
+
+
 def _against_weather(stream: masm.Stream, forcing: xr.Dataset) -> Iterator[str]:
     """Say it where a stream falls as it gets warm, and should rise."""
     way = _CARBON_UPTAKE.get(stream.name)
@@ -131,11 +177,9 @@ def _against_weather(stream: masm.Stream, forcing: xr.Dataset) -> Iterator[str]:
     days = series.time.astype("datetime64[D]")
     warmth = temperature.rolling(time=16, center=True, min_periods=1).mean()
     at = warmth.reindex(time=days.astype("datetime64[ns]") + np.timedelta64(4, "D"))
-    known = np.isfinite(at.to_numpy())
-    if known.sum() < _N_OPPOSITE or np.ptp(series.value[known]) == 0.0:
-        return
-    r = float(np.corrcoef(series.value[known], at.to_numpy()[known])[0, 1])
-    if way * r < -_OPPOSITE:
+    r = falls_with_warmth(way * series.value, at.to_numpy())
+    if r is not None:
+        r *= way
         moves = "falls" if r < 0.0 else "rises"
         yield (
             f"it {moves} as it gets warm (r {r:.2f}): is the sign right, and are the "

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.config.place_checks import place_fault
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import OddFile, read_text
 
@@ -188,8 +189,14 @@ def read_sites(path: Path) -> Sites:
         elif name in names:
             table.wrong(line, "site", f'"{name}" a second time', "each site once")
         names.append(name)
+        found = {key: table.number(line, row, key, *limits[key]) for key in values}
         for key, column in values.items():
-            column.append(table.number(line, row, key, *limits[key]))
+            column.append(found[key])
+        fault = place_fault(
+            found["latitude"], found["longitude"], found.get("sand"), found.get("clay")
+        )
+        if fault is not None:
+            table.wrong(line, fault.what, fault.found, fault.wanted, fault.hint)
     table.done()
     arrays = {key: np.array(column) for key, column in values.items()}
     return Sites(names, arrays.pop("longitude"), arrays.pop("latitude"), arrays)

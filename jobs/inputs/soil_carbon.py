@@ -27,7 +27,7 @@ _PLACE = ("place", "lat", "lon")
 _DEPTHS = ("top_cm", "bottom_cm")
 _HORIZON = ("carbon_g_kg", "bulk_density_g_cm3", "rock_fragments_percent")
 _MONTHS_OF_NEP = (-2000.0, 2000.0)
-_STOCKS = (0.0, 500.0)
+_MOST_OF_A_CM = 2.0  # kg m-2 of carbon: more than peat has
 
 
 @dataclass(frozen=True)
@@ -292,7 +292,12 @@ def _stocks(config: SoilCarbonConfig, forcing: xr.Dataset) -> dict[str, np.ndarr
 
 
 def _direct(table, path, numbers, depth: float) -> pd.DataFrame:
-    _numbers(table, path, "soc_kg_m2", _STOCKS)
+    most = _MOST_OF_A_CM * depth
+    value = _numbers(table, path, "soc_kg_m2", (0.0, most))
+    if np.any(value == 0.0):
+        raise _wrong(table, path, "soc_kg_m2", int(np.argmax(value == 0.0)),
+                     f"a number above 0 and up to {most:g}",
+                     "Leave the row out if nothing was measured.")  # fmt: skip
     other = np.flatnonzero((numbers["top_cm"] != 0.0) | (numbers["bottom_cm"] != depth))
     if other.size:
         raise _wrong(
@@ -307,6 +312,16 @@ def _direct(table, path, numbers, depth: float) -> pd.DataFrame:
     return table
 
 
+def profile_table(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return top, bottom (cm) and rock (%) of all horizons; None without horizons."""
+    table = _text_table(path)
+    if "soc_kg_m2" in table:
+        return None
+    names = (*_DEPTHS, "rock_fragments_percent")
+    found = [_numbers(table, path, name, (0.0, 1000.0)) for name in names]
+    return found[0], found[1], found[2]
+
+
 def _of_profiles(table, path, numbers, depth: float) -> pd.DataFrame:
     """Stocks of profiles, by equal-area splines of their horizons."""
     import pandas as pd
@@ -317,6 +332,12 @@ def _of_profiles(table, path, numbers, depth: float) -> pd.DataFrame:
     rows = []
     for place, group in table.groupby("place", sort=False):
         at = group.index.to_numpy()
+        for name in ("lat", "lon"):
+            if group[name].nunique() > 1:
+                other = at[int(np.argmax(group[name] != group[name].iloc[0]))]
+                raise _wrong(table, path, name, int(other),
+                             f"{group[name].iloc[0]:g}, as place {place} has it before",
+                             "Horizons of one place are one profile.")  # fmt: skip
         order = at[np.argsort(numbers["top_cm"][at])]
         profile = {
             "top": numbers["top_cm"][order], "bottom": numbers["bottom_cm"][order],
@@ -353,6 +374,7 @@ def _fluxes(
     if twice.any():
         raise _wrong(table, path, "month", int(np.argmax(twice)),
                      "each month of a place once")  # fmt: skip
+    _refuse_codes(table, path, "nep_g_m2_month", value)
     cell = _cells(table, path, forcing, config.domain.step)
     kinds = forcing["ecosystem"].to_numpy().astype(str)[cell]
     return {
@@ -389,6 +411,15 @@ def _read(path: Path, wanted: tuple[str, ...]) -> pd.DataFrame:
         )  # fmt: skip
     if not len(table):
         raise ConfigError(Problem(str(path), "rows", "none", "one for each value"))
+    whole = table.drop(columns="line")
+    if whole.duplicated().any():
+        row = int(np.argmax(whole.duplicated()))
+        first = int(np.argmax((whole == whole.iloc[row]).all(axis=1)))
+        raise ConfigError(
+            Problem(f"{path}:{int(table['line'].iloc[row])}", "a row twice",
+                    f"the cells of line {int(table['line'].iloc[first])} again",
+                    "each row once", "Was the table pasted twice?")
+        )  # fmt: skip
     table["lat"] = _numbers(table, path, "lat", (-90.0, 90.0))
     table["lon"] = _numbers(table, path, "lon", (-180.0, 180.0))
     return table
@@ -444,7 +475,10 @@ def _numbers(
         bad |= values != np.round(values)
     if bad.any():
         kind = "a whole number" if whole else "a number"
-        hints = {"rock_fragments_percent": "Percent of the volume."}
+        hints = {
+            "rock_fragments_percent": "Percent of the volume.",
+            "soc_kg_m2": "Of t ha-1, ten are a kg m-2.",
+        }
         raise _wrong(
             table,
             path,
@@ -456,13 +490,34 @@ def _numbers(
     return values
 
 
+def _refuse_codes(
+    table: pd.DataFrame, path: Path, name: str, value: np.ndarray
+) -> None:
+    """Refuse missing-value codes, by the rule of all observations."""
+    from masm import InputError
+    from masm.observations.gate import check_numbers
+
+    try:
+        check_numbers(table["line"].to_numpy(int), value, f"{path.name}  {name}")
+    except InputError as exc:
+        raise ConfigError(
+            Problem(str(path), f"column {name}", str(exc).splitlines()[0] + ": "
+                    + str(exc).splitlines()[1].strip(), "a value in each row",
+                    "Leave out rows without a value. Dates are the lines.")
+        ) from exc  # fmt: skip
+
+
 def _wrong(
     table: pd.DataFrame, path: Path, name: str, row: int, wanted: str, hint: str = ""
 ) -> ConfigError:
     return ConfigError(
         Problem(f"{path}:{int(table['line'].iloc[row])}", f"column {name}",
-                repr(table[name].iloc[row]), wanted, hint)
+                _shown(table[name].iloc[row]), wanted, hint)
     )  # fmt: skip
+
+
+def _shown(cell: object) -> str:
+    return repr(cell) if isinstance(cell, str) else f"{cell:g}"
 
 
 def _cells(

@@ -117,6 +117,13 @@ def open_domain(source: str, file: Path | None) -> xr.Dataset:
     )
 
 
+def weather_doubts(forcing: xr.Dataset) -> list[str]:
+    """Return what is unlikely of a domain's weather, though not impossible."""
+    from landmodels.century import unlikely_months
+
+    return list(unlikely_months(forcing))
+
+
 def _with_longitude(found: xr.Dataset, where: str) -> xr.Dataset:
     """Take the longitude from the file where it is a variable and no coordinate."""
     import xarray as xr

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from jobs.config.place_checks import place_fault
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.files import write_text
 from jobs.run.csv_tables import Row, as_row, read_cells
@@ -226,6 +227,7 @@ def _sound_pixel(
             )
         )
         and sand + clay <= 100.0
+        and place_fault(lat, lon, sand, clay) is None
     )
     if by_word:
         key, pixel_id = given, number
@@ -267,6 +269,10 @@ def _row_problems(row: Row, where: str, by_word: bool = False) -> Iterator[Probl
     soil = numbers.get("sand", 0.0) + numbers.get("clay", 0.0)
     if 100.0 < soil <= 200.0:
         yield Problem(where, "sand and clay", f"{soil:g} %", "together at most 100 %")
+    if numbers.keys() == _RANGES.keys():
+        fault = place_fault(*(numbers[n] for n in _RANGES if n != "elevation"))
+        if fault is not None:
+            yield Problem(where, fault.what, fault.found, fault.wanted, fault.hint)
 
 
 def _shown(cell: str | None) -> str:

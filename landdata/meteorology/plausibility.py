@@ -116,11 +116,14 @@ def weather_findings(
     # Models that take the deficit get it as measured, whatever humidity was made of.
     if "vpd" in given and len(found) == len(stuck):
         found += deficit_findings(of("vpd"), tmin, tmax)
+    if humidity is None and "vpd" in given:
+        humidity = 1.0 - of("vpd") / daily_saturation_vapour_pressure(tmin, tmax)
     found += temperature_findings(tmin, tmax)
     found += season_findings(0.5 * (tmin + tmax), time, lat)
-    if "prec" in given and humidity is not None:
+    known = np.isfinite(humidity) if humidity is not None else np.zeros(1, bool)
+    if "prec" in given and humidity is not None and known.any():
         warm = 0.5 * float((tmin + tmax).mean())
-        found += rain_findings(of("prec"), humidity, warm)
+        found += rain_findings(of("prec"), humidity[known], warm)
     if "wind" in given:
         found += wind_findings(of("wind"))
     if "pressure" in given and elevation is not None:
@@ -309,7 +312,7 @@ def rain_findings(
             "less, but for the wettest places on Earth (12000 mm)",
             "Is it a sum over more than a day, or in tenths of mm?",
         )
-    damp = humidity.mean() > 0.65 and temperature > 3.0  # no desert, hot or cold
+    damp = humidity.mean() > 0.5 and temperature > 0.0  # no desert, hot or cold
     if (annual < 10.0 and humidity.mean() > 0.35) or (annual < 150.0 and damp):
         yield Finding(
             "suspicious",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from landdata.errors import InputError
 from landdata.files.notes import Notes
 from landdata.files.text_tables import Column
 from landdata.measured import MEASURED, spread_of
@@ -55,6 +56,14 @@ def read_fluxnet_daily(path: str | Path) -> xr.Dataset:
     swc = MEASURED["swc"]
     columns = [Column("swc", swc, "%"), Column("swc_sd", spread_of(swc), "%")]
     dataset = read_tower(path, extra=columns)
+    if "swc" in dataset and 0.0 < float(dataset["swc"].max()) <= 1.0:
+        raise InputError(
+            f"{path}  swc",
+            found=f"at most {float(dataset['swc'].max()):g} % in "
+            f"{dataset.sizes['time']} days",
+            wanted="percent of the volume, 0 to 100",
+            hint="It looks like a fraction of 1: multiply by 100.",
+        )
     notes = Notes(path, dataset.attrs.get("corrections", ""))
     if {"nee", "er", "gpp"} <= set(dataset.data_vars):
         apart = dataset["er"] - dataset["gpp"] - dataset["nee"]

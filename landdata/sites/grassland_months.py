@@ -81,6 +81,7 @@ def read_grassland_months(path: str | Path) -> xr.Dataset:
     ours = [name for name, _ in _TOTALS.values() if name in dataset]
     for name in ours:
         dataset[name] = (_DAYS * dataset[name]).assign_attrs(dataset[name].attrs)
+    _note_small(dataset, notes)
     dataset = per_day_of_month(dataset, ours)
     refuse_other_signs(dataset, str(path))
     return dataset.assign_attrs(
@@ -88,3 +89,15 @@ def read_grassland_months(path: str | Path) -> xr.Dataset:
         comment="weather of a half-degree cell, not of the tower",
         **notes.attrs,
     )
+
+
+def _note_small(dataset: xr.Dataset, notes: Notes) -> None:
+    """Note totals of a month that are hardly that much on a day."""
+    for name, least, unit in (("gpp", 6.0, "g m-2"), ("et", 3.0, "mm")):
+        if name in dataset and dataset[name].notnull().sum() >= 12:
+            large = float(dataset[name].quantile(0.95))
+            if 0.0 < large < least:
+                notes.add(
+                    f"{name}: 95 % of the months have less than {large:.3g} {unit}: "
+                    "means of a day in the place of totals?"
+                )

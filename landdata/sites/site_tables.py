@@ -81,6 +81,14 @@ def read_site_list(path: str | Path) -> pd.DataFrame:
                 wanted=f"degrees, -{highest:g} to {highest:g}",
             )
         found[ours] = values
+    nowhere = (found["lat"] == 0.0) & (found["lon"] == 0.0)
+    if nowhere.any():
+        raise InputError(
+            f"{path}:{first_line(nowhere)}  {names['lat']} and {names['lon']}",
+            found="0 and 0, which is in the sea",
+            wanted="the coordinates of the place",
+            hint="Are they missing in the table?",
+        )
     for name in table.columns.drop(list(names.values())):
         text = table[name].str.strip()
         known = text[text != ""]

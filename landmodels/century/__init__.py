@@ -7,6 +7,7 @@ equations follow the public descriptions of CENTURY 4.5 and 4.6 (Parton et al. 1
 """
 
 from landmodels.century.drivers import validate_forcing
+from landmodels.century.month_checks import unlikely_months
 from landmodels.century.parameters import parameter_table, parameters_by_class
 from landmodels.century.run.checks import check_parameters
 from landmodels.century.run.equilibrium import equilibrium
@@ -28,6 +29,7 @@ __all__ = [
     "simulate",
     "simulate_batch",
     "spinup_weather",
+    "unlikely_months",
     "validate_forcing",
     "warm_up",
 ]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from landmodels.century.month_checks import refuse_impossible_years
 from landmodels.errors import InputError
 
 
@@ -115,7 +116,8 @@ def validate_forcing(
     InputError
         At the first of: a missing variable, a wrong unit, missing or repeated
         months, years that are not whole, a missing or impossible value, tmin above
-        tmax, texture fractions that do not sum to 1. The cell and month are named.
+        tmax, texture fractions that do not sum to 1, a summer on the wrong side of
+        the equator, rain that is none. The cell and month are named.
 
     Examples
     --------
@@ -149,6 +151,7 @@ def validate_forcing(
     check_order(clean["tmin"], clean["tmax"], time, where)
     _check_texture(clean, where)
     dataset = xr.Dataset(clean, attrs=dict(forcing.attrs))
+    refuse_impossible_years(dataset, where)
     dataset = dataset.assign_coords(time=time)
     ecosystem = forcing.get("ecosystem", forcing.attrs.get("ecosystem"))
     if ecosystem is not None:

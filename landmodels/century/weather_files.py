@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,10 @@ import pandas as pd
 import xarray as xr
 
 from landmodels.century.drivers import MONTHLY, SITE, validate_forcing
+from landmodels.century.month_checks import unlikely_months
 from landmodels.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 #: Columns of a table, with the variable and unit that they hold.
 _COLUMNS = {
@@ -83,7 +87,10 @@ def read_weather(
                 wanted="any of " + ", ".join((*SITE, "ecosystem")),
             )  # fmt: skip
         forcing[name] = value
-    return validate_forcing(forcing, where=str(path))
+    clean = validate_forcing(forcing, where=str(path))
+    for doubt in unlikely_months(clean):
+        logger.warning("%s: %s", path, doubt)
+    return clean
 
 
 def _netcdf(path: Path) -> xr.Dataset:

@@ -20,6 +20,12 @@ from landmodels.dalec_bethy.drivers import (
     sun,
 )
 from landmodels.errors import InputError
+from landmodels.weather_physics import (
+    LEAST_DAYS,
+    refuse_damp_air,
+    refuse_other_hemisphere,
+    refuse_too_much_rain,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +183,11 @@ def validate_forcing(forcing: xr.Dataset, *, where: str = "forcing") -> xr.Datas
         )
     result = xr.Dataset(clean, coords={"time": time}, attrs=dict(forcing.attrs))
     _check_radiation(result, where)
+    if time.size >= LEAST_DAYS:
+        refuse_other_hemisphere(
+            0.5 * (clean["tmin"].values + clean["tmax"].values),
+            result["time"].dt.month.values, float(clean["lat"]), f"{where}  lat",
+        )  # fmt: skip
     _check_humidity(result, where)
     _check_rain(result, where)
     return result
@@ -228,6 +239,8 @@ def _check_humidity(clean: xr.Dataset, where: str) -> None:
             wanted="Pa: hundreds on a dry day",
             hint="The values look like hPa (multiply by 100) or kPa (by 1000).",
         )
+    if vpd.size >= LEAST_DAYS:
+        refuse_damp_air(vpd, saturation_pressure(mean), f"{where}  vpd", "Pa")
 
 
 def _check_rain(clean: xr.Dataset, where: str) -> None:
@@ -241,6 +254,8 @@ def _check_rain(clean: xr.Dataset, where: str) -> None:
             wanted="mm d-1",
             hint="The values look like kg m-2 s-1 (multiply by 86400) or m d-1.",
         )
+    if years >= 1.0:
+        refuse_too_much_rain(365.25 * float(prec.mean()), f"{where}  prec")
 
 
 def drivers_of(clean: xr.Dataset, soil_start: float | None = None) -> Drivers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,10 @@ from landmodels.dalec_bethy.footprint import (
     local_hour,
 )
 from landmodels.dalec_bethy.operators import WHOLE_DAY
+from landmodels.dalec_bethy.stream_limits import check_streams, say_wide_errors
 from landmodels.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -132,6 +136,7 @@ class Observations:
                     found=f"{array[i]:g} ({int(np.sum(~good))} in all)",
                     wanted=wanted,
                 )
+        check_streams(self.stream, self.value, self.variance)
 
     def without(self, stream: str) -> Observations:
         """Return the observations of the other streams."""
@@ -177,7 +182,8 @@ def cell_observations(
     hour : array of int
         Local solar hour 0..23 of the overpass, or -1 for the whole day.
     value, variance : array
-        Value, and variance of its error.
+        Value, and variance of its error, in the stream's unit: SIF in
+        mW m-2 sr-1 nm-1, soil moisture in m3 m-3, carbon fluxes in g m-2 d-1.
 
     Raises
     ------
@@ -208,6 +214,7 @@ def cell_observations(
         _whole(columns[0], "day"), _whole(columns[1], "hour"), np.ones(n),
     )  # fmt: skip
     result._check_errors()
+    say_wide_errors(result.stream, result.value, result.variance)
     return result
 
 
@@ -316,4 +323,18 @@ def region_observations(
         np.array([look[4] for look in looks], dtype=float),
     )  # fmt: skip
     result._check_errors()
+    _say_repeats(kept)
+    say_wide_errors(result.stream, result.value, result.variance)
     return result, len(overpasses) - len(kept)
+
+
+def _say_repeats(overpasses: Sequence[Overpass]) -> None:
+    """Log how many values stand there twice; zeros are places for values to come."""
+    values = [item for item in overpasses if item.value]
+    twice = len(values) - len(set(values))
+    if twice:
+        logger.warning(
+            "%d of %d observations stand there twice, with one footprint, time and "
+            "value: were two files with days in common put together?",
+            twice, len(values),
+        )  # fmt: skip

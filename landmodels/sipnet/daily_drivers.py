@@ -18,6 +18,14 @@ import xarray as xr
 from landmodels.sipnet.drivers import CALENDAR, WEATHER, Driver, validate_forcing
 from landmodels.sipnet.errors import InputError
 from landmodels.sipnet.tables import read_table
+from landmodels.weather_physics import (
+    LEAST_DAYS,
+    refuse_damp_air,
+    refuse_other_hemisphere,
+    refuse_too_much_rain,
+    unlikely_rain,
+)
+from landmodels.weather_physics import saturation_pressure as _saturation
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +48,9 @@ OTHER_UNITS = {
 WIND = 2.0  # m s-1
 #: Photosynthetically active fraction of shortwave radiation, and photons (mol MJ-1).
 PAR_FRACTION, PHOTONS = 0.45, 4.57
+#: Hours of daylight from which a clear day is bright, and what it has at the least
+#: (MJ m-2 d-1).
+_LONG_DAY, _DIM = 11.0, 12.0
 #: E-folding time of soil temperature (d).
 SOIL_DAYS = 15.0
 
@@ -94,6 +105,7 @@ def read_fluxnet_daily(
         raise InputError(
             f"{path}  date", found=str(exc), wanted="dates as 2001-07-01"
         ) from exc
+    _say_unlikely(table, path)
     units = {**OTHER_UNITS, **{name: d.units for name, d in DAILY.items()}}
     units |= {f"{name}_sd": unit for name, unit in units.items()}
     return xr.Dataset(
@@ -104,6 +116,18 @@ def read_fluxnet_daily(
         coords={"time": time, "lat": ((), latitude, {"units": "degrees_north"})},
         attrs={"source": path.name},
     )
+
+
+def _say_unlikely(table: pd.DataFrame, path: Path) -> None:
+    """Log what is unlikely, though not impossible, of a year and more of a table."""
+    numbers = all(table[name].dtype.kind == "f" for name in DAILY)
+    if not numbers or len(table) < LEAST_DAYS:
+        return
+    mean = 0.5 * (table["tmin"] + table["tmax"])
+    humidity = 1.0 - 100.0 * table["vpd"] / _saturation(mean.to_numpy())
+    rain = 365.25 * float(table["prec"].mean())
+    for doubt in unlikely_rain(rain, float(humidity.mean()), float(mean.mean())):
+        logger.warning("%s: %s", path, doubt)
 
 
 def _latitude(path: Path) -> float:
@@ -168,6 +192,7 @@ def half_daily_drivers(daily: xr.Dataset, latitude: float | None = None) -> xr.D
             "daily table  lat", found=f"{latitude:g}", wanted="-90 to 90 degrees north"
         )
     v, index = _daily_values(daily)
+    _check_year(v, index, latitude)
     fraction = daylight_fraction(index.day_of_year.to_numpy(float), latitude)
     day, night = _day_and_night(v, fraction)
     columns = {
@@ -190,6 +215,30 @@ def half_daily_drivers(daily: xr.Dataset, latitude: float | None = None) -> xr.D
         attrs={**daily.attrs, "wind": f"unknown, {WIND:g} m s-1 everywhere"},
     )  # fmt: skip
     return validate_forcing(dataset, where="drivers from the daily table")
+
+
+def _check_year(v: dict, index: pd.DatetimeIndex, latitude: float) -> None:
+    """Compare a year and more with physics: columns of another unit or place."""
+    if index.size < LEAST_DAYS:
+        return
+    refuse_other_hemisphere(
+        0.5 * (v["tmin"] + v["tmax"]), index.month.to_numpy(), latitude,
+        "daily table  lat",
+    )  # fmt: skip
+    full = 0.5 * (_saturation(v["tmin"]) + _saturation(v["tmax"]))
+    refuse_damp_air(v["vpd"], 0.01 * full, "daily table  vpd", "hPa")
+    refuse_too_much_rain(365.25 * float(v["prec"].mean()), "daily table  prec")
+    day = index.day_of_year.to_numpy(float)
+    fraction = daylight_fraction(day, latitude)
+    # What a clear sky sends on a day is above 1 MJ m-2 for each hour of sun.
+    sunny = 24.0 * fraction >= _LONG_DAY
+    most = float(v["srad"][sunny].max()) if sunny.any() else np.inf
+    if most < _DIM:
+        raise InputError(
+            "daily table  srad", found=f"at most {most:g} MJ m-2 d-1 on days of more "
+            f"than {_LONG_DAY:g} hours", wanted="some clear days (20 to 35)",
+            hint="Is it a mean of the hour, or in kWh m-2 d-1 (times 3.6)?",
+        )  # fmt: skip
 
 
 def daylight_fraction(day_of_year: np.ndarray, latitude: float) -> np.ndarray:
@@ -239,11 +288,6 @@ def _day_and_night(v, fraction: np.ndarray) -> tuple[dict, dict]:
     light = PAR_FRACTION * PHOTONS * v["srad"]
     dark = np.zeros(fraction.size)
     return step(warm, fraction, light), step(cold, 1.0 - fraction, dark)
-
-
-def _saturation(temperature: np.ndarray) -> np.ndarray:
-    """Saturation vapour pressure (Pa) at a temperature in degC."""
-    return 611.0 * np.exp(17.27 * temperature / (temperature + 237.3))
 
 
 def _soil_temperature(mean: np.ndarray) -> np.ndarray:

@@ -18,6 +18,15 @@ import pandas as pd
 import xarray as xr
 
 from landmodels.sipnet.errors import InputError
+from landmodels.weather_physics import (
+    LEAST_DAYS,
+    refuse_damp_air,
+    refuse_too_much_rain,
+    saturation_pressure,
+    unlikely_light,
+    unlikely_rain,
+    unlikely_wind,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +92,9 @@ CALENDAR: dict[str, Driver] = {
 }
 #: Most light that a step can have, as a daily rate (mol m-2 d-1); noon has 180.
 _MOST_LIGHT = 300.0
+#: Vapour pressure over saturation in the dampest tenth of the steps. Files disagree on
+#: saturation by a fifth, and air of a mountain may come out above it.
+_DRIEST, _DAMPEST = 0.05, 2.0
 
 _REPAIRS: dict[tuple[str, str], str] = {
     ("degC", "K"): "subtract 273.15",
@@ -169,6 +181,7 @@ def validate_forcing(forcing: xr.Dataset, *, where: str | None = None) -> xr.Dat
     _check_light(columns, time, where)
     _check_vapour(columns, where)
     _check_steps(columns, time, where)
+    _check_year(columns, where)
     known = {**CALENDAR, **WEATHER}
     _warn_unlabelled(forcing, where)
     return xr.Dataset(
@@ -365,6 +378,67 @@ def _check_vapour(columns, where: str) -> None:
             f"{where}  vpress", found=f"at most {largest:g} Pa", wanted="pascal",
             hint="The values look like kPa: multiply by 1000; look at vpd too.",
         )  # fmt: skip
+
+
+def _check_year(columns, where: str) -> None:
+    """Compare a year and more with physics: columns of another unit or place."""
+    days = float(columns["step_length"].sum())
+    if days < LEAST_DAYS:
+        return
+    full = saturation_pressure(columns["tair"])
+    refuse_damp_air(columns["vpd"], full, f"{where}  vpd", "Pa")
+    most = float(np.percentile(columns["vpress"] / full, 90.0))
+    if not _DRIEST <= most <= _DAMPEST:
+        raise InputError(
+            f"{where}  vpress", found=f"{most:.2g} of saturation at tair, where the "
+            "air is dampest", wanted="about 1 (pascal)",
+            hint="Is it in hPa or kPa, or the column of another variable?",
+        )  # fmt: skip
+    soil = (columns["vpdsoil"] + columns["vpress"]) / saturation_pressure(
+        columns["tsoil"]
+    )
+    usual = float(np.median(soil))
+    if not 0.5 <= usual <= 2.0:
+        raise InputError(
+            f"{where}  tsoil and vpdsoil", found="vpdsoil + vpress is "
+            f"{usual:.2g} times the saturation pressure at tsoil", wanted="about 1",
+            hint="Is tsoil in degC and vpdsoil in Pa?",
+        )  # fmt: skip
+    refuse_too_much_rain(_annual_rain(columns), f"{where}  precip")
+
+
+def _annual_rain(columns) -> float:
+    """Precipitation of a mean year (mm)."""
+    return 365.25 * float(columns["precip"].sum() / columns["step_length"].sum())
+
+
+def say_unlikely(forcing: xr.Dataset, where: str) -> None:
+    """Log what is unlikely, though not impossible, of a year and more of a file.
+
+    Parameters
+    ----------
+    forcing : xarray.Dataset
+        As `validate_forcing` returns it.
+    where : str
+        The file.
+    """
+    columns = {str(name): forcing[name].values for name in forcing.data_vars}
+    length = columns["step_length"]
+    if float(length.sum()) < LEAST_DAYS:
+        return
+    humidity = columns["vpress"] / saturation_pressure(columns["tair"])
+    day = np.unique(columns["year"] * 1000.0 + columns["day"], return_inverse=True)[1]
+    light = np.bincount(day, columns["par"])
+    for doubt in (
+        *unlikely_rain(
+            _annual_rain(columns),
+            float(np.average(humidity, weights=length)),
+            float(np.average(columns["tair"], weights=length)),
+        ),
+        *unlikely_light(float(np.percentile(light, 99.0))),
+        *unlikely_wind(float(np.average(columns["wspd"], weights=length))),
+    ):
+        logger.warning("%s: %s", where, doubt)
 
 
 def _check_steps(columns, time, where: str) -> None:

@@ -11,7 +11,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from landmodels.sipnet.drivers import CALENDAR, WEATHER, validate_forcing
+from landmodels.sipnet.drivers import (
+    CALENDAR,
+    WEATHER,
+    say_unlikely,
+    validate_forcing,
+)
 from landmodels.sipnet.errors import InputError
 from landmodels.sipnet.tables import read_table
 
@@ -159,4 +164,6 @@ def _dataset(columns: dict[str, np.ndarray], where: str) -> xr.Dataset:
     dataset = xr.Dataset(
         {name: ("time", values[name], known[name].attrs) for name in known}
     )
-    return validate_forcing(dataset, where=where)
+    clean = validate_forcing(dataset, where=where)
+    say_unlikely(clean, where)
+    return clean

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SMALL_SD = 1e-3  # of the usual size of a value
+_LARGE_SD = 2.0  # times the largest values: values that say nothing
+_FEW_SDS = 3
 _SAME = 0.5  # fraction of values that are one number
 _ALIKE = 0.5  # correlation of GPP and NEE from which one of the signs is in doubt
 _TOGETHER = 30  # values of both
@@ -48,8 +50,29 @@ def doubts_of(stream: Stream) -> Iterator[str]:
     stream : Stream
         As it passed the gate.
     """
-    value = stream.value[np.isfinite(stream.value)]
-    limits = limits_of(stream.name, stream.units)
+    known = np.isfinite(stream.value)
+    value = stream.value[known]
+    sd = None if stream.given is None else np.sqrt(stream.given[known])
+    yield from doubts_of_values(stream.name, stream.units, value, sd)
+    if stream.interval is not None and stream.interval.kind == "day":
+        yield from spread_out(value)
+
+
+def doubts_of_values(
+    name: str, units: str, value: Array, sd: Array | None
+) -> Iterator[str]:
+    """Say what is unlikely of values, of one place over time or of many places.
+
+    Parameters
+    ----------
+    name, units : str
+        What they are of; nothing is compared with limits where these are not known.
+    value : ndarray (n,)
+        Without NaN.
+    sd : ndarray (n,), optional
+        Standard deviations that came with them.
+    """
+    limits = limits_of(name, units)
     mean = float(value.mean())
     if limits is not None:
         low, high = limits.quantity.usual
@@ -57,45 +80,56 @@ def doubts_of(stream: Stream) -> Iterator[str]:
         signed = limits.quantity.usual[0] >= 0.0
         if signed and of_site < 0.0:
             yield (
-                f"mean {mean:.3g} {stream.units} is negative: is the sign that of an "
+                f"mean {mean:.3g} {units} is negative: is the sign that of an "
                 "uptake counted down?"
             )
         elif not low <= of_site <= high and value.any():
             yield (
-                f"mean {mean:.3g} {stream.units} is outside {low / limits.factor:g} to "
+                f"mean {mean:.3g} {units} is outside {low / limits.factor:g} to "
                 f"{high / limits.factor:g}, where nearly every site lies"
             )
         below = float(np.mean(value * limits.factor < _BELOW))
         if signed and limits.quantity.units != "1" and below > 0.05 and of_site > 0.0:
             yield (
                 f"{below:.0%} of the values are below {_BELOW / limits.factor:g} "
-                f"{stream.units}: is it {limits.quantity.name}, with its sign?"
+                f"{units}: is it {limits.quantity.name}, with its sign?"
             )
     rests = limits is None or limits.quantity.name not in ("er", "ra", "rh")
-    yield from odd_values(value, stream.units, rests=rests)
-    if stream.interval is not None and stream.interval.kind == "day":
-        yield from spread_out(value)
+    yield from odd_values(value, units, rests=rests)
     if limits is not None and value.size > _TOGETHER and value.any():
         size = float(np.percentile(np.abs(value), 95.0))
         if size * limits.factor < _SMALLEST.get(limits.quantity.units, 0.0):
             yield (
-                f"95 % of the values are smaller than {size:.2g} {stream.units}: is "
+                f"95 % of the values are smaller than {size:.2g} {units}: is "
                 "the unit right?"
             )
     if value.size > _TOGETHER:
         same = np.unique(value, return_counts=True)[1].max() / value.size
         if same > _SAME and np.ptp(value) > 0.0:
             yield f"{same:.0%} of its values are one and the same number"
-    if stream.given is not None:
-        sd = np.sqrt(stream.given[np.isfinite(stream.value)])
-        size = float(np.median(np.abs(value)))
-        with np.errstate(invalid="ignore"):
-            tiny = sd < _SMALL_SD * size
-        if size > 0.0 and tiny.mean() > 0.05:
-            yield (
-                f"{tiny.mean():.0%} of its standard deviations are below {_SMALL_SD:g} "
-                "of the usual value: they would decide alone"
-            )
+    if sd is not None:
+        yield from _doubts_of_spread(value, sd)
+
+
+def _doubts_of_spread(value: Array, sd: Array) -> Iterator[str]:
+    """Say it where standard deviations decide alone, or let the values say nothing."""
+    size = float(np.median(np.abs(value)))
+    with np.errstate(invalid="ignore"):
+        tiny = sd < _SMALL_SD * size
+    if size > 0.0 and tiny.mean() > 0.05:
+        yield (
+            f"{tiny.mean():.0%} of its standard deviations are below {_SMALL_SD:g} "
+            "of the usual value: they would decide alone"
+        )
+    known = sd[np.isfinite(sd)]
+    largest = float(np.percentile(np.abs(value), 95.0))
+    usual = float(np.median(known)) if known.size else 0.0
+    if known.size >= _FEW_SDS and usual > _LARGE_SD * largest > 0.0:
+        yield (
+            f"the standard deviations ({usual:.3g}) are {usual / largest:.3g} times as "
+            f"large as the largest values ({largest:.3g}): are they variances, in "
+            "percent, or the other column?"
+        )
 
 
 def doubts_against_model(name: str, observed: Array, runs: Array) -> Iterator[str]:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from masm.errors import InputError
 from masm.observations.quantities import (
+    CARBON_STOCK,
+    FLUORESCENCE,
     Quantity,
     factor_to_limits,
     name_of_standard_name,
@@ -470,8 +472,10 @@ def _impossible_hint(bad: Array, limits: Limits) -> str:
             )
     if first <= -99.0 or abs(first) > 1e4 or first == -1.0:
         return "Perhaps a missing-value code: make it NaN."
-    if limits.quantity.units == "1":
+    if limits.quantity.units in ("1", "m3 m-3"):
         return "Is there a scale factor, or percent?"
+    if limits.quantity.units in (CARBON_STOCK, FLUORESCENCE):
+        return "Is the unit another one, or a scale factor lost?"
     return "A sum over several days? Divide by them. Or is the unit another one?"
 
 
@@ -479,6 +483,10 @@ def _unit_hint(size: float, quantity: Quantity) -> str:
     """Guess the unit from sizes; a hint, never a conversion."""
     if quantity.units == "1":
         return "Is there a scale factor, or percent?"
+    if quantity.units == CARBON_STOCK:
+        return "In kg m-2 (times 1000) or t ha-1 (times 100)? Convert, and state it."
+    if quantity.units not in _USUAL_SIZES:
+        return "Is there a scale factor? Convert, and state the unit."
     low, high = _USUAL_SIZES[quantity.units]
     candidates = (
         ("kg m-2 s-1", 86400e3 if quantity.units == "g m-2 d-1" else 86400.0),

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 
 CARBON_FLUX = "g m-2 d-1"
+CARBON_STOCK = "g m-2"
+FLUORESCENCE = "mW m-2 sr-1 nm-1"
 _GRAMS_PER_MOL = 12.011  # of carbon
 _CARBON_IN_CO2 = 12.011 / 44.009  # by mass
 
@@ -56,6 +58,14 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity("nee", CARBON_FLUX, -60.0, 60.0, 1e-5, (-12.0, 8.0)),
         Quantity("nep", CARBON_FLUX, -60.0, 60.0, 1e-5, (-8.0, 12.0)),
         Quantity("et", "mm d-1", -10.0, 30.0, 1e-4, (0.0, 8.0)),
+        # Single soundings of a satellite are noisy: -3 is met.
+        Quantity("sif", FLUORESCENCE, -10.0, 20.0, 1e-3, (-0.3, 5.0)),
+        Quantity("ssm", "m3 m-3", -0.1, 1.0, 1e-3, (0.02, 0.8)),
+        Quantity("lvod", "1", -0.5, 5.0, 1e-3, (0.005, 2.0)),
+        # The mean of nearly every place; the oldest stands reach 150 kg m-2, bogs 300.
+        Quantity("wood", CARBON_STOCK, 0.0, 3e5, 1.0, (200.0, 6e4)),
+        Quantity("vegetation_carbon", CARBON_STOCK, 0.0, 3e5, 1.0, (50.0, 6e4)),
+        Quantity("soil_carbon", CARBON_STOCK, 0.0, 5e5, 100.0, (600.0, 8e4)),
     )
 }
 """By name; upper limits as in ``landdata.variables``, which a test holds equal."""
@@ -64,6 +74,8 @@ _OTHER_NAMES = {
     "leaf_area_index": "lai", "fpar": "fapar", "reco": "er", "ter": "er",
     "evapotranspiration": "et", "gross_primary_productivity": "gpp",
     "net_ecosystem_exchange": "nee", "ecosystem_respiration": "er",
+    "above_ground_wood": "wood", "above_ground_biomass": "wood", "agb": "wood",
+    "swc": "ssm", "vod": "lvod",
 }  # fmt: skip
 _STANDARD_NAMES = {
     "leaf_area_index": "lai",
@@ -85,6 +97,10 @@ _MASS = {
     "gco2": _CARBON_IN_CO2, "kgco2": 1e3 * _CARBON_IN_CO2,
     "mgco2": 1e-3 * _CARBON_IN_CO2,
 }  # fmt: skip
+_AREAS = {"m-2": 1.0, "ha-1": 1e-4, "cm-2": 1e4, "km-2": 1e-6}
+_MASS_OF_STOCK = {"g": 1.0, "gc": 1.0, "kg": 1e3, "kgc": 1e3, "t": 1e6, "tc": 1e6,
+                  "mg": 1e6, "mgc": 1e6}  # fmt: skip
+_LIGHT = {"mw m-2 sr-1 nm-1", "w m-2 sr-1 um-1", "mw m-2 nm-1 sr-1", "w m-2 um-1 sr-1"}
 _DEPTH = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 _DAYS = {"s": 1.0 / 86400.0, "h": 1.0 / 24.0, "d": 1.0, "month": 30.4375, "yr": 365.25}
 _WORDS = (
@@ -128,12 +144,22 @@ def factor_to_limits(units: str, quantity: Quantity) -> float | None:
     0.125
     >>> round(factor_to_limits("g CO2 m-2 d-1", QUANTITIES["gpp"]), 4)
     0.2729
+    >>> factor_to_limits("Mg C ha-1", QUANTITIES["soil_carbon"])
+    100.0
     """
     words = plain_units(units)
     if quantity.units == "1":
         if words in ("%", "percent"):
             return 0.01
         return 1.0 if words in _NO_UNIT else None
+    if quantity.units == "m3 m-3":
+        if words in ("%", "percent", "m3 m-3 %"):
+            return 0.01
+        return 1.0 if words in _NO_UNIT | {"m3 m-3", "cm3 cm-3"} else None
+    if quantity.units == FLUORESCENCE:
+        return 1.0 if words in _LIGHT else None
+    if quantity.units == CARBON_STOCK:
+        return _factor_of_stock(units, words.split())
     parts = words.split()
     rates = [re.fullmatch(r"(\d*)(s|h|d|month|yr)-1", part) for part in parts]
     found = [rate for rate in rates if rate is not None]
@@ -153,6 +179,20 @@ def factor_to_limits(units: str, quantity: Quantity) -> float | None:
         if sorted(rest) == ["kg", "m-2"]:
             return 1.0 / days
     return None
+
+
+def _factor_of_stock(units: str, parts: list[str]) -> float | None:
+    """What turns a unit into g m-2 of carbon; "Mg" of a stock is a tonne."""
+    if len(parts) != 2 or "co2" in units.lower():
+        return None
+    area = next((one for one in parts if one in _AREAS), None)
+    if area is None:
+        return None
+    parts.remove(area)
+    if units.strip().startswith("mg"):
+        return None
+    mass = _MASS_OF_STOCK.get(parts[0])
+    return None if mass is None else mass * _AREAS[area]
 
 
 def plain_units(units: str) -> str:

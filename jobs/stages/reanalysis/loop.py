@@ -60,6 +60,8 @@ def reanalyse(
         If an input cannot be used, or changed since the start. Nothing has run then.
     """
     inputs = read_inputs(run)
+    for doubt in inputs.doubts:
+        logger.warning("%s", doubt)
     start_reanalysis(run, inputs.files)
     n_sites = len(inputs.sites.names)
     if n_blocks(run, n_sites) > BLOCKS:

@@ -35,6 +35,7 @@ _PER_DEGREE = 20
 _ROOM = 0.5
 """Of the range of the sites, beyond which a map does not go."""
 _MOST = 5
+_DEGREES = {"latitude": 90.0, "longitude": 360.0}
 _MOST_PIXELS = 2**53
 """Numbers from here on have no exact float."""
 
@@ -114,6 +115,7 @@ def read_grid(path: Path) -> Grid:
     if not table:
         raise ConfigError(Problem(path.name, "no rows", wanted="a row for each pixel"))
     whole = pd.DataFrame(table, columns=[*fixed, *names])
+    _refuse_codes(whole, names, path.name)
     whole = whole.set_index(whole["pixel"].astype(np.int64).rename("pixel"))
     if whole.index.has_duplicates:
         twice = int(whole.index[whole.index.duplicated()][0])
@@ -121,10 +123,30 @@ def read_grid(path: Path) -> Grid:
     return Grid(whole[names], whole[["latitude", "longitude"]])
 
 
+def _refuse_codes(table: pd.DataFrame, names: list[str], file: str) -> None:
+    """Refuse missing-value codes, which trees would take for values."""
+    from masm import InputError
+    from masm.observations.gate import check_numbers
+
+    pixel = table["pixel"].to_numpy(np.int64)
+    for name in names:
+        try:
+            check_numbers(pixel, table[name].to_numpy(float), f"{file}  {name}, pixel")
+        except InputError as exc:
+            raise ConfigError(
+                Problem(file, f"covariate {name}: a missing-value code",
+                        str(exc).splitlines()[1].removeprefix("  found").strip(),
+                        "an empty cell where there is no value",
+                        "Numbers behind 'on' are pixels.")
+            ) from exc  # fmt: skip
+
+
 def _wanted_of(name: str, value: float, fixed: tuple[str, ...]) -> str:
     """Say what a cell should hold; nothing if it is sound. Covariates may be NaN."""
     if np.isinf(value) or (np.isnan(value) and name in fixed):
         return "a number"
+    if name in _DEGREES and abs(value) > _DEGREES[name]:
+        return f"degrees, -{_DEGREES[name]:g} to {_DEGREES[name]:g}"
     if name == "pixel" and not (value.is_integer() and 0 <= value < _MOST_PIXELS):
         return "a whole number from 0"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 
 from jobs.errors import ConfigError, Problem
 from jobs.files import replacing, sweep
+from jobs.inputs.judgement import judge_weather
+from jobs.inputs.reanalysis_judgement import judge_tables
 from jobs.inputs.reanalysis_tables import (
     Observations,
     Sites,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
     from jobs.process_models.base import ProcessModel
 
+logger = logging.getLogger(__name__)
+
 _MOST = 5
 
 
@@ -49,6 +54,8 @@ class Inputs:
         Empty where the model starts with its own.
     files : dict of str to Path
         Every input file, by its name in the configuration.
+    doubts : tuple of str
+        What is unlikely of the tables, though not impossible.
     """
 
     sites: Sites
@@ -56,6 +63,7 @@ class Inputs:
     parameters: dict[str, np.ndarray]
     pools: dict[str, np.ndarray]
     files: dict[str, Path]
+    doubts: tuple[str, ...] = ()
 
 
 def read_inputs(run: ReanalysisRun) -> Inputs:
@@ -96,7 +104,8 @@ def read_inputs(run: ReanalysisRun) -> Inputs:
     }
     parameters = draw_parameters(run, sites)
     drawn = draw_pools(run, pools, parameters)
-    return Inputs(sites, observations, parameters, drawn, files)
+    doubts = judge_tables(run, files, observations, pools)
+    return Inputs(sites, observations, parameters, drawn, files, tuple(doubts))
 
 
 def weather_files(run: ReanalysisRun, site: str) -> list[Path]:
@@ -109,8 +118,13 @@ def weather_files(run: ReanalysisRun, site: str) -> list[Path]:
     ]
 
 
-def check_weather(run: ReanalysisRun, inputs: Inputs) -> None:
-    """Read the weather of every site, and make the model's drivers of it.
+def check_weather(run: ReanalysisRun, inputs: Inputs) -> list[str]:
+    """Read the weather of every site, judge it, and make the model's drivers of it.
+
+    Returns
+    -------
+    list of str
+        What is unlikely, though not impossible.
 
     Raises
     ------
@@ -118,9 +132,10 @@ def check_weather(run: ReanalysisRun, inputs: Inputs) -> None:
         For each of the first sites that cannot be run.
     """
     problems: list[Problem] = []
+    doubts: list[str] = []
     for k in range(len(inputs.sites.names)):
         try:
-            _weather_of(run, inputs, k)
+            doubts += _weather_of(run, inputs, k)[1]
         except ConfigError as exc:
             problems += exc.problems
         except ValueError as exc:
@@ -129,6 +144,7 @@ def check_weather(run: ReanalysisRun, inputs: Inputs) -> None:
             break
     if problems:
         raise ConfigError(problems[:_MOST])
+    return doubts
 
 
 def prepare(run: ReanalysisRun, inputs: Inputs, on_site: Callable[[int], None]) -> None:
@@ -138,12 +154,14 @@ def prepare(run: ReanalysisRun, inputs: Inputs, on_site: Callable[[int], None]) 
     problems: list[Problem] = []
     for k, site in enumerate(inputs.sites.names):
         try:
-            weather = _weather_of(run, inputs, k)
+            weather, doubts = _weather_of(run, inputs, k)
         except ConfigError as exc:
             problems += exc.problems
         except ValueError as exc:
             problems.append(Problem("", f"site {site}: {exc}"))
         else:
+            for doubt in doubts:
+                logger.warning("%s", doubt)
             if not problems:
                 with replacing(run.weather(site)) as aside:
                     write_netcdf(weather, aside)
@@ -158,17 +176,32 @@ def prepare(run: ReanalysisRun, inputs: Inputs, on_site: Callable[[int], None]) 
         write_netcdf(_observations(run, inputs), aside)
 
 
-def _weather_of(run: ReanalysisRun, inputs: Inputs, site: int) -> xr.Dataset:
-    """The weather of a site, over (source, time), and once made into drivers."""
+def _weather_of(
+    run: ReanalysisRun, inputs: Inputs, site: int
+) -> tuple[xr.Dataset, list[str]]:
+    """The weather of a site, over (source, time), once made into drivers; and doubts.
+
+    Faults of a file are those of all members' files: the first of them is judged.
+    """
     import xarray as xr
 
     from jobs.config.process_model import model_of
 
     years = (run.section.years.first, run.section.years.last)
     model: ProcessModel = model_of(run.config)
-    parts = []
+    ground = inputs.sites.ground
+    height = float(ground["elevation"][site]) if "elevation" in ground else None
+    parts: list[xr.Dataset] = []
+    doubts: list[str] = []
     for path in weather_files(run, inputs.sites.names[site]):
         one = read_weather(path, inputs.sites, site, years)
+        if not parts:
+            doubts = [
+                f"{path}: {doubt}"
+                for doubt in judge_weather(
+                    one, float(inputs.sites.latitude[site]), height, str(path)
+                )
+            ]
         model.drivers(one, str(path))
         parts.append(one.drop_attrs(deep=False))
     first = parts[0]["time"]
@@ -189,7 +222,7 @@ def _weather_of(run: ReanalysisRun, inputs: Inputs, site: int) -> xr.Dataset:
     for name in ("lat", "sand", "clay", "elevation"):
         if name in together:
             together[name] = together[name].isel(source=0, drop=True)
-    return together
+    return together, doubts
 
 
 def _members(run: ReanalysisRun, inputs: Inputs) -> xr.Dataset:

@@ -1,6 +1,7 @@
 """Inputs of a soil-carbon run: each fault is one clear error before anything runs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -220,3 +221,86 @@ def test_the_domain_of_the_package_says_that_it_is_synthetic(run):
     own_domain(run, lambda f: f.drop_attrs(deep=False))
     assert open_soil_carbon(run).statement["synthetic"] == "no"
     assert isinstance(open_soil_carbon(run).inputs.forcing, xr.Dataset)
+
+
+def made_anew(run, name, **columns):
+    """Write columns of a table of the template anew."""
+    path = run / name
+    data = pd.read_csv(path, comment="#")
+    for column, value in columns.items():
+        data[column] = value(data[column]) if callable(value) else value
+    data.to_csv(path, index=False)
+    return data
+
+
+def horizons(run, *, carbon=20.0, rock=10.0, middle=20, bottom=50):
+    stocks = pd.read_csv(run / "soil_samples.csv", comment="#")
+    rows = [
+        f"{r.place},{r.lat},{r.lon},{a},{b},{carbon * (1 + k % 5 / 10):g},1.1,{rock}\n"
+        for k, r in enumerate(stocks.itertuples())
+        for a, b in ((0, middle), (middle, bottom))
+    ]
+    table(run, HORIZONS + "".join(rows))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda run: made_anew(run, "soil_samples.csv",
+                               soc_kg_m2=lambda v: 10 * v), "Of t ha-1"),
+        (lambda run: made_anew(run, "soil_samples.csv",
+                               soc_kg_m2=lambda v: v.where(v.index % 20 > 0, 0.0)),
+         "above 0"),
+        (lambda run: made_anew(run, "flux_months.csv",
+                               nep_g_m2_month=lambda v: v.where(v.index % 20 > 0,
+                                                                -999.0)),
+         "missing-value code"),
+    ],
+)  # fmt: skip
+def test_units_and_codes_of_tables_are_refused(run, spoil, words):
+    spoil(run)
+    refused(run, words)
+
+
+def test_rows_twice_and_a_place_of_two_coordinates_are_refused(run):
+    text = (run / "soil_samples.csv").read_text()
+    (run / "soil_samples.csv").write_text(text + text.splitlines()[-1] + "\n")
+    assert "a row twice" in refused(run, "once")
+    table(
+        run, HORIZONS + "a,32.625,98.275,0,20,20,1.1,5\na,33.625,98.275,20,50,9,1,5\n"
+    )
+    assert "33.625" in refused(run, "one profile")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda run: made_anew(run, "soil_samples.csv",
+                               soc_kg_m2=lambda v: 0.1 * v), "g cm-2"),
+        (lambda run: horizons(run, carbon=2.0), "carbon in percent"),
+        (lambda run: horizons(run, rock=0.25), "fractions of 1"),
+        (lambda run: horizons(run, middle=200, bottom=500), "in mm"),
+        (lambda run: made_anew(run, "flux_months.csv",
+                               nep_g_m2_month=lambda v: -v), "is it NEE"),
+        (lambda run: made_anew(run, "flux_months.csv",
+                               nep_g_m2_month=lambda v: v / 30), "is the unit right"),
+        (lambda run: own_domain(run, lambda f: f.assign(
+            prec=(f["prec"] / 30).assign_attrs(f["prec"].attrs))), "a rate of the day"),
+    ],
+)  # fmt: skip
+def test_what_is_unlikely_is_said_with_its_exit_code(run, spoil, words, masm_command):
+    doubts = []
+    list(describe(run, doubts))
+    assert doubts == []
+    spoil(run)
+    checked = masm_command("check", run)
+    assert checked.exit_code == 5
+    assert words in " ".join(checked.output.split())
+
+
+def test_good_horizons_and_a_domain_of_ones_own_raise_no_doubt(run):
+    horizons(run)
+    own_domain(run)
+    doubts = []
+    list(describe(run, doubts))
+    assert doubts == []

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jobs.cli.reanalyse import check_run
 from jobs.config.run_kinds import REANALYSIS
 from jobs.errors import ConfigError
 from jobs.netcdf_files import read_netcdf
@@ -244,6 +245,26 @@ def add_row(folder: Path, row: str) -> None:
         opened.write(row + "\n")
 
 
+def rows_of(folder: Path, name: str, **columns) -> None:
+    """Write columns of a table anew: values, or what is made of those there."""
+    path = folder / name
+    table = pd.read_csv(path, comment="#")
+    for column, value in columns.items():
+        table[column] = value(table[column]) if callable(value) else value
+    table.to_csv(path, index=False)
+
+
+def scale(folder: Path, state: str, **factors: float) -> None:
+    """Multiply columns of the observations of a state."""
+    path = folder / "observations.csv"
+    table = pd.read_csv(path, comment="#")
+    for column, factor in factors.items():
+        table[column] = table[column].where(
+            table["state"] != state, factor * table[column]
+        )
+    table.to_csv(path, index=False)
+
+
 BAD = {
     "a state that no model gives": (
         lambda net: add_row(net, "site000,2002-07-15,biomass,5,1"),
@@ -334,6 +355,30 @@ BAD = {
         lambda net: edit(net, "members: 4", "members: 4\n  analysis_day: 02-30"),
         "a day that every year has",
     ),
+    "coordinates that are missing": (
+        lambda net: rows_of(net, "sites.csv", longitude=0.0, latitude=0.0),
+        "which is in the sea",
+    ),
+    "soil as a fraction": (
+        lambda net: rows_of(net, "sites.csv", elevation=300.0, sand=0.6, clay=0.1),
+        "multiply by 100",
+    ),
+    "a latitude whose sign is lost": (
+        lambda net: rows_of(net, "sites.csv", latitude=lambda v: -v),
+        "sign of the latitude",
+    ),
+    "a deficit in kPa": (
+        lambda net: rows_of(net, "drivers/site000.csv", vpd=lambda v: 0.1 * v),
+        "vpd",
+    ),
+    "leaf area with a scale that is lost": (
+        lambda net: scale(net, "lai", value=6.0),
+        "impossible for lai",
+    ),
+    "soil carbon in kg m-2": (
+        lambda net: rows_of(net, "initial_pools.csv", soil_carbon=lambda v: v / 1000),
+        "far too small for soil_carbon",
+    ),
     "weather with a hole": (
         lambda net: edit(net, "2001-06-01,", "2001-06-01,x", "drivers/site000.csv"),
         "site000.csv",
@@ -355,6 +400,58 @@ def test_bad_input_is_one_clear_error_before_anything_runs(network, case):
     assert len(str(caught.value)) < 3000
     assert re.search(r"found|wanted", str(caught.value))
     assert not (network / "reanalysis").exists()
+
+
+UNLIKELY = {
+    "wood in t ha-1": (
+        lambda net: scale(net, "above_ground_wood", value=0.01, sd=0.01),
+        "initial pools of about",
+    ),
+    "errors that are variances": (
+        lambda net: rows_of(net, "observations.csv", sd=lambda v: v**2),
+        "are they variances",
+    ),
+    "errors that are fractions": (
+        lambda net: scale(net, "above_ground_wood", sd=1e-4),
+        "decide alone",
+    ),
+    "pools with variances": (
+        lambda net: rows_of(net, "initial_pools.csv", soil_carbon_sd=4e6),
+        "is it a variance",
+    ),
+    "quality that is best at 0": (
+        lambda net: edit(
+            net, "  truth:", "  observations: {least_quality: 1}\n  truth:"
+        )
+        or rows_of(net, "observations.csv", quality=[1, *[0] * (n_rows(net) - 1)]),
+        "a high number a good one",
+    ),
+    "rain in inches": (
+        lambda net: rows_of(net, "drivers/site000.csv", prec=lambda v: v / 25.4),
+        "in inches",
+    ),
+}
+
+
+def n_rows(folder: Path) -> int:
+    return len(pd.read_csv(folder / "observations.csv", comment="#"))
+
+
+@pytest.mark.parametrize("case", UNLIKELY)
+def test_what_is_unlikely_is_said_by_check_with_its_exit_code(
+    network, case, masm_command
+):
+    spoil, message = UNLIKELY[case]
+    doubts: list[str] = []
+    list(check_run(network, doubts))
+    assert doubts == []
+    spoil(network)
+    checked = masm_command("check", network)
+    said = " ".join(checked.output.split())
+    assert checked.exit_code == 5
+    assert "suspicious: " in said
+    assert message in said
+    assert "nothing wrong was found" not in said
 
 
 def test_rows_of_low_quality_are_left_out_and_counted(network):

@@ -141,6 +141,14 @@ def test_records_name_every_file(exported):
     assert (exported / "validation.csv").is_file()
 
 
+def with_codes(text):
+    """The table with -9999 in its last column, on some rows."""
+    rows = text.splitlines()
+    for k in range(5, 50, 5):
+        rows[k] = ",".join([*rows[k].split(",")[:-1], "-9999"])
+    return "\n".join(rows) + "\n"
+
+
 def test_bad_tables_are_refused_before_any_training(finished, tmp_path, masm_command):
     run = open_reanalysis(finished)
     text = (finished / "covariates.csv").read_text()
@@ -152,6 +160,8 @@ def test_bad_tables_are_refused_before_any_training(finished, tmp_path, masm_com
         ("pixel,latitude,longitude,height\n", "no rows"),
         (text.replace("\n1,", "\n1.5,", 1), "a whole number"),
         (text.replace("\n1,44.975", "\n1,nan", 1), 'latitude\n  found   "nan"'),
+        (text.replace("\n1,44.975", "\n1,144.975", 1), "-90 to 90"),
+        (with_codes(text), "missing-value code"),
     ):
         path = tmp_path / "covariates.csv"
         path.write_text(bad)

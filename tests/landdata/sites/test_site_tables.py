@@ -39,6 +39,8 @@ def test_gap_filled_towers_are_reported(write, tower):
     assert float(read["swc"][0]) == 30.0
     with pytest.raises(InputError, match="swc"):
         read_fluxnet_daily(write(tower.assign(swc=130.0)))
+    with pytest.raises(InputError, match="multiply by 100"):
+        read_fluxnet_daily(write(tower.assign(swc=0.31)))
 
 
 def test_totals_of_a_month_become_means_of_its_days(write):
@@ -51,6 +53,11 @@ def test_totals_of_a_month_become_means_of_its_days(write):
     np.testing.assert_allclose(read["gpp"], 2.0)
     with pytest.raises(InputError, match="month"):
         read_grassland_months(write(table.assign(month=[1, 2, 13])))
+    year = pd.concat([table.assign(year=2000 + k) for k in range(5)])
+    for factor, noted in ((1.0, False), (1 / 30, True)):
+        made = year.assign(gpp_gc_m2_month=factor * year["gpp_gc_m2_month"])
+        said = read_grassland_months(write(made)).attrs.get("corrections", "")
+        assert ("means of a day" in said) == noted
 
 
 def test_half_days_that_were_filled_are_no_observations(write):
@@ -101,6 +108,8 @@ def test_lists_of_places_are_on_the_globe_and_annual_co2_has_no_gap(tmp_path, wr
     assert list(read_site_list(write(table))["lon"]) == [-72.5, 4.0]
     with pytest.raises(InputError, match="each place once"):
         read_site_list(write(table.assign(site="A")))
+    with pytest.raises(InputError, match="in the sea"):
+        read_site_list(write(table.assign(lat=0.0, lon=0.0)))
     path = tmp_path / "co2.txt"
     path.write_text("Annee_1850=287.43\nAnnee_1851=287.5")
     assert float(read_trendy_co2(path).sel(year=1851)) == 287.5

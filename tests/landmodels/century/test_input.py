@@ -222,3 +222,48 @@ def test_files_that_cannot_be_used(tmp_path):
     assert "unknown name" in refused(century.read_weather, path, site={"bd": 1.0})
     table(period="a").to_csv(path, index=False)
     assert "one of a" in refused(century.read_weather, path, site=SITE, period="b")
+
+
+def test_a_year_that_no_place_has_is_refused(forcing):
+    two = xr.concat([forcing, forcing], "cell", data_vars=["tmin", "tmax", "prec"])
+    lat = float(forcing["lat"])
+    months = forcing["prec"].groupby("time.year")
+    cases = (
+        (forcing.assign(lat=-lat), "sign of the latitude"),
+        (two.assign(lat=("cell", [lat, -lat])), "cell 1"),
+        (two.assign(lat=("cell", [10.0, -lat])), "cell 1"),
+        (forcing.assign(prec=1000 * forcing["prec"]), "prec"),
+        (forcing.assign(prec=months.cumsum()), "sums of the year so far"),
+    )
+    for spoilt, words in cases:
+        spoilt["prec"].attrs = forcing["prec"].attrs
+        assert words in refused(century.validate_forcing, spoilt)
+    tropical = forcing.assign(lat=-10.0)
+    assert float(century.validate_forcing(tropical)["lat"]) == -10.0
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("prec", lambda v: v / 30.0, "a rate of the day"),
+        ("prec", lambda v: 15.0 * v, "called cm"),
+        ("tmin", lambda v: np.where(np.arange(v.size) % 40 < 12, -30.0, v), "missing"),
+        ("both", None, "the mean in both columns"),
+    ],
+)
+def test_monthly_weather_that_is_unlikely_is_said(
+    tmp_path, forcing, caplog, name, change, words
+):
+    forcing.to_netcdf(tmp_path / "good.nc", engine="h5netcdf")
+    century.read_weather(tmp_path / "good.nc")
+    assert not caplog.messages
+    if name == "both":
+        mean = 0.5 * (forcing["tmin"] + forcing["tmax"])
+        spoilt = forcing.assign(tmin=mean, tmax=mean)
+    else:
+        values = forcing[name]
+        changed = values.copy(data=change(values.values))
+        spoilt = forcing.assign({name: changed})
+    spoilt.to_netcdf(tmp_path / "spoilt.nc", engine="h5netcdf")
+    century.read_weather(tmp_path / "spoilt.nc")
+    assert any(words in message for message in caplog.messages)

@@ -20,3 +20,10 @@ def niwot():
     """Half a year of half-daily drivers."""
     drivers = sipnet.read_driver_table(DATA / "drivers_niwot.csv.gz")
     return drivers.isel(time=slice(0, 366))
+
+
+@pytest.fixture(scope="session")
+def year_of_weather():
+    """Two years of half-daily drivers."""
+    drivers = sipnet.read_driver_table(DATA / "drivers_niwot.csv.gz")
+    return drivers.isel(time=slice(0, 1460))

@@ -242,3 +242,91 @@ def test_latitude_comes_from_the_table_of_sites(tmp_path):
     assert sipnet.half_daily_drivers(daily).sizes["time"] == 2
     with pytest.raises(sipnet.InputError, match="-90 to 90"):
         sipnet.half_daily_drivers(daily, latitude=512.0)
+
+
+def year_of(niwot):
+    """A year and more of the shipped drivers, as a table of the program's columns."""
+    table = niwot.to_dataframe().reset_index(drop=True)
+    names = {"hour": "time", "step_length": "length"}
+    columns = ["year", "day", "time", "length", "tair", "tsoil", "par", "precip",
+               "vpd", "vpdsoil", "vpress", "wspd"]  # fmt: skip
+    return table.rename(columns=names)[columns]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [
+        ({"vpd": 1e-3, "vpdsoil": 1e-3}, "vpd"),
+        ({"vpd": 1e-2, "vpdsoil": 1e-2, "vpress": 1e-2}, "vpd"),
+        ({"vpd": 0.0}, "not measured"),
+        ({"vpress": 1e-2}, "vpress"),
+        ({"tsoil": lambda x: 32.0 + 1.8 * x}, "tsoil and vpdsoil"),
+        ({"precip": 48.0}, "a year"),
+    ],
+)
+def test_a_year_in_another_unit_is_refused(tmp_path, year_of_weather, spoil, word):
+    table = year_of(year_of_weather)
+    sipnet.read_driver_table(write(tmp_path, table.to_csv(index=False), "good.csv"))
+    for name, change in spoil.items():
+        table[name] = change(table[name]) if callable(change) else change * table[name]
+    with pytest.raises(sipnet.InputError, match=word):
+        sipnet.read_driver_table(write(tmp_path, table.to_csv(index=False), "b.csv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "word"),
+    [("precip", 0.1, "in cm"), ("par", 1 / 4.57, "MJ m-2"), ("wspd", 3.6, "km h-1"),
+     ("precip", 24.0, "shorter step")],
+)  # fmt: skip
+def test_a_year_that_is_unlikely_is_said(
+    tmp_path, year_of_weather, caplog, name, factor, word
+):
+    table = year_of(year_of_weather)
+    sipnet.read_driver_table(write(tmp_path, table.to_csv(index=False), "good.csv"))
+    assert not caplog.messages
+    table[name] *= factor
+    sipnet.read_driver_table(write(tmp_path, table.to_csv(index=False), "b.csv"))
+    assert any(word in message for message in caplog.messages)
+
+
+def daily_year(**change):
+    day = np.arange(730)
+    warm = 8.0 - 12.0 * np.cos(2.0 * np.pi * day / 365.0)
+    full = 6.11 * np.exp(17.27 * warm / (warm + 237.3))
+    bright = 16.0 - 12.0 * np.cos(2.0 * np.pi * (day + 10) / 365.0)
+    table = {
+        "tmin": warm - 5.0, "tmax": warm + 5.0, "srad": bright,
+        "vpd": full * (0.3 + 0.2 * np.sin(day)), "prec": 2.0 + 2.0 * np.cos(day),
+    }  # fmt: skip
+    for name, factor in change.items():
+        table[name] = factor * table[name]
+    return xr.Dataset(
+        {name: ("time", values) for name, values in table.items()},
+        {"time": pd.date_range("2001-01-01", periods=730)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "latitude", "word"),
+    [
+        ({"vpd": 0.1}, 51.0, "vpd"),
+        ({"srad": 1 / 24}, 51.0, "srad"),
+        ({"srad": 1 / 3.6}, 51.0, "kWh"),
+        ({"prec": 48.0}, 51.0, "prec"),
+        ({}, -51.0, "lat"),
+    ],
+)
+def test_a_daily_year_of_another_unit_or_place_is_refused(change, latitude, word):
+    sipnet.half_daily_drivers(daily_year(), latitude=51.0)
+    with pytest.raises(sipnet.InputError, match=word):
+        sipnet.half_daily_drivers(daily_year(**change), latitude=latitude)
+
+
+def test_a_daily_table_with_rain_in_inches_is_said(tmp_path, caplog):
+    for factor, said in ((1.0, False), (1 / 25.4, True)):
+        table = daily_year(prec=factor).to_dataframe().reset_index()
+        table = table.rename(columns={"time": "date"})
+        text = table.to_csv(index=False)
+        caplog.clear()
+        sipnet.read_fluxnet_daily(write(tmp_path, text, "a_daily.csv"), latitude=51.0)
+        assert any("inches" in message for message in caplog.messages) == said

@@ -90,3 +90,11 @@ def test_a_calibration_says_its_doubts_in_the_log_and_in_the_result(caplog):
     assert "every model run" in caplog.text
     assert "every model run" in result.attrs["doubts"]
     assert say_doubts({"nep": stream("nep", 6.0 * SEASON + noise)}) == []
+
+
+def test_errors_wider_than_all_values_are_said():
+    value = 4.0 - 4.0 * np.cos(2.0 * np.pi * np.arange(TIME.size) / 365.0)
+    for sd, said in ((0.5, False), (8.0, False), (30.0, True)):
+        given = stream("gpp", value, "g m-2 d-1", given=np.full(TIME.size, sd**2))
+        found = [one for one in doubts_of(given) if "times as" in one]
+        assert bool(found) == said

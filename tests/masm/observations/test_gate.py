@@ -11,7 +11,13 @@ import masm
 from landdata.variables import FLUXES
 from masm.observations.dataset import as_streams, streams_from_dataset
 from masm.observations.gate import FILL_CODES, infer_units, limits_of
-from masm.observations.quantities import QUANTITIES, factor_to_limits, plain_units
+from masm.observations.quantities import (
+    QUANTITIES,
+    factor_to_limits,
+    plain_units,
+    quantity_of,
+)
+from masm.observations.units import require_same_units
 
 TIME = pd.date_range("2001-01-01", "2002-12-31")
 GPP = 5.0 - 5.0 * np.cos(2 * np.pi * (TIME.day_of_year.to_numpy() - 10) / 365.0)
@@ -252,3 +258,44 @@ def test_grams_of_something_else_are_not_grams_of_carbon(units):
         require_same_units(stream, "g m-2 d-1")
     if units == "g CO2 m-2 d-1":
         assert "0.272921" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "factor"),
+    [
+        ("soil_carbon", "kg m-2", 1000.0),
+        ("soil_carbon", "kg C m-2", 1000.0),
+        ("above_ground_wood", "Mg C ha-1", 100.0),
+        ("above_ground_wood", "t/ha", 100.0),
+        ("vegetation_carbon", "gC m-2", 1.0),
+        ("soil_carbon", "g CO2 m-2", None),
+        ("soil_carbon", "mg m-2", None),
+        ("soil_carbon", "g m-2 d-1", None),
+        ("ssm", "%", 0.01),
+        ("swc", "m3/m3", 1.0),
+        ("sif", "W m-2 sr-1 um-1", 1.0),
+        ("sif", "mW m-2 nm-1 sr-1", 1.0),
+        ("sif", "mW m-2", None),
+    ],
+)
+def test_units_of_stocks_moisture_and_fluorescence(name, units, factor):
+    assert factor_to_limits(units, quantity_of(name)) == factor
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "value", "word"),
+    [
+        ("soil_carbon", "g m-2", 8.0, "kg m-2"),
+        ("wood", "g m-2", 0.5, "kg m-2"),
+        ("ssm", "m3 m-3", 25.0, "percent"),
+        ("sif", "mW m-2 sr-1 nm-1", 800.0, "scale factor"),
+        ("lvod", "1", 80.0, "scale factor"),
+    ],
+)
+def test_another_unit_of_a_stock_or_of_a_satellite_is_refused(name, units, value, word):
+    values = value * (0.6 + 0.4 * GPP / GPP.max())
+    with pytest.raises(masm.InputError, match=word):
+        # Where most values are impossible, the unit of the model decides.
+        require_same_units(
+            streams_from_dataset(dataset(values, name, units=units))[name], units
+        )

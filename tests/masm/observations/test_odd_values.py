@@ -15,7 +15,7 @@ STREAMS = {
     "er": (1.0 + 5.0 * SEASON, 0.3, "g m-2 d-1"),
     "lai": (0.5 + 4.0 * SEASON, 0.2, "1"),
     "et": (0.2 + 3.5 * SEASON, 0.3, "mm d-1"),
-    "sif": (1.5 * SEASON, 0.1, "mW m-2 sr-1 nm-1"),  # nobody knows its limits
+    "sif": (1.5 * SEASON, 0.1, "mW m-2 sr-1 nm-1"),
 }
 
 
