@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", type=int, default=[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     asked = parser.parse_args()
-    print("| target | seed | failed | MMTV | beyond | told | status |")
+    print("| target | seed | failed | MMTV | beyond | reported | status |")
     print("|---|---|---|---|---|---|---|")
     for name in asked.targets:
         for variant in asked.variants:

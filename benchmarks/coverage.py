@@ -44,8 +44,12 @@ def main() -> None:
             totals.append(found[1])
     by = ["pixels", "of"]
     for title, table, keys in (
-        ("share of held-out blocks in p05 to p95", pd.concat(maps), [*by, "parameter"]),
-        ("share of regions whose mean lies in its interval", pd.concat(totals), by),
+        (
+            "fraction of held-out blocks in p05 to p95",
+            pd.concat(maps),
+            [*by, "parameter"],
+        ),
+        ("fraction of regions whose mean lies in its interval", pd.concat(totals), by),
     ):
         print(f"\n{title}, {asked.regions} regions")
         print(table.groupby(keys, sort=False).mean().round(3).to_string())
@@ -60,7 +64,7 @@ def make(seed: int) -> tuple[pd.DataFrame, np.ndarray]:
     rough = ErrorCopula.intrinsic(np.eye(4), 20.0, 0.3)
     z = smooth.scores(places, pixels, 1, [seed, 1])[0]
     own = rough.scores(places, pixels, 1, [seed, 2])[0]
-    # Where the region lies within the prior is chance.
+    # Where the region lies within the prior is random.
     level = np.random.default_rng([seed, 3]).uniform(0.25, 0.75, 4)
     spread = np.stack(
         [0.10 * z[0] + 0.05 * own[0], 0.08 * own[1], 0.02 * z[1], 0.02 * own[3]]

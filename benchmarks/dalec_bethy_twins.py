@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.dalec_bethy_twins`` runs seven years of three cells, draws a
 truth from the prior, observes four streams in the last five years, minimises, and
-prints the fit, the distance from the truth, what each stream tells, and how far the
-normal posterior can be trusted. Exits 1 where a cost is more than 5 % from half the
-number of observations.
+prints the fit, the distance from the truth, how informative each stream is, and how
+far the normal posterior can be trusted. Exits 1 where a cost is more than 5 % from half
+the number of observations.
 """
 
 from __future__ import annotations

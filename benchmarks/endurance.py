@@ -5,8 +5,8 @@
 FOLDER becomes a run of more places than can be finished in that time, each with a
 truth of its own and one of a few weathers, calibrated by the local executor on the
 process model (ten parameters, the emulator's default number of runs). When the time
-is over the run is told to stop, as at the end of a walltime; called again with the
-same folder, it goes on. Printed are what came of the pixels and what
+is over the run gets a signal to stop, as at the end of a walltime; called again with
+the same folder, it goes on. Printed are what came of the pixels and what
 `benchmarks.memory` finds: a leak shows as growth of a worker, or of the process that
 leads them.
 """
@@ -86,7 +86,7 @@ def calibrate(path: Path, seconds: float, every: float) -> int:
 
 
 def main() -> int:
-    """Prepare, calibrate, tell."""
+    """Prepare, calibrate, report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

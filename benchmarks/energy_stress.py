@@ -5,7 +5,7 @@
 `benchmarks.physics_stress` judges water, carbon and finiteness of whole years. Here
 days out of such years (the same places, weather and parameter vectors) are traced
 through the stages of each hour, and the laws of `tests.ibis_dalec.test_closure_hours`
-are held against them: light, infrared, the heat of intercepted water, the eight
+are compared with them: light, infrared, the heat of intercepted water, the eight
 balances of leaves, stems, canopy air, ground and snow, what they give to the air, and
 the heat of snow and soil. Reported are, for each law, the hours judged, how many are
 open beyond the law's own limit, and the largest opening over that limit.
@@ -144,7 +144,7 @@ def judge(trace: laws.Trace) -> Iterator[tuple[str, NDArray, str]]:
 
 
 def main() -> None:
-    """Trace, judge, tell."""
+    """Trace, judge, report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -2,7 +2,7 @@
 
     python -m benchmarks.filters_speed [--sites 493 --draws 2000 --censored 0.05]
 
-Sites stand at random over the contiguous United States; three states a site, two of
+Sites are at random over the contiguous United States; three states a site, two of
 them observed, the forecast covariance localised with a radius of 500 km.
 """
 

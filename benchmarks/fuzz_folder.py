@@ -293,7 +293,7 @@ def touched(path: Path, before: dict[str, bytes], *, by_time: bool) -> list[str]
 
 
 def times_are_kept(path: Path) -> bool:
-    """Tell whether the file system notes when a file was read."""
+    """Return whether the file system notes when a file was read."""
     probe = path / "probe"
     probe.write_text("x")
     os.utime(probe, (1, 2_000_000_000))

@@ -6,7 +6,7 @@ A run of many small pixels is first computed undisturbed, one pixel after anothe
 Then a copy of it is calibrated by worker processes while processes of its tree are
 killed with -9 at random moments: a worker, the parent of all, a helper that joblib
 starts, or `masm collect` while it writes. After each kill every result file is opened
-and held against the undisturbed run (`benchmarks.kills_judged`). A run whose parent
+and compared with the undisturbed run (`benchmarks.kills_judged`). A run whose parent
 was killed is gone on with by ``--resume``, failed pixels by ``masm retry``. At the end
 everything is finished and collected, and every number compared. A loss exits with 1.
 

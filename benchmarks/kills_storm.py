@@ -131,7 +131,7 @@ class Storm:
             time.sleep(0.05)
 
     def end(self) -> bool:
-        """Kill what is going on; tell whether there was something."""
+        """Kill what is going on; return whether there was something."""
         if not self.is_going() or self.process is None:
             return False
         self.process.kill()

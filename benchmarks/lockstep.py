@@ -4,7 +4,7 @@ A calibration asks for small batches (the published loop for five runs at a time
 the model's lanes are widest at 64. Here ``k`` pixels ask for ``b`` runs each: first
 ``k`` calls of ``simulate_batch``, then one call of ``simulate_pixels`` in which every
 run is a pixel of its own. Seconds are of the core, so that other work on the machine
-counts for nothing; results are held against each other.
+counts for nothing; results are compared with each other.
 
     python -m benchmarks.lockstep [--years 6] [--repeats 3]
 """

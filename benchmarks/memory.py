@@ -39,7 +39,7 @@ COLUMNS = ("seconds", "pid", "started", "name", "resident_mb", "unique_mb")
 def samples(root: psutil.Process) -> Iterator[tuple[object, ...]]:
     """Yield pid, start, name, resident and unique MB of each process of a tree now.
 
-    Unique memory is NaN where the system does not tell.
+    Unique memory is NaN where the system does not report it.
     """
     for process in (root, *root.children(recursive=True)):
         try:
@@ -58,7 +58,7 @@ def samples(root: psutil.Process) -> Iterator[tuple[object, ...]]:
 
 
 def _name(process: psutil.Process) -> str:
-    """Return the last words that tell processes of one program apart."""
+    """Return the last words that distinguish processes of one program."""
     try:
         words = process.cmdline()
     except psutil.AccessDenied:
@@ -189,7 +189,7 @@ def _has_ended(process: psutil.Process) -> bool:
 
 
 def main() -> int:
-    """Watch, or only tell what was seen."""
+    """Watch, or only report what was seen."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

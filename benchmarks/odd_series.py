@@ -12,7 +12,7 @@ anew. References are importance samples of the model itself.
     python -m benchmarks.odd_series --kinds ceiling --stop-at-error 0.05
 
 For each kind: how many results, their distance from the reference, the error that they
-tell of themselves, how many are flagged, and the worst that is not.
+report of themselves, how many are flagged, and the worst that is not.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def children(parent: int) -> dict[int, str]:
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether another process holds the lock of a file."""
+    """Return whether another process holds the lock of a file."""
     if not path.exists():
         return False
     with path.open() as opened:

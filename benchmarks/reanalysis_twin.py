@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.reanalysis_twin --folder FOLDER``. Wood is observed each year,
 leaf area from the eighth year on, soil carbon never; one site has no leaf area. For
-each seed the network is run free, and with the filter for each rule of what is believed
+each seed the network is run free, and with the filter for each rule of what is used
 of covariances between states (``--rules tested sampled``). Written to the folder:
 ``twin.csv`` (a row for each seed, state and run), ``summary.csv``, a figure, and the
 seconds that the steps took, from which ``scale.csv`` reckons a larger network.

@@ -5,7 +5,7 @@
 Makes a synthetic region and a run of it with the commands that a user would give
 (``masm region synthetic``, ``masm init --template region``, ``masm run``), then holds
 what came out against the truth that the region keeps. Broken off, it goes on where it
-stopped; when all is done it only prints. Everything is SYNTHETIC: it tells whether the
+stopped; when all is done it only prints. Everything is SYNTHETIC: it shows whether the
 method finds what was put in, and nothing about real forests.
 """
 
@@ -158,7 +158,7 @@ def level_table(run: Path) -> pd.DataFrame:
 
 
 def total_table(run: Path) -> pd.DataFrame:
-    """Tell whether the region's true totals lie within the ensemble's interval."""
+    """Return whether the region's true totals lie within the ensemble's interval."""
     table = _read(run, "evaluation/totals.csv")
     wide = table.pivot_table(
         index=["flux", "year"], columns="parameters", values="total", sort=False
@@ -267,8 +267,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=30)
     parser.add_argument("--years", default="2001-2006", metavar="FIRST-LAST")
     parser.add_argument("--seed", type=int, default=1, help="of the region")
-    parser.add_argument("--calibration", type=float, default=0.1, help="share")
-    parser.add_argument("--screening", type=float, default=0.01, help="share")
+    parser.add_argument("--calibration", type=float, default=0.1, help="fraction")
+    parser.add_argument("--screening", type=float, default=0.01, help="fraction")
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--executor", default="serial", choices=("serial", "local"))

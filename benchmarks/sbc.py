@@ -170,7 +170,7 @@ def figure(rows: list[dict[str, str]], path: Path) -> None:
             title=f"{mode}, {len(mine)} truths",
             xlabel="rank of the truth among posterior draws",
         )
-    axes[0][0].set_ylabel("share of truths below, less uniform")
+    axes[0][0].set_ylabel("fraction of truths below, less uniform")
     made.legend(
         *axes[0][0].get_legend_handles_labels(), loc="outside right center",
         frameon=False,

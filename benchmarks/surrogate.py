@@ -4,7 +4,7 @@
         --variants 0 1 --seeds 1 2 3 --csv out.csv
     python -m benchmarks.surrogate --csv out.csv --summary
 
-With ``--csv`` every row is written as it is finished, and rows that stand there
+With ``--csv`` every row is written as it is finished, and rows that are there
 already are not made again, so a long comparison can be stopped and gone on with.
 ``--summary`` prints the medians of each target and method in the file.
 
@@ -213,7 +213,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["cost"], choices=_METHODS)
     parser.add_argument("--variants", nargs="+", type=int, default=[0])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--fail", type=float, default=0.0, help="share of failed runs")
+    parser.add_argument(
+        "--fail", type=float, default=0.0, help="fraction of failed runs"
+    )
     parser.add_argument("--csv", type=Path, help="keep the rows here; go on from them")
     parser.add_argument("--summary", action="store_true", help="only sum up the file")
     asked = parser.parse_args()

@@ -150,7 +150,7 @@ def judge(lines: Iterable[str], below: str) -> Order:
 
 
 def _needs_no_name(folder: str) -> bool:
-    """Tell whether nothing is lost with a folder's name: written aside, or history."""
+    """Whether nothing is lost with a folder's name: written aside, or history."""
     name = os.path.basename(folder)
     return name in _HISTORY or name.startswith(".")
 
@@ -160,7 +160,7 @@ def _path(folder: str | None, name: str) -> str:
 
 
 def _may_wait(folder: str, target: str) -> bool:
-    """Tell whether a folder may be synced only after another name was given."""
+    """Return whether a folder may be synced only after another name was given."""
     store, zarr, _ = folder.partition(".zarr")
     return (
         bool(zarr) and target.startswith(f"{store}.zarr/") and not _MARK.search(target)

@@ -218,7 +218,7 @@ def follow(
 
 @contextmanager
 def _ctrl_c() -> Iterator[Callable[[float], bool]]:
-    """Give a function that waits some seconds, and tells whether Ctrl-C has come.
+    """Give a function that waits some seconds, and returns whether Ctrl-C has come.
 
     Ctrl-C writes to a pipe. An exception in its place may be raised where Python
     drops it (in a finalizer, say), and a ``threading.Event`` that is set while the

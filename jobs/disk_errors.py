@@ -89,7 +89,7 @@ def system_fault(exc: BaseException) -> SystemFault | None:
 
 
 def was_system_fault(text: str) -> bool:
-    """Tell whether the message of a failure speaks of the system.
+    """Return whether the message of a failure speaks of the system.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def refused(exc: BaseException) -> ConfigError | None:
 
 
 def is_refused_in(exc: BaseException, folder: Path) -> bool:
-    """Tell whether the system refused to write to a folder."""
+    """Return whether the system refused to write to a folder."""
     return any(
         one.errno == errno.EROFS
         or (one.errno in _REFUSED and str(one.filename).startswith(f"{folder}/"))

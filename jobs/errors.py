@@ -127,7 +127,7 @@ class Stopped(KeyboardInterrupt):
     """A signal asked the run to stop; what was finished is on disk.
 
     Not an ``Exception``, so that code which survives failed model runs does not
-    survive being told to stop.
+    survive a signal to stop.
     """
 
 

@@ -114,7 +114,7 @@ def read_json(path: Path, limit: int = TEXT_LIMIT) -> Any:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether a file of ours stands at its name, and no link or pipe.
+    """Return whether a file of ours is at its name, and no link or pipe.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def is_file(path: Path) -> bool:
 
 
 def lexists(path: Path) -> bool:
-    """Tell whether anything has this name, even a link to nowhere."""
+    """Return whether anything has this name, even a link to nowhere."""
     try:
         os.lstat(path)
     except OSError as exc:
@@ -263,14 +263,14 @@ def _sweep_folder(path: Path) -> None:
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value read from JSON is a number of ordinary size, or NaN."""
+    """Return whether a value read from JSON is a number of ordinary size, or NaN."""
     if isinstance(value, bool) or not isinstance(value, (float, int)):
         return False
     return not abs(value) > _LARGEST
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether a folder of ours stands at its name, and no link to one."""
+    """Return whether a folder of ours is at its name, and no link to one."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError):

@@ -23,7 +23,7 @@ def isolate() -> None:
     Raises
     ------
     SystemExit
-        With 2, if another package stands in the place of one of ours.
+        With 2, if another package is in the place of one of ours.
     """
     _forget_working_directory()
     refuse_shadows()
@@ -77,7 +77,7 @@ def _forget_working_directory() -> None:
 
 
 def _is_here(entry: str, here: Path) -> bool:
-    """Tell whether an entry is the working directory, and that is not our own."""
+    """Return whether an entry is the working directory, and that is not our own."""
     if entry == "" or not os.path.isabs(entry):
         return entry != "" or here != _ROOT
     try:

@@ -29,7 +29,7 @@ class TextTable:
     cells : tuple of tuple of str
         Rows of texts, as they are shown.
     numeric : tuple of bool
-        Whether a column holds numbers, which stand at its right.
+        Whether a column holds numbers, which are aligned at the right.
     records : tuple of dict
         The rows with their values, for programs.
     """

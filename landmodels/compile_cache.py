@@ -61,7 +61,7 @@ def compile_cache() -> Path:
 
 
 def _is_private(folder: Path) -> bool:
-    """Tell whether a folder is the user's alone, after making it if it is not there."""
+    """Whether a folder is the user's alone, after making it if it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = folder.lstat()
@@ -79,7 +79,7 @@ def _is_private(folder: Path) -> bool:
 
 
 def _is_open_to_others(found: os.stat_result) -> bool:
-    """Tell whether others could put another folder in the place of one inside."""
+    """Return whether others could put another folder in the place of one inside."""
     if found.st_mode & stat.S_ISVTX:
         return False
     of_group = found.st_mode & 0o020 and found.st_gid != os.getegid()

@@ -138,12 +138,12 @@ def calibrate(
         for which it must be picklable. For more workers ``map=masm.ProcessMap(4,
         timeout=...)``. Without a timeout a model that hangs, hangs the calibration.
     checkpoint : path-like, optional
-        File in which finished model runs are kept after every batch. If it stands
+        File in which finished model runs are kept after every batch. If it is
         there already, the calibration goes on from it, to the same answer. A file
         of another calibration is refused.
     inputs : mapping of str to str, optional
         Digests of what the model itself reads, by name, such as its forcing. They
-        stand in checkpoint and result, and a checkpoint made with others is refused.
+        are kept in checkpoint and result, and a checkpoint made with others is refused.
     start : Start, optional
         What calibrations of problems much like this one found (`masm.Start.of`): half
         of the first runs are made where their posteriors are. Of the method

@@ -58,7 +58,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def is_of_the_system(exc: OSError) -> bool:
-    """Tell whether an error came of the system and says nothing about a file.
+    """Return whether an error came of the system and says nothing about a file.
 
     Examples
     --------

@@ -128,7 +128,7 @@ def read_image(path: str | os.PathLike[str], *, follow: bool = True) -> bytes:
 def require_size(opened: BinaryIO, n_bytes: int, name: str) -> None:
     """Refuse a file with more bytes than its head says, before they are read.
 
-    The head of an HDF5 file says where it ends. What stands behind, but for a seal, is
+    The head of an HDF5 file says where it ends. What is behind, but for a seal, is
     of no use to anybody and may be endless zeros that no disk holds. A file without
     such a head at its beginning, or of a kind that is not known, is passed.
 

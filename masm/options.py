@@ -64,7 +64,7 @@ class EmulatorOptions(MethodOptions):
         run; they count towards a ``max_runs`` given there.
     more_runs : int
         Runs that may be added to those, four batches at a time, as long as the
-        estimated error is too large to be believed.
+        estimated error is too large to be trusted.
     stop_at_error : float
         Spend less than ``max_runs`` on series that are easily emulated: end as soon as
         the error that is foreseen, and then the one that is estimated with a batch for

@@ -93,7 +93,7 @@ def former(folder: Path) -> Path:
 def put_in_place(made: Path, folder: Path) -> None:
     """Give a finished folder its name, whatever stood there; a kill leaves either.
 
-    In one step where the system can exchange two names; else the former one stands at
+    In one step where the system can exchange two names; else the former one is at
     ``former(folder)`` for a moment, from where `current_folder` finds it.
     """
     sync_files(made)
@@ -115,7 +115,7 @@ def current_folder(folder: Path) -> Path:
 
 
 def is_of_the_system(exc: BaseException) -> bool:
-    """Tell whether an error came of the system and says nothing about a file.
+    """Return whether an error came of the system and says nothing about a file.
 
     Examples
     --------

@@ -60,7 +60,7 @@ def _deviation(model: np.ndarray, reference: np.ndarray) -> tuple[float, int]:
     if broken.any():
         return np.nan, int(np.argmax(broken))
     size = np.abs(reference).max()
-    # A column of zeros has to be zero: its deviation is taken as it stands.
+    # A column of zeros has to be zero: its deviation is taken as it is.
     difference = np.abs(model - reference) / (size if size > 0.0 else 1.0)
     return float(difference.max()), int(np.argmax(difference))
 

@@ -69,7 +69,7 @@ def _dimensions(submission: Submission) -> list[Finding]:
 
 
 def _serves_a_coordinate(submission: Submission, dimension: str) -> bool:
-    """Tell whether only ``lat`` or ``lon`` has it: then D2 says what is wrong."""
+    """Return whether only ``lat`` or ``lon`` has it: then D2 says what is wrong."""
     users = [
         name
         for name, stored in submission.content.variables.items()

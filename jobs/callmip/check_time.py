@@ -20,7 +20,7 @@ _EXACT = 1e-6  # days; of 4-byte numbers too
 
 @dataclass(frozen=True)
 class Axis:
-    """A time axis as it stands in the file.
+    """A time axis as it is in the file.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ def _steps(axis: Axis) -> list[Finding]:
 def _days(submission: Submission, axis: Axis) -> list[Finding]:
     days, site = axis.days, submission.site
     if axis.reference is None:
-        return []  # T1 tells it
+        return []  # T1 reports it
     if days is None:
         return [error("T3", "time", "no or impossible days", "every day of the record")]
     first = _first_year(submission, axis, days)

@@ -76,5 +76,5 @@ def information(check: str, where: str, found: str, wanted: str) -> Finding:
 
 
 def has_errors(findings: list[Finding]) -> bool:
-    """Tell whether any finding is an error."""
+    """Return whether any finding is an error."""
     return any(finding.level is Level.ERROR for finding in findings)

@@ -39,7 +39,7 @@ class Submission:
 
     @property
     def site(self) -> Site | None:
-        """The tower, where the name tells it."""
+        """The tower, if the name has it."""
         return self.sites.get(self.name.site)
 
     @property

@@ -60,7 +60,7 @@ def calibrate_run(
 ) -> Exit:
     """Calibrate what is left of a run, and show what came of it.
 
-    ``workers`` and ``scheduler``, if given, stand in place of ``execution.workers``
+    ``workers`` and ``scheduler``, if given, take the place of ``execution.workers``
     and ``execution.dask.scheduler``; like the executor they are of this call alone and
     not written down.
     """

@@ -93,7 +93,7 @@ def reported(exc: Exception, run: Path, command: str, go_on: str) -> Exit:
 def say(text: str) -> None:
     """Print to standard error, with signs that steer a terminal made visible."""
     voice().errors.append(text)
-    with suppress(OSError, ValueError):  # nobody listens: there is no one to tell
+    with suppress(OSError, ValueError):  # nobody reads the output
         print(printable(text), file=sys.stderr, flush=True)
 
 
@@ -192,7 +192,7 @@ def _not_installed(exc: Exception) -> ConfigError | None:
 
 
 def _is_refusal(exc: BaseException) -> bool:
-    """Tell whether a mistake is the user's, whatever error it was found by."""
+    """Return whether a mistake is the user's, whatever error it was found by."""
     return isinstance(exc, _user_errors()) and not _caused_by_system(exc)
 
 

@@ -62,7 +62,7 @@ _JSON: dict[str, Any] = {
 def talking(
     *, has_json: bool = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of how much it tells, and in which form.
+    """Give a command the options of how much it prints, and in which form.
 
     Parameters
     ----------

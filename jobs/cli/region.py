@@ -50,7 +50,7 @@ _AIMS = {"calibrated": "posterior means", "parameter": "posterior draws"}
 
 
 def is_region(path: Path) -> bool:
-    """Tell whether a run is of a region cube."""
+    """Return whether a run is of a region cube."""
     return open_run(path).source.is_region
 
 
@@ -83,7 +83,7 @@ def upscale_command(path: Path) -> None:
         )
     show(
         "R2 on random test pixels; blocked to kriging: R2 on held-out blocks; within: "
-        f"share of {_AIMS[meta['rules']['intervals_for']]} in the interval, then on "
+        f"fraction of {_AIMS[meta['rules']['intervals_for']]} in the interval, then on "
         "blocks: of the same, of posterior means, and of posterior draws\n"
         f"skill    {folder / 'skill.csv'}\nall      {folder / 'validation.csv'}\n"
         f"maps     {folder / 'parameters.nc'}\ndraws    {folder / 'draws.nc'}\n"
@@ -92,7 +92,7 @@ def upscale_command(path: Path) -> None:
 
 
 def simulate_command(path: Path, sets: Sequence[str], executor: str | None) -> bool:
-    """Run the region with parameter sets; tell whether all of them are whole now.
+    """Run the region with parameter sets; return whether all of them are whole now.
 
     Without a set: with all that can be run by now, and the calibrated pixels day by
     day, where that has not been done since their calibration.
@@ -176,7 +176,7 @@ def export_command(path: Path) -> None:
 
 
 def run_region(path: Path, executor: str | None) -> bool:
-    """Do what follows the calibration, in order; tell whether all of it is done.
+    """Do what follows the calibration, in order; return whether all of it is done.
 
     With Slurm a stage that was submitted ends the call: the next one goes on.
     """

@@ -184,5 +184,5 @@ def _show_sobol(
     missed = means[certain & left_out].index.get_level_values("parameter").unique()
     show(
         f"left out by Morris though they hold more than {_MUCH:.0%} of the variance of "
-        f"an output (bends, interactions): {', '.join(missed) or 'none'}"
+        f"an output (curvature, interactions): {', '.join(missed) or 'none'}"
     )

@@ -96,7 +96,7 @@ def run_soil_carbon(path: Path, executor: str | None = None) -> Exit:
 
 
 def _work(run: SoilCarbonRun, executor: str | None) -> bool:
-    """Do the steps in turn; tell whether all are through, and not in a queue."""
+    """Do the steps in turn; return whether all are through, and not in a queue."""
     from jobs.executors.tasks import do_units
     from jobs.stages.soil_carbon_tasks import STEPS, unit_run
 

@@ -107,7 +107,7 @@ _SETUP = (
     r"module purge",
     rf"(conda|mamba|micromamba) activate {_NAME}",
 )
-"""What may stand before a job's command: names of the site's software. A path or a
+"""Lines before a job's command: names of the site's software. A path or a
 variable (LD_PRELOAD, PATH) would run what a stranger's folder says."""
 
 

@@ -23,7 +23,7 @@ def method_defaults(method: str) -> dict[str, Any]:
 
 
 def takes_proposals(method: str) -> bool:
-    """Tell whether chains of a method can move one block at a time."""
+    """Return whether chains of a method can move one block at a time."""
     return _method(method).takes_proposals
 
 

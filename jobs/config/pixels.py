@@ -247,7 +247,7 @@ def _require_place(item: Any) -> None:
     a_pair = isinstance(item, list) and len(item) == 2 and all(map(number, item))
     if not (a_pair or (isinstance(item, int) and number(item))):
         raise ValueError(
-            f"wanted: a pixel id or [latitude, longitude], where {item!r} stands"
+            f"wanted: a pixel id or [latitude, longitude], where {item!r} was found"
         )
 
 

@@ -104,7 +104,7 @@ class MemberParameters(Section):
 
 
 class ObservationFile(Section):
-    """Observations of states, with what they are believed."""
+    """Observations of states, with their errors."""
 
     file: str = Field(
         default="observations.csv",
@@ -151,8 +151,8 @@ class Filter(Section):
     )
     between_states: Literal["tested", "apart", "sampled"] = Field(
         default="tested",
-        description="covariances of different states: by what members can tell from "
-        "chance; none; or those of the members as they are",
+        description="covariances of different states: those that members can separate "
+        "from sampling noise; none; or those of the members as they are",
     )
     between_level: float = Field(
         default=0.05, gt=0, le=1, description="of the test of between_states: tested"

@@ -145,7 +145,7 @@ class Spatial(Section):
     margin: float = Field(
         default=0.0,
         ge=0,
-        description="share by which a mapper has to lower the RMSE of the mean of "
+        description="fraction by which a mapper has to lower the RMSE of the mean of "
         "other sites to be used",
     )
 

@@ -29,7 +29,7 @@ def _printable(text: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
-"""A title or name that may stand in any file, table or figure."""
+"""A title or name that may be in any file, table or figure."""
 
 
 class Period(Section):

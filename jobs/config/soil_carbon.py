@@ -66,7 +66,7 @@ class ErrorRule(Section):
     of: Literal["value", "mean"] = Field(
         default="value",
         description="value: each its own, as published; mean: of all observations of "
-        "the ecosystem, which does not favour values that are low by chance",
+        "the ecosystem, which does not favour values that are low at random",
     )
 
 
@@ -92,7 +92,7 @@ class Observations(Section):
     soc: Stock
     nep: Flux | None = None
     fit_share: float = Field(
-        default=0.6, gt=0, lt=1, description="share that informs; the rest is scored"
+        default=0.6, gt=0, lt=1, description="fraction that informs; the rest is scored"
     )
     split: Literal["random", "site"] = Field(
         default="random", description="random: single values; site: whole places"

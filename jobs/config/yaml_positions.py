@@ -36,7 +36,7 @@ class Document:
     tree: Any
 
     def holds(self, keys: Sequence[str | int]) -> bool:
-        """Tell whether the file itself has a value at a key path."""
+        """Return whether the file itself has a value at a key path."""
         node = self.tree
         for key in keys:
             try:

@@ -62,7 +62,7 @@ class Work:
     minutes : float or None
         That a task takes about; None if it is not known yet.
     is_done : callable, optional
-        ``is_done(run_folder, number)`` tells whether a task has its result. It is
+        ``is_done(run_folder, number)`` returns whether a task has its result. It is
         asked only after a worker was killed.
     on_lost_worker : callable, optional
         ``on_lost_worker(run_folder, number)`` writes that a task killed its worker

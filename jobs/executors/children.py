@@ -40,7 +40,7 @@ def safe_children() -> None:
 def end_with(parent: int) -> None:
     """End this process when its parent ends, however that ends.
 
-    A parent that is killed cannot tell its workers, and they would go on unheard, at
+    A parent that is killed cannot notify its workers, and they would go on unheard, at
     the side of those of the run that is resumed. The kernel is asked for it where it
     can do so; a thread watches beside it.
     """

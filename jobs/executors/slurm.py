@@ -146,7 +146,7 @@ def _log_pattern(folder: Path) -> str:
         raise ConfigError(
             Problem(
                 text,
-                "the folder's name cannot stand in a script of Slurm",
+                "the path cannot be written in a script of Slurm",
                 found=repr(odd.group()),
                 wanted="a path without quotation marks, backslashes and line ends",
                 hint="Move the run; blanks, accents and % are fine.",

@@ -169,7 +169,7 @@ def script(
     Raises
     ------
     ConfigError
-        If the folder's path cannot stand in a line for the queue.
+        If the folder's path cannot be written in a line for the queue.
     """
     queue = QUEUES_KNOWN[settings.scheduler]
     offset, n = array
@@ -177,7 +177,7 @@ def script(
         raise ConfigError(
             Problem(
                 str(folder),
-                f"the folder's name cannot stand in a script of {settings.scheduler}",
+                f"the path cannot be written in a script of {settings.scheduler}",
                 wanted="a path of letters, digits and . _ - + @",
                 hint="Move the run.",
             )

@@ -34,7 +34,7 @@ def do_units(
     minutes: float = 1.0,
     title: str = "",
 ) -> bool:
-    """Do the tasks that are left; tell whether all are done now.
+    """Do the tasks that are left; return whether all are done now.
 
     Parameters
     ----------

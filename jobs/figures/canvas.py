@@ -1,6 +1,6 @@
 """What all figures share: colours, labels, a canvas, and the table beside the picture.
 
-Colours are of the Okabe-Ito set, which colour-blind readers can tell apart; line
+Colours are of the Okabe-Ito set, which colour-blind readers can distinguish; line
 styles and markers differ too. No figure needs a display or pyplot's global state.
 """
 
@@ -93,7 +93,7 @@ def use_own_settings() -> None:
 
 
 def put_title(figure: Figure, title: str) -> None:
-    """Put a title above a figure, wrapped to its width, every sign as it stands.
+    """Put a title above a figure, wrapped to its width, every sign as it is.
 
     Names of runs and places are anybody's text: a dollar sign starts no formula.
     """

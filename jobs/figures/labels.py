@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNKNOWN = "–"
-"""What stands where a number could not be computed."""
+"""Shown in place of a number that could not be computed."""
 
 _TOTAL = re.compile(r"(Pg|Tg|Gg|Mg)((?: C)?(?: (?:yr|month|d)-1)?)")
 _PG = {"Pg": 1.0, "Tg": 1e-3, "Gg": 1e-6, "Mg": 1e-9}

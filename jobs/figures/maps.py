@@ -262,14 +262,14 @@ def draw_field(
 
 
 def is_flat(values: Any) -> bool:
-    """Tell whether values differ by no more than rounding."""
+    """Return whether values differ by no more than rounding."""
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]
     return not known.size or bool(np.ptp(known) <= 1e-6 * np.abs(known).max())
 
 
 def _limits_of(grid: np.ndarray) -> tuple[float, float]:
-    """Return the ends of a colour scale; wide ones where there is nothing to tell."""
+    """Return the ends of a colour scale; wide ones where all values are the same."""
     known = grid[np.isfinite(grid)]
     if not known.size:
         return 0.0, 1.0

@@ -159,7 +159,7 @@ def draw_ranks(
         place = (values * n_bins) // (n_members + 1)
         counts = np.bincount(place, minlength=n_bins)
         axis.bar(np.arange(n_bins), counts, color=SKY, edgecolor=BLACK)
-        # Ranks do not divide into bins evenly: what each bin would hold by chance.
+        # Ranks do not divide into bins evenly: the count expected in each bin.
         width = np.bincount(
             (np.arange(n_members + 1) * n_bins) // (n_members + 1), minlength=n_bins
         )

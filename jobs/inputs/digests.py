@@ -1,7 +1,7 @@
 """What a pixel was calibrated on, as digests: so that two weathers are never mixed.
 
 Files of a pixel can be changed between a stop and the next start, or after the pixel is
-finished. The digests are of what was read of them, and stand in the pixel's checkpoint
+finished. The digests are of what was read of them, and are in the pixel's checkpoint
 and result.
 """
 

@@ -1,7 +1,7 @@
 """The judgement of a pixel's inputs, the same for ``masm check`` and the calibration.
 
 What is impossible raises, by file, variable and date. What is only unlikely is a doubt:
-it is said, stands in the pixel's summary, and stops nothing.
+it is reported, kept in the pixel's summary, and stops nothing.
 """
 
 from __future__ import annotations

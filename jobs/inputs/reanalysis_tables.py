@@ -390,7 +390,7 @@ def read_draws(
     Raises
     ------
     ConfigError
-        Naming lines: a member or a site that lacks or stands twice, an unknown
+        Naming lines: a member or a site that is missing or given twice, an unknown
         parameter, a value that is no number.
     """
     table = _Table(path, ("member",))

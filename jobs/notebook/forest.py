@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem, did_you_mean
 from jobs.report.results import Results
@@ -25,7 +24,7 @@ def plot_forest(
     """
     import matplotlib.pyplot as plt
 
-    bounds = prior_bounds(results.run.config)
+    bounds = results.run.bounds
     names = list(bounds) if parameter is None else [parameter]
     if names[0] not in bounds:
         raise ConfigError(

@@ -333,7 +333,7 @@ class OpenedRun:
         )
 
     def __repr__(self) -> str:
-        """Say where the run stands, as ``masm status`` does."""
+        """Say the state of the run, as ``masm status`` does."""
         head = f"<masm run {self.folder}: {self.config.name}>"
         return "\n".join([head, *lines(self.status, self.folder, self.stages)])
 

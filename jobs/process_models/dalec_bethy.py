@@ -251,7 +251,7 @@ def _fractions(options: Mapping[str, Any]) -> dict[str, float]:
     if "vegetation_type" in options:
         raise _wrong(where, "vegetation_type as well", "one of the two")
     if not isinstance(given, Mapping) or not given:
-        raise _wrong(where, repr(given), "shares such as {EvCn: 0.67, EShr: 0.33}")
+        raise _wrong(where, repr(given), "fractions such as {EvCn: 0.67, EShr: 0.33}")
     for kind, fraction in given.items():
         number = isinstance(fraction, int | float) and not isinstance(fraction, bool)
         if kind not in known:
@@ -262,7 +262,7 @@ def _fractions(options: Mapping[str, Any]) -> dict[str, float]:
             )
     total = sum(given.values())
     if abs(total - 1.0) > 1e-6:
-        raise _wrong(where, f"shares that sum to {total:g}", "a sum of 1")
+        raise _wrong(where, f"fractions that sum to {total:g}", "a sum of 1")
     return {str(kind): float(fraction) for kind, fraction in given.items()}
 
 
@@ -322,7 +322,7 @@ def _parameters(types: tuple[str, ...]) -> dict[str, Parameter]:
 _OPERATOR_ROWS = {
     "aw": ("m2 g-1", "L-band optical depth of wood carbon"),
     "al": ("1", "L-band optical depth of a unit of leaf area"),
-    "v0": ("1", "share of the optical depth that dry roots leave"),
+    "v0": ("1", "fraction of the optical depth that dry roots leave"),
     "sif_scale": ("1", "scale of the fluorescence"),
 }
 

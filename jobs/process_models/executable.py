@@ -1,6 +1,6 @@
 """Adapter of a user's own program, in any language.
 
-Each run of the program has a fresh folder. In it stand ``parameters.csv`` (columns
+Each run of the program has a fresh folder. In it are ``parameters.csv`` (columns
 ``parameter, value``) and ``drivers.csv`` (``date`` and one column for each daily
 variable). The program writes ``output.csv``: ``date`` and one column for each output.
 A program that exits with another code than 0, or whose output cannot be read, has a

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.files import write_text
 from jobs.report.parts import link
 from jobs.report.results import Results
@@ -159,7 +158,7 @@ def _files(results: Results, pixel_id: int) -> Iterator[dict[str, str]]:
 
 def _densities(results: Results, rows: range) -> np.ndarray:
     """Return (row, parameter, bin): densities between prior bounds, 99 at the top."""
-    bounds = prior_bounds(results.run.config)
+    bounds = results.run.bounds
     found = np.zeros((len(rows), len(bounds), _N_BINS), int)
     if not any(results.run.pixels[row].id in results.summaries for row in rows):
         return found

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of, units_of
 from jobs.figures.coastlines import Box, box_around, lines_in
 from jobs.figures.labels import shown_unit
@@ -109,7 +108,7 @@ def _parameters(results: Results) -> list[dict[str, Any]]:
     known = model_of(results.run.config).parameters
     found, ids = [], [pixel.id for pixel in results.run.pixels]
     table = results.estimates
-    for name, (low, high) in prior_bounds(results.run.config).items():
+    for name, (low, high) in results.run.bounds.items():
         means: list[float | None] = [None] * len(ids)
         if len(table):
             part = table[table["parameter"] == name].set_index("pixel")["mean"]

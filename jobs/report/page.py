@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 def write_report(run: Run) -> Path:
     """Collect what is finished, draw it, and write ``report.html``.
 
-    The tables it shows stand in ``report/`` too, as CSV, and so do details of pixels
+    The tables it shows are in ``report/`` too, as CSV, and so do details of pixels
     that the page loads when they are chosen.
 
     Parameters

@@ -1,6 +1,6 @@
 """What a page is made of: numbers, tables and pictures, each with its sources.
 
-Paths are relative to the run folder, where the page stands, so that links work wherever
+Paths are relative to the run folder, where the page is, so that links work wherever
 the folder is copied.
 """
 

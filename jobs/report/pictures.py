@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import units_of
 from jobs.figures import (
     fluxes as figures_fluxes,
@@ -80,7 +79,7 @@ def _draw_coverage(results: Results, title: str) -> None:
         return
     truths = {
         name: np.array([results.truths[p.id][name] for p in results.finished])
-        for name in prior_bounds(results.run.config)
+        for name in results.run.bounds
     }
     target = results.run.folder.figures / "coverage.png"
     figures_checks.draw_coverage(results.store(), truths, target, title=title)

@@ -42,7 +42,7 @@ def read_table(path: Path, kind: str, streams: Iterable[str]) -> Any:
     path : Path
     kind : {"comparison", "scores"}
     streams : iterable of str
-        Those of the run; no other may stand there.
+        Those of the run; no other may be there.
 
     Returns
     -------

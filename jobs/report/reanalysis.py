@@ -187,7 +187,7 @@ def _notes(run: ReanalysisRun, found: xr.Dataset) -> list[str]:
 
 
 def _between(rule: str, found: xr.Dataset) -> str:
-    """Say which covariances between states were believed."""
+    """Say which covariances between states were used."""
     if rule == "sampled":
         return "Covariances between states are the sample covariances of the members."
     if rule == "apart":

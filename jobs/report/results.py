@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.inputs.pixel_data import known_truth, synthetic_parts, unreadable_source
 from jobs.report.pixel_tables import as_frame, joined, read_table, with_pixel
@@ -128,7 +127,7 @@ class Results:
         import pandas as pd
 
         known, rows = model_of(self.run.config).parameters, []
-        for name, (low, high) in prior_bounds(self.run.config).items():
+        for name, (low, high) in self.run.bounds.items():
             row = {
                 "parameter": name,
                 "meaning": known[name].description,

@@ -68,7 +68,7 @@ def alone(
     Raises
     ------
     ConfigError
-        If another process holds the lock, or what stands at its name is no file of
+        If another process holds the lock, or what is at its name is no file of
         this user.
     LockUnavailable
         With ``strict``, on a file system that has no locks.

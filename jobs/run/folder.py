@@ -1,4 +1,4 @@
-"""Where everything of a run stands."""
+"""Where everything of a run is."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _links(folder: Path, depth: int = 30) -> Iterator[Path]:
 
 
 def _is_of_a_pixel(path: Path, run: Path) -> bool:
-    """Tell whether a name is that of one pixel's file, which is looked at when read."""
+    """Whether a name is that of one pixel's file, which is looked at when read."""
     return bool(_PIXEL_FILE.fullmatch(path.relative_to(run).as_posix()))
 
 

@@ -3,7 +3,7 @@
 Pixels are calibrated in waves. The first few lie as far apart from each other as may
 be, in place, elevation and soil; the second wave, ten times as many, fills in between;
 then come the rest. A pixel borrows from pixels of earlier waves alone, the nearest
-first. Waves and lists follow from the table of pixels and stand in ``neighbours.csv``,
+first. Waves and lists follow from the table of pixels and are in ``neighbours.csv``,
 so that the answer depends on them and on seeds, and not on workers, order or kills.
 """
 

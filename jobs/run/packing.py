@@ -2,7 +2,7 @@
 
 A run of 42,000 pixels would leave 84,000 files. Once all pixels of a hundred have come
 to an end, the results of those that have one go into the block of `jobs.run.blocks`.
-The pixels' own files go only after the block stands at its name on the disk and has
+The pixels' own files go only after the block is at its name on the disk and has
 been read back, so that a kill at any moment loses nothing.
 """
 
@@ -102,7 +102,7 @@ def pack(folder: RunFolder, pixels: Sequence[Pixel]) -> int:
     folder : RunFolder
         Of the run.
     pixels : sequence of Pixel
-        All pixels of the run that stand in one folder of a hundred.
+        All pixels of the run that are in one folder of a hundred.
     """
     folders = [folder.pixel(pixel.id) for pixel in pixels]
     if not _to_pack(folders):
@@ -258,7 +258,7 @@ def _fill(
 
 
 def _cuts_of(content: bytes, name: str) -> tuple[Cut, ...]:
-    """Return where draws stand; ValueError if the file is not as it was written."""
+    """Return where draws are; ValueError if the file is not as it was written."""
     from masm.hdf5_files import unsealed
 
     unsealed(content, name)
@@ -269,7 +269,7 @@ def _cuts_of(content: bytes, name: str) -> tuple[Cut, ...]:
 
 
 def draws_in(content: bytes) -> tuple[Cut, ...]:
-    """Return where the draws of single precision stand in a ``posterior.nc``.
+    """Return where the draws of single precision are in a ``posterior.nc``.
 
     Empty if they are of double precision, compressed, or in pieces: the file then
     stays whole.

@@ -1,7 +1,7 @@
 """The result of a finished pixel, from its own files or from its block.
 
 Everything that reads a pixel's posterior or summary does so here, so that nobody has
-to know where it stands.
+to know where it is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 def has_posterior(folder: PixelFolder) -> bool:
-    """Tell whether a pixel has a posterior, wherever it stands."""
+    """Return whether a pixel has a posterior, wherever it is."""
     return _has_own(folder) or packed_pixel(folder) is not None
 
 
@@ -182,7 +182,7 @@ def _from_either(
 
 
 def _has_own(folder: PixelFolder) -> bool:
-    """Tell whether a pixel has a posterior of its own, in a folder that is no link."""
+    """Whether a pixel has a posterior of its own, in a folder that is no link."""
     return is_folder(folder.path) and is_file(folder.posterior)
 
 
@@ -194,7 +194,7 @@ def _packed(folder: PixelFolder) -> Packed:
 
 
 def _place(folder: PixelFolder) -> tuple[tuple[int, int] | None, ...]:
-    """Which files stand there now: each by its number and time."""
+    """Which files are there now: each by its number and time."""
     found: list[tuple[int, int] | None] = []
     for path in (folder.posterior, folder.block):
         try:

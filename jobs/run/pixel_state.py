@@ -1,6 +1,6 @@
 """The state of each pixel, from result files alone.
 
-A pixel is done when its posterior stands at its final name. Nothing here reads the
+A pixel is done when its posterior is at its final name. Nothing here reads the
 ledger or keeps a counter.
 """
 
@@ -98,7 +98,7 @@ def state_of(folder: PixelFolder) -> PixelState:
 
     A posterior without a summary that can be read, which is written before it, is
     damage: the pixel waits to be calibrated again. So is all that is no file: whatever
-    stands in one pixel's folder, it is a matter of this pixel alone.
+    is in one pixel's folder, it is a matter of this pixel alone.
 
     Raises
     ------
@@ -171,12 +171,12 @@ def write_failure(path: Path, reason: Reason, message: str, detail: str = "") ->
 
 
 def is_leased(path: Path) -> bool:
-    """Tell whether a living process works on the pixel."""
+    """Return whether a living process works on the pixel."""
     return bool(_read(path)) and not is_expired(path) and _shows_life(path)
 
 
 def is_being_leased(path: Path) -> bool:
-    """Tell whether a hidden file is a claim that a living process is just making."""
+    """Return whether a hidden file is a claim that a living process is just making."""
     is_half_made = path.name.startswith(".running.")
     return is_half_made and not is_expired(path) and _shows_life(path)
 
@@ -215,7 +215,7 @@ def _is_of_here(lease: Mapping[str, Any]) -> bool:
 
 
 def is_expired(path: Path) -> bool:
-    """Tell whether a process of this machine claimed a pixel and is no more."""
+    """Return whether a process of this machine claimed a pixel and is no more."""
     lease = _read(path)
     pid = lease.get("pid")
     if not lease or not _is_of_here(lease):

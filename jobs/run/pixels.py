@@ -189,7 +189,7 @@ def choose(pixels: Sequence[Pixel], ids: Sequence[int | str]) -> list[Pixel]:
 
 
 def _is_word(cell: str | None) -> bool:
-    """Whether an id is a name such as US-Ha1, which may stand in a file's name."""
+    """Whether an id is a name such as US-Ha1, which may be in a file's name."""
     return bool(_WORD.fullmatch((cell or "").strip()))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.config.lock import apply_lock, check_inputs, keys_set, refuse_lost, write_lock
+from jobs.config.priors import prior_bounds, priors_of
 from jobs.config.reader import read_config
 from jobs.config.schema import Config
 from jobs.config.yaml_positions import Document
@@ -18,6 +20,9 @@ from jobs.run.pixels import read_pixels, write_pixels
 from jobs.run.provenance import checksums, read_record, record
 from jobs.run.sources import PixelSource, source_of
 from jobs.run.start_files import bind, check_start_files, is_bound
+
+if TYPE_CHECKING:
+    import masm
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,16 @@ class Run:
         if self.source.is_region and self.started:
             return read_pixels(self.folder.pixel_table)
         return self.source.pixels()
+
+    @cached_property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """Bounds of the prior of each calibrated parameter."""
+        return prior_bounds(self.config)
+
+    @cached_property
+    def priors(self) -> masm.Priors:
+        """Priors of the calibrated parameters."""
+        return priors_of(self.config)
 
     @property
     def cube(self) -> Path:

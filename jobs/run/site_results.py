@@ -85,7 +85,7 @@ def sites_left_out(run: Run) -> set[int]:
 
 
 def is_joined(run: Run) -> bool:
-    """Tell whether the joint step is done, of the present calibrations."""
+    """Return whether the joint step is done, of the present calibrations."""
     path = sites_folder(run) / "stamp.json"
     if not is_file(path):
         return False

@@ -38,7 +38,7 @@ _MARK = re.compile(
 
 
 def check_start_files(folder: RunFolder) -> bool:
-    """Tell whether a run has started, if its three files belong together.
+    """Return whether a run has started, if its three files belong together.
 
     A start that was broken off before anything rested on it counts for none.
 
@@ -65,7 +65,7 @@ def check_start_files(folder: RunFolder) -> bool:
 
 
 def has_work(folder: RunFolder) -> bool:
-    """Tell whether anything was computed that rests on the files of the start."""
+    """Return whether anything was computed that rests on the files of the start."""
     kept = ("posteriors.zarr", "simulations", "evaluation", "upscaling", "screening")
     if any(lexists(folder.path / name) for name in kept):
         return True
@@ -117,7 +117,7 @@ def bind(folder: RunFolder, facts: dict[str, Any]) -> None:
     Parameters
     ----------
     folder : RunFolder
-        Where lock and pixel table stand already.
+        Where lock and pixel table are already.
     facts : dict
         What ``run.json`` is to hold.
     """
@@ -131,7 +131,7 @@ def bind(folder: RunFolder, facts: dict[str, Any]) -> None:
 
 
 def is_bound(folder: RunFolder) -> bool:
-    """Tell whether lock and record hold digests already."""
+    """Return whether lock and record hold digests already."""
     return _KEY in read_record(folder.record) and bool(
         _MARK.search(read_bytes(folder.lock, TEXT_LIMIT))
     )

@@ -54,7 +54,7 @@ class _Begun:
         self._group, self._names = -1, frozenset[str]()
 
     def is_any(self, pixel_id: int) -> bool:
-        """Tell whether a pixel's files have to be looked at."""
+        """Return whether a pixel's files have to be looked at."""
         if self._groups is None:
             return True
         group = pixel_id // 100
@@ -71,7 +71,7 @@ class _Begun:
 
 
 def _names(path: Path) -> frozenset[str] | None:
-    """Names in a folder; None if what stands there is no folder of ours."""
+    """Names in a folder; None if what is there is no folder of ours."""
     if path.is_symlink():
         return None
     try:

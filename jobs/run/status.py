@@ -1,4 +1,4 @@
-"""Where a run stands: counts of states, why pixels failed, how long is left."""
+"""State of a run: counts of states, why pixels failed, how long is left."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def lines(
     run : Path
         The run folder.
     stages : mapping, optional
-        Where the other stages stand, as `jobs.stages.stage_states.stages_of` says.
+        State of the other stages, as `jobs.stages.stage_states.stages_of` says.
     """
     for before, word in (stages or {}).items():
         if before == "calibrate":

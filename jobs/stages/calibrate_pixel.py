@@ -20,7 +20,6 @@ from uuid import uuid4
 
 import numpy as np
 
-from jobs.config.priors import priors_of
 from jobs.config.process_model import units_of
 from jobs.config.schema import Config
 from jobs.disk_errors import full_disk, is_refused_in, system_fault
@@ -175,7 +174,7 @@ def as_found(config: Config, state: PixelState) -> PixelState:
 
 
 def _put_odd_aside(folder: PixelFolder) -> None:
-    """Move out of the way what stands at our names and is not what we write there."""
+    """Move out of the way what is at our names and is not what we write there."""
     if lexists(folder.path) and not is_folder(folder.path):
         logger.warning("%s is not ours: now %s", folder.path, put_aside(folder.path))
     for path in (
@@ -364,7 +363,7 @@ def _calibrate(
     with model_runs(model, config.execution.run_seconds, on_runs) as running:
         result = masm.calibrate(
             observations=read.streams,
-            priors=priors_of(config),
+            priors=run.priors,
             seed=[config.seed, pixel.id],
             inputs=input_digests(run, pixel, read.forcing, read.observations)
             | borrowed.digests,
@@ -499,7 +498,7 @@ class _Lease:
     text: str
 
     def is_held(self) -> bool:
-        """Tell whether the claim stands as it was written."""
+        """Return whether the claim is as it was written."""
         try:
             return read_text(self.path) == self.text
         except (FileNotFoundError, NotADirectoryError, ValueError):

@@ -94,7 +94,7 @@ def pixels_left(run: Run, pixels: Sequence[Pixel]) -> tuple[list[Pixel], BatchSu
 
 
 def refuse_overwriting(run: Run, pixels: Sequence[Pixel]) -> None:
-    """Refuse to start over where there is work already, unless told to go on.
+    """Refuse to start over where there is work already, unless asked to go on.
 
     Raises
     ------
@@ -237,7 +237,7 @@ def calibration_work(
 
 
 def is_finished(path: Path, pixel_id: int) -> bool:
-    """Tell whether a pixel has a result or a failure."""
+    """Return whether a pixel has a result or a failure."""
     state = state_of(RunFolder(path).pixel(pixel_id))
     return state.state not in ("waiting", "running")
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.disk_errors import full_disk, system_fault
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder
@@ -85,7 +84,7 @@ def collect(run: Run, on_pixels: Callable[[int], None] = lambda n: None) -> int:
         n_new = 0
         rows = enumerate(states_of(run.folder, run.pixels))
         # Pixels are written where they are found: what was read of a block of packed
-        # ones to tell their states is at hand then.
+        # ones to find their states is at hand then.
         for number, some in groupby(rows, key=lambda item: item[0] // PIXELS_AT_ONCE):
             finished = []
             for row, (pixel, state) in some:
@@ -150,7 +149,7 @@ def _write(
 
     Returns the rows whose result is damaged.
     """
-    names, streams = list(prior_bounds(run.config)), sampled_streams(run.config)
+    names, streams = list(run.bounds), sampled_streams(run.config)
     errors = [f"error_scale_{number}" for number in ERROR_NUMBERS if streams]
     first = rows.start
     targets = {
@@ -164,7 +163,7 @@ def _write(
         try:
             summary = require_summary(folder)
             read = _read_pixel(folder, summary, names, streams, here)
-        except Exception as exc:  # whatever stands there, it is this pixel's alone
+        except Exception as exc:  # whatever is there, it is this pixel's alone
             # What the system could not read is not damaged.
             if stop := full_disk(exc, run.folder.path) or system_fault(exc):
                 raise stop from exc

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.config.priors import priors_of
 from jobs.errors import ConfigError, Problem
 from jobs.files import lexists, put_aside, replacing
 from jobs.inputs.simulate import calibration_model
@@ -68,7 +67,7 @@ def compare_pixel(
     with model_runs(model, config.execution.run_seconds, None) as running:
         return masm.compare(
             observations=streams,
-            priors=priors_of(config),
+            priors=run.priors,
             methods=methods,
             budgets=budgets,
             seeds=[seed, *([*seed, k] for k in range(1, n_seeds))],
@@ -80,7 +79,7 @@ def compare_pixel(
 
 
 def write_comparison(comparison: masm.Comparison, pixel: Pixel, path: Path) -> None:
-    """Write the table, with those of other pixels that stand in the file already."""
+    """Write the table, with those of other pixels that are in the file already."""
     import pandas as pd
 
     table = comparison.table.copy()

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of, units_of
 from jobs.errors import ConfigError, Problem
 from jobs.files import make_folder, read_json, replacing, write_text
@@ -54,7 +53,7 @@ class Diagnosis:
     tables : dict of str to pandas.DataFrame
         ``seasons``: scores in and outside of the growing season, by period;
         ``weather``: correlations of residuals; ``years``: drift; ``timing``: swing with
-        rain, dates of the season; ``structure``: what weather and season tell of
+        rain, dates of the season; ``structure``: what weather and season explain of
         residuals; ``scan``: parameters that were not calibrated;
         ``edges``: calibrated parameters at an end of their prior; ``series``: what it
         all is from.
@@ -95,7 +94,7 @@ def diagnose(run: Run, pixel: Pixel) -> Diagnosis:
         If its inputs cannot be used any more.
     """
     site = open_site(run, pixel, WATCHED)
-    bounds, table = prior_bounds(run.config), model_of(run.config).parameters
+    bounds, table = run.bounds, model_of(run.config).parameters
     means = calibrated_means(run, pixel)
     after = site.run(pd.DataFrame([means]))
     before = site.run(default_row(run, list(bounds)))
@@ -183,7 +182,7 @@ def _of_stream(
 
 def _edges(run: Run, means: dict[str, float]) -> pd.DataFrame:
     rows = []
-    for name, (low, high) in prior_bounds(run.config).items():
+    for name, (low, high) in run.bounds.items():
         fraction = (means[name] - low) / (high - low)
         end = "low" if fraction < _EDGE else "high" if fraction > 1.0 - _EDGE else ""
         rows.append(

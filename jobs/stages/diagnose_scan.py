@@ -78,14 +78,15 @@ def scan_uncalibrated(
     -------
     pandas.DataFrame
         A row for each parameter, the most useful first: ``parameter``, ``default``,
-        ``best`` (value with the least misfit), ``lowered`` (share by which the misfit
-        of the calibration years falls, nothing else changed), ``lowered_adjusted``
-        (with the calibrated parameters' linear answer), ``confirmed`` (the same, run
-        in full, and against the calibrated vector improved in the same way; NaN where
-        it was not run), ``validation`` (``confirmed`` in the validation years) and
-        ``at_edge``, whether the best value is an end of the table's range; for each
-        stream that is observed and was not calibrated ``<name>_lowered``, the fraction
-        by which its mean squared error falls at best, and ``<name>_at``, the value
+        ``best`` (value with the least misfit), ``lowered`` (fraction by which the
+        misfit of the calibration years falls, nothing else changed),
+        ``lowered_adjusted`` (with the calibrated parameters' linear answer),
+        ``confirmed`` (the same, run in full, and against the calibrated vector
+        improved in the same way; NaN where it was not run), ``validation``
+        (``confirmed`` in the validation years) and ``at_edge``, whether the
+        best value is an end of the table's range; for each stream that is
+        observed and was not calibrated ``<name>_lowered``, the fraction by
+        which its mean squared error falls at best, and ``<name>_at``, the value
         there.
     """
     free = list(bounds)

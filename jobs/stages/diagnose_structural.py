@@ -1,4 +1,4 @@
-"""Structural error of a calibrated pixel: what weather and season tell of residuals."""
+"""Structural error of a calibrated pixel: residuals that weather and season explain."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def structural_table(
 
 
 def of_structure(stream: str, row: pd.Series, unit: str) -> list[str]:
-    """Say what drivers tell of the residuals, where that is worth a sentence."""
+    """Say what drivers explain of the residuals, if that is enough for a sentence."""
     if not row["skill"] >= _WORTH:
         return []
     return [
-        f"{stream}: weather and season tell {row['skill']:.0%} of the mean square of "
-        f"the residuals in years that were not learned from ({row['drivers']}). That "
-        f"is structural error of {row['structural_sd']:.2g}{unit} at least; it is not "
-        f"added to the output. streams.{stream}.discrepancy widens intervals by it."
+        f"{stream}: weather and season explain {row['skill']:.0%} of the mean square "
+        f"of the residuals in years that were not learned from ({row['drivers']}). "
+        f"That is structural error of {row['structural_sd']:.2g}{unit} at least; it is "
+        f"not added to the output. streams.{stream}.discrepancy widens intervals by it."
     ]

@@ -49,7 +49,7 @@ def simulate_pixel(run: Run, pixel: Pixel, parameters: str) -> None:
 
 
 def is_simulated(run: Run, pixel: Pixel) -> bool:
-    """Tell whether a calibrated pixel has both simulations, of its present posterior.
+    """Return whether a calibrated pixel has both simulations, of its present posterior.
 
     By the parameters written in the files: times of change follow the clock, which
     may have been set back.

@@ -214,7 +214,7 @@ def _score_tower(
 
 
 def _mirror(run: Run, tower: Tower) -> str:
-    """Ask for the sign where a pixel stands at the latitude's mirror image."""
+    """Ask for the sign where a pixel is at the latitude's mirror image."""
     if run.config.pixels.source == "region":
         return ""
     other = pixel_at(run, -tower.latitude, tower.longitude)

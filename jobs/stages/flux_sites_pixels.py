@@ -1,4 +1,4 @@
-"""The fluxes of a run's own pixels, for the towers that stand in them.
+"""The fluxes of a run's own pixels, for the towers that are in them.
 
 A region has all its pixels simulated in one store; a run of single sites or of a table
 has a daily file for each pixel and parameter set.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_KM = 5.0
-"""From a pixel's place to a tower that is taken to stand in it: a 0.05 degree cell."""
+"""From a pixel's place to a tower that is taken to be in it: a 0.05 degree cell."""
 _KM_PER_DEGREE = 111.2
 
 

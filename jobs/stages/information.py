@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config.priors import calibrated_parameters, priors_of
+from jobs.config.priors import calibrated_parameters
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config
 from jobs.errors import ConfigError, Problem
@@ -68,7 +68,7 @@ def targets_of(config: Config) -> list[masm.Target]:
 
 
 def information_file(run: Run, pixel_id: int) -> Path:
-    """Return where the result of a pixel stands."""
+    """Return where the result of a pixel is."""
     return run.folder.information / f"{pixel_id:05d}.json"
 
 
@@ -146,7 +146,7 @@ def _information(run: Run, pixel: Pixel, derivatives: str) -> dict[str, Any]:
         with model_runs(model, config.execution.run_seconds, None) as running:
             found = calibrated_information(
                 observations=streams,
-                priors=priors_of(config),
+                priors=run.priors,
                 parameters=means,
                 targets=targets,
                 active=calibrated_parameters(config),

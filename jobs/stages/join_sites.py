@@ -35,7 +35,7 @@ from jobs.run.seeds import RunStream
 from jobs.run.simulation_files import save_simulation
 from jobs.run.site_results import sites_folder, sites_left_out, stamp_of
 from jobs.spreadsheets import safe_texts
-from jobs.stages.calibrate_pixel import fitted_streams, priors_of, read_inputs
+from jobs.stages.calibrate_pixel import fitted_streams, read_inputs
 from jobs.stages.evaluate import period_names
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _site(
     read = read_inputs(run, pixel)
     summary = read_summary(run.folder.pixel(pixel.id))
     require_same_inputs(run, pixel, summary, read.forcing, read.observations)
-    priors = priors_of(run.config)
+    priors = run.priors
     model = calibration_model(run.config, read.forcing)
     fitted = fitted_streams(run.config, list(read.streams))
     streams = {name: read.streams[name] for name in fitted}
@@ -236,7 +236,7 @@ def _parameter_table(
 ) -> pd.DataFrame:
     import pandas as pd
 
-    priors, names = priors_of(run.config), found.parameters
+    priors, names = run.priors, found.parameters
     known = model_of(run.config).parameters
     pooled = found.theta(found.pooled.theta[:, :, 0], priors).reshape(-1, len(names))
     rows = []
@@ -276,12 +276,12 @@ def _group_table(
     """A row for each parameter: the new site's range, and what differs between sites.
 
     ``q`` is Cochran's: squared distances of the sites' own means from their weighted
-    mean, in their own variances; ``p`` its chance where all sites are the same.
+    mean, in their own variances; ``p`` its probability if all sites are the same.
     """
     import pandas as pd
     from scipy import special, stats
 
-    priors, names = priors_of(run.config), found.parameters
+    priors, names = run.priors, found.parameters
     own = []
     for result in results.values():
         unit = priors.subset(names).to_unit(_separate(result, names))
@@ -451,7 +451,7 @@ def _write_draws(run: Run, found: Together, path: Path) -> None:
 
     from masm.hierarchical import HierarchicalDraws, to_dataset
 
-    priors, names = priors_of(run.config), found.parameters
+    priors, names = run.priors, found.parameters
 
     def labelled(draws: HierarchicalDraws) -> xr.Dataset:
         table = to_dataset(draws, names)

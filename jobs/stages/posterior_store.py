@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.config.schema import Config, RelativeVariance
 from jobs.disk_errors import system_fault
@@ -49,7 +48,7 @@ def sampled_streams(config: Config) -> list[str]:
 
 
 class NotWhole(ValueError):
-    """What stands in the place of a store is not the one of its run, whole."""
+    """What is in the place of a store is not the one of its run, whole."""
 
 
 def open_store(path: Path, run: Run) -> zarr.Group:
@@ -85,7 +84,7 @@ def open_store(path: Path, run: Run) -> zarr.Group:
 
 
 def open_whole(path: Path, run: Run, mode: Literal["r", "r+"]) -> zarr.Group:
-    """Open a store that stands.
+    """Open a finished store.
 
     Raises
     ------
@@ -105,7 +104,7 @@ def open_whole(path: Path, run: Run, mode: Literal["r", "r+"]) -> zarr.Group:
         _require_layout(store, run)
     except NotWhole:
         raise
-    except Exception as exc:  # whatever stands there can be made again
+    except Exception as exc:  # whatever is there can be made again
         if fault := system_fault(exc):
             raise fault from exc
         raise NotWhole(f"cannot be read ({reason_of(exc)})") from exc
@@ -161,7 +160,7 @@ def _layout_digests(store: zarr.Group, run: Run) -> dict[str, str]:
 def labels_of(run: Run) -> dict[str, np.ndarray]:
     """Return the values of each coordinate, which never change."""
     streams = sampled_streams(run.config)
-    texts = {"parameter": list(prior_bounds(run.config))}
+    texts = {"parameter": list(run.bounds)}
     if streams:
         texts["error_stream"] = streams
     places = {
@@ -178,7 +177,7 @@ def labels_of(run: Run) -> dict[str, np.ndarray]:
 
 def shapes_of(run: Run) -> dict[str, tuple[int, ...]]:
     """Return what is written again, and its dimensions after the pixels."""
-    bounds, streams = prior_bounds(run.config), sampled_streams(run.config)
+    bounds, streams = run.bounds, sampled_streams(run.config)
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(
         (*COUNTS, "state", "collected_mtime"), ()
     )
@@ -223,7 +222,7 @@ class _Layout:
         packed = BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle")
         # Blosc itself takes some damaged bytes for other numbers.
         self.packed = [packed, Crc32cCodec()]
-        self.bounds = prior_bounds(run.config)
+        self.bounds = run.bounds
         self.table = model_of(run.config).parameters
         self.streams = sampled_streams(run.config)
         self.sizes = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from jobs.config.priors import priors_of
 from jobs.files import is_file, lexists, put_aside, replacing
 from jobs.netcdf_files import write_netcdf
 from jobs.run.run import Run
@@ -22,7 +21,7 @@ def prior_of(run: Run) -> xr.Dataset:
     """Return draws of the prior, (chain, draw), the same for every pixel of a run."""
     from masm.results.assemble import prior_draws
 
-    priors = priors_of(run.config)
+    priors = run.priors
     rng = run_generator(run.config.seed, RunStream.PRIOR_DRAWS)
     return prior_draws(priors, list(priors), rng)
 

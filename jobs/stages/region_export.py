@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.files import replacing, sweep
 from jobs.netcdf_files import read_netcdf, write_netcdf
@@ -62,7 +61,7 @@ def _tables_and_fluxes(run: Run, found: Upscaled, folder: Path) -> Iterator[Path
 def files_to_export(run: Run) -> int:
     """Return how many files `export_region` yields: maps, samples, fluxes."""
     n_sets = len(_mapped_sets(run))
-    return len(prior_bounds(run.config)) + 2 + len(EXPORTED) * n_sets
+    return len(run.bounds) + 2 + len(EXPORTED) * n_sets
 
 
 def flux_grid(run: Run, parameter_set: str, group: str) -> xr.Dataset:
@@ -156,7 +155,7 @@ def sample_table(run: Run, found: Upscaled) -> tuple[pd.DataFrame, dict[str, str
     table.insert(0, "rejected_because", kept.reindex(table.index))
     units = _covariate_units(found.covariates)
     table_of_parameters = model_of(run.config).parameters
-    for name in prior_bounds(run.config):
+    for name in run.bounds:
         for kind in ("mean", "sd"):
             units[f"{name}_{kind}"] = table_of_parameters[name].unit
     return table, units

@@ -156,7 +156,7 @@ def open_group(run: Run, parameter_set: str, group: str) -> xr.Dataset:
     ------
     ConfigError
         If the run with this parameter set has not been made, or is not finished, or
-        what stands there is not of the region's size.
+        what is there is not of the region's size.
     """
     import xarray as xr
     import zarr

@@ -3,7 +3,7 @@
 Draws of a Markov chain are known to a few figures. Single precision keeps seven and
 halves their size; where a posterior is so narrow, or a log likelihood so large, that
 seven figures would show, both halves are kept. Draws of the prior are the same for all
-pixels of a run and stand in its ``prior.nc`` once.
+pixels of a run and are in its ``prior.nc`` once.
 """
 
 from __future__ import annotations

@@ -376,8 +376,8 @@ def open_prediction(run: SoilCarbonRun) -> xr.Dataset:
     Raises
     ------
     ConfigError
-        If a chunk is damaged, or of other draws than those of the posterior that
-        stands; it is put aside then.
+        If a chunk is damaged, or of other draws than those of the present
+        posterior; it is put aside then.
     """
     import xarray as xr
 

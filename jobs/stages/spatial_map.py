@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run
@@ -58,7 +57,7 @@ def map_places(
     good = [one for one in known if one.good]
     if len(good) < LEAST_SITES or not places:
         return pd.DataFrame(columns=list(COLUMNS))
-    bounds = np.array(list(prior_bounds(run.config).values()))
+    bounds = np.array(list(run.bounds.values()))
     sites = SitePosteriors(
         np.stack([one.draws for one in good]),
         bounds[:, 0],

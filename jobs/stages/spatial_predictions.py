@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jobs.config.priors import prior_bounds
 from jobs.run.pixel import Pixel
 from jobs.run.run import Run
 from jobs.run.seeds import RunStream
@@ -142,7 +141,7 @@ def _mapped(
     """Draws of the target's parameters (draw, parameter), by mapper."""
     from upscale.training.few_sites import LEAST_SITES, MAPPERS, SitePosteriors
 
-    bounds = np.array(list(prior_bounds(run.config).values()))
+    bounds = np.array(list(run.bounds.values()))
     means = np.array([known[k].draws.mean(axis=0) for k in others])
     found = {"mean": means.mean(axis=0, keepdims=True)}
     if too_few or len(others) < LEAST_SITES:

@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from jobs.config.priors import prior_bounds
 from jobs.disk_errors import system_fault
 from jobs.errors import ConfigError, Problem
 from jobs.files import make_folder, read_json, replacing, sweep, write_text
@@ -91,7 +90,7 @@ def validate_spatially(
     ConfigError
         If fewer than two sites are calibrated.
     """
-    rules, names = run.config.spatial, list(prior_bounds(run.config))
+    rules, names = run.config.spatial, list(run.bounds)
     pixels, left_out = _calibrated(run)
     draws = {pixel.id: _draws(run, pixel, names) for pixel in pixels}
     every = _covariates(run, [*pixels, *left_out])
@@ -203,7 +202,7 @@ def _calibrated(run: Run) -> tuple[list[Pixel], dict[Pixel, str]]:
 def _damage(run: Run, pixel: Pixel) -> str:
     """Say what is wrong with a pixel's result: the others are validated without it."""
     try:
-        _draws(run, pixel, list(prior_bounds(run.config)))
+        _draws(run, pixel, list(run.bounds))
     except Exception as exc:  # whatever a damaged file makes of the reader
         if isinstance(exc, MemoryError) or system_fault(exc):
             raise
@@ -230,7 +229,7 @@ def _draws(run: Run, pixel: Pixel, names: Sequence[str]) -> Array:
 
 
 def _covariates(run: Run, pixels: Sequence[Pixel]) -> pd.DataFrame:
-    """What the table of sites tells, or the place where it tells nothing more."""
+    """The table of sites, or the place where it has nothing more."""
     source = run.source
     if hasattr(source, "covariates"):
         table: pd.DataFrame = source.covariates()

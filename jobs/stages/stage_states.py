@@ -1,4 +1,4 @@
-"""Where each stage of a run stands, read from the files it leaves."""
+"""State of each stage of a run, read from the files it leaves."""
 
 from __future__ import annotations
 

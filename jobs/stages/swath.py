@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def swath_folder(run: Path) -> Path:
-    """Return where the results of a swath run stand."""
+    """Return where the results of a swath run are."""
     return run / "swath"
 
 
@@ -48,7 +48,7 @@ def swath_run(run: Path, config: SwathConfig) -> Run:
 
 
 def experiment_file(run: Path, number: int) -> Path:
-    """Return where the result of an experiment stands."""
+    """Return where the result of an experiment is."""
     return swath_folder(run) / f"experiment_{number}.json"
 
 
@@ -94,7 +94,7 @@ _NUMBERS = (
 
 
 def _is_whole(facts: dict[str, Any]) -> bool:
-    """Tell whether a result holds numbers and words where they were written."""
+    """Return whether a result holds numbers and words where they were written."""
     before, after = facts.get("misfit_prior"), facts.get("misfit")
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return False

@@ -1,7 +1,7 @@
 """A Zarr store on disk whose files are there before they get their name.
 
 Zarr renames what it has written without bringing it to the disk: after a power failure
-a chunk could be empty under its name, while the mark that says that it is whole stands.
+a chunk could be empty under its name, while the mark of a whole store is there.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class CheckedStore(SyncedStore):
 
 
 def carries_checksum(content: bytes) -> bool:
-    """Tell whether a chunk ends with the CRC-32C of what is before it."""
+    """Return whether a chunk ends with the CRC-32C of what is before it."""
     import google_crc32c
 
     body, end = content[:-_CHECKSUM], content[-_CHECKSUM:]
@@ -177,7 +177,7 @@ def carries_checksum(content: bytes) -> bool:
 
 
 def is_sealed(array: Any) -> bool:
-    """Tell whether each chunk of a Zarr array carries a checksum."""
+    """Return whether each chunk of a Zarr array carries a checksum."""
     from zarr.codecs import Crc32cCodec
 
     codecs: tuple[Any, ...] = getattr(array.metadata, "codecs", ())

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.config.process_model import model_of
 from jobs.errors import ConfigError, Problem
 from jobs.files import OddFile, read_json, replacing, sweep, write_text
@@ -205,7 +204,7 @@ def _train(
             at_bound=rules.at_bound,
         ),
     )
-    names = list(prior_bounds(run.config))
+    names = list(run.bounds)
     draws = posterior_draws(run, chosen.pixels.tolist())
     if draws is None:
         logger.warning(
@@ -216,7 +215,7 @@ def _train(
         chosen.mean,
         covariates,
         draws=draws,
-        bounds=prior_bounds(run.config),
+        bounds=run.bounds,
         defaults={name: table[name].default for name in names},
         units={name: table[name].unit for name in names},
         seed=run.config.seed,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jobs.config.priors import prior_bounds
 from jobs.errors import ConfigError, Problem
 from jobs.files import sha256
 from jobs.run.pixel_files import posterior_content
@@ -48,7 +47,7 @@ def posterior_table(run: Run) -> pd.DataFrame:
     from jobs.stages.posterior_reader import Posteriors
 
     store = Posteriors(run)
-    names = list(prior_bounds(run.config))
+    names = list(run.bounds)
     done = store.finished()
     if not done.any():
         raise ConfigError(
@@ -98,7 +97,7 @@ def posterior_draws(run: Run, pixels: Sequence[int]) -> xr.DataArray | None:
     from jobs.stages.posterior_reader import Posteriors
 
     store = Posteriors(run)
-    names = list(prior_bounds(run.config))
+    names = list(run.bounds)
     rows = {pixel.id: row for row, pixel in enumerate(run.pixels)}
     wanted = np.array([rows[pixel] for pixel in pixels])
     stored = np.stack([store.values(name)[wanted] for name in names], axis=-1)

@@ -1,4 +1,4 @@
-"""How much an observed product is believed: three rules, each named in the cube.
+"""Error variance of an observed product: three rules, each named in the cube.
 
 The product's own error; a fraction of the value with a floor; or triple collocation,
 which Ma et al. (2022, section 5) name as the next step: with three products of one
@@ -52,7 +52,7 @@ class TripleCollocation:
     ----------
     variance : numpy.ndarray (3, ...)
         Error variance of each, in its own unit squared. NaN where there are too few
-        triplets, or where chance made it negative.
+        triplets, or where sampling noise made it negative.
     correlation : numpy.ndarray (3, ...)
         With the unknown truth.
     gain : numpy.ndarray (3, ...)

@@ -1,4 +1,4 @@
-"""What the quality flags of MODIS and VIIRS composites say, and which are believed.
+"""Quality flags of MODIS and VIIRS composites, and which values are used.
 
 MOD15, MCD15 and MOD16 and MOD17 share one layout of eight bits; VNP15 has another,
 with the clouds in a second flag. References: MODIS collection 6.1 LAI/FPAR user's
@@ -82,7 +82,7 @@ class Layer:
     file_units : str
         As ``landdata.files.units`` spells it.
     rule : callable
-        From the flag to what is believed.
+        From the flag to whether the value is used.
     extra : str
         A second flag that the rule takes; "" for none.
     error : str
@@ -129,7 +129,7 @@ STREAMS = tuple(dict.fromkeys(layer.stream for layer in LAYERS))
 
 @dataclass
 class Counted:
-    """A rule that counts what it was asked and what it believed."""
+    """A rule that counts the values it was given and those it kept."""
 
     rule: Rule
     n_asked: int = field(default=0, init=False)

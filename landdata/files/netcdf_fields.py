@@ -57,7 +57,7 @@ class Field:
     flags : tuple of str
         Variables of quality flags that ``screen`` needs.
     screen : callable, optional
-        (flags...) -> bool, where a value is believed; others become NaN.
+        (flags...) -> bool, where a value is used; others become NaN.
     per_composite : bool
         A sum over a composite that begins at its date: divided by its days.
     """

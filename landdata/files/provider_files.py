@@ -149,7 +149,7 @@ def reading(path: str | Path, wanted: str) -> Iterator[None]:
     """Turn whatever a format library raises into one InputError naming the file.
 
     Libraries that decode files meet damage in many ways (index, overflow, memory,
-    codec errors), none of which tells a user which file it was.
+    codec errors), none of which names the file.
     """
     try:
         yield

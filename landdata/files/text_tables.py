@@ -218,7 +218,7 @@ def dates(
 
 
 def refuse_repeats(days: pd.Series, path: str | Path) -> None:
-    """Refuse a day that stands in a table twice (index = line number)."""
+    """Refuse a day that is in a table twice (index = line number)."""
     if days.duplicated().any():
         line = first_line(days.duplicated())
         first = first_line(days == days.loc[line])

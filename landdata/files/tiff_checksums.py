@@ -4,7 +4,7 @@ A block compressed by deflate ends with the Adler-32 sum of its content (RFC 195
 GDAL stops when it has the bytes that it needs, before the sum, so a changed byte
 becomes wrong pixels and no error. Here the blocks that a region touches are inflated
 once more by zlib, which compares. Other compressions, and the tags that say where the
-raster lies, carry no sums: only ``SHA256SUMS`` tells of damage there.
+raster lies, carry no sums: only ``SHA256SUMS`` shows damage there.
 """
 
 from __future__ import annotations

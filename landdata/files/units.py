@@ -1,6 +1,6 @@
 """Spellings of units met in gridded products, and how they become the model's.
 
-A closed table instead of a parser: what does not stand here is refused, because a
+A closed table instead of a parser: what is not here is refused, because a
 unit that is guessed is a number that is wrong.
 """
 

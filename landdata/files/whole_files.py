@@ -20,7 +20,7 @@ _OF_THE_FILE = (
 
 
 def is_of_the_system(exc: BaseException) -> bool:
-    """Tell whether an error came of the system and says nothing about a file.
+    """Return whether an error came of the system and says nothing about a file.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def is_of_the_system(exc: BaseException) -> bool:
 def replacing(target: Path) -> Iterator[Path]:
     """Give a hidden path beside ``target``; on success it becomes ``target``.
 
-    A link that stands at the hidden name is not followed: it is taken away first.
+    A link that is at the hidden name is not followed: it is taken away first.
     """
     aside = target.with_name(f".{target.name}.{os.getpid()}.part")
     aside.unlink(missing_ok=True)

@@ -75,11 +75,11 @@ class Axes:
 
     @property
     def is_point(self) -> bool:
-        """Whether there is one pixel only, of a size that nobody tells."""
+        """Whether there is one pixel only, of unknown size."""
         return self.dx == 0.0
 
     def in_file(self, columns: slice) -> slice | NDArray[np.int64]:
-        """Columns of the axis as they stand in the file."""
+        """Columns of the axis as they are in the file."""
         if self.order is None:
             return columns
         found = self.order[columns]
@@ -102,7 +102,7 @@ def _west_to_east(lon: Floats) -> tuple[Floats, NDArray[np.int64] | None]:
     """Longitudes in -180 to 180 without a jump, and the order that makes them so.
 
     A file that lies wholly east of 180 is only moved. One that has both sides is put
-    in order, a meridian that stands in it twice (0 and 360) taken once; what is no
+    in order, a meridian that is in it twice (0 and 360) taken once; what is no
     globe then keeps its jump and is refused as unevenly spaced.
     """
     if lon.size == 0 or not np.isfinite(lon).all() or np.abs(lon).max() > 360.0:

@@ -326,7 +326,7 @@ def with_drivers(
         With the variables of ``MADE`` by the first rule of ``RULES`` that the weather
         allows. The attribute ``source`` of each says which, and attributes that begin
         with ``n_`` count the days that a limit has changed. Cloud cover of days with
-        too little sun to tell it has the substitute of
+        too little sun to derive it has the substitute of
         ``landdata.meteorology.polar_night``, counted in ``n_without_sun`` and said in
         ``without_sun``. What is there already stays as it is.
 

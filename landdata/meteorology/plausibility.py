@@ -1,6 +1,6 @@
 """Weather compared with physics: faults of a file that look like weather.
 
-A daily value tells little; a year of them does. Air that is never drier than 90 % of
+A daily value says little, a year of them more. Air that is never drier than 90 % of
 saturation, more light than the sun sends, pressure of another height or a summer in
 January north of the tropics are faults of a file, not weather. Findings are plain
 values; who reads them decides what to do.

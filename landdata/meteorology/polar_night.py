@@ -1,4 +1,4 @@
-"""Cloud cover of days whose sun is too low to tell it by.
+"""Cloud cover of days whose sun is too low to derive it from light.
 
 Cloud cover is made of the light that comes through. In the polar night nothing comes
 in above, and for some days around it so little that a sensor's own error is larger.
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 
 LEAST_LIGHT = 0.5
-"""Light above the atmosphere that tells clouds [MJ m-2 d-1], some 6 W m-2.
+"""Least light above the atmosphere to derive cloud cover [MJ m-2 d-1], some 6 W m-2.
 
 The zero of a good pyranometer is known to 2 to 5 W m-2 (ISO 9060). Of days south of
 64 degrees none has less.

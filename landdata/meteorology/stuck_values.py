@@ -24,7 +24,7 @@ _NEVER_STILL = (
 
 
 def stuck_values(weather: xr.Dataset, lat: float) -> Iterator[tuple[str, float, int]]:
-    """Find numbers that stand for many days in a row.
+    """Find numbers that stay for many days in a row.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def stuck_values(weather: xr.Dataset, lat: float) -> Iterator[tuple[str, float, 
 
 
 def longest_run(values: Floats, counts: NDArray[np.bool_]) -> tuple[float, int]:
-    """Return the number that stands longest, and for how many days.
+    """Return the number that stays longest, and for how many days.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Where the sun stands: declination, hour angle and solar constant of a day.
+"""Position of the sun: declination, hour angle and solar constant of a day.
 
 The equations are those by which IBIS makes its hours (Foley et al. 1996, routine
 diurnal; the series in the declination and the distance of the sun are Spencer 1971).
-They stand here because light and cloud cover are turned into each other by the same
+They are here because light and cloud cover are turned into each other by the same
 hours and the same orbit that the model uses. A test compares them with the model's.
 
 References

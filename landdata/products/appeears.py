@@ -2,8 +2,8 @@
 
 ``MCD15A3H.061_500m_aid0001.nc``: composites on latitude and longitude, with quality
 flags beside the values. Their calendar is called "julian" and is the real one; the
-declared fill is 255, but 249 to 254 are codes too, and only ``valid_max`` tells. GPP
-and ET are sums over a composite, whose last one of a year has five or six days.
+declared fill is 255, but 249 to 254 are codes too, only ``valid_max`` separates them.
+GPP and ET are sums over a composite, whose last one of a year has five or six days.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _check_file(
         raise InputError(
             f"{path}  {layer.name}",
             found="no valid_max",
-            wanted=f"the range 0 to {layer.highest} that tells values from codes",
+            wanted=f"the range 0 to {layer.highest} that separates values from codes",
         )
     refuse_other_days(days, layer, path)
     return days

@@ -36,7 +36,7 @@ _TIME = ("time", "year", "valid_time")
 def read_classes(
     path: str | Path, variable: str | None = None, *, legend: str | None = None
 ) -> xr.DataArray:
-    """The classes of a map as they stand in the file, NaN where there is none.
+    """The classes of a map as they are in the file, NaN where there is none.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def class_fraction(
     variable, legend : str, optional
         As in ``read_classes``.
     year : int, optional
-        Of a file with several years; by default the last, which stands in ``year``.
+        Of a file with several years; by default the last, which is in ``year``.
 
     Returns
     -------

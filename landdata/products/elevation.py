@@ -87,7 +87,7 @@ def read_elevation(
 def _refuse_others(path: Path) -> None:
     """Refuse a raster whose name, band or unit says that it holds no heights in m.
 
-    A depth in cm lies in the range of heights: only words tell them apart.
+    A depth in cm lies in the range of heights: only words distinguish them.
     """
     import rasterio
 

@@ -30,7 +30,7 @@ from landdata.variables import FLUXES, Variable
 
 _DATE = re.compile(r"\.A(\d{4})(\d{3})\.")
 _PER_WINDOW = re.compile(r"^(.*?)\s*(?:8\s*d-1|8day-1|/8d|/8day|\(8d\)-1)$")
-# The largest value that a product may hold: outside, the scale is not believed.
+# The largest value that a product may hold: outside, the scale is not trusted.
 _CEILING = {"lai": (5.0, 15.0), "gpp": (10.0, 100.0)}
 
 

@@ -20,7 +20,7 @@ from landdata.files.provider_files import matching_files, open_netcdf
 from landdata.grid.grid import Cells, Grid
 from landdata.variables import DAILY, RAW
 
-# The variable inside a yearly file does not tell tmmn from tmmx: the file's name does,
+# The variable inside a yearly file is the same for tmmn and tmmx: the file's name does,
 # or what it is described as.
 _BY_FILE = {
     "tmmn": Field("air_temperature", RAW["tmin"]),

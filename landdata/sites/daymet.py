@@ -128,7 +128,7 @@ def read_daymet_table(
         tmin, tmax, prec, vapour_pressure, daylength over ``time``; only days of the
         years that the site has. Attributes lat, lon, day_shift, n_repeated,
         n_inverted, ``same_pixel`` (other sites with the same weather: their pixel
-        is the same, and they are no second witness) and ``dates`` (whether they
+        is the same, and they are no independent evidence) and ``dates`` (whether they
         were compared with a station).
 
     Examples
@@ -241,7 +241,7 @@ def _dates(table: pd.DataFrame, column: str, path: str | Path) -> pd.DatetimeInd
             f"{path}  {int(bad)}",
             found=f"day {lost[0]} is missing ({len(lost)} days in all)"
             if lost
-            else "a day that stands there twice",
+            else "a day that is there twice",
             wanted="365 days in every year, each once",
         )
     start = pd.to_datetime(year.astype(int).astype(str) + "-01-01")

@@ -443,8 +443,8 @@ def _period_lines(main: xr.Dataset, period: pd.DatetimeIndex) -> list[str]:
 _COUNTS = {
     "n_filled": "in short gaps filled",
     "n_climatology": "in long gaps filled with the usual value of the date",
-    "n_without_sun": "with too little sun to tell clouds by, interpolated between the "
-    "lit days around",
+    "n_without_sun": "with too little sun to derive clouds from, interpolated between "
+    "the lit days around",
     "n_held_at_driest": "held at the driest humidity allowed",
     "n_clipped_dark": "darker than the model's overcast sky, clipped to 1",
     "n_clipped_bright": "brighter than the model's clear sky, clipped to 0",

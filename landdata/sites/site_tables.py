@@ -42,7 +42,7 @@ def read_site_list(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        Naming the line of a place that stands twice or lies off the globe.
+        Naming the line of a place that is given twice or lies off the globe.
 
     Examples
     --------

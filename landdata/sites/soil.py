@@ -2,7 +2,7 @@
 
 One row a site: site_code, soil_depth, n_layers, layer_depth, layer_sand%,
 layer_clay%; -999 where unknown. Some rows cannot be soils (0 % and 0 %) and are
-refused; some are hard to believe (US-MMS, 63 % clay and 3 % silt) and are given
+refused; some are implausible (US-MMS, 63 % clay and 3 % silt) and are given
 with a warning.
 """
 
@@ -68,7 +68,7 @@ def read_soil_texture(path: str | Path, site: str) -> SoilTexture:
         raise InputError(
             f"{path}:{rows.index[0]}  {site}",
             found=f"sand {sand:g} %, clay {clay:g} %",
-            wanted="shares of a soil, together above 0 and at most 100 %",
+            wanted="fractions of a soil, together above 0 and at most 100 %",
             hint="Give sand and clay of the site from another source.",
         )
     doubt = ""

@@ -1,7 +1,7 @@
 """Reader for TROPOMI fluorescence at towers: site, date, sif_daily, ndvi, gpp.
 
 SIF is the daily mean-corrected product of Koehler et al. (2018), mW m-2 sr-1 nm-1;
-gpp is the tower's, g C m-2 d-1, ndvi of MODIS. A site and day may stand several times
+gpp is the tower's, g C m-2 d-1, ndvi of MODIS. A site and day may have several rows
 (several soundings): they are averaged, and counted.
 """
 

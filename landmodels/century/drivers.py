@@ -366,5 +366,5 @@ def _check_texture(clean, where) -> None:
         cell = f", cell {at}" if parts[0].dims else ""
         raise InputError(
             f"{where}  sand, silt and clay{cell}", found=f"{found} = {total[at]:g}",
-            wanted="shares that sum to 1", hint="Divide each by their sum.",
+            wanted="fractions that sum to 1", hint="Divide each by their sum.",
         )  # fmt: skip

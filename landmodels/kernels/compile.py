@@ -74,7 +74,7 @@ def entry_point(
         ``source_digest(folder)`` at the time of import. Sources that have changed
         since are not cached.
     variant : str
-        What tells two compiled forms of one function apart, such as the number of
+        What distinguishes two compiled forms of one function, such as the number of
         lanes.
 
     Notes
@@ -100,6 +100,6 @@ def entry_point(
 
 
 def is_kept(entry: Any) -> bool:
-    """Tell whether the cache on disk holds code of an entry point."""
+    """Return whether the cache on disk holds code of an entry point."""
     folder = entry.stats.cache_path
     return folder is not None and any(Path(folder).glob(f"*{entry.__name__}*.nbi"))

@@ -51,7 +51,7 @@ class Driver:
         return attrs
 
 
-#: Weather of a step. Tiny negative numbers stand in the program's own files.
+#: Weather of a step. Tiny negative numbers are in the program's own files.
 WEATHER: dict[str, Driver] = {
     driver.name: driver
     for driver in (
@@ -137,7 +137,7 @@ def validate_forcing(forcing: xr.Dataset, *, where: str | None = None) -> xr.Dat
         One record for each step along ``time``: tair, tsoil [degC]; par [mol m-2],
         precip [mm], both sums of the step; vpd, vpdsoil, vpress [Pa]; wspd [m s-1];
         step_length [d]; and year, day, hour of the start, or a ``time`` coordinate
-        of dates from which they are taken. Units stand in ``attrs["units"]``; a
+        of dates from which they are taken. Units are in ``attrs["units"]``; a
         variable without units is taken to be in these, and a warning says so.
     where : str, optional
         Name of the forcing in messages.

@@ -18,7 +18,7 @@ _POOLS = (
     "wood", "leaf", "coarse_root", "fine_root", "soil", "litter", "water", "snow",
     "tillage",
 )  # fmt: skip
-#: Behind the state proper stand the two parameters that an analysis needs.
+#: Behind the state proper are the two parameters that an analysis needs.
 NOTES = ("leaf_carbon_per_area", "soil_water_capacity")
 
 

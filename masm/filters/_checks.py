@@ -66,7 +66,7 @@ def numbers(value: ArrayLike, what: str) -> Array:
 
 
 def finite(value: Array, what: str) -> None:
-    """Refuse NaN and infinity, and say where the first stands."""
+    """Refuse NaN and infinity, and say where the first is."""
     bad = ~np.isfinite(value)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -142,7 +142,7 @@ def members_of(members: ArrayLike, least: int = _LEAST_MEMBERS) -> Array:
 
 
 def block_size(p: int, n_sites: Any) -> int:
-    """States per site, q; the states stand site by site."""
+    """States per site, q; the states are in order of sites."""
     n_sites = count(n_sites, "n_sites")
     if p % n_sites:
         raise InputError(

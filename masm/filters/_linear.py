@@ -1,7 +1,7 @@
 """The linear Gaussian part of an analysis, given the process error Q.
 
 ``x_f ~ N(mu_f, P_f)``, ``X | x_f ~ N(x_f, I (x) Q)``, ``Y* | X ~ N(H X, R)``. Only
-``S = H (P_f + I (x) Q) H' + R`` is ever factorised. Censored values stand last, so
+``S = H (P_f + I (x) Q) H' + R`` is ever factorised. Censored values are last, so
 that the last block of its Cholesky factor is the root of their covariance given all
 other values.
 """
@@ -127,7 +127,7 @@ class LinearModel:
 
     @property
     def n_uncensored(self) -> int:
-        """Number of values that are not censored; they stand first."""
+        """Number of values that are not censored; they are first."""
         return self.n_obs - self.n_censored
 
     def _pattern(self) -> tuple[list[tuple[int, int]], NDArray[np.int64], Array]:

@@ -150,7 +150,7 @@ class Chain:
         self._censored()
 
     def metropolis(self, jump: Array) -> float:
-        """Try one step of Q, then draw the censored values; gives the chance."""
+        """Try one step of Q, draw the censored values; return the acceptance rate."""
         place = self.place + jump
         root = np.zeros((self.size, self.size))
         shown = place.copy()

@@ -73,7 +73,7 @@ def adjust(
     Parameters
     ----------
     members : (n_members, p)
-        Latent forecast members; all q states of a site stand together.
+        Latent forecast members; all q states of a site are side by side.
     mean, covariance : (p,), (p, p)
         Of the analysis.
     n_sites : int
@@ -90,7 +90,7 @@ def adjust(
     state_taper : (q, q), optional
         Factors of the covariances between states that the analysis was made with. The
         map is then that from S with these factors to ``covariance``, and members are
-        scaled to its variances: a correlation that was not believed is neither used
+        scaled to its variances: a tapered correlation is neither used
         nor taken from the members. With factors of one nothing changes.
 
     Returns

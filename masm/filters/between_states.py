@@ -1,4 +1,4 @@
-"""Localisation between the states of a site: what twenty members cannot tell is left.
+"""Localisation between the states of a site: covariances of few members are tapered.
 
 A state that nobody observes is corrected by its covariance with those that are. With n
 members a correlation of zero shows as one of about ``1 / sqrt(n - 1)``, and members
@@ -77,7 +77,7 @@ def state_taper(
     Parameters
     ----------
     members : (n_members, p)
-        All q states of a site stand together; latent values where states are censored.
+        All q states of a site are side by side; latent values of censored states.
     n_sites : int
     rule : {"tested", "apart", "sampled"}
         The factor above; none between different states; or the sample covariance as
@@ -174,7 +174,7 @@ def taper_states(covariance: ArrayLike, factor: ArrayLike) -> Array:
     Parameters
     ----------
     covariance : (p, p)
-        All q states of a site stand together.
+        All q states of a site are side by side.
     factor : (q, q)
         Of `state_taper`. It counts inside a site and between sites.
 

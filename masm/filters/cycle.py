@@ -55,7 +55,7 @@ class CycleOptions:
         Of the localisation; infinity for none. Particles are not localised, nor is
         the global transform.
     between_states, between_level : str, float
-        Of `state_taper`: what is believed of covariances between the states of a
+        Of `state_taper`: what is kept of covariances between the states of a
         site. Particles and the global transform take them as they are.
     inflation : float or "adaptive"
         Factor of the forecast's variance, before process error is added.
@@ -480,7 +480,7 @@ def _inflation(
 def _quietly_weighed(
     members: Array, analysis: TobitWishart, rule: str
 ) -> tuple[Array, Array]:
-    """Weights and effective members; the caller tells how few there are.
+    """Weights and effective members; the caller reports how few there are.
 
     A site in which some state has no spread, or fewer members than its states need,
     cannot be weighed by a density: its weights are NaN.

@@ -37,7 +37,7 @@ def stochastic_enkf(
     seed : int, sequence of int or SeedSequence
     localisation : (n_sites, n_sites), optional
         Factors of the covariances between sites, from `taper`; p is q times n_sites
-        and all q states of a site stand together.
+        and all q states of a site are side by side.
     state_taper : (q, q), optional
         Factors of the covariances between states, from `state_taper`.
 

@@ -206,7 +206,7 @@ def add_process_error(
     Parameters
     ----------
     members : (n_members, p)
-        All q states of a site stand together.
+        All q states of a site are side by side.
     process : (q, q)
         Covariance Q of the process error of a site; sites are independent.
     n_sites : int

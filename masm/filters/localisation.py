@@ -150,7 +150,7 @@ def localise(
     Parameters
     ----------
     covariance : (p, p)
-        All q states of a site stand together.
+        All q states of a site are side by side.
     distance : (n_sites, n_sites)
     radius, kind
         As for `taper`.

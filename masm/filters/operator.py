@@ -27,12 +27,12 @@ def observation_operator(
     Returns
     -------
     ndarray, (n_obs, n_sites * q)
-        Rows with a single one. All states of a site stand together.
+        Rows with a single one. All states of a site are side by side.
 
     Raises
     ------
     InputError
-        A name that stands twice, or an observation of a site or state that is not
+        A name that is given twice, or an observation of a site or state that is not
         there.
 
     Examples

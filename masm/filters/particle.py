@@ -176,7 +176,7 @@ def systematic_resampling(
     Returns
     -------
     ndarray of int, (n_members,)
-        A member stands ``n w`` times, rounded down or up.
+        A member is there ``n w`` times, rounded down or up.
 
     Examples
     --------

@@ -85,7 +85,7 @@ def latent_forecast(
     Parameters
     ----------
     members : (n_members, p)
-        All q states of a site stand together.
+        All q states of a site are side by side.
     lower : number, (p,) or None
         Members at or below it are latent; None or minus infinity for no bound.
     n_sites : int

@@ -167,7 +167,7 @@ def tobit_wishart(
     Parameters
     ----------
     mean : (p,)
-        Latent forecast mean; all q states of a site stand together.
+        Latent forecast mean; all q states of a site are side by side.
     covariance : (p, p)
         Latent forecast covariance, localised if wanted; it may be singular.
     operator : (n_obs, p)

@@ -89,7 +89,7 @@ def local_ensemble_transform(
     Parameters
     ----------
     members, operator, observations, variance
-        As for `ensemble_transform`; all q states of a site stand together.
+        As for `ensemble_transform`; all q states of a site are side by side.
     distance : (n_sites, n_sites)
     radius, kind
         Of `taper`, by which the precision of an observation is multiplied. With an

@@ -32,7 +32,7 @@ def to_dataset(draws: HierarchicalDraws, names: Sequence[str]) -> xr.Dataset:
     Raises
     ------
     InputError
-        Another number of names, or a name that stands twice.
+        Another number of names, or a name that is given twice.
 
     Examples
     --------

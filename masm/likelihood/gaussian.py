@@ -54,7 +54,7 @@ class GaussianLikelihood:
 
     @cached_property
     def slices(self) -> dict[str, slice]:
-        """Where each stream stands among the ``n_obs`` entries."""
+        """Where each stream is among the ``n_obs`` entries."""
         stops = np.cumsum([series.n_obs for series in self.observed])
         return {
             series.name: slice(int(stop) - series.n_obs, int(stop))

@@ -28,7 +28,7 @@ from masm.types import Array
 DERIVATIVES = ("auto", "exact", "differences", "emulator")
 _STEP = 1e-4  # of a prior standard deviation, until steps are chosen by curvature
 _EMULATED_STEP = 1e-3  # of a smooth emulator, by central differences
-_EMULATOR = 26  # its own stream of chance: fits begin alike on any worker
+_EMULATOR = 26  # its own random stream: fits begin alike on any worker
 _SHORTEST = 1e-7  # step: nothing that a model resolves is finer
 _ROOT_2PI = np.sqrt(2.0 * np.pi)
 
@@ -354,7 +354,7 @@ class DifferentiableProblem:
 
 
 def wants_exact(problem: Problem, derivatives: str) -> bool:
-    """Tell whether derivatives are the model's own.
+    """Return whether derivatives are the model's own.
 
     Raises
     ------

@@ -330,7 +330,7 @@ class _Left:
         left = _Left(self.problem, (*self.waves, emulators), fraction)
         starts = draws[implausibility <= 1.0]
         if len(starts) < _N_WALKERS:
-            # Few or none by chance: close in on it, and see what is there.
+            # Few or none at random: search closer to it.
             closer = tempered_population(
                 lambda u: -150.0 * left.excess(u),
                 self.problem.n_parameters,

@@ -5,7 +5,7 @@ the prior; every run is weighted by the posterior over the mixture of all propos
 ever drawn from (Cornuet et al. 2012). While few runs carry the weight, the proposal is
 fitted to a flattened posterior. A tenth of each batch is drawn from the prior, so that
 no weight is without bound (Owen and Zhou 2000). Weights are Pareto smoothed, and the
-shape of their tail, with their effective sample size, says whether to believe them
+shape of their tail, with their effective sample size, says whether to trust them
 (Vehtari et al. 2024).
 
 References

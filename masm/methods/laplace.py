@@ -51,7 +51,7 @@ def sample(
     Returns
     -------
     Outcome
-        The draws are not weighted: weights only tell whether the normal form holds.
+        The draws are not weighted: weights only show whether the normal form holds.
         Suspect, ``not_converged``, where draws are worth less than three tenths of
         their number by them, a marginal would be moved by them by more than three
         tenths of its standard deviation (``attrs["marginal_shift"]``), the next step

@@ -65,7 +65,7 @@ def sample(
     Outcome
         Suspect, ``surrogate_not_fitted``, where the weights of the last runs amount to
         a total variation above 0.10. ``attrs`` has that ``error``, and of the last
-        runs ``held_out_r2`` (of the log likelihood) and ``held_out_coverage`` (share
+        runs ``held_out_r2`` (of the log likelihood) and ``held_out_coverage`` (fraction
         of emulated outputs within the emulator's 90 % intervals).
 
     Raises

@@ -51,7 +51,7 @@ class Limit:
         return f"{self.low:g} to {self.high:g}"
 
     def holds(self, value: Any) -> bool:
-        """Tell whether a value is a finite number within the limits."""
+        """Return whether a value is a finite number within the limits."""
         if not isinstance(value, Real) or isinstance(value, bool):
             return False
         number = float(value)

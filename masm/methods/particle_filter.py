@@ -151,7 +151,7 @@ class _Particles:
             self._resample(runs, rng)
 
     def conclude(self, runs: Residuals, rng: np.random.Generator) -> None:
-        """Spread the particles once more, so that none stands many times."""
+        """Spread the particles once more, so that none is there many times."""
         if self.jitter and np.ptp(self.log_weight) > 0.0:
             self._resample(runs, rng)
 

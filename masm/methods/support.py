@@ -34,7 +34,7 @@ _MANY = 100
 _LEAST_FOR_TAIL = 25
 """Weights below which there is no tail to fit."""
 PARETO_LIMIT = 0.7
-"""Weights with a heavier tail are not to be believed (Vehtari et al. 2024)."""
+"""Weights with a heavier tail are not to be trusted (Vehtari et al. 2024)."""
 LEAST_SUPPORT = 0.3
 """Least effective fraction of draws that stay as they are, not weighted."""
 MOST_CHANGE = 0.3
@@ -158,7 +158,7 @@ def marginal_change(u: Array, log_weight: Array) -> float:
 
     The Wasserstein-1 distance between draws as they are and weighted, over the weighted
     standard deviation, of the parameter where it is largest. An effective fraction
-    alone does not tell it: weights may be uneven at random, or by what they say.
+    alone does not show it: weights may be uneven at random, or by what they say.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Finite differences whose steps follow from the noise and the curvature of a function.
 
-A one-sided difference of step ``h`` is off by ``h |f''| / 2`` for the bend of the
+A one-sided difference of step ``h`` is off by ``h |f''| / 2`` for the curvature of the
 function and by ``2 s / h`` for its noise ``s``; a central one by ``h^2 |f'''| / 6`` and
 ``s / h``. The step at which the two are equal, or least together, is near the best. The
 noise is that of rounding, or of a model that writes few digits.
@@ -30,7 +30,7 @@ Scheme = Literal["forward", "central"]
 
 _ORDERS = 6  # differences of the noise's table
 _SPACINGS = (1e-6, 1e-4, 1e-2)  # of its points, the first that shows any change
-_TRIAL = 0.03  # step at which the bend is measured
+_TRIAL = 0.03  # step at which the curvature is measured
 _LEAST, _MOST = 1e-9, 0.1
 
 
@@ -83,7 +83,7 @@ def steps_by_curvature(
     scheme: Scheme = "forward",
     noise: float | None = None,
 ) -> Array:
-    """Choose a step for each argument from the function's noise and bend.
+    """Choose a step for each argument from the function's noise and curvature.
 
     Parameters
     ----------

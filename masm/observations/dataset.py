@@ -1,6 +1,6 @@
 """Observations as they are given: streams read from a Dataset or taken as they are.
 
-What a stream is stands in `masm.observations.stream`, what its errors are in
+Streams are defined in `masm.observations.stream`, their errors in
 `masm.observations.error_models`.
 """
 
@@ -82,8 +82,8 @@ def streams_from_dataset(
     ----------
     observations : xarray.Dataset
         A variable over ``time`` for each stream, NaN where missing, with ``units``
-        in its attributes. Beside ``gpp`` may stand ``gpp_variance`` (units squared)
-        or ``gpp_sd``, and ``gpp_use`` (False leaves a value out).
+        in its attributes. ``gpp`` may have ``gpp_variance`` (units squared) or
+        ``gpp_sd``, and ``gpp_use`` (False leaves a value out).
     variance : rule, or mapping of stream to rule, optional
         See `as_variance_rule`.
     windows : str, None, or mapping of stream to either, optional

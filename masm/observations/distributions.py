@@ -6,9 +6,9 @@ grow with the modelled value, or log-normal about the modelled value as the medi
 value at or beyond a limit of the instrument is censored: only the probability of lying
 there counts (Tobin 1958).
 
-The signed root of a value's part in -2 log likelihood stands where the whitened
-residual of a normal error does: its squares sum to the cost too. So every method takes
-these errors as a model that is not linear.
+The signed root of a value's part in -2 log likelihood takes the place of the
+whitened residual of a normal error: its squares sum to the cost too. So every method
+takes these errors as a model that is not linear.
 
 References
 ----------

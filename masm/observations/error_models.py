@@ -103,7 +103,7 @@ class GivenVariance:
 
     @property
     def name(self) -> str:
-        """Name as it stands in a result."""
+        """Name in a result."""
         if self.value is not None:
             return f"given ({self.value:g})"
         if self.correlation == WITHIN_WINDOW:
@@ -135,7 +135,7 @@ class RelativeVariance:
 
     @property
     def name(self) -> str:
-        """Name as it stands in a result."""
+        """Name in a result."""
         return f"relative (sd {self.fraction:g} of value, floor {self.floor:g})"
 
 
@@ -182,7 +182,7 @@ class SampledVariance:
 
     @property
     def name(self) -> str:
-        """Name as it stands in a result."""
+        """Name in a result."""
         base = getattr(self.base, "name", self.base)
         return f"sampled (sd {self.low:g} to {self.high:g} times {base})"
 
@@ -379,7 +379,7 @@ class Errors:
 
     @property
     def name(self) -> str:
-        """Name as it stands in a result."""
+        """Name in a result."""
         parts = self.shape.said
         if self.correlation:
             parts.append(f"AR(1) {self.correlation:g}")

@@ -47,7 +47,7 @@ FILL_CODES = (
 
 _OUTLIER = 5.0  # times the size of all other values: no value of the same thing
 _LARGE_OUTLIER = 1.5  # of the codes that nobody measures
-_LONE_OUTLIER = 100.0  # of a code that stands there once
+_LONE_OUTLIER = 100.0  # of a code that is there once
 _SMALL_CODE = 9000.0
 _MODIS_BYTES = (249, 255)
 _SHOWN = 3  # dates in a message

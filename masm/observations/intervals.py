@@ -33,7 +33,7 @@ _HALF = 15  # days of the first half of a month
 _AQUA = "dates of composites that start on the 9th day of the year"
 _MANY = 10  # steps
 _LONGEST = 400  # days: no product averages over more than a year
-_COMPOSITES = {16: 3, 8: 3, 5: 5, 4: 5}  # days: values that chance does not lay so
+_COMPOSITES = {16: 3, 8: 3, 5: 5, 4: 5}  # days: dates that are not so at random
 _FREQUENCIES = {
     "day": "day", "daily": "day", "mon": "month", "month": "month",
     "monthly": "month", "yr": "year", "year": "year", "annual": "year",

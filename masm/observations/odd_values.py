@@ -1,7 +1,7 @@
-"""Numbers that stand in a series as no measurement does: codes that nobody declared.
+"""Numbers in a series that look like undeclared codes and not like measurements.
 
 Known fill codes are refused by the gate. Any other number may be one as well: 3.2767
-of packed integers, 25.5 of bytes, -1, 0. What gives it away is how it stands there.
+of packed integers, 25.5 of bytes, -1, 0. Their pattern in the series shows them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _APART = 0.5  # spreads beyond all others, of a number that is repeated
 _OFTEN = 8  # times the same number, where hardly any other comes twice
 _FRACTION = 0.01  # at least, of all values
 _HARDLY = 0.05  # fraction of the other values that come twice
-_BESIDE = 0.4  # of the large values: what stands right before or after zeros
+_BESIDE = 0.4  # of the large values: what is right before or after zeros
 _ZEROS = 3
 _STEPS = 6  # at least
 _SHORTEST = 9  # days; shorter ones lie within the windows of 8 days
@@ -112,7 +112,7 @@ def spread_out(value: Array) -> Iterator[str]:
 
 
 def _apart(value: Array, extreme: float, count: int) -> tuple[float, float] | None:
-    """Range of the others, where an extreme number stands apart from them."""
+    """Range of the others, where an extreme number is apart from them."""
     others = value[value != extreme]
     if others.size < _ENOUGH:
         return None
@@ -125,7 +125,7 @@ def _apart(value: Array, extreme: float, count: int) -> tuple[float, float] | No
 
 
 def _beside(value: Array) -> float:
-    """Median size of what stands next to runs of zeros, over that of large values."""
+    """Median size of what is next to runs of zeros, over that of large values."""
     zero = value == 0.0
     edges = np.flatnonzero(zero[1:] != zero[:-1])
     if zero.sum() < _ZEROS or not edges.size:

@@ -238,7 +238,7 @@ class Stream:
         if sampled and not usual:
             raise InputError(
                 f"{self.label}: errors of unknown size that are not normal, or count "
-                "by an effective share",
+                "by an effective fraction",
                 found=self.errors.name,
                 wanted="a variance that is known, or normal errors that all count",
             )

@@ -477,7 +477,7 @@ class Priors(Mapping[str, Prior]):
                 )
         for name in wanted:
             if known.count(name) != 1:
-                twice = "stands in the table twice" if name in known else ""
+                twice = "is in the table twice" if name in known else ""
                 raise InputError(
                     f"priors: parameter {name!r} {twice or 'is not in the table'}",
                     found=name,

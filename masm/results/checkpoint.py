@@ -56,7 +56,7 @@ class Checkpoint:
     Parameters
     ----------
     path : path-like
-        Written after every batch, later more seldom; read now if it stands there.
+        Written after every batch, later more seldom; read now if it is there.
     fingerprint : mapping of str to str
         What the runs depend on, part by part (priors, observations, seed, ...). A
         file with another fingerprint is refused, and the part that differs named.

@@ -1,11 +1,11 @@
-"""Equifinality: what the observations tell apart, and what they leave open.
+"""Equifinality: which parameters the observations separate, and which not.
 
 Posterior and prior are compared in units of the prior's standard deviation. Along each
 principal direction of the posterior the fraction of the prior's variance that is left
 says how much was learned: near zero where the observations decide, near one where they
 see nothing. The fractions learned add up to the number of directions that the
-observations constrain (degrees of freedom for signal; Rodgers 2000). Parameters that
-stand in one open direction together make up for each other.
+observations constrain (degrees of freedom for signal; Rodgers 2000). Parameters in
+the same open direction compensate each other.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""What a learner can tell of a model's residuals from its drivers: structural error.
+"""What a learner can predict of a model's residuals from its drivers: structural error.
 
 Trees are trained on the residuals of all years but one, and predict those of that year.
 What they explain of years that they were not shown comes back with the drivers, so that
@@ -86,7 +86,7 @@ def learn_residual(
     -------
     LearnedResidual
         With NaN, and no drivers, where there are fewer than 3 years or 40 values. There
-        is no chance in it.
+        is nothing random in it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the residuals of a calibrated model tell: season, weather, drift, timing.
+"""Patterns in the residuals of a calibrated model: season, weather, drift, timing.
 
 Everything is computed on window means and knows no model. Residuals are simulated less
 observed, as the average error of `scores`.

@@ -14,7 +14,7 @@ from masm.runners.process_map import RunLost
 from masm.runners.series_runner import Map
 from masm.types import Array
 
-# Beyond this a float cannot tell costs that differ by a tenth.
+# Beyond this a float cannot separate costs that differ by a tenth.
 ABSURD_COST = 1e15
 
 

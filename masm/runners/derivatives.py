@@ -62,7 +62,7 @@ class DifferentiableModel(Protocol):
 
 
 def is_differentiable(model: Any) -> bool:
-    """Tell whether a model gives exact derivatives.
+    """Return whether a model gives exact derivatives.
 
     Examples
     --------

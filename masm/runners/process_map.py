@@ -146,7 +146,7 @@ class ProcessMap:
 def _end_with(parent: int, how: str) -> None:
     """End this worker when its parent ends, even if it hangs in compiled code.
 
-    A parent that is killed cannot tell its workers. The kernel is asked for it where
+    A parent that is killed cannot notify its workers. The kernel is asked for it where
     it can do so (Linux); a thread watches beside it.
     """
     if how == "forkserver":

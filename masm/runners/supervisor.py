@@ -94,7 +94,7 @@ def supervise(command: list[str]) -> int:
 
 
 def _wait(program: int) -> tuple[bool, int]:
-    """Reap what has ended; tell whether the program is among it, and how it ended."""
+    """Reap what has ended; return whether the program is among it, and how it ended."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

@@ -202,7 +202,7 @@ def _accept(log_probability: Array, rng: np.random.Generator) -> NDArray[np.bool
 def _leapfrog(
     space: _Space, z: Array, gradient: Array, push: Array, size: Array, n: int
 ) -> tuple[Array, Array, Array, Array]:
-    """Follow the approximate density; with its push turned over a path retraces.
+    """Follow the approximate density; with its push reversed a path retraces.
 
     Returns where it ends, the push there, and the density and its gradient there.
     """

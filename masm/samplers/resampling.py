@@ -15,7 +15,7 @@ def systematic(weight: Array, n: int, rng: np.random.Generator) -> NDArray[np.in
     ----------
     weight : (n_particles,), adding up to one
     n : int
-        Places to draw; a particle stands ``n w`` times, rounded down or up.
+        Places to draw; a particle is there ``n w`` times, rounded down or up.
     rng : numpy.random.Generator
 
     Returns

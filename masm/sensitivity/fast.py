@@ -75,7 +75,7 @@ def fourier_effects(
     xarray.Dataset
         ``first`` and ``total`` [1] over (stream, statistic, parameter); ``effect`` is
         ``settled``, by the name that all methods of screening have. Of an output that
-        bends strongly a few per cent and more leak into the totals of parameters that
+        curves strongly a few per cent and more leak into the totals of parameters that
         do nothing, however long the curve. So the total index counts where its part
         beyond the first order is over three times the lower quartile of all
         parameters, and with up to three parameters; else the first-order index does.

@@ -3,8 +3,8 @@
 A trajectory is a walk through the unit cube of the priors that moves one parameter
 at a time; what each step does to an output is that parameter's elementary effect
 (Morris 1991). ``mu_star``, the mean size of a parameter's effects (Campolongo et al.
-2007), ranks it; ``sigma``, their spread, tells of interactions and bends; ``mu``, the
-mean with its sign, is smaller than ``mu_star`` where the sign changes. Design and
+2007), ranks it; ``sigma``, their spread, measures interactions and curvature; ``mu``,
+the mean with its sign, is smaller than ``mu_star`` where the sign changes. Design and
 statistics are SALib's.
 """
 

@@ -74,8 +74,8 @@ def importance(
         As `masm.screen`, `masm.total_effects` or `masm.regression_effects` returns
         it, or several of them along ``pixel``.
     statistics : sequence of str
-        Whose ``effect`` are summed; they must have one unit, so ``cost`` stands
-        alone.
+        Whose ``effect`` are summed; they must have one unit, so ``cost`` has
+        to be alone.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def importance(
 
 
 def has_fractions(effects: xr.Dataset) -> bool:
-    """Tell whether effects are fractions of variance, and not elementary effects."""
+    """Return whether effects are fractions of variance, and not elementary effects."""
     return str(effects.attrs.get("method", "morris")) in OF_VARIANCE
 
 

@@ -161,7 +161,7 @@ def warp_for_quadratic(
     ----------
     u : (n_samples, n_parameters)
     cost : (n_samples,)
-    noise : (n_samples,), relative sd: how little each cost is to be believed
+    noise : (n_samples,), relative noise sd of each cost
     prior : of the warp parameters
     """
     prior = prior or WarpPrior()

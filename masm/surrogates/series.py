@@ -129,7 +129,7 @@ class SeriesEmulator:
     Attributes
     ----------
     reached : bool
-        Always true: a series tells where the posterior is from the first.
+        Always true: a series shows where the posterior is from the first run.
     """
 
     reached = True

@@ -20,7 +20,7 @@ def write_samples(
     Parameters
     ----------
     path : path
-        ``.parquet``: units stand in the metadata of each column. ``.csv``: they stand
+        ``.parquet``: units are in the metadata of each column. ``.csv``: they are
         in a file of the same name that ends in ``.units.json``.
     table : pandas.DataFrame
         One row for each pixel; its index becomes the first column.

@@ -1,7 +1,7 @@
 """What is left to map of a parameter once others are set to their means.
 
 Observations often settle a combination of parameters and leave each of them open: their
-posterior means then scatter along a ridge, from pixel to pixel by chance, and trees can
+posterior means then scatter along a ridge, from pixel to pixel at random, and trees can
 learn little from any of them. A parameter that cannot be mapped is set to the region's
 mean everywhere, so what the others should be is no longer their posterior mean but
 their mean given that value, which has lost the scatter along the ridge; and fluxes,

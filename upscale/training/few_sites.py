@@ -1,7 +1,7 @@
 """Parameters of a site without observations, learned from few calibrated sites.
 
 A mapper is fitted to the posteriors and covariates of some sites and gives draws of the
-parameters at others. Mappers stand side by side in `MAPPERS`; which of them is used is
+parameters at others. Mappers are side by side in `MAPPERS`; which of them is used is
 decided by how well the model runs with them at sites that were left out
 (`choose_mapper`). The trees of regional maps (`upscale.train`) need dozens of pixels;
 these work from three sites on. The regressions and the trees are fitted to one

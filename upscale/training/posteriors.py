@@ -2,11 +2,11 @@
 
 A posterior mean errs in two ways (Rodgers 2000, Inverse Methods for Atmospheric
 Sounding, sections 2.4 and 3.2). Noise of the observations is each pixel's own. What the
-observations do not tell is filled in from the prior, and that error is alike in all
-pixels, since they share the prior and what their observations cannot tell: it does not
-average out over a region, and neither do held-out pixels show it, whose means all lean
-the same way. With the posterior's covariance S and the prior's S_a it is the part
-S S_a^-1 S of S.
+observations do not determine is filled in from the prior, and that error is alike in
+all pixels, since they share the prior and what their observations leave open: it
+does not average out over a region, and held-out pixels do not show it, since their
+means all lean the same way. With the posterior's covariance S and the prior's S_a it
+is the part S S_a^-1 S of S.
 """
 
 from __future__ import annotations

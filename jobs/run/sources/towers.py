@@ -2,7 +2,7 @@
 
 What a tower lacks is reported and not made up in silence: without a soil it has that
 of the configuration, without fAPAR it cannot be calibrated on it. Which years do what
-stands in the table, or follows from the record (``periods.by_site``).
+is in the table, or follows from the record (``periods.by_site``).
 """
 
 from __future__ import annotations

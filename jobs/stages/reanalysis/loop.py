@@ -43,7 +43,7 @@ def steps_left(run: ReanalysisRun, n_sites: int) -> Left:
 def reanalyse(
     run: ReanalysisRun, executor: str | None = None, *, wait: bool = False
 ) -> bool:
-    """Do what is left; tell whether all is done.
+    """Do what is left; return whether all is done.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def _forecasts(
 
 
 def _waited(run: ReanalysisRun, left: Callable[[], list[int]]) -> bool:
-    """Wait until nothing of this run is in the queue; tell whether nothing is left.
+    """Wait until nothing of this run is in the queue; return whether nothing is left.
 
     A task is in the queue for a while after its result is there.
     """

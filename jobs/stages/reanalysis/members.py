@@ -174,9 +174,9 @@ def draw_pools(
 
 
 def uncorrelated(z: Array, given: Array | None = None) -> Array:
-    """Move normal scores a little, so that chance leaves no correlation in them.
+    """Move normal scores a little, so that no sampling correlation is left in them.
 
-    Members keep their parameters for all years, so a correlation by chance, about 0.2
+    Members keep their parameters for all years, so a sampling correlation, about 0.2
     with 20 members, would act at every analysis and at all sites alike. Second-order
     exact sampling (Pham 2001, Monthly Weather Review 129, 1194-1207).
 

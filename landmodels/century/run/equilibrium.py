@@ -30,7 +30,7 @@ def _stocks() -> np.ndarray:
 
 
 UNKNOWNS = _stocks()
-#: Soil pools whose shift says whether a mean was found; dead_c stands first.
+#: Soil pools whose shift says whether a mean was found; dead_c is first.
 SLOW = np.array([SOM12, SOM22, SOM3])
 #: Mean years from the start state before the search begins.
 FIRST_YEARS = 20
@@ -64,7 +64,7 @@ def equilibrium(
         ``final_state`` at the end of the last spin-up year, to be given to
         :func:`landmodels.century.simulate` as ``initial_state``; ``spinup_kind``
         ("periodic": the state repeats; "mean": the orbit does not repeat after one
-        pass and the state stands at its mean; "none": no state was found, the state
+        pass and the state is at its mean; "none": no state was found, the state
         is NaN); ``spinup_change`` [1], largest relative change of a stock in the
         last pass; ``spinup_site_years``, model years that it cost. Dimensions
         sample and cell as in the input.

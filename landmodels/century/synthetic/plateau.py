@@ -1,7 +1,7 @@
 """The synthetic plateau: weather and soils of 600 made-up cells of grassland.
 
 Weather and soil follow from a cell's place; the anomalies of each month, common to all
-cells, stand in ``anomalies.csv``. The gradient of the real plateau is squeezed into
+cells, are in ``anomalies.csv``. The gradient of the real plateau is squeezed into
 150 km. Everything here is synthetic and says so.
 """
 

@@ -55,7 +55,7 @@ def _pool(name: str, field: str, meaning: str, units: str = "g m-2") -> Output:
     return Output(name, field, units, meaning + carbon, state=True)
 
 
-#: All variables. Fluxes are amounts of the step, pools stand at its end.
+#: All variables. Fluxes are amounts of the step, pools are at its end.
 OUTPUTS: dict[str, Output] = {
     output.name: output
     for output in (

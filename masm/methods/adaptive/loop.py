@@ -5,7 +5,7 @@ model gives series, `masm.surrogates.cost` where it only gives a cost): the best
 points that may lie on another mode, a few posterior draws, and the rest where runs most
 reduce the variance of the cost over the posterior. The last batch, for validation, is
 drawn from the posterior and predicted before it is run: it says how wrong the surrogate
-is where it matters, and with it whether the result can be believed.
+is where it matters, and with it whether the result can be trusted.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def sample(
         run; they count towards a ``max_runs`` given there.
     more_runs : int
         Runs that may be added to those, four batches at a time, as long as the
-        estimated error is too large to be believed.
+        estimated error is too large to be trusted.
     stop_at_error : float
         Spend less than ``max_runs`` on series that are easily emulated: end as soon as
         the error that is foreseen, and then the one that is estimated with a batch for

@@ -51,12 +51,12 @@ class Settings:
     image_batches : batches that are made after an image that fits
     n_starts, most_minima : with runs to spare, starts of a search for minima of the
         surrogate, and runs of minima at most
-    suspect_error : largest estimated error of the marginals that is believed
+    suspect_error : largest estimated error of the marginals that is accepted
     cost_weights : how much of validation, spread and shift counts as error where there
         is no prediction of it, on a scalar cost. Right posteriors had spreads of at
         most 0.055, validations of 0.59 and shifts of 0.19; wrong ones had spreads from
         0.075 (`benchmarks.verdict`)
-    random_ratio : errors of a dozen draws are so much larger than predicted by chance
+    random_ratio : errors of a dozen draws exceed the predicted ones this much at random
         alone: two standard deviations, 1 + 2 / sqrt(2 n)
     local_random_ratio : the same of the runs about the posterior, which are fifty or so
     agree : chains agree when the split Gelman-Rubin factor is below this, and they keep

@@ -48,7 +48,7 @@ def sample(
     problem : Problem
         Whose model gives series.
     seed : numpy.random.SeedSequence
-        Of the draws; the search has no chance in it.
+        Of the draws; the search is deterministic.
     n_iterations : int
         Updates, each of twice as many runs as parameters and one.
     n_draws : int

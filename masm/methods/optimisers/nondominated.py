@@ -111,7 +111,7 @@ def search(
     crossover_index, mutation_index : float
         Distribution indices; a larger one keeps children nearer to their parents.
     more : callable
-        ``more(n)`` tells whether n further runs may be made.
+        ``more(n)`` returns whether n further runs may be made.
 
     Returns
     -------

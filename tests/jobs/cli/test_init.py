@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from jobs.config.priors import priors_of
 from jobs.config.process_model import model_of
 from jobs.inputs.pixel_data import forcing_of
 from jobs.inputs.simulate import calibration_model, simulate
 from jobs.inputs.twin import truth_of
 from jobs.run.run import open_run
-from jobs.stages.calibrate_pixel import priors_of
 from jobs.stages.screen import check_screening, every_prior
 
 

@@ -272,5 +272,5 @@ def test_a_script_has_what_the_configuration_says():
     assert lines.index("#PBS -q short") < lines.index("module load python/3.11")
     assert "'/data/my run'" in text
     assert "--task $((9 + ${PBS_ARRAY_INDEX:-0}))" in text
-    with pytest.raises(ConfigError, match="cannot stand in a script"):
+    with pytest.raises(ConfigError, match="cannot be written in a script"):
         script(Path("/d"), "East", Path("/d/a b"), (0, 1), settings, ("x",))

@@ -76,7 +76,7 @@ def test_the_path_of_the_log_is_one_word_with_its_per_cent_signs(folder, pattern
 
 @pytest.mark.parametrize("folder", ['/data/a"b', "/data/a\\b", "/data/a\nb"])
 def test_a_path_that_a_script_cannot_hold_is_refused(folder):
-    with pytest.raises(ConfigError, match="cannot stand in a script"):
+    with pytest.raises(ConfigError, match="cannot be written in a script"):
         output_line(folder)
 
 

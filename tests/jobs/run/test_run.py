@@ -245,7 +245,7 @@ def test_init_never_overwrites_a_run(run_path, masm_command):
 
 
 def test_priors_follow_the_configuration(run_path, edit):
-    from jobs.stages.calibrate_pixel import priors_of
+    from jobs.config.priors import priors_of
 
     edit(run_path, "  blocks:", "  bounds: {vmax: [3.5e-5, 6.0e-5]}\n  blocks:")
     priors = priors_of(open_run(run_path).config)

@@ -73,10 +73,14 @@ def test_more_states_than_members_keep_the_covariance_between_sites():
 
 def test_a_state_at_its_bound_in_all_members_says_that_the_prior_decides():
     members = np.column_stack([np.zeros(20), 5.0 + some_members(20, 1).ravel()])
-    found = latent_forecast(members, 0.0, seed=1, minimum_sd=0.5)
-    np.testing.assert_array_equal(found.from_prior, [True, False])
-    assert -3.0 < found.mean[0] < 0.0
-    assert 0.05 < found.covariance[0, 0] < 2.0
+    variances = []
+    for seed in (1, 2, 3):
+        found = latent_forecast(members, 0.0, seed=seed, minimum_sd=0.5)
+        np.testing.assert_array_equal(found.from_prior, [True, False])
+        assert -3.0 < found.mean[0] < 0.0
+        variances.append(found.covariance[0, 0])
+    # Of one seed it varies by a factor of 2 and more.
+    assert 0.05 < np.median(variances) < 2.0
     with pytest.raises(ValueError, match=r"state 0 of site 0[\s\S]*minimum_sd"):
         latent_forecast(members, 0.0, seed=1)
 
@@ -280,15 +284,19 @@ def test_unlikely_members_get_little_weight_and_few_members_are_reported():
     assert np.isnan(weighted_summary(np.arange(11.0), found.weight[0]).variance)
 
 
-def test_equal_weights_give_the_plain_moments_along_time():
-    values = some_members(400, 3)
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_weights_give_the_plain_moments_along_time(seed):
+    values = some_members(400, 3, seed)
     values[0, 2] = np.nan
     found = weighted_summary(values, np.ones(400))
     np.testing.assert_allclose(found.variance[:2], values[:, :2].var(axis=0, ddof=1))
     assert np.isnan(found.mean[2])
     assert np.isnan(found.quantiles[:, 2]).all()
-    wanted = np.quantile(values[:, :2], [0.05, 0.5, 0.95], axis=0)
-    np.testing.assert_allclose(found.quantiles[:, :2], wanted, atol=0.05)
+    # Rules of interpolation differ by less than one rank.
+    levels = np.array([0.05, 0.5, 0.95])
+    low = np.quantile(values[:, :2], levels - 1.0 / 400, axis=0)
+    high = np.quantile(values[:, :2], levels + 1.0 / 400, axis=0)
+    assert np.all((low <= found.quantiles[:, :2]) & (found.quantiles[:, :2] <= high))
 
 
 # ----------------------------------------------------------------- particles
