@@ -65,17 +65,16 @@ def read_block(data: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def without_clouds(lai: pd.DataFrame) -> pd.DataFrame:
     """Leave out summer values far below what the pixel has within twelve days.
 
-    The set has no quality flags. The rule is that of `landdata.drop_low_summer_lai`,
-    over both years and neighbouring dates too, since two years are few.
+    The set has no quality flags, and two years are few for a percentile of one date.
     """
-    days = lai.columns.day_of_year.to_numpy()
-    kept = lai.copy()
-    for column in np.flatnonzero(np.isin(lai.columns.month, (6, 7, 8))):
-        near = np.abs(days - days[column]) <= 12
-        usual = lai.loc[:, near].quantile(0.6, axis=1)
-        values = lai.iloc[:, column]
-        kept.iloc[:, column] = values.where(values >= 0.6 * usual)
-    return kept
+    time = {"time": lai.columns}
+    kept = [
+        inputs.drop_low_summer_lai(
+            xr.DataArray(values, time, "time"), within_days=12
+        ).values
+        for values in lai.to_numpy(dtype=float)
+    ]
+    return pd.DataFrame(kept, lai.index, lai.columns)
 
 
 def weather(data: Path) -> xr.Dataset:

@@ -426,7 +426,7 @@ class Study:
         faults = [] if mark.exists() else ["the call was not made"]
         if code not in (75, self._wanted[case.command].code):
             faults.append(f"exit {code}: {text.strip()[-200:]!r}")
-        if code == 75 and "Go on with:" not in text:
+        if code == 75 and "Continue with:" not in text:
             faults.append("75 without a sentence")
         if "Traceback" in text or list((self.run / "logs").glob("*.traceback.txt")):
             faults.append("a traceback")

@@ -375,7 +375,15 @@ def _bar(
     )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(description, total=total)
-        yield lambda n: bar.advance(task, n)
+        done = 0
+
+        def advance(n: int) -> None:
+            nonlocal done
+            done += n
+            # More than the total may be done: runs added where an error is too large.
+            bar.update(task, completed=done, total=total and max(total, done))
+
+        yield advance
 
 
 def _fitted(
@@ -410,7 +418,7 @@ def _lines(description: str, total: int | None, unit: str) -> Callable[[int], No
         if before // step != done // step:
             # Only the number of model runs is not known before.
             about = "about " if unit == "model runs" else ""
-            of = f" of {about}{total}" if total else ""
+            of = f" of {about}{total}" if total and done <= total else ""
             print(f"{description}: {done}{of} {unit}", file=sys.stderr, flush=True)
 
     return advance

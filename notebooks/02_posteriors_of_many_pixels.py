@@ -14,7 +14,7 @@
 # # Posteriors of many pixels
 #
 # Four pixels are calibrated from the command line, as a run of any size would be, and
-# their posteriors are looked at: convergence, prior against posterior, edges, pairs,
+# their posteriors are examined: convergence, prior against posterior, edges, pairs,
 # more than one mode. Everything is **synthetic**: generated weather, and observations
 # that the model made at known parameters, others in each pixel.
 
@@ -107,8 +107,8 @@ store["mean"].to_dataframe()["mean"].unstack("parameter")
 # ### Convergence first
 #
 # R-hat under 1.01 and an effective sample size above 400, for each parameter of each
-# pixel. They say that the chains agree about the surrogate; that the surrogate agrees
-# with the model is another question, which `status` and `reason` answer.
+# pixel mean that the chains agree about the surrogate. Whether the surrogate agrees
+# with the model is another question: see `status` and `reason`.
 
 # %%
 diagnosis = store[["r_hat", "ess_bulk", "at_bound"]].to_dataframe()
@@ -117,7 +117,7 @@ diagnosis
 # %% [markdown]
 # ### Uncertainty reduction
 #
-# One minus the posterior's standard deviation over the prior's: 0 says that the
+# One minus the posterior's standard deviation over the prior's: 0 means that the
 # observations did not constrain the parameter.
 
 # %%
@@ -130,7 +130,7 @@ width = xr.DataArray(
     {"parameter": names},
 )
 uncertainty_reduction = 1 - store["sd"] / (width / np.sqrt(12))
-uncertainty_reduction.to_dataframe("learnt")["learnt"].unstack("parameter").round(2)
+uncertainty_reduction.to_series().unstack("parameter").round(2)
 
 # %% [markdown]
 # ## One pixel
@@ -145,7 +145,7 @@ results = {pixel: opened.result(pixel) for pixel in places["id"]}
 az.summary(results[1].to_arviz(), var_names=names)
 
 # %%
-# Rank plots: even bars say that every chain visits every part.
+# Rank plots: even bars mean that every chain visits every part.
 results[1].plot_rank()
 
 # %%
@@ -159,7 +159,7 @@ results[1].plot_pair()
 # %% [markdown]
 # ## Edges and modes
 #
-# A posterior against its bound says that the prior, the model or the data are wrong,
+# A posterior against its bound means that the prior, the model or the data are wrong,
 # not that the bound is the answer. `at_bound` marks it: the outermost 5 % of the prior
 # hold 15 % or more of the draws. A second mode shows as a second peak; count those that
 # stand out of a smooth density.

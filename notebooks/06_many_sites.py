@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Many sites: separate, pooled, hierarchical
 #
-# Sites can be calibrated each alone, as if they were one, or together with a group
-# that each is drawn towards as far as the data say. Everything here is **synthetic**:
-# a small model of NEE, observed with noise at parameters that are known.
+# Sites can be calibrated each alone (separate), as if they were one (pooled), or
+# together with a prior of the group, whose width is learned from the data
+# (hierarchical). Everything here is **synthetic**: a small model of NEE, observed with
+# noise at parameters that are known.
 
 # %%
 import matplotlib.pyplot as plt
@@ -98,12 +99,12 @@ hierarchical = together.theta(together.hierarchical.theta, priors)
 pooled = together.theta(together.pooled.theta[:, :, 0], priors)
 
 # %% [markdown]
-# The pooled vector is sure of itself and wrong at most sites. The hierarchical one is
-# as precise as a site's own where there are many data. At the site with ten days it
-# takes `q10` from the others. The site without data has the spread between sites.
+# The pooled posterior is narrow, and wrong at most sites. The hierarchical one is as
+# precise as a site's own where there are many data. At the site with ten days it uses
+# the `q10` of the other sites. The site without data has the spread between sites.
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 rows = np.arange(6)
 for j, (axis, parameter) in enumerate(zip(axes, priors.names, strict=True)):
     mean, sd = hierarchical[..., j].mean((0, 1)), hierarchical[..., j].std((0, 1))
@@ -113,10 +114,9 @@ for j, (axis, parameter) in enumerate(zip(axes, priors.names, strict=True)):
     axis.errorbar(mean, rows, xerr=sd, fmt="s", label="hierarchical")
     axis.axvspan(*np.quantile(pooled[..., j], [0.16, 0.84]), alpha=0.3, label="pooled")
     axis.plot(uptake if j == 0 else np.full(6, 2.0), rows + 0.2, "k|", label="truth")
-    axis.set_xlabel(parameter)
+    axis.set_xlabel({"uptake": "uptake (g C m-2 d-1)"}.get(parameter, parameter))
 axes[0].set_yticks(rows, names)
-axes[1].legend(fontsize=8)
-figure.tight_layout()
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
 
 truth = np.column_stack([uptake, np.full(6, 2.0)])
 z = (hierarchical.mean((0, 1)) - truth) / hierarchical.std((0, 1))
@@ -127,8 +127,8 @@ assert hierarchical[:, :, 4, 1].std() < alone[names[4]].sd["q10"]
 # ## Which parameters belong to the site
 #
 # `share_between` is the variance between sites over the sum of it and that within a
-# site. With few sites it depends on the prior of the group, so a second one stands
-# beside it. Here `uptake` is a site parameter; `q10` could be shared.
+# site. With few sites it depends on the prior of the group, so it is printed for a
+# second prior too. Here `uptake` is a site parameter; `q10` could be shared.
 
 # %%
 for j, parameter in enumerate(priors.names):

@@ -94,8 +94,9 @@ def run(site, year, state):
 # Soil carbon could be corrected by its **covariance with wood and leaves**, but with 24
 # members a correlation of zero shows as one of about 0.2, at every analysis.
 # `between_states` says which covariances between states are used: `tested` (default)
-# those that differ from chance, each multiplied by a factor from 0 to 1; `apart` none;
-# `sampled` those of the members as they are, which is the source's rule.
+# those that differ from zero by more than sampling noise, each multiplied by a factor
+# from 0 to 1; `apart` none; `sampled` those of the members as they are, which is the
+# source's rule.
 
 # %%
 error_sd = np.array([640.0, 0.35, np.nan])
@@ -148,9 +149,10 @@ print("carbon that the analyses added, mean of members (g m-2):", np.round(added
 # ## What was found
 #
 # Leaf area and wood follow what was observed. Soil carbon was never observed. An
-# analysis moves it only where its correlation with wood or leaves among the members
-# differs from chance; else the model alone moves it, with the leaves and the wood that
-# the analyses corrected. The table counts the analyses in which each pair was used.
+# analysis changes it only where its correlation with wood or leaves among the members
+# differs from zero by more than sampling noise. Otherwise only the model changes it,
+# with the leaves and the wood that the analyses corrected. The table counts the
+# analyses in which each pair was used.
 
 # %%
 used = (np.array(factors) > 0).sum(axis=0)
@@ -160,6 +162,7 @@ for j, k in ((0, 1), (0, 2), (1, 2)):
     )
 
 # %%
+labels = ["above-ground wood (g C m-2)", "LAI", "soil carbon (g C m-2)"]
 figure, axes = plt.subplots(3, 1, figsize=(7, 7), sharex=True, layout="constrained")
 for k, axis in enumerate(axes):
     mean, sd = kept["analysis"][:, 0, k], 1.645 * kept["sd"][:, 0, k]
@@ -167,7 +170,7 @@ for k, axis in enumerate(axes):
     axis.plot(years, kept["truth"][:, 0, k], "k-", label="truth (synthetic)")
     axis.plot(years, kept["free"][:, 0, k], "--", label="free run")
     axis.plot(years, kept["seen"][:, 0, k], "s", label="observed")
-    axis.set_ylabel(states[k])
+    axis.set_ylabel(labels[k])
 axes[0].legend(ncols=2, fontsize=8)
 plt.show()
 

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Soil carbon: what stocks say, and what fluxes add
+# # Soil carbon: what stocks constrain, and what fluxes add
 #
 # Monthly CENTURY in one cell of a **synthetic** plateau: a spin-up without thousands of
 # years, and a calibration on one soil sample alone, then with four years of monthly
@@ -38,7 +38,7 @@ print(f"one {ecosystem} cell; the truth is { ({n: truth[n] for n in names}) }")
 # ## A steady state in milliseconds
 #
 # The solver finds the state that repeats after ten years of weather. A run of 4,000
-# years is not there yet, and every result says which of the two it began with.
+# years has not reached it yet. Every result names which of the two it began with.
 
 # %%
 outputs = ["nep", "soc", "final_state"]
@@ -52,8 +52,9 @@ print(f"4,000 years are {soc['run'] / soc['equilibrium'] - 1:+.1%} away")
 # %% [markdown]
 # ## Observations: one stock, and monthly fluxes
 #
-# The stock is the mean of 1980-85, with an error of 30 %. Fluxes have 30 % too, and at
-# least 5 g C m-2 month-1: without that floor a month near zero would count as exact.
+# The stock is the mean of 1980-85, with an error of 30 %. The error of a flux is 30 %
+# too, and at least 5 g C m-2 month-1. Without that floor a month near zero would count
+# as exact.
 
 # %%
 months = steady["nep"].sel(time=slice("2003", "2006"))
@@ -109,10 +110,10 @@ for label, result in results.items():
     print(label, result.status, result.n_model_runs, "model runs")
 
 # %% [markdown]
-# ## What each knows
+# ## What each constrains
 #
-# Production and turnover make the stock together, so one stock leaves both nearly as
-# wide as their priors, and ties them to each other. Fluxes tell production.
+# Production and turnover make the stock together. So one stock leaves both nearly as
+# wide as their priors, and correlated with each other. Fluxes constrain production.
 
 # %%
 figure, axes = plt.subplots(1, len(names), figsize=(10, 3), layout="constrained")
@@ -131,5 +132,6 @@ fractions = {
     label: result.sd["prdx_1"] / ((priors["prdx_1"][1] - priors["prdx_1"][0]) / 12**0.5)
     for label, result in results.items()
 }
-print("spread of PRDX(1) over that of its prior:", fractions)
+for label, fraction in fractions.items():
+    print(f"{label}: sd of PRDX(1) over that of its prior {fraction:.2f}")
 assert fractions["stock and fluxes"] < 0.6 * fractions["stock alone"]

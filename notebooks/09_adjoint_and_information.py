@@ -13,11 +13,13 @@
 # %% [markdown]
 # # A differentiable model: 4DVar, and what each stream is worth
 #
-# DALEC-BETHY gives exact derivatives. Here a synthetic place with two vegetation types
-# is seen by satellites; gradients find the minimum, and the linearised model says what
-# each stream adds. Weather, truth and observations are synthetic.
+# DALEC-BETHY has exact derivatives. Here a synthetic place with two vegetation types
+# is observed by satellites. The search for the minimum follows gradients, and the
+# linearised model shows what each stream adds. Weather, truth and observations are
+# synthetic.
 
 # %%
+import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
@@ -65,8 +67,8 @@ print(f"{len(cell.names)} parameters, {cell.n_days} days")
 # %% [markdown]
 # ## The adjoint is exact
 #
-# `vjp` gives the series and a function that carries weights on them back to
-# parameters. Against a difference of two runs:
+# `vjp` gives the series and a function from weights on them to a gradient by the
+# parameters. Compared with a difference of two runs:
 
 # %%
 series, pullback = cell.vjp({})
@@ -80,8 +82,8 @@ assert abs(slope / difference - 1.0) < 1e-5
 # %% [markdown]
 # ## A model for `masm.calibrate`
 #
-# What has `vjp` and `jacobian` is differentiable, and is calibrated with them. Units
-# and dates come with the series. The first year is spin-up.
+# A model with `vjp` and `jacobian` is differentiable, and is calibrated with them.
+# Units and dates come with the series. The first year is spin-up.
 
 
 # %%
@@ -175,8 +177,9 @@ for name, (fraction, floor) in noise.items():
 # %% [markdown]
 # ## 4DVar
 #
-# The search follows the adjoint. Draws of the normal posterior are weighted by the
-# true one; the fraction that is worth something says how far to trust the result.
+# The search follows the adjoint. Draws of a normal distribution about the minimum are
+# weighted by the true posterior. Their effective fraction says how far the result can
+# be trusted.
 
 # %%
 result = masm.calibrate(
@@ -206,6 +209,21 @@ print(f"{'uncertainty reduction':<24}" + "".join(f"{t.name:>20}" for t in target
 for experiment, values in found.content.target_reduction.items():
     print(f"{experiment:<24}" + "".join(f"{value:20.2f}" for value in values))
 assert np.all(found.content.target_reduction["all"] >= -1e-9)
+
+# %%
+experiments = list(found.content.target_reduction)
+figure, axis = plt.subplots(figsize=(8, 3.5), layout="constrained")
+place, width = np.arange(len(targets)), 0.8 / len(experiments)
+for k, experiment in enumerate(experiments):
+    reduction = found.content.target_reduction[experiment]
+    stream = experiment.removeprefix("without ").upper()
+    label = "all streams" if experiment == "all" else f"without {stream}"
+    axis.bar(place + (k - 2) * width, reduction, width, label=label)
+axis.set_xticks(place, ["GPP, annual", "NEP, annual", "vegetation carbon, end"])
+axis.set(ylim=(0.0, 1.0), ylabel="uncertainty reduction")
+axis.legend(fontsize=8, ncols=2)
+axis.set_title("Synthetic: what each satellite stream is worth")
+plt.show()
 
 # %% [markdown]
 # From the command line the same is `masm run` with `model: {name: dalec_bethy}` and

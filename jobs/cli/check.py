@@ -85,10 +85,18 @@ def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
             f"cost: at most {runs} model runs of {cycled} years (spin-up included) a "
             f"pixel, {runs * len(run.pixels)} in all"
         )
+    if more := config.calibration.options.get("more_runs"):
+        yield (
+            f"  and up to {more} more at a pixel where the estimated error is too "
+            "large (calibration.options.more_runs)"
+        )
     n_columns = len(calibrated_parameters(config)) + 1  # and the log density
     draws = _N_CHAINS * config.calibration.keep_draws * n_columns * _BYTES_PER_DRAW
     size = (draws + _BYTES_BESIDE) * len(run.pixels) / 1e6
-    yield f"disk: about {size:.3g} MB of posteriors, half as much again when collected"
+    yield (
+        f"disk: about {size:.3g} MB of posteriors, and {size / 2:.3g} MB more when "
+        "they are collected"
+    )
 
 
 def price(run: Run) -> Iterator[str | TextTable]:
@@ -138,7 +146,7 @@ def hours(minutes: float) -> str:
 def closing_lines(doubts: Sequence[str]) -> Iterator[str]:
     """Say what a check came to, which refused nothing."""
     if not doubts:
-        yield f"nothing wrong was found; looked at {LOOKED_AT}"
+        yield f"nothing wrong was found; checked: {LOOKED_AT}"
     yield from suspicious_lines(doubts)
 
 

@@ -49,8 +49,9 @@ def compare(
         str,
         typer.Option(
             metavar="NAMES",
-            help="methods, such as emulator,demc; or all",
-            show_default="emulator, demc, 4dvar, 4denvar",
+            help="methods, such as emulator,demc; or all; by default emulator, demc, "
+            "4dvar and 4denvar",
+            show_default=False,
         ),
     ] = "emulator,demc,4dvar,4denvar",
     budget: Annotated[

@@ -12,7 +12,7 @@ from jobs.cli.options import flag
 
 _MOST = 12  # pixels, unless they are named
 _SHOWN_ROWS = 6
-_SAVED = "finished pixels are saved; go on with"
+_SAVED = "finished pixels are saved. Continue with"
 
 
 def diagnose(

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _STOPS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGXCPU, signal.SIGHUP)
 """Of a queue, a limit of processor time, and a terminal that was closed."""
-SAVED = "finished work is saved. Go on with"
+SAVED = "finished work is saved. Continue with"
 _KEPT_BACK = 2**21
 """Bytes for the last sentence of a command that has no memory left."""
 _OURS = ("ibis_dalec", "landdata", "landmodels", "masm", "upscale")

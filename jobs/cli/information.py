@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jobs.run.run import Run
 
-_SAVED = "finished pixels are saved; go on with"
+_SAVED = "finished pixels are saved. Continue with"
 _DERIVATIVES = ("auto", "exact", "differences")
 
 

@@ -87,7 +87,7 @@ def initialise(
                 str(target),
                 "there is a run here already",
                 wanted="a new folder",
-                hint="Go on with it: masm run RUN. Or choose another name.",
+                hint="Continue it: masm run RUN. Or choose another name.",
             )
         )
     if run.exists() and not run.is_dir():

@@ -64,8 +64,8 @@ def check_run(path: Path, doubts: list[str] | None = None) -> Iterator[str]:
     if found:
         return
     yield (
-        "nothing wrong was found; looked at tables, observations, initial pools, "
-        "parameters, weather, and made the drivers of every site"
+        "nothing wrong was found; checked: tables, observations, initial pools, "
+        "parameters, weather; the drivers of every site were made"
     )
 
 

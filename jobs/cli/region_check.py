@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from jobs.run.region_sample import draw_sample, open_region, region_of
 from jobs.run.run import Run
 from jobs.stages.price import training_words
+from jobs.text_tables import counted
 
 
 def check_region(run: Run, doubts: list[str]) -> Iterator[str]:
@@ -35,7 +36,7 @@ def check_region(run: Run, doubts: list[str]) -> Iterator[str]:
     if rule.choice == "environmental":
         how = "by their environment"
     yield (
-        f"sample: {sample.screening.size} pixels to screen, at random; "
+        f"sample: {counted(sample.screening.size, 'pixels')} to screen, at random; "
         f"{sample.calibration.size} to calibrate, {how}"
     )
     yield from training_words(run, sample)

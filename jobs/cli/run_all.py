@@ -111,5 +111,5 @@ def _traces(path: Path) -> set[tuple[str, int, int]]:
 
 
 def _wait(path: Path) -> Exit:
-    show(f"when the submitted tasks are through, go on with: masm run {path}")
+    show(f"when the submitted tasks have ended, continue with: masm run {path}")
     return Exit.DONE

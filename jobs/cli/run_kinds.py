@@ -68,7 +68,9 @@ def _of_soil_carbon() -> Commands:
 def _of_a_swath() -> Commands:
     from jobs.cli import swath
 
-    return Commands(swath.check_swath, swath.run_swath)
+    return Commands(
+        swath.check_swath, swath.run_swath, swath.report_swath, swath.status_swath
+    )
 
 
 _COMMANDS: dict[RunKind, Callable[[], Commands]] = {

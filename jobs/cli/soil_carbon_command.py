@@ -13,7 +13,7 @@ import typer
 from jobs.cli.error_handler import error_handler
 from jobs.cli.options import Executors
 
-_SAVED = "finished calibrations and chunks are saved; go on with"
+_SAVED = "finished calibrations and chunks are saved. Continue with"
 
 
 def soil_carbon(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from jobs.config.swath import SwathConfig
     from jobs.exit_codes import Exit
 
-_SAVED = "finished experiments are saved; go on with"
+_SAVED = "finished experiments are saved. Continue with"
 _GUESS_MINUTES = 0.5  # of an experiment for each cell
 
 
@@ -106,23 +107,51 @@ def _task(run: Path, tasks: Path, number: int) -> None:
         do_task(swath_run(run, open_swath(run)), assimilate, tasks, number)
 
 
+def report_swath(run: Path) -> None:
+    """Write the report of a run with at least its first experiment, and say where."""
+    from jobs.console import show
+    from jobs.errors import ConfigError, Problem
+    from jobs.report.swath import write_swath_report
+    from jobs.run.folder import RunFolder
+    from jobs.stages.swath import open_swath, read_experiment
+
+    config = open_swath(run)
+    RunFolder(run).require_writable()
+    if read_experiment(run, config, 0) is None:
+        raise ConfigError(
+            Problem(
+                str(run / "swath"),
+                "nothing to report yet",
+                wanted="the first experiment, with all streams",
+                hint=f"masm run {run}",
+            )
+        )
+    show(f"wrote {write_swath_report(run, config)}")
+
+
+def status_swath(run: Path) -> Iterator[str]:
+    """Say how many experiments are done."""
+    from jobs.files import is_file
+    from jobs.stages.swath import experiments_left, open_swath
+
+    config = open_swath(run)
+    left = [config.experiments[number] for number in experiments_left(run, config)]
+    n = len(config.experiments)
+    yield f"assimilate  {n - len(left)} of {n} experiments done"
+    if left:
+        yield f"  to do: {', '.join(left)}"
+    yield f"report      {'done' if is_file(run / 'report.html') else 'not yet'}"
+
+
 def _show(run: Path, config: SwathConfig, *, as_json: bool) -> None:
     import pandas as pd
 
     from jobs.console import print_out, show, table
-    from jobs.figures.swath import draw_swath
-    from jobs.run_tables import read_run_table
-    from jobs.stages.swath import read_experiment, swath_folder
+    from jobs.report.swath import misfits_of, results_of, write_swath_report
+    from jobs.stages.swath import swath_folder
 
-    found = [
-        read_experiment(run, config, number)
-        for number in range(len(config.experiments))
-    ]
-    facts: list[dict[str, Any]] = [one for one in found if one is not None]
-    figure = run / "figures" / "swath.png"
-    targets = read_run_table(swath_folder(run) / "targets.csv")
-    misfits = _misfits(facts)
-    draw_swath(targets, misfits, figure, title=f"{config.name} (synthetic)")
+    facts = results_of(run, config)
+    report = write_swath_report(run, config)
     if as_json:
         print_out(json.dumps({"experiments": facts}))
         return
@@ -140,37 +169,15 @@ def _show(run: Path, config: SwathConfig, *, as_json: bool) -> None:
     )
     formats = dict.fromkeys(("prior", "minimum", "half n", "seconds", "MB"), ".0f")
     first = facts[0]
-    show(
-        table(
-            rows,
-            f"{config.name}: {first['n_cells']} cells, {first['n_controls']} unknowns",
-            formats,
-        )
-    )
+    title = f"{config.name}: {first['n_cells']} cells, {first['n_controls']} unknowns"
+    show(table(rows, title, formats))
     show(first["report"])
+    misfits = misfits_of(facts)
     held = misfits[misfits["experiment"] == "without " + misfits["stream"]]
-    for row in held.itertuples():
-        word = "better" if row.posterior < row.prior else "WORSE"
+    for stream, before, after in held[["stream", "prior", "posterior"]].to_numpy():
+        word = "better" if after < before else "WORSE"
         show(
-            f"{row.stream} withheld: mean squared misfit {row.prior:.2f} -> "
-            f"{row.posterior:.2f}, {word}"
+            f"{stream} withheld: mean squared misfit {before:.2f} -> {after:.2f}, "
+            f"{word}"
         )
-    show(f"tables   {swath_folder(run)}\nfigure   {figure}")
-
-
-def _misfits(facts: list[dict[str, Any]]) -> Any:
-    """Misfit of each stream before and after, in every experiment."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "experiment": one["experiment"],
-                "stream": stream,
-                "prior": value,
-                "posterior": one["misfit"][stream],
-            }
-            for one in facts
-            for stream, value in one["misfit_prior"].items()
-        ]
-    )
+    show(f"tables   {swath_folder(run)}\nreport   {report}")

@@ -131,8 +131,8 @@ def refuse_lost(lost: list[str], path: Path, version: str) -> None:
                 key,
                 found="a key, or a value, that this version of masm does not know",
                 wanted="the software that the run started with",
-                hint=f"Go on with masm {version} (run.json has its commit), or start "
-                "a new run folder. Commands that only read still work.",
+                hint=f"Continue with masm {version} (run.json has its commit), or "
+                "start a new run folder. Commands that only read still work.",
             )
             for key in lost
         )

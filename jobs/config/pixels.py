@@ -89,7 +89,7 @@ class PixelTable(Section):
 
     source: Literal["table"]
     table: Path = Field(
-        description="CSV: id, name, latitude, longitude, elevation, sand, clay"
+        description="CSV: id, latitude, longitude, elevation, sand, clay; optional name"
     )
     forcing: str = Field(
         description="netCDF of each pixel's daily forcing, such as forcing/{id}.nc"

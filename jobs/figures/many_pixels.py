@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _N_PIXELS, _N_BINS = 10, 40
+_MOST_COLUMNS = 7  # parameters side by side
 _SCORES = {"r2": "R²", "rmse": "RMSE", "ae": "AE (mean difference)", "diso": "DISO"}
 _DEFAULT = {"color": ORANGE, "linestyle": (0, (4, 2)), "label": "default"}
 
@@ -37,7 +38,8 @@ def draw_posteriors(store: xr.Dataset, target: Path, *, title: str) -> None:
     """Draw posterior densities of up to ten pixels (Figure 2).
 
     Rows are pixels, evenly spaced through those that are finished; columns are
-    parameters, from prior bound to prior bound, the default marked.
+    parameters, from prior bound to prior bound, the default marked. Many parameters
+    are divided into bands, one below the other, so that their labels can be read.
 
     Parameters
     ----------
@@ -53,13 +55,17 @@ def draw_posteriors(store: xr.Dataset, target: Path, *, title: str) -> None:
     names = [str(name) for name in store["parameter"].to_numpy()]
     n = min(_N_PIXELS, store.sizes["pixel"])
     chosen = np.unique(np.linspace(0, store.sizes["pixel"] - 1, n).round().astype(int))
+    n_bands = -(-len(names) // _MOST_COLUMNS)
+    n_columns = -(-len(names) // n_bands)
     figure, axes = new_figure(
-        len(chosen), len(names), height=0.9, width=max(4.0, 1.7 * len(names))
+        n_bands * len(chosen), n_columns, height=0.9, width=max(4.0, 1.7 * n_columns)
     )
     rows = []
     for k, pixel in enumerate(chosen):
-        for j, name in enumerate(names):
-            axis, draws = axes[k, j], store[name].isel(pixel=pixel)
+        for number, name in enumerate(names):
+            band, j = divmod(number, n_columns)
+            axis = axes[band * len(chosen) + k, j]
+            draws = store[name].isel(pixel=pixel)
             low, high = draws.attrs["prior_low"], draws.attrs["prior_high"]
             edges = np.linspace(low, high, _N_BINS + 1)
             values = draws.to_numpy()
@@ -89,6 +95,8 @@ def draw_posteriors(store: xr.Dataset, target: Path, *, title: str) -> None:
                     }
                 )
             )
+    for axis in axes.flat:
+        axis.set_visible(axis.has_data())
     _finish(figure, axes[0, 0], f"{title}: posteriors, by pixel id")
     save_figure(figure, target, pd.concat(rows))
 
@@ -141,7 +149,7 @@ def draw_best_parameters(store: xr.Dataset, target: Path, *, title: str) -> None
         axis.set_visible(False)
     for axis in axes[:, 0]:
         axis.set_ylabel("pixels", fontsize=8)
-    _finish(figure, axes[0, 0], f"{title}: posterior means, prior range wide")
+    _finish(figure, axes[0, 0], f"{title}: posterior means, within prior bounds")
     save_figure(figure, target, pd.concat(rows))
 
 

@@ -84,7 +84,7 @@ def draw_chains(posterior: xr.Dataset, target: Path, *, title: str) -> None:
     axes[-1, 0].set_xlabel("draw kept", fontsize=8)
     axes[-1, 1].set_xlabel("pooled rank, 0 lowest to 1 highest", fontsize=8)
     bar = figure.colorbar(image, ax=axes[:, 1], shrink=0.6, pad=0.01)
-    bar.set_label("times the even fraction", fontsize=8)
+    bar.set_label("relative to an equal fraction", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     put_title(figure, title)
     save_figure(figure, target, pd.concat(rows))
@@ -218,7 +218,7 @@ def draw_predictive_check(tree: Mapping[str, Any], target: Path, *, title: str) 
             time, part["model_low"], part["model_high"], color=BLUE, label="model"
         )
         axis.plot(time, part["observed"], "o", ms=3, mfc="none", mec=BLACK, mew=0.7)
-        axis.set_ylabel(STREAM_LABELS.get(name, name), fontsize=9)
+        axis.set_ylabel(STREAM_LABELS.get(name, name.upper()), fontsize=9)
         axis.set_title(
             f"{name.upper()}: {number(held, '.0%')} of {len(part)} observations lie in "
             "the pale 90 % band",
@@ -332,7 +332,7 @@ def draw_coverage(
         alpha=0.25,
         label="sampling noise",
     )
-    axis.plot([0, 1], [0, 1], color="0.3", lw=0.8, ls="--", label="as it should be")
+    axis.plot([0, 1], [0, 1], color="0.3", lw=0.8, ls="--", label="right intervals")
     axis.plot(LEVELS, overall, "-o", ms=3, color=BLUE, label="all parameters")
     axis.plot([], [], color="0.7", lw=0.8, label="each parameter")
     axis.set(

@@ -53,7 +53,7 @@ def draw_spatial(
                 axis.plot([rmse.mean()], [row], "|", ms=16, mew=2.5, color=colour)
         axis.set_yticks(range(len(methods)), [m.replace("_", " ") for m in methods])
         axis.set_xlim(left=0.0)
-        axis.set_xlabel(with_unit(f"RMSE of {stream}", units[stream]))
+        axis.set_xlabel(with_unit(f"RMSE of {stream.upper()}", units[stream]))
         axis.grid(axis="x", alpha=0.3)
     axes.flat[0].set_title(title, parse_math=False)
     for kind, colour in _KINDS.items():

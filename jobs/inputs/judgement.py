@@ -25,7 +25,7 @@ LOOKED_AT = (
     "units, fill codes, limits, signs, dates and intervals of the observations; "
     "humidity, light, pressure, rain and season of the weather; latitudes"
 )
-"""What a check that found nothing has looked at."""
+"""What was checked, for a check that found nothing."""
 
 _FEW = 0.25  # fraction of the windows of a period with a value that is little
 _OPPOSITE = 0.4  # correlation with temperature that says that a sign is wrong

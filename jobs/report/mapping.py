@@ -17,12 +17,36 @@ WIDTH = 760
 """Of the map, in its own units."""
 _LEAST_BOX = 1.0  # degrees: one site has a coast or a border near it
 _LEAST_REGION = 0.3  # degrees: a small region fills the map
+_FLATTEST, _TALLEST = 0.4, 1.6  # height over width
 
 
 def around(longitude: np.ndarray, latitude: np.ndarray) -> Box:
     """Return what the map shows: the data, or one site and its surroundings."""
     at_least = _LEAST_BOX if len(longitude) == 1 else _LEAST_REGION
-    return box_around(longitude, latitude, at_least=at_least)
+    west, south, east, north = box_around(longitude, latitude, at_least=at_least)
+    # Places in a row, or on several continents, leave no strip: it shows no land.
+    stretch = _stretch(south, north)
+    lacking = _FLATTEST * (east - west) / stretch - (north - south)
+    south, north = _widened(south, north, lacking, 90.0)
+    lacking = (north - south) * _stretch(south, north) / _TALLEST - (east - west)
+    west, east = _widened(west, east, lacking, 180.0)
+    return west, south, east, north
+
+
+def _stretch(south: float, north: float) -> float:
+    """Return how much longer a degree of latitude is than one of longitude."""
+    return float(1 / np.cos(np.deg2rad((south + north) / 2)))
+
+
+def _widened(
+    low: float, high: float, lacking: float, limit: float
+) -> tuple[float, float]:
+    """Return limits that are farther apart, moved where one would pass a pole."""
+    if lacking <= 0.0:
+        return low, high
+    width = min(high - low + lacking, 2 * limit)
+    low = min(max(low - lacking / 2, -limit), limit - width)
+    return low, low + width
 
 
 def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
@@ -39,7 +63,7 @@ def map_payload(results: Results, embedded: Embedded) -> dict[str, Any]:
     box = around(table["longitude"].to_numpy(), table["latitude"].to_numpy())
     west, south, east, north = box
     scale = WIDTH / (east - west)
-    stretch = 1 / np.cos(np.deg2rad((south + north) / 2))
+    stretch = _stretch(south, north)
     height = round((north - south) * scale * stretch)
 
     def project(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -178,8 +178,10 @@ def table_of(
 ) -> Table:
     """Return a table of a frame; columns named in ``formats`` are numbers.
 
-    A number that could not be computed shows as a dash, and the unit 1 as nothing.
+    A number that could not be computed shows as a dash, the unit 1 as nothing, and
+    true or false as yes or no.
     """
+    import numpy as np
     import pandas as pd
 
     formats = formats or {}
@@ -191,6 +193,8 @@ def table_of(
             return UNKNOWN
         if name == "unit":
             return shown_unit(str(value))
+        if isinstance(value, bool | np.bool_):
+            return "yes" if value else "no"
         if name not in formats:
             return str(value)
         return number(value, formats[name])

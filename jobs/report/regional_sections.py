@@ -9,7 +9,10 @@ from jobs.report.results import Results
 
 
 def regional(results: Results) -> Iterator[Section]:
-    """Yield what only a region has: upscaling, flux sites, maps, totals."""
+    """Yield what only a region has: upscaling, flux sites, maps, totals.
+
+    Of another run the parts that have no content are left out.
+    """
     path = results.run.folder.path
     for title, anchor, command, figures, tables in _REGIONAL:
         section = Section(title, anchor, command)
@@ -23,7 +26,8 @@ def regional(results: Results) -> Iterator[Section]:
             section.facts += [
                 Fact(file.stem, "GeoTIFF", link(results.run, file)) for file in maps
             ]
-        yield section
+        if results.run.source.is_region or not section.empty:
+            yield section
 
 
 _Items = Sequence[tuple[str, ...]]
@@ -62,8 +66,8 @@ _REGIONAL: list[tuple[str, str, str, _Items, _Items]] = [
             ("upscaling/quality_control.csv", "Pixels that quality control dropped"),
             (
                 "evaluation/region_summary.csv",
-                "DISO over the region, default against others: part below 0.3, part "
-                "better than default, and by how much it fell",
+                "DISO over the region, default and others: fraction of pixels below "
+                "0.3, fraction better than default, and decrease",
             ),
         ],
     ),

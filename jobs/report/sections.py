@@ -106,7 +106,7 @@ def what_ran(results: Results) -> Section:
         Fact("core hours", f"{minutes.sum() / 60:.2f}", pixels),
         Fact("median minutes a pixel", number(minutes.median(), ".2f"), pixels),
         Fact("method", config.calibration.method, lock),
-        Fact("streams", ", ".join(config.streams), lock),
+        Fact("streams", ", ".join(config.streams).upper(), lock),
         Fact("calibration years", _years(config, "calibration"), lock),
         Fact("validation years", _years(config, "validation"), lock),
         *[Fact(name, value, lock) for name, value in experiments(config)],
@@ -259,16 +259,16 @@ def _selection_table(results: Results, path: Path) -> Table:
     )
     frame = frame[frame["rank"] <= _N_RANKED].sort_values(["stream", "rank"])
     words = {True: "yes", False: ""}
+    pairs = list(zip(frame["q25"], frame["q75"], strict=True))
+    quartiles = [span(low, high, ".1%") for low, high in pairs]
+    differ = any(low != high for low, high in pairs)  # of one pixel they do not
     shown = pd.DataFrame(
         {
-            "stream": frame["stream"],
+            "stream": frame["stream"].str.upper(),
             "rank": frame["rank"],
             "parameter": frame["parameter"],
             "fraction": frame["share"],
-            "quartiles over pixels": [
-                span(low, high, ".1%")
-                for low, high in zip(frame["q25"], frame["q75"], strict=True)
-            ],
+            **({"quartiles over pixels": quartiles} if differ else {}),
             "up to here": frame["cumulative"],
             "chosen for the stream": frame["chosen"].map(words),
             "selected": frame["selected"].map(words),
@@ -502,7 +502,7 @@ def trust(results: Results) -> Section:
         (
             "surrogate_*.png",
             "Cost of every model run, and error of the surrogate's predictions",
-            "Model runs and the surrogate's error, as they came in.",
+            "Cost of each model run, in their order, and error of the surrogate.",
         ),
         (
             "predictive_*.png",
@@ -511,8 +511,10 @@ def trust(results: Results) -> Section:
         ),
         (
             "coverage.png",
-            "Share of intervals that hold the truth against their nominal level",
-            "How often intervals hold the known truth of a twin.",
+            "Fraction of intervals that hold the truth against their nominal level",
+            "How often intervals hold the known truth of a twin. Below the band they "
+            "are too narrow, for example because the truth differs in parameters that "
+            "were not calibrated too.",
         ),
     ):
         add_pictures(results.run, section, pattern, alt, caption)

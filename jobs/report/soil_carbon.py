@@ -32,6 +32,7 @@ _STATED = {
 _SAID = ("synthetic", "depth", "depth_factor", "co2_effect", "spinup", "soil")
 """Columns of the tables that the page states once."""
 
+_MADE_UP = "weather, soil and observations are made up"
 _CITATIONS = (
     ("Zhao, R., Zhang, W., Duan, Z., Chen, S., Shi, Z. (2022)",
      "An improved estimate of soil carbon pool and carbon fluxes in the "
@@ -76,9 +77,9 @@ def write_soil_carbon_report(run: SoilCarbonRun) -> Path:
         return (folder / name).read_text(encoding="utf-8")
 
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    page = environment.from_string(text("soil_carbon.html.j2")).render(
-        title=run.config.name, synthetic=run.inputs.synthetic,
-        made=time_of_making(),
+    page = environment.from_string(text("sections.html.j2")).render(
+        title=run.config.name, made=time_of_making(),
+        synthetic=_MADE_UP if run.inputs.synthetic else "",
         sections=[part for part in _sections(run) if not part.empty],
         style=text("report.css"), version=version_of_masm(), citations=_CITATIONS,
     )  # fmt: skip

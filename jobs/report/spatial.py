@@ -34,20 +34,21 @@ def section_of_spatial(run: Run) -> Section:
         part = found.methods[found.methods["stream"] == stream]
         unit = "" if units[stream] == "1" else f" [{units[stream]}]"
         frame = part[
-            ["meaning", "n_sites", "rmse", "diso", "better_than_default",
+            ["method", "meaning", "n_sites", "rmse", "diso", "better_than_default",
              "better_than_mean", "coverage"]
         ].set_axis(
-            ["method", "sites", "RMSE", "DISO", "better than default",
+            ["name", "method", "sites", "RMSE", "DISO", "better than default",
              "better than mean of sites", "90 % interval holds"],
             axis=1,
         )  # fmt: skip
+        frame["name"] = frame["name"].str.replace("_", " ")
         section.tables.append(
             table_of(
                 frame,
-                f"{stream}: mean over left-out sites, RMSE{unit}. Better: fraction of "
-                "sites.",
+                f"{stream.upper()}: mean over left-out sites, RMSE{unit}. Better: "
+                "fraction of sites.",
                 [link(run, folder / "methods.csv"), link(run, folder / "scores.csv")],
-                {"sites": "d", "RMSE": ".3g", "DISO": ".3g"}
+                {"sites": "d", "RMSE": "#.3g", "DISO": ".3f"}
                 | dict.fromkeys(
                     ("better than default", "better than mean of sites",
                      "90 % interval holds"), ".0%",
@@ -56,9 +57,9 @@ def section_of_spatial(run: Run) -> Section:
         )  # fmt: skip
     section.tables.append(
         table_of(
-            found.sites.drop(columns="pixel").assign(
-                learned_from=found.sites["learned_from"].map({1: "yes", 0: "no"})
-            ),
+            found.sites.drop(columns="pixel")
+            .assign(learned_from=found.sites["learned_from"].map({1: "yes", 0: "no"}))
+            .rename(columns={"learned_from": "used for training"}),
             "Sites, their years and blocks of neighbours.",
             [link(run, folder / "sites.csv")],
             {"block": "d"},

@@ -57,6 +57,7 @@ def read_pixels(
     rows: _Cells
     header, rows = read_cells(path, "the table of pixels")
     wanted = [field.name for field in fields(Pixel) if field.name != "key"]
+    found = ", ".join(header)  # as the file has it
     if defaults or not named:
         header, rows = _filled(header, rows, defaults or {}, named)
     missing = [name for name in wanted if name not in header]
@@ -65,7 +66,7 @@ def read_pixels(
             Problem(
                 f"{path.name}:1",
                 f"no column {', '.join(missing)}",
-                found=", ".join(header),
+                found=found,
                 wanted=", ".join(wanted),
                 hint=did_you_mean(missing[0], header) if header else "",
             )

@@ -118,10 +118,10 @@ def refuse_overwriting(run: Run, pixels: Sequence[Pixel]) -> None:
         raise ConfigError(
             Problem(
                 str(run.folder.path / "pixels"),
-                "there is work here already",
+                "the run has results already",
                 found=f"{len(begun)} of {len(pixels)} pixels begun or finished",
                 wanted="a run folder without results",
-                hint=f"Go on with: masm calibrate {run.folder.path} --resume",
+                hint=f"Continue with: masm calibrate {run.folder.path} --resume",
             )
         )
 

@@ -147,7 +147,7 @@ def training_words(run: Run, sample: RegionSample) -> Iterator[str]:
         yield f"upscaling: {n} pixels to calibrate, {rules.least_pixels} needed"
     named = _active_rules(run.config)
     if named:
-        yield f"  a pixel is not trained on if {'; '.join(named)}"
+        yield f"  upscaling does not use pixels with {'; '.join(named)}"
     if rules.max_diso is not None and run.config.twin is None:
         yield from _lost_to_noise(run, rules.max_diso)
 
@@ -158,17 +158,17 @@ def _active_rules(config: Config) -> list[str]:
     if rules.max_diso is not None:
         streams = " or ".join(name.upper() for name in config.streams)
         named.append(
-            f"DISO of {streams} is not below {rules.max_diso:g} (upscaling.max_diso)"
+            f"a DISO of {streams} of {rules.max_diso:g} or more (upscaling.max_diso)"
         )
     if rules.max_r_hat is not None:
-        named.append(f"an R-hat is not below {rules.max_r_hat:g} (upscaling.max_r_hat)")
+        named.append(f"an R-hat of {rules.max_r_hat:g} or more (upscaling.max_r_hat)")
     if rules.max_surrogate_error is not None:
         named.append(
-            f"the surrogate's error is not below {rules.max_surrogate_error:g} "
+            f"a surrogate error of {rules.max_surrogate_error:g} or more "
             "(upscaling.max_surrogate_error)"
         )
     if rules.at_bound == "drop_pixel":
-        named.append("a posterior is at its prior's bound (upscaling.at_bound)")
+        named.append("a posterior at its prior's bound (upscaling.at_bound)")
     return named
 
 

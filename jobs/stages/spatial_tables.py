@@ -78,7 +78,8 @@ def sentences_of(
     said = []
     scored = set(methods["stream"])  # the first may have no validation values
     stream = next(name for name in run.config.streams if name in scored)
-    unit = units_of(run.config)[stream]
+    label, unit = stream.upper(), units_of(run.config)[stream]
+    unit = "" if unit == "1" else f" {unit}"
     rmse = methods[methods["stream"] == stream].set_index("method")["rmse"]
     n_learned = int(sites["learned_from"].sum())
     least = run.config.spatial.least_sites
@@ -91,41 +92,41 @@ def sentences_of(
     elif chosen in MAPPED:
         said.append(
             f"Parameters are mapped by {METHODS[chosen]}: at left-out sites its RMSE "
-            f"of {stream} is {rmse[chosen]:.3g} {unit}, that of the mean of the other "
-            f"sites {rmse['mean']:.3g}."
+            f"of {label} is {rmse[chosen]:#.3g}{unit}, that of the mean of the other "
+            f"sites {rmse['mean']:#.3g}."
         )
     else:
         best = min((name for name in MAPPED if name in rmse), key=lambda n: rmse[n])
         said.append(
             "No mapper beats the mean of the other sites and their ensemble: the best "
-            f"({METHODS[best]}) has an RMSE of {stream} of {rmse[best]:.3g} {unit} at "
-            f"left-out sites, the mean {rmse['mean']:.3g}, the ensemble "
-            f"{rmse['ensemble']:.3g}. The ensemble over the other sites' draws is used "
-            "instead of a map."
+            f"({METHODS[best]}) has an RMSE of {label} of {rmse[best]:#.3g}{unit} at "
+            f"left-out sites, the mean {rmse['mean']:#.3g}, the ensemble "
+            f"{rmse['ensemble']:#.3g}. The ensemble over the other sites' draws is "
+            "used instead of a map."
         )
     used = rmse.get(chosen, np.nan)
     for name, what in (
-        ("weather", "a regression on weather alone, trained at other sites,"),
+        ("weather", "a regression on weather alone that was trained at other sites"),
         ("climatology", "a site's own climatology"),
     ):
         if name in rmse and used == used:
             word = "beats" if used < rmse[name] else "does not beat"
             said.append(
                 f"The model with parameters of other sites {word} {what} "
-                f"({stream}: {used:.3g} against {rmse[name]:.3g} {unit})."
+                f"(RMSE of {label}: {used:#.3g} against {rmse[name]:#.3g}{unit})."
             )
     if "corrected" in rmse and rmse["corrected"] < used:
         said.append(
             "A regression of the ensemble's errors on weather, trained at other sites, "
-            f"lowers the RMSE of {stream} from {used:.3g} to {rmse['corrected']:.3g} "
-            f"{unit}: the model's answer to weather misses in the same way at many "
-            "sites."
+            f"lowers the RMSE of {label} from {used:#.3g} to "
+            f"{rmse['corrected']:#.3g}{unit}: many sites have the same errors in the "
+            "model's response to weather."
         )
     if "blended" in rmse and rmse["blended"] < used:
         said.append(
             "The mean of the model's run (of the members that fit satellite data at "
             "the place, where there are any) and of a regression on weather has an "
-            f"RMSE of {stream} of {rmse['blended']:.3g} {unit}: for fluxes it is the "
-            "better guess, and it has no parameters."
+            f"RMSE of {label} of {rmse['blended']:#.3g}{unit}. It predicts fluxes "
+            "better than the model alone, but it has no parameters."
         )
     return said

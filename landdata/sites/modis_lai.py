@@ -21,6 +21,7 @@ from landdata.variables import FLUXES
 SATURATION = 7.0
 SUMMER_MONTHS = (6, 7, 8)
 SOUTHERN_SUMMER_MONTHS = (12, 1, 2)
+_DAYS_OF_A_YEAR = 365.25
 
 
 def read_modis_lai(path: str | Path) -> xr.Dataset:
@@ -66,6 +67,7 @@ def drop_low_summer_lai(
     *,
     fraction: float = 0.6,
     percentile: float = 60.0,
+    within_days: int = 0,
     months: tuple[int, ...] | None = None,
     lat: float = 45.0,
 ) -> xr.DataArray:
@@ -83,6 +85,9 @@ def drop_low_summer_lai(
         At composite dates.
     fraction, percentile : float
         See above; 1 and %.
+    within_days : int
+        Dates so many days before and after count too, in all years: for a series of
+        few years, whose own dates are too few for a percentile.
     months : tuple of int, optional
         The summer; by default June to August, and December to February south of the
         equator.
@@ -103,24 +108,31 @@ def drop_low_summer_lai(
     >>> drop_low_summer_lai(lai).values
     array([5. , 5.2, nan, 4.9, 5.1])
     """
-    if not (0.0 < fraction < 1.0 and 0.0 <= percentile <= 100.0):
+    if not (0.0 < fraction < 1.0 and 0.0 <= percentile <= 100.0 and within_days >= 0):
         raise InputError(
             "drop_low_summer_lai",
-            found=f"fraction {fraction:g}, percentile {percentile:g}",
-            wanted="a fraction between 0 and 1, a percentile from 0 to 100",
+            found=f"fraction {fraction:g}, percentile {percentile:g}, "
+            f"within_days {within_days}",
+            wanted="a fraction between 0 and 1, a percentile from 0 to 100, and 0 or "
+            "more days",
         )
     if months is None:
         months = SUMMER_MONTHS if lat >= 0.0 else SOUTHERN_SUMMER_MONTHS
     days = pd.DatetimeIndex(lai.indexes["time"])
-    series = pd.Series(lai.values, index=days)
-    usual = series.groupby(days.day_of_year).transform(
-        lambda values: values.quantile(percentile / 100.0)
-    )
-    low = np.isin(days.month, months) & (series < fraction * usual).to_numpy()
+    values = lai.values
+    summer = np.isin(days.month, months)
+    low = np.zeros(len(days), dtype=bool)
+    dates = days.day_of_year.to_numpy()
+    for date in np.unique(dates[summer]):
+        apart = np.abs(dates - date)
+        near = np.minimum(apart, _DAYS_OF_A_YEAR - apart) <= within_days
+        usual = pd.Series(values[near]).quantile(percentile / 100.0)
+        low |= summer & (dates == date) & (values < fraction * usual)
+    around = f" and the {within_days} days around it" if within_days else ""
     attrs = {
         "n_dropped": int(low.sum()),
         "screening": f"months {', '.join(map(str, months))}: dropped below {fraction:g}"
-        f" of the {percentile:g}th percentile of the date",
+        f" of the {percentile:g}th percentile of the date{around}",
     }
-    kept = np.where(low, np.nan, series.to_numpy())
+    kept = np.where(low, np.nan, values)
     return lai.copy(data=kept).assign_attrs(attrs)

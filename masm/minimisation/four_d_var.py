@@ -286,6 +286,16 @@ def _bounds(
     return low, high
 
 
+def _why_it_ended(result: scipy.optimize.OptimizeResult) -> str:
+    """Return in words why L-BFGS-B ended; its own words name variables of its code."""
+    if result.status == 0:
+        flat = "GRADIENT" in str(result.message).upper()
+        return "the gradient is zero" if flat else "the cost no longer falls"
+    if result.status == 1:
+        return "the evaluations or iterations are used up"
+    return "the line search finds no lower cost"
+
+
 def _search(
     cost: ValueAndGradient, start: Array, low: Array, high: Array, options: dict
 ) -> tuple[StartReport, Array]:
@@ -303,7 +313,7 @@ def _search(
                 bounds=list(zip(low, high, strict=True)), options=options,
             )  # fmt: skip
             n_iterations += int(result.nit)
-            converged, message = bool(result.success), str(result.message)
+            converged, message = bool(result.success), _why_it_ended(result)
             break
         except _NotFinite as failure:
             failures.append(failure.x)

@@ -409,3 +409,17 @@ def test_examples_in_the_documentation_run(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_a_search_says_in_words_why_it_ended():
+    def bowl(x):
+        return float(x @ x), 2.0 * x
+
+    def steep(x):
+        return float(np.sum(x**4)), 4.0 * x**3
+
+    found = four_d_var(bowl, np.ones(3), n_starts=1)
+    assert "converged: the" in found.summary()
+    assert "FACTR" not in found.summary()
+    stopped = four_d_var(steep, np.ones(3), n_starts=1, max_evaluations=2)
+    assert "NOT converged: the evaluations" in stopped.summary()

@@ -63,7 +63,7 @@
     value: (pixel) => p.means[pixel.row],
   }));
   for (const item of data.scores) for (const set of ["default", "calibrated"]) layers.push({
-    name: `DISO of ${item.stream}, ${item.period} years, ${set}`, low: 0, high: 1, over: true,
+    name: `DISO of ${item.stream.toUpperCase()}, ${item.period} years, ${set}`, low: 0, high: 1, over: true,
     value: (pixel) => item[set][pixel.row],
   });
 
@@ -202,7 +202,7 @@
     html("p", `${place(pixel.lat, "N", "S")}, ${place(pixel.lon, "E", "W")}; ${pixel.state} ${pixel.reason}`, detail);
     for (const item of data.scores) {
       const before = item.default[pixel.row], after = item.calibrated[pixel.row];
-      if (before !== null || after !== null) html("p", `DISO of ${item.stream}, ${item.period} years: ${number(before)} → ${number(after)}`, detail);
+      if (before !== null || after !== null) html("p", `DISO of ${item.stream.toUpperCase()}, ${item.period} years: ${number(before)} → ${number(after)}`, detail);
     }
     if (chunks[pixel.chunk]) more(pixel, chunks[pixel.chunk]);
     else if (data.files[pixel.chunk]) {

@@ -42,7 +42,7 @@ class TableSource:
 
     def pixels(self) -> list[Pixel]:
         """Read the table."""
-        return read_pixels(self._folder / self._place.table)
+        return read_pixels(self._folder / self._place.table, named=False)
 
     def files(self) -> dict[str, Path]:
         """Return the table; the files of its rows are each pixel's own."""

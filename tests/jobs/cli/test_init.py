@@ -65,3 +65,16 @@ def test_init_names_every_command_up_to_the_maps(tmp_path, masm_command):
     assert steps[0].endswith("region.zarr --rows 8 --columns 10 --years 2001-2003")
     network = masm_command("init", tmp_path / "n", "--template", "reanalysis").output
     assert f"then: masm reanalyse {tmp_path / 'n'}" in network
+
+
+@pytest.mark.parametrize("model", ["ibis_dalec", "sipnet"])
+def test_the_demo_adds_runs_where_its_error_is_too_large_and_check_says_so(
+    tmp_path, masm_command, model
+):
+    run = tmp_path / "run"
+    masm_command("init", run, "--template", "demo", "--model", model)
+    options = open_run(run).config.calibration.options
+    assert options["more_runs"] >= 0.5 * options["max_runs"]
+    words = " ".join(masm_command("check", run).output.split())
+    assert "at most 300 model runs" in words
+    assert f"and up to {options['more_runs']} more at a pixel" in words

@@ -144,7 +144,7 @@ def monthly(daily, stamp):
 def test_check_says_what_it_looked_at_where_it_found_nothing(table, masm_command):
     reported = masm_command("check", table())
     assert reported.exit_code == 0, reported.output
-    assert "nothing wrong was found; looked at units, fill codes" in reported.output
+    assert "nothing wrong was found; checked: units, fill codes" in reported.output
 
 
 @pytest.mark.parametrize("stamp", ["first", "last"])

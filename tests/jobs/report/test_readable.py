@@ -14,6 +14,7 @@ import jobs
 from jobs.figures.labels import number, readable_totals, shown_unit, with_unit
 from jobs.report.mapping import _graticule, around
 from jobs.report.parts import Section, add_csv, table_of
+from jobs.report.regional_sections import regional
 from jobs.report.sections import _edge, _ranges, fit
 
 
@@ -137,3 +138,37 @@ def test_pixels_without_a_score_are_not_counted_as_worse(tmp_path):
     assert row["DISO better in"] == "100%"
     assert row["RMSE"] == "– → –"
     assert row["unit"] == ""
+
+
+@pytest.mark.parametrize(
+    ("longitude", "latitude"),
+    [
+        ([-90.0, -72.0, 5.0, 136.0], [46.0, 42.5, 51.3, 35.3]),  # three continents
+        ([-180.0, 180.0], [89.0, 89.9]),
+        ([-70.0, -69.9], [-55.0, 10.0]),  # along a meridian
+        ([7.0, 7.0], [46.0, 46.0]),
+    ],
+)
+def test_the_map_is_no_strip_and_holds_all_places(longitude, latitude):
+    lon, lat = np.array(longitude), np.array(latitude)
+    west, south, east, north = around(lon, lat)
+    assert -180.0 <= west <= lon.min() <= lon.max() <= east <= 180.0
+    assert -90.0 <= south <= lat.min() <= lat.max() <= north <= 90.0
+    stretch = 1 / math.cos(math.radians((south + north) / 2))
+    assert 0.3 < (north - south) * stretch / (east - west) < 2.0
+
+
+@pytest.mark.parametrize("is_region", [True, False])
+def test_only_a_region_is_told_how_to_make_maps(tmp_path, is_region):
+    folder = SimpleNamespace(path=tmp_path, figures=tmp_path / "figures")
+    run = SimpleNamespace(source=SimpleNamespace(is_region=is_region), folder=folder)
+    titles = [section.title for section in regional(SimpleNamespace(run=run))]
+    assert ("Upscaling" in titles) == is_region
+
+
+def test_true_and_false_are_yes_and_no(tmp_path):
+    rows = pd.DataFrame({"parameter": ["vmax", "p18"], "upscaled": [True, False]})
+    table = table_of(rows, "", [])
+    assert [row[1] for row in table.rows] == ["yes", "no"]
+    (first,) = shown(rows.head(1), tmp_path)
+    assert first["upscaled"] == "yes"

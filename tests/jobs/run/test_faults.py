@@ -400,7 +400,7 @@ def test_a_full_disk_stops_a_command_and_freeing_it_goes_on(
     reported = tmp_path / "told"
     assert in_a_child((command, path), reported) == 75, reported.read_text()
     assert "a full disk" in reported.read_text()
-    assert f"Go on with: masm {command}" in reported.read_text()
+    assert f"Continue with: masm {command}" in reported.read_text()
     assert not (path / "report.html").exists()
     (disk / "ballast").unlink()
     assert in_a_child((command, path), reported) == 0, reported.read_text()

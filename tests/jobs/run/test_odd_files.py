@@ -382,5 +382,5 @@ def test_a_check_refuses_no_forcing_that_cannot_be_read_now(
     monkeypatch.setattr("masm.hdf5_files.read_image", fail)
     stopped = masm_command("check", path)
     assert stopped.exit_code == 75, stopped.output
-    assert "Go on with: masm check" in stopped.output
+    assert "Continue with: masm check" in stopped.output
     assert "refused" not in stopped.output

@@ -51,7 +51,7 @@ def test_a_command_without_any_memory_left_ends_with_75_and_a_sentence(
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 75
-    wanted = "Go on with: masm calibrate x\\x1b[2J --resume\n"
+    wanted = "Continue with: masm calibrate x\\x1b[2J --resume\n"
     assert reported.read_text().endswith(wanted)
     assert "Logging error" not in reported.read_text()
 

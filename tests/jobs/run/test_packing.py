@@ -118,7 +118,7 @@ def test_commands_go_on_with_packed_pixels(run, masm_command):
     pack(run.folder, run.pixels)
     path = run.folder.path
     assert "done 4" in masm_command("status", path).output
-    assert "there is work here already" in masm_command("calibrate", path).output
+    assert "the run has results already" in masm_command("calibrate", path).output
     assert masm_command("collect", path).exit_code == 0
     opened = masm.open_run(path)
     assert opened.posteriors.sizes["pixel"] == 4

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobs.config.pixels import TowerTable
+from jobs.config.pixels import PixelTable, TowerTable
 from jobs.errors import ConfigError
 from jobs.run.pixels import read_pixels
+from jobs.run.sources.table import TableSource
 from jobs.run.sources.towers import TowerSource
 
 HEADER = "id,name,latitude,longitude,elevation,sand,clay,key\n"
@@ -51,3 +52,28 @@ def test_towers_are_found_by_ids_with_leading_zeros_and_by_keys(tmp_path):
     assert [one.given_id for one in pixels] == ["7", "Oak-1"]
     assert [Path(source.where(one)).name for one in pixels] == ["007.csv", "12.csv"]
     assert list(source.covariates().index) == [7, 12]
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [("", ["US-Ha1", "DE-Hai"]), ("Oak ridge,", ["Oak ridge", "DE-Hai"])],
+)
+def test_a_pixel_of_a_table_without_a_name_is_called_by_its_id(tmp_path, column, names):
+    header = "id,latitude,longitude,elevation,sand,clay"
+    rows = ["US-Ha1,42.5,-72.2,340,65,6", "DE-Hai,51.1,10.5,430,20,30"]
+    if column:
+        header += ",name"
+        rows = [
+            f"{row},{name}" for row, name in zip(rows, column.split(","), strict=True)
+        ]
+    (tmp_path / "places.csv").write_text("\n".join([header, *rows, ""]))
+    place = PixelTable(
+        source="table",
+        table=Path("places.csv"),
+        forcing="{id}.nc",
+        observations="{id}.nc",
+    )
+    source = TableSource(SimpleNamespace(pixels=place, periods=None), tmp_path)
+    found = source.pixels()
+    assert [one.name for one in found] == names
+    assert [one.key for one in found] == ["US-Ha1", "DE-Hai"]

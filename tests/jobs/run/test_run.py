@@ -127,7 +127,7 @@ def test_a_run_stopped_midway_resumes_to_the_same_draws(
 
     refused = masm_command("calibrate", run_path)
     assert refused.exit_code == 2
-    assert "there is work here already" in refused.stderr
+    assert "the run has results already" in refused.stderr
 
     resumed = masm_command("calibrate", run_path, "--resume")
     assert resumed.exit_code == 0, resumed.output

@@ -339,6 +339,19 @@ def test_check_reports_the_cube_the_mask_and_the_sample_and_computes_nothing(
     assert sorted(path.name for path in run_path.iterdir()) == ["config.yaml"]
 
 
+def test_check_names_the_rules_that_drop_pixels_from_training(
+    run_path, edit, masm_command
+):
+    rules = "upscaling: {max_diso: 0.35, max_r_hat: 1.2, at_bound: drop_pixel}"
+    edit(run_path, "streams: {gpp", f"{rules}\nstreams: {{gpp")
+    words = " ".join(masm_command("check", run_path).output.split())
+    assert (
+        "upscaling does not use pixels with a DISO of GPP or LAI of 0.35 or more "
+        "(upscaling.max_diso); an R-hat of 1.2 or more (upscaling.max_r_hat); a "
+        "posterior at its prior's bound (upscaling.at_bound)"
+    ) in words
+
+
 def test_check_prices_every_stage(run_path, edit):
     edit(run_path, "streams: {gpp", "upscaling: {draws: 7}\nstreams: {gpp")
     edit(run_path, "streams: {gpp", "screening: {trajectories: 4}\nstreams: {gpp")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,36 @@ def test_a_swath_run_leaves_tables_and_is_not_done_twice(tmp_path, masm_command)
     reported = masm_command("calibrate", path)
     assert reported.exit_code == 2
     assert "a swath run" in reported.output
+
+
+def test_a_swath_run_ends_with_a_report_of_its_numbers(tmp_path, masm_command):
+    text = CONFIG.replace("withhold: false", "withhold: true")
+    path = write(tmp_path / "run", text.replace("Synthetic two", "<b>Two</b>"))
+    reported = masm_command("report", path)
+    assert reported.exit_code == 2
+    assert "nothing to report yet" in reported.output
+    assert "assimilate  0 of 4 experiments done" in masm_command("status", path).output
+    reported = masm_command("run", path)
+    assert reported.exit_code == 0, reported.output
+    assert "report.html" in reported.output
+    page = (path / "report.html").read_text()
+    assert "&lt;b&gt;Two&lt;/b&gt;" in page
+    assert "<b>Two" not in page
+    assert "Synthetic: weather" in page
+    targets = pd.read_csv(path / "swath" / "targets.csv").set_index("target")
+    gpp = targets.loc["gpp"].iloc[0]
+    assert f"{gpp['value']:.4g}" in page
+    assert f"{gpp['reduction']:.0%}" in page
+    facts = json.loads((path / "swath" / "experiment_1.json").read_text())
+    assert f"{facts['misfit']['ssm']:.2f}" in page
+    for href in re.findall(r'href="([^"#:]+)"', page):
+        assert (path / href).exists(), href
+    said = masm_command("status", path).output
+    assert "4 of 4 experiments done" in said
+    assert "report      done" in said
+    (path / "report.html").unlink()
+    assert masm_command("report", path).exit_code == 0
+    assert (path / "report.html").exists()
 
 
 @pytest.mark.parametrize(

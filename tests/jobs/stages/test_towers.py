@@ -236,7 +236,9 @@ def test_the_report_has_both_sections(finished):
     assert any("Calibrate beta2 too" in note for note in misses.notes)
     assert any("Parameters are mapped by" in note for note in spatial.notes)
     assert [len(part.pictures) for part in (misses, spatial)] == [1, 1]
-    assert spatial.tables[0].columns[0] == "method"
+    # The names are those of the figure.
+    assert list(spatial.tables[0].columns[:2]) == ["name", "method"]
+    assert "ensemble" in [row[0] for row in spatial.tables[0].rows]
 
 
 def test_a_validation_of_other_calibrations_is_not_shown(finished, tmp_path):
@@ -303,12 +305,12 @@ def test_where_no_mapper_beats_the_mean_the_ensemble_is_used(tables):
     said = sentences_of(run, methods, sites, chosen)
     assert chosen == "ensemble"
     assert said[0].startswith("No mapper beats the mean")
-    assert "2.1 g m-2 d-1" in said[0]
+    assert "RMSE of GPP of 2.10 g m-2 d-1" in said[0]
     blend = table_of_methods(mean=2.0, ensemble=1.9, trees=2.2, blended=1.5)
-    assert "1.5 g m-2 d-1" in sentences_of(run, blend, sites, chosen)[-1]
+    assert "1.50 g m-2 d-1" in sentences_of(run, blend, sites, chosen)[-1]
     # The first stream may have no values in validation years.
     said = sentences_of(run, methods.assign(stream="fapar"), sites, chosen)
-    assert "RMSE of fapar of 2.1" in said[0]
+    assert "RMSE of FAPAR of 2.10 at left-out sites" in said[0]
 
 
 def test_too_few_sites_are_said_and_nothing_is_mapped(tables):

@@ -75,6 +75,45 @@ def test_a_late_leaf_out_in_may_is_kept(write, composites):
     assert drop_low_summer_lai(lai).attrs["n_dropped"] == 0
 
 
+def test_two_years_screen_each_other_only_with_their_neighbouring_dates():
+    time = pd.DatetimeIndex(
+        [
+            pd.Timestamp(year, 1, 1) + pd.Timedelta(days=4 * k)
+            for year in (2010, 2011)
+            for k in range(92)
+        ]
+    )
+    lai = xr.DataArray(np.full(len(time), 5.0), {"time": time}, ("time",))
+    cloudy = [f"{year}-07-{day}" for year in (2010, 2011) for day in ("04", "08")]
+    lai.loc[{"time": cloudy}] = 2.0
+    # Both years are cloudy at these dates: alone they look usual.
+    assert drop_low_summer_lai(lai).attrs["n_dropped"] == 0
+    screened = drop_low_summer_lai(lai, within_days=12)
+    assert list(screened.time[screened.isnull()].values) == list(
+        np.array(cloudy, "datetime64[ns]")
+    )
+    assert "12 days around it" in screened.attrs["screening"]
+
+
+def test_january_is_near_december_of_another_year():
+    time = pd.DatetimeIndex(
+        [f"{y}-{day}" for y in (2003, 2004) for day in ("01-01", "12-27", "12-31")]
+    )
+    lai = xr.DataArray([1.0, 5.0, 5.0, 5.0, 5.0, 5.0], {"time": time}, ("time",))
+    assert drop_low_summer_lai(lai, lat=-36.0).attrs["n_dropped"] == 1
+    lai = lai.where(lai.time.dt.month == 12, 1.0)
+    assert drop_low_summer_lai(lai, lat=-36.0).attrs["n_dropped"] == 0
+    near = drop_low_summer_lai(lai, lat=-36.0, within_days=6)
+    assert near.attrs["n_dropped"] == 2
+
+
+@pytest.mark.parametrize("options", [{"within_days": -1}, {"percentile": 101.0}])
+def test_a_screen_of_no_days_or_percentile_is_refused(write, composites, options):
+    lai = read_modis_lai(write(composites))["lai"]
+    with pytest.raises(InputError, match="drop_low_summer_lai"):
+        drop_low_summer_lai(lai, **options)
+
+
 def test_a_screen_that_means_nothing_is_refused(write, composites):
     lai = read_modis_lai(write(composites))["lai"]
     with pytest.raises(InputError):
