@@ -248,7 +248,7 @@ def test_a_spoilt_parameter_table_is_refused_by_name(seed):
     ("change", "message"),
     [
         (lambda t: t.drop(columns="min"), "no column 'min'"),
-        (lambda t: t.rename(index={"width": "peak"}), "'peak' stands in the table twi"),
+        (lambda t: t.rename(index={"width": "peak"}), "'peak' is in the table twi"),
         (lambda t: t.astype(object).replace(20.0, "wide"), "is no number"),
         (lambda t: t.replace(2.0, np.nan), "priors.peak: bounds must be finite"),
         (lambda t: t.replace(2.0, 30.0), "priors.peak: low must be below high"),
