@@ -39,6 +39,7 @@ LIMITS = {
     "et": Limits("mm d-1", -10.0, 30.0, 1e-4),
 }
 _LEAST_VALUES = 3
+_BY_ERROR = 4.0  # standard deviations beyond the limits that an error alone reaches
 _WIDE = 2.0  # times the largest values: errors with which values say nothing
 _FEW = 5
 
@@ -47,6 +48,9 @@ logger = logging.getLogger(__name__)
 
 def check_streams(stream: NDArray[np.str_], value: Array, variance: Array) -> None:
     """Refuse values that a stream cannot have, and errors wider than its range.
+
+    A value may be beyond the limits by four of its own standard deviations: noisy
+    retrievals of a bright canopy are.
 
     Parameters
     ----------
@@ -66,8 +70,9 @@ def check_streams(stream: NDArray[np.str_], value: Array, variance: Array) -> No
     for name, limits in LIMITS.items():
         of = np.flatnonzero(stream == name)
         if of.size:
-            _check_values(name, limits, of, value[of])
-            _check_errors(name, limits, of, np.sqrt(variance[of]))
+            sd = np.sqrt(variance[of])
+            _check_values(name, limits, of, value[of], sd)
+            _check_errors(name, limits, of, sd)
 
 
 def say_wide_errors(stream: NDArray[np.str_], value: Array, variance: Array) -> None:
@@ -84,8 +89,11 @@ def say_wide_errors(stream: NDArray[np.str_], value: Array, variance: Array) -> 
             )  # fmt: skip
 
 
-def _check_values(name: str, limits: Limits, of: NDArray, value: Array) -> None:
-    bad = (value < limits.low) | (value > limits.high)
+def _check_values(
+    name: str, limits: Limits, of: NDArray, value: Array, sd: Array
+) -> None:
+    slack = _BY_ERROR * sd
+    bad = (value < limits.low - slack) | (value > limits.high + slack)
     unit = "" if limits.units == "1" else f" {limits.units}"
     if bad.any():
         first = int(np.argmax(bad))

@@ -38,6 +38,13 @@ def test_every_known_stream_has_limits():
     assert set(LIMITS) == set(default_operators())
 
 
+def test_noise_may_reach_beyond_the_limits_and_a_lost_factor_may_not():
+    noisy = np.where(SEASON > 0.85, 1.44, SEASON)
+    seen("fapar", noisy, 0.1)
+    with pytest.raises(InputError, match="1.44"):
+        seen("fapar", noisy, 0.01)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sd", "word"),
     [
