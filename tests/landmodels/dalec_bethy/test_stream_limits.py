@@ -41,7 +41,7 @@ def test_every_known_stream_has_limits():
 def test_noise_may_reach_beyond_the_limits_and_a_lost_factor_may_not():
     noisy = np.where(SEASON > 0.85, 1.44, SEASON)
     seen("fapar", noisy, 0.1)
-    with pytest.raises(InputError, match="1.44"):
+    with pytest.raises(InputError, match=r"1\.44"):
         seen("fapar", noisy, 0.01)
 
 
