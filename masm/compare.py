@@ -188,7 +188,11 @@ class _Base:
         object.__setattr__(self, "observed", made)
 
     def problem(self, value: Array | None = None) -> Problem:
-        """The problem as methods see it, with other observed values (n_obs,)."""
+        """The problem as methods see it, with other observed values (n_obs,).
+
+        The runner has the values that were given: made-up ones, of any parameters of
+        the prior, may be beyond what the quantity can have, and are judged by nobody.
+        """
         observed = self.observed
         if value is not None:
             at = GaussianLikelihood(observed).slices
@@ -198,7 +202,7 @@ class _Base:
             active=self.priors.names,
             runner=ModelRunner(
                 self.model,
-                observed,
+                self.observed,
                 map=self.map,
                 samples_per_call=self.samples_per_call,
                 observed_time={n: s.time for n, s in self.streams.items()},

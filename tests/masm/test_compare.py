@@ -205,6 +205,22 @@ def test_intervals_of_an_exact_method_hold_the_truths_of_twins():
     assert row.coverage > 0.73
 
 
+def test_twins_beyond_the_limits_of_their_quantity_are_not_lost():
+    """Leaf area of the whole prior: most truths are above 15, which no file may be."""
+    design = np.linspace(0.5, 1.0, N_OBS)
+
+    def leaf_area(theta):
+        return {"lai": np.asarray(theta["a"])[:, None] * design}
+
+    rule = masm.GivenVariance(0.01)
+    seen = masm.Stream("lai", TIME, 5.0 * design, "m2 m-2", variance=rule, windows=None)
+    found = masm.compare(
+        leaf_area, {"lai": seen}, {"a": (0.0, 60.0)}, methods=["4dvar"], budgets=[150],
+        seeds=1, n_twins=8,
+    )  # fmt: skip
+    assert found.table["twins"].tolist() == [8]
+
+
 def test_twins_with_correlated_errors_have_them():
     seen = stream(errors=masm.Errors(correlation=0.6, bias_sd=0.3))["gpp"].aggregate()
     rng, likelihood = np.random.default_rng(4), GaussianLikelihood((seen,))
