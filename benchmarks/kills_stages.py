@@ -151,7 +151,7 @@ _SMALLER = (
         "[prdx_1, ppdf_1, ppdf_2, ppdf_3, dec5_2, teff_1, teff_2, teff_3]",
         "[prdx_1, dec5_2]",
     ),
-    ("max_runs: 150", "max_runs: 40"),
+    ("max_runs: 300", "max_runs: 40"),
     ("cells: 20 ", "cells: 2 "),
     ("draws: 10 ", "draws: 3 "),
     (
