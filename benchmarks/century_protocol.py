@@ -53,7 +53,7 @@ def configure(folder: Path, method: str, arguments: argparse.Namespace) -> None:
     changes = {
         "seed: 20220101": f"seed: {arguments.seed}",
         "method: emulator": f"method: {method}",
-        "max_runs: 150": f"max_runs: {runs}",
+        "max_runs: 300": f"max_runs: {runs}",
         "cells: 20 ": cells,
         "split: random": f"split: {arguments.split}",
         "of: mean": f"of: {arguments.soil_error}",
