@@ -14,12 +14,12 @@ _BLOSC_HEAD = 16
 _ZSTD_MAGIC = bytes.fromhex("28b52ffd")
 _ZSTD_HEAD = 18
 HEAD = max(_BLOSC_HEAD, _ZSTD_HEAD)
-"""Bytes at the start of a chunk that tell its sizes."""
+"""Bytes at the start of a chunk that hold its sizes."""
 _CHECKSUM = 4
 
 
 def is_known(array: Any) -> bool:
-    """Tell whether an array is packed as masm packs: one codec, then a checksum."""
+    """Return whether an array is packed as masm packs: one codec, then a checksum."""
     from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ZstdCodec
 
     codecs: tuple[Any, ...] = getattr(array.metadata, "codecs", ())
@@ -51,9 +51,9 @@ def wrong_head(array: Any, head: bytes, n_packed: int) -> str:
         return "is too short"
     else:
         size = int.from_bytes(head[4:8], "little")
-        told = int.from_bytes(head[12:16], "little")
-        if told != body:
-            return f"has {body} packed bytes, its head says {told}"
+        stated = int.from_bytes(head[12:16], "little")
+        if stated != body:
+            return f"has {body} packed bytes, its head says {stated}"
     if size != bytes_of(array):
         return f"holds {size} bytes, the array wants {bytes_of(array)}"
     return ""
@@ -88,13 +88,13 @@ def _is_zstd(array: Any) -> bool:
 
 
 def _zstd_size(head: bytes) -> int:
-    """Return the size that the head of a zstd frame tells; -1 if it tells none."""
+    """Return the size that the head of a zstd frame holds; -1 if it holds none."""
     if len(head) < 6 or not head.startswith(_ZSTD_MAGIC):
         return -1
-    told = head[4]
-    is_single = bool(told & 0b100000)
-    at = 5 + (not is_single) + (0, 1, 2, 4)[told & 0b11]
-    n_bytes = (1 if is_single else 0, 2, 4, 8)[told >> 6]
+    stated = head[4]
+    is_single = bool(stated & 0b100000)
+    at = 5 + (not is_single) + (0, 1, 2, 4)[stated & 0b11]
+    n_bytes = (1 if is_single else 0, 2, 4, 8)[stated >> 6]
     field = head[at : at + n_bytes]
     if not n_bytes or len(field) < n_bytes:
         return -1

@@ -86,6 +86,11 @@ class Walker:
         self.theta = np.where(taken[:, None], theta, self.theta)
         self.log_likelihood = np.where(taken, log_likelihood, self.log_likelihood)
 
+    def _count(self, taken: NDArray[np.bool_], learns: bool) -> None:
+        if not learns:
+            self.n_tried += len(taken)
+            self.n_taken += int(taken.sum())
+
 
 class DrawsWalker(Walker):
     """A site whose own posterior is known by draws, its prior divided out."""
@@ -112,9 +117,7 @@ class DrawsWalker(Walker):
             taken = np.log(state.rng.random(len(change))) < change
             self.place = np.where(taken, place, self.place)
             self.theta = self.draws[self.place]
-            if not learns:
-                self.n_tried += len(taken)
-                self.n_taken += int(taken.sum())
+            self._count(taken, learns)
 
 
 class LikelihoodWalker(Walker):
@@ -207,26 +210,32 @@ class LikelihoodWalker(Walker):
     def _metropolis(self, state: Group, learns: bool) -> None:
         noise = state.rng.standard_normal(self.theta.shape)
         theta = self.theta + np.exp(self.log_scale) * (noise @ self.root.T)
-        value = self.value(theta)
-        change = value - self.log_likelihood
-        change += state.log_density(theta) - state.log_density(self.theta)
-        taken = np.log(state.rng.random(len(change))) < change
-        self.take(taken, theta, value)
+        taken = self._propose(theta, state, learns)
         if learns:
             n = len(self.history) + 1
             self.log_scale += (taken.mean() - _WANTED_ACCEPTANCE) / np.sqrt(n)
-        self._count(taken, learns)
 
     def _jump(self, mixture: Mixture, state: Group, learns: bool) -> None:
         """Propose from the mixture, wherever the chain is."""
         theta = mixture.draw(len(self.theta), state.rng)
+        back = mixture.log_density(self.theta) - mixture.log_density(theta)
+        self._propose(theta, state, learns, back)
+
+    def _propose(
+        self, theta: Array, state: Group, learns: bool, extra: Array | float = 0.0
+    ) -> NDArray[np.bool_]:
+        """Move the chains that the posterior accepts; returns which.
+
+        ``extra`` is the log ratio of the proposal itself; -inf refuses.
+        """
         value = self.value(theta)
         change = value - self.log_likelihood
         change += state.log_density(theta) - state.log_density(self.theta)
-        change += mixture.log_density(self.theta) - mixture.log_density(theta)
-        taken = np.log(state.rng.random(len(change))) < change
+        change += extra
+        taken = np.asarray(np.log(state.rng.random(len(change))) < change)
         self.take(taken, theta, value)
         self._count(taken, learns)
+        return taken
 
     def _glide(
         self, gradient: Callable[[Array], Array], state: Group, learns: bool
@@ -256,20 +265,11 @@ class LikelihoodWalker(Walker):
             theta = theta + size * push @ self.root.T
             pull = force(theta)
         push = push + 0.5 * size * pull
-        value = self.value(theta)
-        change = value - self.log_likelihood + energy - 0.5 * np.sum(push**2, axis=1)
-        change += state.log_density(theta) - state.log_density(self.theta)
-        taken = ~lost & (np.log(rng.random(len(change))) < change)
-        self.take(taken, theta, value)
+        extra = np.where(lost, -np.inf, energy - 0.5 * np.sum(push**2, axis=1))
+        taken = self._propose(theta, state, learns, extra)
         if learns:
             off = (taken.mean() - _WANTED_OF_GLIDES) / np.sqrt(len(self.history) + 1)
             self.log_size = float(np.clip(self.log_size + off, -4.0, 0.5))
-        self._count(taken, learns)
-
-    def _count(self, taken: NDArray[np.bool_], learns: bool) -> None:
-        if not learns:
-            self.n_tried += len(taken)
-            self.n_taken += int(taken.sum())
 
     def _learn(self, rng: np.random.Generator) -> None:
         self.history.append(self.theta)
