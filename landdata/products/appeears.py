@@ -2,7 +2,7 @@
 
 ``MCD15A3H.061_500m_aid0001.nc``: composites on latitude and longitude, with quality
 flags beside the values. Their calendar is called "julian" and is the real one; the
-declared fill is 255, but 249 to 254 are codes too, only ``valid_max`` separates them.
+declared fill is 255, but 249 to 254 are codes too: only ``valid_max`` separates them.
 GPP and ET are sums over a composite, whose last one of a year has five or six days.
 """
 

@@ -20,8 +20,8 @@ from landdata.files.provider_files import matching_files, open_netcdf
 from landdata.grid.grid import Cells, Grid
 from landdata.variables import DAILY, RAW
 
-# The variable inside a yearly file is the same for tmmn and tmmx: the file's name does,
-# or what it is described as.
+# The variable inside a yearly file has the same name for tmmn and tmmx. The name of the
+# file, or its description, says which of the two it is.
 _BY_FILE = {
     "tmmn": Field("air_temperature", RAW["tmin"]),
     "tmmx": Field("air_temperature", RAW["tmax"]),
