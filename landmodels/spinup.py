@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landmodels.spinup_algebra import steps
+
 #: A map of states, (state,) or (lane, state), over one year or one cycle.
 Advance = Callable[[np.ndarray], np.ndarray]
 
@@ -142,11 +144,11 @@ class _Counter:
 
     def year(self, states: np.ndarray) -> np.ndarray:
         self.years += len(states)
-        return self._year(states)
+        return np.ascontiguousarray(self._year(states), dtype=float)
 
     def cycle(self, state: np.ndarray) -> np.ndarray:
         self.years += self._length
-        return self._cycle(state[None])[0]
+        return np.ascontiguousarray(self._cycle(state[None])[0], dtype=float)
 
 
 def solve_cycle(
@@ -204,23 +206,12 @@ def _scale(values: np.ndarray, floor: float) -> np.ndarray:
     return np.maximum(np.abs(values), floor)
 
 
-def relative_change(before: np.ndarray, after: np.ndarray, floor: float) -> float:
-    """Largest relative change of the stocks that are larger than ``floor``."""
-    large = np.abs(after) > floor
-    change = np.abs(after - before)[large] / np.abs(after)[large]
-    return float(change.max(initial=0.0)) if np.isfinite(after).all() else np.nan
-
-
 def _jacobian(model, y, unknowns, floor):
     """Value of the mean year at ``y`` and its Jacobian in scaled stocks."""
     scale = _scale(y[unknowns], floor)
-    n = len(unknowns)
-    rows = np.repeat(y[None], n + 1, axis=0)
-    rows[np.arange(1, n + 1), unknowns] += 1e-5 * scale
-    steps = rows[np.arange(1, n + 1), unknowns] - y[unknowns]
+    rows = steps.perturbed(y, unknowns, scale)
     after = model.year(rows)
-    phi = (after[1:, unknowns] - after[0, unknowns]).T / steps
-    return after[0], phi * scale / scale[:, None], scale
+    return after[0].copy(), steps.differences(rows, after, unknowns, scale), scale
 
 
 def _inverse(phi):
@@ -246,27 +237,18 @@ def _newton(model, start, unknowns, floor, settings):
         if not np.isfinite(phi).all():
             return y, np.full((n, n), np.nan)
         inverse = _inverse(phi)
-        y, change = _newton_step(y, after, inverse, scale, unknowns, floor)
+        y, change = steps.newton(y, after, inverse, scale, unknowns, floor)
         for _ in range(settings.newton_reuse):
             if change < settings.newton_stop:
                 break
             after = model.year(y[None])[0]
-            moved, next_change = _newton_step(y, after, inverse, scale, unknowns, floor)
+            moved, next_change = steps.newton(y, after, inverse, scale, unknowns, floor)
             if not next_change < change / 3.0:
                 break
             y, change = moved, next_change
         if change < settings.newton_stop:
             break
     return y, phi * scale[:, None] / scale
-
-
-def _newton_step(y, after, inverse, scale, unknowns, floor):
-    """Where a step with this inverse leads, and its relative size."""
-    before = y[unknowns]
-    step = inverse @ ((after[unknowns] - before) / scale) * scale
-    moved = after.copy()
-    moved[unknowns] = _limited(before, before, before + step, 0.2, 10.0)
-    return moved, relative_change(before, moved[unknowns], floor)
 
 
 def _chord(model, y, jacobian, unknowns, floor, settings):
@@ -277,38 +259,26 @@ def _chord(model, y, jacobian, unknowns, floor, settings):
     scale = np.maximum(_scale(y[unknowns], floor), _scale(start[unknowns], floor))
     power = np.linalg.matrix_power(jacobian, settings.years_per_cycle)
     inverse = _inverse(power * scale / scale[:, None])
-    step = old = None
+    step, old = np.zeros(len(unknowns)), np.zeros(len(unknowns))
     change, best, since = np.nan, np.inf, 0
-    for _ in range(settings.cycles):
+    for k in range(settings.cycles):
         after = model.cycle(y)
-        change = relative_change(y[unknowns], after[unknowns], floor)
+        change = steps.relative_change(y[unknowns], after[unknowns], floor)
         if change < settings.cycle_stop:
             return Equilibrium(after, "periodic", change, model.years)
         if change < 0.5 * best:
             best, since = change, 0
         elif (since := since + 1) > settings.patience:
             break
-        residual = (after[unknowns] - y[unknowns]) / scale
-        if not np.isfinite(residual).all():
+        if not np.isfinite(after).all():
             break
-        if step is not None:
-            drop = old - residual
-            image = inverse @ drop
-            weight = step @ image
-            if abs(weight) > 1e-3 * (step @ step):
-                inverse += np.outer(step - image, step @ inverse) / weight
-        before = y[unknowns]
-        wanted = before + (inverse @ residual) * scale
-        y = after.copy()
-        y[unknowns] = _limited(before, after[unknowns], wanted)
-        step, old = (y[unknowns] - before) / scale, residual
+        y = steps.chord(y, after, inverse, scale, unknowns, step, old, k == 0)
     return Equilibrium(y, "none", change, model.years)
 
 
-def _limited(before, after, wanted, least=0.5, most=2.0):
-    """Keep a positive stock within multiples of its values before and after a cycle."""
-    low = least * np.minimum(before, after)
-    high = most * np.maximum(before, after)
+def _limited(before, wanted):
+    """Keep a positive stock between half and twice its value before."""
+    low, high = 0.5 * before, 2.0 * before
     return np.where(low > 0.0, np.clip(wanted, low, high), wanted)
 
 
@@ -336,7 +306,7 @@ def _means(model, y, jacobian, unknowns, slow, floor, settings):
     for _ in range(settings.groups):
         y, first, _before = _group_mean(model, y, unknowns, settings.group)
         y, second, before = _group_mean(model, y, unknowns, settings.group)
-        change = relative_change(before[unknowns], y[unknowns], floor)
+        change = steps.relative_change(before[unknowns], y[unknowns], floor)
         shift = first + (inverse @ ((second - first) / scale)) * scale - second
         if not np.isfinite(shift).all():
             break
@@ -346,8 +316,17 @@ def _means(model, y, jacobian, unknowns, slow, floor, settings):
         previous = shift
         moved = y[unknowns]
         y = y.copy()
-        y[unknowns] = _limited(moved, moved, moved + shift)
+        y[unknowns] = _limited(moved, moved + shift)
         size = np.abs(shift)[is_slow] / _scale(moved, floor)[is_slow]
         if size.max() < settings.mean_stop:
             return Equilibrium(y, "mean", change, model.years)
     return Equilibrium(y, "none", change, model.years)
+
+
+def warm_up() -> None:
+    """Compile the steps into their cache on disk, some seconds."""
+
+    def halved(states: np.ndarray) -> np.ndarray:
+        return 0.5 * states + 1.0
+
+    solve_cycle(halved, halved, np.ones(1), np.arange(1), np.arange(1))

@@ -164,3 +164,14 @@ def test_a_stock_that_nothing_moves_does_not_matter():
     found = solve(year, repeat(year), [1.0, 1.0, 1.0, 0.3])
     assert found.kind == "periodic"
     np.testing.assert_allclose(found.state, [*FIXED, 0.3], rtol=1e-9)
+
+
+def test_a_change_without_numbers_is_none():
+    from landmodels.spinup_algebra import steps
+
+    one = np.array([1.0, 2.0, 1e-9])
+    assert steps.relative_change(one, np.array([1.1, 2.0, 2e-9]), 1e-6) == (
+        pytest.approx(0.1 / 1.1)
+    )
+    assert np.isnan(steps.relative_change(one, np.array([np.nan, 2.0, 0.0]), 1e-6))
+    assert np.isnan(steps.relative_change(np.array([np.inf, 2.0, 0.0]), one, 1e-6))

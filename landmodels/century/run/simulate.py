@@ -38,6 +38,7 @@ from landmodels.century.run.task import (
 from landmodels.century.spinup_weather import detrended
 from landmodels.errors import InputError
 from landmodels.spinup import Equilibrium
+from landmodels.spinup import warm_up as warm_up_search
 
 logger = logging.getLogger(__name__)
 
@@ -372,3 +373,4 @@ def warm_up() -> None:
         lanes, rows, parameters, sites, months, empty, none, False, 0, False, False,
         none, none, np.zeros((0, 0, 0)),
     )  # fmt: skip
+    warm_up_search()

@@ -281,22 +281,21 @@ class Stepper:
 
     def start(self, passes: int) -> np.ndarray:
         """States (lane, state) after some passes from the start state."""
-        self._run(True, passes)
-        return self._rows[:, :N_STATE].copy()
+        return self._run(len(self._rows), True, passes)
 
     def __call__(self, states: np.ndarray) -> np.ndarray:
-        """States (lane, state) after one pass."""
-        self._rows[:, :N_STATE] = states
-        self._run(False, 1)
-        return self._rows[:, :N_STATE].copy()
+        """States (lane, state) after one pass, of as many first lanes as are given."""
+        self._rows[: len(states), :N_STATE] = states
+        return self._run(len(states), False, 1)
 
-    def _run(self, cold: bool, passes: int) -> None:
+    def _run(self, n: int, cold: bool, passes: int) -> np.ndarray:
         task, weather = self._task, self._weather
         kernel.run_lanes(
-            self._lanes, self._rows, task.parameters, task.sites, weather.months,
-            weather.following, task.cell, cold, passes, task.variant45,
+            self._lanes[:n], self._rows[:n], task.parameters, task.sites,
+            weather.months, weather.following, task.cell, cold, passes, task.variant45,
             task.surface_texture_co2, _NOTHING, self._slot, self._out,
         )  # fmt: skip
+        return self._rows[:n, :N_STATE].copy()
 
 
 def state_array(

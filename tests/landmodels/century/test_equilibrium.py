@@ -173,3 +173,21 @@ def test_spin_up_weather_has_no_trend_and_no_negative_rain():
     given = forcing["tmax"].values[:120].reshape(10, 12)
     np.testing.assert_allclose(tmax.mean(axis=0), given.mean(axis=0), rtol=1e-12)
     assert float(spin["prec"].min()) >= 0.0
+
+
+def test_a_year_of_one_state_is_the_work_of_one_lane():
+    """Else a Newton step with an old Jacobian costs as much as a new one."""
+    from landmodels.century.run import equilibrium as module
+    from landmodels.century.run.task import Stepper, make_task, make_weather
+
+    clean = century.validate_forcing(century.spinup_weather(alpine()))
+    prec = module.annual_precipitation(clean)
+    task = make_task(clean, prec, None, 46, None, False)
+    weather = make_weather(clean, False)
+    many = Stepper(task.lane(0, 5), weather)
+    start = Stepper(task, weather).start(1)
+    before = many.start(1)
+    once = many(start)
+    assert once.shape == start.shape
+    np.testing.assert_array_equal(many._rows[1:, : start.shape[1]], before[1:])
+    np.testing.assert_array_equal(many(np.repeat(start, 3, axis=0))[2], once[0])

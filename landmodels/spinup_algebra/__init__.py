@@ -1,0 +1,1 @@
+"""Steps of a search for a steady state, compiled."""
