@@ -185,7 +185,7 @@ def observed_values(
     parameters: Mapping[str, Any],
     settings: Settings,
 ) -> np.ndarray:
-    """Model values of observations.
+    """Model values of observations; `Observer` for one call after another.
 
     Parameters
     ----------
@@ -199,22 +199,61 @@ def observed_values(
     Returns
     -------
     ndarray (sample, observation)
-        Stocks in kg m-2, fluxes in g m-2 month-1; NaN for a sample that is outside
-        the model, and in cells without a steady state.
+        As of `Observer`.
     """
-    cells = np.unique(targets.cell)
-    part = forcing.isel(cell=cells)
-    place = np.searchsorted(cells, targets.cell)
-    given = {name: np.atleast_1d(np.asarray(v, float)) for name, v in
-             parameters.items()}  # fmt: skip
-    n = max((len(v) for v in given.values()), default=1)
-    vectors = {name: np.broadcast_to(v, n) for name, v in given.items()}
-    values = np.full((n, targets.cell.size), np.nan)
-    for some in _groups(n, len(cells)):
-        found = _some(part, targets.month, place, vectors, some, settings)
-        for sample, row in found:
-            values[sample] = row
-    return values
+    return Observer(forcing, targets, settings)(parameters)
+
+
+class Observer:
+    """Model values of observations, with the weather opened once for many calls.
+
+    Parameters
+    ----------
+    forcing : xarray.Dataset
+        The whole domain.
+    targets : Targets
+    settings : Settings
+    """
+
+    def __init__(self, forcing: xr.Dataset, targets: Targets, settings: Settings):
+        cells = np.unique(targets.cell)
+        self._model = _Cells(forcing.isel(cell=cells), settings)
+        self._place = np.searchsorted(cells, targets.cell)
+        self._month, self._n_cells = targets.month, len(cells)
+
+    def __call__(self, parameters: Mapping[str, Any]) -> np.ndarray:
+        """Simulate parameters, id to values (sample,).
+
+        Returns
+        -------
+        ndarray (sample, observation)
+            Stocks in kg m-2, fluxes in g m-2 month-1; NaN for a sample that is
+            outside the model, and in cells without a steady state.
+        """
+        given = {name: np.atleast_1d(np.asarray(v, float)) for name, v in
+                 parameters.items()}  # fmt: skip
+        n = max((len(v) for v in given.values()), default=1)
+        vectors = {name: np.broadcast_to(v, n) for name, v in given.items()}
+        values = np.full((n, self._month.size), np.nan)
+        for some in _groups(n, self._n_cells):
+            for sample, row in self._some(vectors, some):
+                values[sample] = row
+        return values
+
+    def _some(self, vectors, samples):
+        """Pairs of sample and values; samples against themselves are left out."""
+        from landmodels.errors import InputError
+
+        try:
+            nep, soc = self._model({k: v[samples] for k, v in vectors.items()})
+        except InputError:
+            if samples.size == 1:
+                return []  # outside the model
+            halves = np.array_split(samples, 2)
+            return [pair for half in halves for pair in self._some(vectors, half)]
+        values = nep[:, self._place, np.maximum(self._month, 0)]
+        values = np.where(self._month == STOCK, soc[:, self._place], values)
+        return list(zip(samples, values, strict=True))
 
 
 def _groups(n_samples: int, n_cells: int) -> list[np.ndarray]:
@@ -223,29 +262,22 @@ def _groups(n_samples: int, n_cells: int) -> list[np.ndarray]:
     return [np.arange(k, min(k + size, n_samples)) for k in range(0, n_samples, size)]
 
 
-def _some(part, month, place, vectors, samples, settings):
-    """Pairs of sample and values; samples that contradict themselves are left out."""
-    from landmodels.errors import InputError
+class _Cells:
+    """NEP of months and mean stocks of some cells."""
 
-    try:
-        found = _simulate(part, {k: v[samples] for k, v in vectors.items()}, settings)
-    except InputError:
-        if samples.size == 1:
-            return []  # outside the model
-        halves = np.array_split(samples, 2)
-        return [
-            pair for half in halves
-            for pair in _some(part, month, place, vectors, half, settings)
-        ]  # fmt: skip
-    order = [d for d in ("sample", "cell", "time") if d in found["nep"].dims]
-    nep = found["nep"].transpose(*order).values
-    nep = nep.reshape(-1, *nep.shape[-2:])
-    values = nep[:, place, np.maximum(month, 0)]
-    stock = month == STOCK
-    if stock.any():
-        means = _mean_stock(found, settings).reshape(len(nep), -1)
-        values = np.where(stock, means[:, place], values)
-    return list(zip(samples, values, strict=True))
+    def __init__(self, part: xr.Dataset, settings: Settings):
+        from landmodels import century
+
+        self._model = century.Simulator(part, **_options(settings))
+        self._fixed, self._years = settings.fixed, settings.soc_years
+        self._time = part["time"]
+
+    def __call__(
+        self, vectors: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """NEP (sample, cell, month) and mean stock (sample, cell) in kg m-2."""
+        found = self._model({**self._fixed, **vectors})
+        return found["nep"], _mean_stock(found["soc"], self._time, self._years)
 
 
 def predicted_means(
@@ -277,7 +309,8 @@ def predicted_means(
     vectors = {name: np.asarray(v, float) for name, v in parameters.items()}
     for some in _groups(n, len(cells)):
         found = _simulate(part, {k: v[some] for k, v in vectors.items()}, settings)
-        soc[some] = _mean_stock(found, settings)
+        series = found["soc"].transpose("sample", "cell", "time").values
+        soc[some] = _mean_stock(series, part["time"], settings.soc_years)
         months = found["nep"].transpose("sample", "cell", "time").values[..., inside]
         # Rows side by side: numpy then adds each alike, however many there are.
         nep[some] = np.ascontiguousarray(months).mean(axis=-1) * 12.0
@@ -300,20 +333,30 @@ def _simulate(
     from landmodels import century
 
     return century.simulate_batch(
-        part,
-        {**settings.fixed, **vectors},
-        spinup=settings.spinup,
-        co2_effect=settings.co2_effect,
-        depth_factor=settings.depth_factor,
-        outputs=["nep", "soc"],
+        part, {**settings.fixed, **vectors}, **_options(settings)
     )
 
 
-def _mean_stock(found: Any, settings: Settings) -> np.ndarray:
+def _options(settings: Settings) -> dict[str, Any]:
+    """How the model is asked to run."""
+    return {
+        "spinup": settings.spinup,
+        "co2_effect": settings.co2_effect,
+        "depth_factor": settings.depth_factor,
+        "outputs": ["nep", "soc"],
+    }
+
+
+def _mean_stock(soc: np.ndarray, time: Any, years: tuple[int, int]) -> np.ndarray:
+    import xarray as xr
+
     from landmodels.stock_streams import period_mean
 
-    first, last = settings.soc_years
-    mean = period_mean(found["soc"], str(first), str(last))
+    first, last = years
+    series = xr.DataArray(
+        soc, dims=("sample", "cell", "time"), coords={"time": time.variable}
+    )
+    mean = period_mean(series, str(first), str(last))
     return np.asarray(mean.values, float) * _KG_PER_G
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -271,13 +272,15 @@ class Model:
     targets: Targets
     settings: Settings
 
+    @cached_property
+    def _observer(self) -> century_domain.Observer:
+        return century_domain.Observer(self.forcing, self.targets, self.settings)
+
     def __call__(self, theta: Any) -> xr.Dataset:
         """Values of the observations over (sample, time)."""
         import xarray as xr
 
-        values = century_domain.observed_values(
-            self.forcing, self.targets, dict(theta), self.settings
-        )
+        values = self._observer(dict(theta))
         stock = self.targets.month == century_domain.STOCK
         failed = ~np.isfinite(values).all(axis=1)
         values[failed] = np.nan

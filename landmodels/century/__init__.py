@@ -12,6 +12,7 @@ from landmodels.century.parameters import parameter_table, parameters_by_class
 from landmodels.century.run.checks import check_parameters
 from landmodels.century.run.equilibrium import equilibrium
 from landmodels.century.run.simulate import simulate, simulate_batch, warm_up
+from landmodels.century.run.simulator import Simulator
 from landmodels.century.spinup_weather import spinup_weather
 from landmodels.century.synthetic.plateau import plateau_forcing, plateau_truth
 from landmodels.century.weather_files import read_weather
@@ -19,6 +20,7 @@ from landmodels.errors import InputError
 
 __all__ = [
     "InputError",
+    "Simulator",
     "check_parameters",
     "equilibrium",
     "parameter_table",

@@ -8,7 +8,7 @@ equations make sense.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -73,6 +73,12 @@ def defaults(ecosystem: str) -> pd.Series:
             "ecosystem", found=repr(ecosystem), wanted=" or ".join(ECOSYSTEMS)
         )
     return _table()["default" if ecosystem == "meadow" else "default_steppe"]
+
+
+@cache
+def _default_row(ecosystem: str) -> np.ndarray:
+    """Default values of a class, in the kernel's order."""
+    return defaults(ecosystem)[list(PARAMETERS)].to_numpy(float)
 
 
 def parameters_by_class(
@@ -143,7 +149,7 @@ def _known(name: str) -> None:
 
 def parameter_array(
     parameters: xr.Dataset | Mapping[str, Any],
-    ecosystems: list[str],
+    ecosystems: Sequence[str],
     has_cells: bool,
 ) -> np.ndarray:
     """Checked values, (sample, cell, parameter), in the kernel's order.
@@ -162,8 +168,7 @@ def parameter_array(
             wanted=f"one for each of {n_cells} cells",
         )  # fmt: skip
     values = np.empty((n_samples, n_cells, len(PARAMETERS)))
-    rows = {e: defaults(e)[list(PARAMETERS)].to_numpy(float) for e in set(ecosystems)}
-    values[:] = np.stack([rows[e] for e in ecosystems])
+    values[:] = np.stack([_default_row(e) for e in ecosystems])
     for j, name in enumerate(PARAMETERS):
         if name in given:
             array = given[name]
@@ -176,7 +181,7 @@ def parameter_array(
     return values
 
 
-def _labelled(value: Any, name: str, has_cells: bool) -> xr.DataArray:
+def _labelled(value: Any, name: str, has_cells: bool) -> xr.Variable:
     where = f"parameters.{name}"
     if isinstance(value, xr.DataArray):
         extra = set(value.dims) - ({"sample", "cell"} if has_cells else {"sample"})
@@ -192,16 +197,16 @@ def _labelled(value: Any, name: str, has_cells: bool) -> xr.DataArray:
             where, found=repr(value), wanted="a number, or one for each sample"
         ) from exc
     if isinstance(value, xr.DataArray):
-        return xr.DataArray(numbers, dims=value.dims)
+        return xr.Variable(value.dims, numbers)
     if numbers.ndim > 1:
         raise InputError(
             where, found=f"shape {numbers.shape}",
             wanted="a number, or one for each sample",
         )  # fmt: skip
-    return xr.DataArray(numbers, dims=("sample",)[: numbers.ndim])
+    return xr.Variable(("sample",)[: numbers.ndim], numbers)
 
 
-def _common_size(given: Mapping[str, xr.DataArray], dim: str, absent: int) -> int:
+def _common_size(given: Mapping[str, xr.Variable], dim: str, absent: int) -> int:
     sizes = {a.sizes[dim] for a in given.values() if dim in a.dims}
     if len(sizes) > 1 or 0 in sizes:
         raise InputError(
@@ -228,16 +233,20 @@ def check_values(values: np.ndarray) -> None:
             wanted=f"{word}{row['min']:g} to {row['max']:g} {row.unit}",
             hint="The bounds are those of landmodels.century.parameter_table().",
         )
-    table = _table()
     for lower, upper in (("ppdf_1", "ppdf_2"), ("aneref_1", "aneref_2")):
         a = values[:, :, PARAMETERS.index(lower)]
         b = values[:, :, PARAMETERS.index(upper)]
-        labels = table["name"]
-        _order(a < b, a, b, f"{labels[upper]} above {labels[lower]}",
+        _order(a < b, a, b, f"{_label(upper)} above {_label(lower)}",
                f"parameters.{lower} and {upper}")  # fmt: skip
     a = values[:, :, PARAMETERS.index("nlaypg")]
     b = values[:, :, PARAMETERS.index("nlayer")]
     _order(a <= b, a, b, "nlaypg at most nlayer", "parameters.nlaypg and nlayer")
+
+
+@cache
+def _label(name: str) -> str:
+    """A parameter as CENTURY writes it."""
+    return str(_table().loc[name, "name"])
 
 
 def _order(good, a, b, wanted, where) -> None:

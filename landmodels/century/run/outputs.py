@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -152,29 +153,34 @@ class Recording:
         """Positions of the recorded numbers in a lane."""
         return np.array([o.column for o in self.recorded], dtype=np.int64)
 
+    def arrays(self, out: np.ndarray, depth_factor: float) -> dict[str, np.ndarray]:
+        """Name to values (..., slot) from ``out``, (..., slot, column)."""
+        found = {o.name: out[..., c] for c, o in enumerate(self.recorded)}
+        if "soc" in self.wanted:
+            found["soc"] = found["somsc"] * depth_factor
+        if "et" in self.wanted:
+            found["et"] = found["evap"] + found["tran"]
+        return {name: found[name] for name in self.wanted}
+
     def dataset(
         self, out: np.ndarray, dims: tuple[str, ...], depth_factor: float
     ) -> xr.Dataset:
         """Named variables from ``out``, (..., slot, column)."""
-        arrays = {o.name: out[..., c] for c, o in enumerate(self.recorded)}
         variables = {}
-        for name in self.wanted:
-            if name in _DERIVED:
-                extra, text = _DERIVED[name]
-                attrs = {**extra, "long_name": text}
-                if name == "soc":
-                    values = arrays["somsc"] * depth_factor
-                    attrs["depth_factor"] = depth_factor  # type: ignore[assignment]
-                    attrs["cell_methods"] = "time: point"
-                else:
-                    values = arrays["evap"] + arrays["tran"]
-                    attrs["cell_methods"] = "time: sum"
-            else:
-                output = OUTPUTS[name]
-                values = arrays[name]
-                attrs = {
-                    "units": output.units, "long_name": output.long_name,
-                    "cell_methods": f"time: {output.kind}",
-                }  # fmt: skip
+        for name, values in self.arrays(out, depth_factor).items():
+            attrs = _attributes(name)
+            if name == "soc":
+                attrs["depth_factor"] = depth_factor
             variables[name] = (dims, values, attrs)
         return xr.Dataset(variables)
+
+
+def _attributes(name: str) -> dict[str, Any]:
+    """Unit, meaning and kind of an output."""
+    if name in OUTPUTS:
+        output = OUTPUTS[name]
+        return {"units": output.units, "long_name": output.long_name,
+                "cell_methods": f"time: {output.kind}"}  # fmt: skip
+    extra, text = _DERIVED[name]
+    kind = "point" if name == "soc" else "sum"
+    return {**extra, "long_name": text, "cell_methods": f"time: {kind}"}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from landmodels.century.drivers import validate_forcing
 from landmodels.century.physics import kernel
 from landmodels.century.physics.layout import (
     PARAMETER_TYPE,
@@ -17,32 +15,16 @@ from landmodels.century.physics.layout import (
     WEATHER_TYPE,
 )
 from landmodels.century.run.equilibrium import (
-    annual_precipitation,
     label_spinup,
     lane_dims,
     shape_of,
-    solve_lanes,
     state_variable,
 )
-from landmodels.century.run.outputs import Recording, state_names
-from landmodels.century.run.task import (
-    Task,
-    advance,
-    following_year,
-    make_task,
-    make_weather,
-    new_rows,
-    records,
-    state_array,
-)
-from landmodels.century.spinup_weather import detrended
+from landmodels.century.run.outputs import state_names
+from landmodels.century.run.simulator import Simulator
+from landmodels.century.run.task import new_rows, records
 from landmodels.errors import InputError
-from landmodels.spinup import Equilibrium
 from landmodels.spinup import warm_up as warm_up_search
-
-logger = logging.getLogger(__name__)
-
-SPINUPS = ("equilibrium", "run", "start")
 
 
 def simulate(
@@ -202,152 +184,39 @@ def simulate_batch(
     >>> bool((batch["soc"][1] > batch["soc"][0]).all())
     True
     """
-    clean = validate_forcing(forcing, co2=co2_effect)
-    after = following_year(following, clean)
-    recording = Recording.choose(outputs)
-    slot, n_slots = _windows(window, clean.sizes["time"])
-    _check_options(spinup, spinup_cycles, depth_factor)
-    spin = _spinup_years(clean, spinup_forcing, initial_state is not None, spinup)
-    task = make_task(
-        clean, annual_precipitation(spin), parameters, variant, ecosystem,
-        surface_texture_co2,
+    simulator = Simulator(
+        forcing, variant=variant, ecosystem=ecosystem, co2_effect=co2_effect,
+        surface_texture_co2=surface_texture_co2, spinup=spinup,
+        spinup_forcing=spinup_forcing, spinup_cycles=spinup_cycles,
+        following=following, depth_factor=depth_factor, outputs=outputs,
+        window=window, threads=threads, continues=initial_state is not None,
     )  # fmt: skip
-    weather = make_weather(clean, co2_effect, after)
-    state = state_array(initial_state, task)
-    found: list[Equilibrium] = []
-    if state is None and spinup != "start":
-        spin_weather = make_weather(_first_co2(spin, clean, co2_effect), co2_effect)
-        if spinup == "equilibrium":
-            found = solve_lanes(task, spin_weather, threads)
-            state = np.stack([e.state for e in found])
-        else:
-            state, _ = advance(task, spin_weather, None, spinup_cycles, threads=threads)
-    final, out = advance(
-        task, weather, state, 1, recording.columns, slot, n_slots, threads
-    )
-    known = np.zeros(task.n_lanes, bool)
-    if state is not None:
-        known = ~np.isfinite(state).all(axis=1)
-    final, out = _only_numbers(task, final, out, slot, known)
-    result = _dataset(task, recording, parameters, clean, final, out, window,
-                      float(depth_factor))  # fmt: skip
-    if found:
-        result = result.merge(label_spinup(found, task, lane_dims(task, parameters)))
-    used = "initial_state" if initial_state is not None else spinup
-    return result.assign_attrs(
-        {**clean.attrs, **_facts(task, used, spinup_cycles, co2_effect),
-         "depth_factor": float(depth_factor)}
-    )  # fmt: skip
+    return _dataset(simulator, parameters, initial_state)
 
 
-def _check_options(spinup: str, cycles: int, depth_factor: float) -> None:
-    if spinup not in SPINUPS:
-        raise InputError(
-            "spinup", found=repr(spinup), wanted=" or ".join(map(repr, SPINUPS))
-        )
-    if int(cycles) != cycles or cycles < 1:
-        raise InputError("spinup_cycles", found=str(cycles), wanted="1 or more")
-    if not 0.1 <= float(depth_factor) <= 10.0:
-        raise InputError("depth_factor", found=str(depth_factor), wanted="0.1 to 10")
-
-
-def _spinup_years(
-    clean: xr.Dataset, given: xr.Dataset | None, continues: bool, spinup: str
-) -> xr.Dataset:
-    """Checked weather of the spin-up; of the run itself where there is none."""
-    if given is not None:
-        if continues:
-            raise InputError(
-                "spinup_forcing", found="given together with initial_state",
-                wanted="one of them", hint="A continued run has no spin-up.",
-            )  # fmt: skip
-        checked = validate_forcing(given, where="spinup_forcing")
-        if checked.sizes.get("cell", 1) != clean.sizes.get("cell", 1):
-            raise InputError(
-                "spinup_forcing", found=f"{checked.sizes.get('cell', 1)} cells",
-                wanted=f"{clean.sizes.get('cell', 1)}, as in the forcing",
-            )  # fmt: skip
-        if not np.all(checked["lat"].values == clean["lat"].values):
-            raise InputError(
-                "spinup_forcing.lat", found=f"{checked['lat'].values}",
-                wanted="the latitude of the forcing",
-            )  # fmt: skip
-        return checked
-    if continues or (spinup == "start" and clean.sizes["time"] < 120):
-        return clean
-    return detrended(clean)
-
-
-def _first_co2(spin: xr.Dataset, clean: xr.Dataset, co2_effect: bool) -> xr.Dataset:
-    """Spin-up weather with the CO2 of the first year of the run (section 11)."""
-    if not co2_effect:
-        return spin
-    first = clean["co2"].isel(time=slice(0, 12)).mean("time")
-    return spin.assign(co2=first.expand_dims(time=spin["time"].values, axis=-1))
-
-
-def _windows(window: Any, n: int) -> tuple[np.ndarray, int]:
-    """Number of each month's window, and of windows."""
-    if window is None:
-        return np.arange(n), n
-    given = np.asarray(window)
-    whole = given.dtype.kind in "iu"
-    if given.shape != (n,) or not whole or given.min() < -1 or given.max() < 0:
-        raise InputError(
-            "window", found=f"shape {given.shape} of {given.dtype}",
-            wanted=f"{n} whole numbers, -1 for a month that is left out",
-        )  # fmt: skip
-    return given.astype(np.int64), int(given.max()) + 1
-
-
-def _only_numbers(task, final, out, slot, known):
-    """Means over windows; NaN in lanes whose run broke down, said once.
-
-    Lanes that began without numbers are ``known``: the kind of their spin-up says so.
-    """
-    counts = np.bincount(slot[slot >= 0], minlength=out.shape[1])
-    if counts.max(initial=1) > 1 or counts.min(initial=1) == 0:
-        with np.errstate(invalid="ignore"):
-            out /= np.where(counts > 0, counts, np.nan)[:, None]
-    bad = ~np.isfinite(final).all(axis=1)
-    if bad.any():
-        final[bad] = np.nan
-        out[bad] = np.nan
-    broken = bad & ~known
-    if broken.any():
-        n_cells = task.sites.size
-        at = int(np.argmax(broken))
-        logger.warning(
-            "%d of %d runs gave no numbers, first sample %d in cell %d",
-            int(broken.sum()), bad.size, at // n_cells, at % n_cells,
-        )  # fmt: skip
-    return final, out
-
-
-def _dataset(task, recording, parameters, clean, final, out, window, depth_factor):
+def _dataset(simulator: Simulator, parameters: Any, initial_state: Any) -> xr.Dataset:
+    """Run, and name what comes back."""
+    ran = simulator.run(parameters, initial_state)
+    task, clean, recording = ran.task, simulator.clean, simulator.recording
     dims = lane_dims(task, parameters)
-    last = "time" if window is None else "window"
-    shape = (*shape_of(task, dims), *out.shape[1:])
-    result = recording.dataset(out.reshape(shape), (*dims, last), depth_factor)
-    if window is None:
+    last = "time" if simulator.window is None else "window"
+    shape = (*shape_of(task, dims), *ran.out.shape[1:])
+    result = recording.dataset(
+        ran.out.reshape(shape), (*dims, last), simulator.depth_factor
+    )
+    if simulator.window is None:
         result = result.assign_coords(time=clean["time"])
         result["time"].attrs = {"standard_name": "time", "long_name": "month"}
     if recording.final_state:
-        result["final_state"] = state_variable(final, task, dims)
+        result["final_state"] = state_variable(ran.final, task, dims)
         result = result.assign_coords(state=state_names())
-    return result.assign_coords({n: c for n, c in clean.coords.items() if n != "time"})
-
-
-def _facts(task: Task, spinup: str, cycles: int, co2_effect: bool) -> dict[str, Any]:
-    facts = {
-        "variant": 45 if task.variant45 else 46,
-        "spinup": spinup,
-        "co2_effect": "on" if co2_effect else "off",
-        "surface_texture_co2": "on" if task.surface_texture_co2 else "off",
-    }
-    if spinup == "run":
-        facts["spinup_cycles"] = int(cycles)
-    return facts
+    result = result.assign_coords({n: c for n, c in clean.coords.items()
+                                   if n != "time"})  # fmt: skip
+    if ran.found:
+        result = result.merge(label_spinup(ran.found, task, dims))
+    return result.assign_attrs(
+        {**clean.attrs, **simulator.facts(), "depth_factor": simulator.depth_factor}
+    )
 
 
 def warm_up() -> None:

@@ -100,6 +100,50 @@ def ecosystems(clean: xr.Dataset, ecosystem: str | None, n_cells: int) -> list[s
     return found * n_cells if len(found) == 1 else found
 
 
+@dataclass(frozen=True)
+class Domain:
+    """What the lanes of every call in the same cells have in common."""
+
+    sites: np.ndarray  # (cell,) records
+    classes: tuple[str, ...]  # of the parameter defaults of each cell
+    has_cells: bool
+
+    @classmethod
+    def of(
+        cls, clean: xr.Dataset, mean_prec: xr.DataArray, ecosystem: str | None
+    ) -> Domain:
+        """Sites of checked forcing; ``mean_prec`` (cm yr-1) is that of the spin-up."""
+        n_cells = clean.sizes.get("cell", 1)
+        classes = tuple(ecosystems(clean, ecosystem, n_cells))
+        sites = np.zeros(n_cells, dtype=SITE_TYPE)
+        texture = {n: clean[n].values for n in ("sand", "silt", "clay")}
+        total = sum(texture.values())
+        for name, data in texture.items():
+            # Fractions that miss 1 by rounding are used as they are within 1e-9 of it.
+            sites[name] = np.where(np.abs(total - 1.0) < 1e-9, data, data / total)
+        for name, source in (("lat", "lat"), ("bd", "bulk_density"), ("ph", "ph")):
+            sites[name] = clean[source].values
+        sites["mean_prec"] = mean_prec.values
+        return cls(sites, classes, "cell" in clean.dims)
+
+    def task(self, parameters: Any, variant45: bool, surface_texture_co2: bool) -> Task:
+        """Lanes of all cells with these parameters, which are checked."""
+        values = parameter_array(parameters or {}, self.classes, self.has_cells)
+        n_samples = values.shape[0]
+        flat = np.ascontiguousarray(values.reshape(-1, len(PARAMETERS)))
+        task = Task(
+            parameters=flat.view(PARAMETER_TYPE)[:, 0],
+            sites=self.sites,
+            cell=np.tile(np.arange(self.sites.size), n_samples),
+            variant45=variant45,
+            surface_texture_co2=bool(surface_texture_co2),
+            n_samples=n_samples,
+            has_cells=self.has_cells,
+        )
+        _check_soil(task)
+        return task
+
+
 def make_task(
     clean: xr.Dataset,
     mean_prec: xr.DataArray,
@@ -110,33 +154,8 @@ def make_task(
 ) -> Task:
     """Lanes for checked forcing; ``mean_prec`` (cm yr-1) is that of the spin-up."""
     variant45 = check_variant(variant)
-    has_cells = "cell" in clean.dims
-    n_cells = clean.sizes.get("cell", 1)
-    values = parameter_array(
-        parameters or {}, ecosystems(clean, ecosystem, n_cells), has_cells
-    )
-    sites = np.zeros(n_cells, dtype=SITE_TYPE)
-    texture = {n: clean[n].values for n in ("sand", "silt", "clay")}
-    total = sum(texture.values())
-    for name, data in texture.items():
-        # Fractions that miss 1 by rounding are used as they are within 1e-9 of it.
-        sites[name] = np.where(np.abs(total - 1.0) < 1e-9, data, data / total)
-    for name, source in (("lat", "lat"), ("bd", "bulk_density"), ("ph", "ph")):
-        sites[name] = clean[source].values
-    sites["mean_prec"] = mean_prec.values
-    n_samples = values.shape[0]
-    flat = np.ascontiguousarray(values.reshape(-1, len(PARAMETERS)))
-    task = Task(
-        parameters=flat.view(PARAMETER_TYPE)[:, 0],
-        sites=sites,
-        cell=np.tile(np.arange(n_cells), n_samples),
-        variant45=variant45,
-        surface_texture_co2=bool(surface_texture_co2),
-        n_samples=n_samples,
-        has_cells=has_cells,
-    )
-    _check_soil(task)
-    return task
+    domain = Domain.of(clean, mean_prec, ecosystem)
+    return domain.task(parameters, variant45, surface_texture_co2)
 
 
 def _check_soil(task: Task) -> None:

@@ -37,3 +37,16 @@ def test_means_of_vectors_together_are_those_alone(plateau, monkeypatch):
     monkeypatch.setattr(domain, "_MOST_LANES", 2)
     for one, other in zip(together, domain.predicted_means(*arguments), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_an_observer_keeps_nothing_of_an_earlier_vector(plateau):
+    forcing, cells = plateau
+    targets = domain.Targets(np.repeat(cells, 2), np.tile([domain.STOCK, 300], 2))
+    observer = domain.Observer(forcing, targets, SETTINGS)
+    first = observer({"prdx_1": [0.4]})
+    other = observer({"prdx_1": [0.6, 0.5]})
+    assert not np.array_equal(first[0], other[0])
+    np.testing.assert_array_equal(observer({"prdx_1": [0.4]}), first)
+    for k, value in enumerate((0.6, 0.5)):
+        alone = domain.observed_values(forcing, targets, {"prdx_1": value}, SETTINGS)
+        np.testing.assert_array_equal(alone[0], other[k])

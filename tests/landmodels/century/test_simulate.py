@@ -195,3 +195,29 @@ def test_parameters_may_run_over_samples_and_cells():
     assert dict(batch["rh"].sizes) == {"sample": 3, "cell": 2, "time": 144}
     one = century.simulate(cells.isel(cell=1), {"rdr": 0.25}, **START)
     assert_same(one, batch.isel(sample=1, cell=1), ["rh", "final_state"])
+
+
+@pytest.mark.parametrize("spinup", ["equilibrium", "run", "start"])
+def test_a_simulator_gives_the_same_bits_call_after_call(spinup):
+    cells = alpine(years=12, cells=3)
+    options = {
+        "spinup": spinup, "spinup_cycles": 2, "depth_factor": 1.3,
+        "outputs": ["nep", "soc", "et"],
+    }  # fmt: skip
+    simulator = century.Simulator(cells, **options)
+    for seed in (3, 5):
+        samples = {n: v[:seed] for n, v in prior_samples(6).items()}
+        batch = century.simulate_batch(cells, samples, **options)
+        found = simulator(samples)
+        assert list(found) == ["nep", "soc", "et"]
+        for name, values in found.items():
+            assert values.shape == (seed, 3, 144)
+            np.testing.assert_array_equal(values, batch[name])
+
+
+def test_a_simulator_refuses_a_vector_and_goes_on():
+    simulator = century.Simulator(alpine(years=12), outputs=["nep"], **START)
+    before = simulator({"prdx_1": 0.6})["nep"]
+    with pytest.raises(century.InputError, match=r"PPDF\(2\) above PPDF\(1\)"):
+        simulator({"ppdf_1": 25.0, "ppdf_2": 25.0})
+    np.testing.assert_array_equal(simulator({"prdx_1": 0.6})["nep"], before)
