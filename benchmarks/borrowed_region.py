@@ -97,10 +97,11 @@ def _grid(n: int, rng: np.random.Generator) -> list[Pixel]:
     elevation = 500.0 + 300.0 * np.sin(3.0 * east + a) * np.cos(2.0 * north + a)
     sand = 40.0 + 15.0 * np.sin(2.0 * east + 2.0 * north + b)
     clay = 20.0 + 8.0 * np.cos(2.0 * east - 3.0 * north + c)
-    columns = (40.0 + 5.0 * north, -85.0 + 10.0 * east, elevation, sand, clay)
+    table = np.stack(
+        [40.0 + 5.0 * north, -85.0 + 10.0 * east, elevation, sand, clay], axis=1
+    )
     return [
-        Pixel(k, f"place {k}", *map(float, values))
-        for k, values in enumerate(zip(*columns, strict=True))
+        Pixel(k, f"place {k}", *numbers) for k, numbers in enumerate(table.tolist())
     ]
 
 

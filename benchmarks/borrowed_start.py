@@ -33,9 +33,10 @@ from __future__ import annotations
 import argparse
 import csv
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -222,7 +223,9 @@ def read(path: Path) -> list[Row]:
     """Read the rows of a file; none if it is not there."""
     if not path.exists():
         return []
-    makers = {"int": int, "float": float, "bool": "True".__eq__, "str": str}
+    makers: dict[str, Callable[[str], Any]] = {
+        "int": int, "float": float, "bool": "True".__eq__, "str": str
+    }  # fmt: skip
     with path.open(newline="") as file:
         return [
             Row(**{f.name: makers[str(f.type)](line[f.name]) for f in fields(Row)})
