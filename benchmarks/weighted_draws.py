@@ -25,10 +25,11 @@ LEAST_ESS = 1500.0
 QUICK_RUNS = 40_000
 _SEED = 20223
 # Of proposals about a point: degrees of freedom; the fraction that is of the prior; the
-# effective size for each parameter at which draws are followed; the kernels, their
-# covariance as a fraction of the draws', and the rounds.
-_DF, _OF_PRIOR, _FOLLOWED = 8, 0.1, 20
-_N_CENTRES, _WIDTH, _ROUNDS = 400, 0.6, 8
+# effective size for each parameter at which draws are followed, and that which is
+# enough; the kernels, the short rounds, and the kernels' covariance as a fraction of
+# the draws' in the long ones.
+_DF, _OF_PRIOR, _FOLLOWED, _ENOUGH = 8, 0.1, 20, 5000.0
+_N_CENTRES, _ROUNDS, _WIDTHS = 400, 8, (0.6, 0.35, 0.2, 0.12)
 
 
 def reference_draws(target: Target) -> Array:
@@ -88,22 +89,7 @@ def draws_about(target: Target, centre: Array, n_runs: int = 40_000) -> Array:
     path = cache_folder() / f"{target.name}-about-{n_runs}.npy"
     if path.exists():
         return np.asarray(np.load(path))
-    rng = np.random.default_rng(_SEED)
-    d = target.n_parameters
-    centres, covariance = np.asarray(centre, float)[None], 0.1**2 * np.eye(d)
-    for n in (*[n_runs // 20] * _ROUNDS, n_runs // 4, n_runs):
-        u, log_density = _mixture(n, centres, covariance, rng)
-        cost = target.cost(target.physical(u))
-        # Flattened until there are enough draws to follow.
-        temperature = 1.0
-        log_weight = -0.5 * cost - log_density
-        while n < n_runs and effective(log_weight) < _FOLLOWED * d:
-            temperature *= 1.5
-            log_weight = -0.5 * cost / temperature - log_density
-        weight = np.exp(log_weight - log_weight.max())
-        weight /= weight.sum()
-        centres = u[rng.choice(len(u), _N_CENTRES, p=weight)]
-        covariance = _WIDTH * np.cov(u.T, aweights=weight) + 1e-10 * np.eye(d)
+    u, log_weight = _followed(target, centre, n_runs, np.random.default_rng(_SEED))
     size, k = effective(log_weight), pareto_k(log_weight)
     if size < LEAST_ESS or k > 0.7:
         raise SystemExit(
@@ -111,12 +97,47 @@ def draws_about(target: Target, centre: Array, n_runs: int = 40_000) -> Array:
             f"{size:.0f}, Pareto k {k:.2f}"
         )
     print(f"{target.name}: reference of effective size {size:.0f}, Pareto k {k:.2f}")
-    draws = target.physical(u[rng.choice(len(u), 100_000, p=weight)])
+    weight = np.exp(log_weight - log_weight.max())
+    rng = np.random.default_rng(_SEED)
+    rows = rng.choice(len(u), 100_000, p=weight / weight.sum())
+    draws = target.physical(u[rows])
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_suffix(f".{os.getpid()}.npy")
     np.save(aside, draws)
     os.replace(aside, path)
     return draws
+
+
+def _followed(
+    target: Target, centre: Array, n_runs: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Draws of the best of the long rounds, and their log weights.
+
+    A long round is the last where its weights are worth enough.
+    """
+    d = target.n_parameters
+    centres, covariance = np.asarray(centre, float)[None], 0.1**2 * np.eye(d)
+    rounds = [(n_runs // 20, _WIDTHS[0])] * _ROUNDS + [(n_runs // 4, _WIDTHS[0])]
+    best: tuple[Array, Array] = (np.empty((0, d)), np.empty(0))
+    best_size = 0.0
+    for n, width in rounds + [(n_runs, width) for width in _WIDTHS]:
+        u, log_density = _mixture(n, centres, width * covariance, rng)
+        cost = target.cost(target.physical(u))
+        log_weight = -0.5 * cost - log_density
+        if n == n_runs and (size := effective(log_weight)) > best_size:
+            best, best_size = (u, log_weight), size
+            if size > _ENOUGH:
+                break
+        # Flattened until there are enough draws to follow.
+        temperature = 1.0
+        while effective(log_weight) < _FOLLOWED * d:
+            temperature *= 1.5
+            log_weight = -0.5 * cost / temperature - log_density
+        weight = np.exp(log_weight - log_weight.max())
+        weight /= weight.sum()
+        centres = u[rng.choice(len(u), _N_CENTRES, p=weight)]
+        covariance = np.cov(u.T, aweights=weight) + 1e-10 * np.eye(d)
+    return best
 
 
 def _mixture(
@@ -135,9 +156,14 @@ def _mixture(
     u = u[np.all((u >= 0.0) & (u <= 1.0), axis=1)]
     inverse = np.linalg.inv(root).T
     at, around = u @ inverse, centres @ inverse
-    squares = (at**2).sum(1)[:, None] + (around**2).sum(1) - 2.0 * at @ around.T
-    shape = -0.5 * (_DF + d) * np.log1p(np.maximum(squares, 0.0) / _DF)
-    log_density = logsumexp(shape, axis=1) - np.log(len(centres))
+    log_density = np.empty(len(u))
+    # In pieces: large arrays cost more than the arithmetic.
+    for first in range(0, len(u), 1000):
+        piece = at[first : first + 1000]
+        squares = (piece**2).sum(1)[:, None] + (around**2).sum(1) - 2 * piece @ around.T
+        shape = -0.5 * (_DF + d) * np.log1p(np.maximum(squares, 0.0) / _DF)
+        log_density[first : first + 1000] = logsumexp(shape, axis=1)
+    log_density -= np.log(len(centres))
     log_density += kernel.logpdf(np.zeros(d)) - np.log(np.diag(root)).sum()
     log_density += np.log1p(-_OF_PRIOR)
     return u, np.logaddexp(np.log(_OF_PRIOR), log_density)
