@@ -257,7 +257,8 @@ def _carbon_box(theta, light, air, dryness, gpp, lai):  # pragma: no cover - com
             lai[k, day] = area
 
 
-def _weather(rng: np.random.Generator) -> tuple[Array, Array, Array]:
+def carbon_weather(rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    """Daily light (MJ m-2), air temperature (degC) and dryness of the carbon model."""
     day = np.arange(N_YEARS * 365)
     season = 2.0 * np.pi * (day % 365) / 365.0
     light = 9.5 - 5.5 * np.cos(season + 0.17) + 2.0 * rng.standard_normal(day.size)
@@ -278,15 +279,26 @@ def _window_means(daily: Array) -> Array:
 
 
 def _carbon(name: str, n_parameters: int, variant: int) -> Target:
-    names = list(CARBON_PRIORS)[:n_parameters]
     rng = _rng(variant, name)
-    weather = _weather(rng)
-    truth = CARBON_TRUTH.copy()
+    weather = carbon_weather(rng)
+    truth = CARBON_TRUTH[:n_parameters]
     if variant:
         low, high = np.array(list(CARBON_PRIORS.values())).T
-        truth[:n_parameters] = (low + (high - low) * rng.uniform(0.2, 0.8, 10))[
-            :n_parameters
-        ]
+        truth = (low + (high - low) * rng.uniform(0.2, 0.8, 10))[:n_parameters]
+    return carbon_target(f"{name}-{variant}", weather, truth, rng)
+
+
+def carbon_target(
+    name: str,
+    weather: tuple[Array, Array, Array],
+    truth: Array,
+    rng: np.random.Generator,
+) -> Target:
+    """Problem of the carbon model with this weather and truth; ``rng`` makes the noise.
+
+    The truth is of the first parameters; the others are known.
+    """
+    n_parameters = len(truth)
     noise_sd = {"gpp": 1.2, "lai": 0.6}
 
     def model(theta: Array) -> dict[str, Array]:
@@ -298,7 +310,7 @@ def _carbon(name: str, n_parameters: int, variant: int) -> Target:
         _carbon_box(full, *weather, gpp, lai)
         return {"gpp": gpp, "lai": lai}
 
-    clean = model(truth[:n_parameters])
+    clean = model(truth)
     observed = {}
     for stream, daily in clean.items():
         values = _window_means(daily)[0]
@@ -313,8 +325,8 @@ def _carbon(name: str, n_parameters: int, variant: int) -> Target:
         return total
 
     return Target(
-        f"{name}-{variant}",
-        {key: CARBON_PRIORS[key] for key in names},
+        name,
+        {key: CARBON_PRIORS[key] for key in list(CARBON_PRIORS)[:n_parameters]},
         cost,
         model=model,
         reference=reference_draws,

@@ -31,6 +31,7 @@ LONG = (
     "masm/methods/test_adaptive.py",
     "jobs/executors/test_slurm_reanalysis.py",
     "jobs/stages/test_borrowed_start.py",
+    "jobs/stages/test_borrowed_workers.py",
     "masm/methods/test_method_table.py",
     "masm/methods/test_direct_methods.py",
     "jobs/run/test_odd_files.py",

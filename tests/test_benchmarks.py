@@ -4,12 +4,17 @@ import ast
 import sys
 from functools import partial
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import ablation, ablation_cost, growth
+from benchmarks import ablation, ablation_cost, borrowed_start, growth
+from benchmarks.borrowed_region import region
+from benchmarks.metrics import distance
+from benchmarks.targets import banana_edge6
+from benchmarks.weighted_draws import draws_about
 from masm.methods.adaptive.settings import Settings
 
 
@@ -64,3 +69,36 @@ def test_growth_prints_an_exponent_for_an_axis(monkeypatch, capsys):
 def test_an_exponent_is_the_slope_of_the_logarithms():
     sizes = [10, 20, 50, 100]
     assert growth.exponent(sizes, [0.3 * n**1.7 for n in sizes]) == pytest.approx(1.7)
+
+
+def test_references_about_a_point_are_draws_of_the_posterior(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    target = banana_edge6(2)
+    assert target.exact is not None
+    exact = target.physical(target._inside(50_000, np.random.default_rng(1)))
+    found = draws_about(target, np.full(6, 0.5))
+    assert distance(found, exact).largest_tv < 0.04
+    again = draws_about(target, np.full(6, 0.1))  # kept: no matter where it begins
+    np.testing.assert_array_equal(found, again)
+
+
+def test_truths_of_related_pixels_are_near_those_of_their_neighbours():
+    places = region(0, 40)
+    apart = {True: [], False: []}
+    for place, east in pairwise(places):
+        if east.pixel.id % 9 and east.related:
+            apart[place.related].append(np.abs(place.truth - east.truth).mean())
+    assert sum(not place.related for place in places) == 4
+    assert 3.0 * np.median(apart[True]) < np.median(apart[False])
+
+
+def test_a_failure_is_silent_where_a_result_is_done_and_far_off():
+    def row(pixel, status, mmtv):
+        return borrowed_start.Row(
+            0, pixel, "borrowed", "borrowed", 2, False, 3, 0, 120, 5.0, status, "",
+            0.02, mmtv, 2.0 * mmtv,
+        )  # fmt: skip
+
+    rows = [row(1, "done", 0.03), row(2, "done", 0.2), row(3, "suspect", 0.3)]
+    cells = borrowed_start.summary(rows).splitlines()[-1].split(" | ")
+    assert cells[-5:] == ["2", "2", "1", "0.200", "1 |"]

@@ -266,7 +266,20 @@ def lenders(folder: RunFolder, neighbours: Sequence[int], n: int) -> list[int]:
                 hint=f"masm calibrate {folder.path} --resume, without --pixel",
             )
         )
-    return [one for one in neighbours if states[one].state == "done"][:n]
+    return first_done(neighbours, {one: s.state for one, s in states.items()}, n)
+
+
+def first_done(
+    neighbours: Sequence[int], states: Mapping[int, str], n: int
+) -> list[int]:
+    """Return the first ``n`` of a list whose state is ``done``.
+
+    Examples
+    --------
+    >>> first_done([4, 2, 0, 1], {0: "done", 1: "done", 2: "suspect", 4: "done"}, 2)
+    [4, 0]
+    """
+    return [one for one in neighbours if states[one] == "done"][:n]
 
 
 def _has_ended(state: PixelState) -> bool:

@@ -1,0 +1,283 @@
+"""Whether a start borrowed from neighbours saves runs, and whether it hides failures.
+
+    python -m benchmarks.borrowed_start FOLDER --pixels 40
+    python -m benchmarks.borrowed_start FOLDER --variants 1 2 --unrelated
+    python -m benchmarks.borrowed_start FOLDER --summary
+
+A twin region (`benchmarks.borrowed_region`) in which one pixel in ten has a truth that
+is unlike those of its neighbours. Each pixel is calibrated in several ways:
+
+alone
+    Each on its own, with the default budget (120 runs).
+borrowed
+    As with ``calibration.neighbours: 3``, with the default budget.
+alone_50, borrowed_50
+    The same with 50 runs for every pixel.
+borrowed_50_of_120
+    The first wave with the default budget, the pixels that borrow from it with 50. No
+    configuration says this today.
+
+Waves and lists are those of a run (`jobs.run.neighbours`), the start is `masm.Start.of`
+the first three of a pixel's list that are ``done``, and the seed of a pixel is the same
+in all ways. The distance is that to a reference posterior of the pixel, by importance
+sampling of the model: MMTV is the mean over parameters of the total variation distance
+of the marginals. A failure is silent where a result is ``done`` and over 0.10.
+
+With ``--unrelated`` the related pixels that lend to nobody are left out: the others'
+numbers do not depend on them. Results are in FOLDER, rows in FOLDER/rows.csv. Rows that
+are there are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import masm
+from benchmarks.borrowed_region import Place, region
+from benchmarks.metrics import distance
+from benchmarks.target import as_dataset
+from jobs.run.neighbours import Neighbourhood, first_done, neighbourhoods
+
+FAR = 0.10
+N_NEIGHBOURS = 3
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the pixels of a region are calibrated.
+
+    Attributes
+    ----------
+    borrows : bool
+    first_runs, later_runs : int or None
+        Budget of the first wave and of the others; None for the default.
+    """
+
+    borrows: bool
+    first_runs: int | None
+    later_runs: int | None
+
+    def runs(self, wave: int) -> int | None:
+        """Budget of a pixel of a wave."""
+        return self.first_runs if wave == 1 else self.later_runs
+
+
+WAYS = {
+    "alone": Way(False, None, None),
+    "borrowed": Way(True, None, None),
+    "alone_50": Way(False, 50, 50),
+    "borrowed_50": Way(True, 50, 50),
+    "borrowed_50_of_120": Way(True, None, 50),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pixel, calibrated in one way.
+
+    Attributes
+    ----------
+    variant, pixel, way : of which region, which pixel, how
+    made_as : the way whose calibration this is: a pixel that has nothing to borrow from
+        is calibrated as it is alone, with the same seed, and not once more
+    wave : from 1
+    related : whether its truth is near those of its neighbours
+    n_lenders, n_unrelated_lenders : pixels it borrowed from
+    runs, cpu : model runs; CPU seconds
+    status, reason, error : what the result says of itself
+    mmtv, largest_tv : distance from the reference
+    """
+
+    variant: int
+    pixel: int
+    way: str
+    made_as: str
+    wave: int
+    related: bool
+    n_lenders: int
+    n_unrelated_lenders: int
+    runs: int
+    cpu: float
+    status: str
+    reason: str
+    error: float
+    mmtv: float
+    largest_tv: float
+
+
+class Study:
+    """The rows of a region, made one after the other.
+
+    Parameters
+    ----------
+    folder : Path
+        Of results and rows.
+    variant, n_pixels : int
+        Of the region.
+    """
+
+    def __init__(self, folder: Path, variant: int, n_pixels: int) -> None:
+        self.folder, self.variant = folder, variant
+        self.places = {place.pixel.id: place for place in region(variant, n_pixels)}
+        pixels = [place.pixel for place in self.places.values()]
+        self.known: dict[int, Neighbourhood] = neighbourhoods(pixels, N_NEIGHBOURS)
+        self.rows: dict[tuple[str, int], Row] = {
+            (row.way, row.pixel): row
+            for row in read(folder / "rows.csv")
+            if row.variant == variant
+        }
+
+    def make(self, ways: Sequence[str], *, unrelated: bool = False) -> None:
+        """Make the rows that are not there, wave by wave, unrelated pixels first."""
+        lending = set().union(*(one.neighbours for one in self.known.values()))
+        order = sorted(
+            self.places,
+            key=lambda k: (self.known[k].wave, self.places[k].related, k),
+        )
+        for pixel in order:
+            if unrelated and self.places[pixel].related and pixel not in lending:
+                continue
+            for way in ways:
+                if (way, pixel) not in self.rows:
+                    row = self._row(way, pixel)
+                    append(self.folder / "rows.csv", row)
+                    self.rows[way, pixel] = row
+            print(f"region {self.variant}, pixel {pixel}: {len(ways)} ways", flush=True)
+
+    def _row(self, way: str, pixel: int) -> Row:
+        place, wave = self.places[pixel], self.known[pixel].wave
+        runs, chosen = WAYS[way].runs(wave), self._lenders(way, pixel)
+        if not chosen:
+            for name, other in WAYS.items():
+                same = not other.borrows and other.runs(wave) == runs
+                if same and (name, pixel) in self.rows:
+                    return replace(self.rows[name, pixel], way=way)
+        start = None
+        if chosen:
+            files = [self._file(self.rows[way, one].made_as, one) for one in chosen]
+            start = masm.Start.of([masm.open_result(file) for file in files])
+        began = time.process_time()
+        result = _calibrate(place, [self.variant, pixel], runs, start)
+        cpu = time.process_time() - began
+        if any(pixel in one.neighbours for one in self.known.values()):
+            result.to_netcdf(self._file(way, pixel))
+        draws = [result.posterior[n].to_numpy().ravel() for n in place.target.priors]
+        off = distance(np.stack(draws, axis=1), place.target.truth())
+        return Row(
+            self.variant, pixel, way, way, wave, place.related, len(chosen),
+            sum(not self.places[one].related for one in chosen), result.n_model_runs,
+            round(cpu, 2), result.status, result.reason,
+            round(float(result.attrs["error"]), 4), round(off.mmtv, 4),
+            round(off.largest_tv, 4),
+        )  # fmt: skip
+
+    def _lenders(self, way: str, pixel: int) -> list[int]:
+        """Pixels that a pixel borrows from, the nearest first."""
+        if not WAYS[way].borrows:
+            return []
+        listed = self.known[pixel].neighbours
+        states = {one: self.rows[way, one].status for one in listed}
+        return first_done(listed, states, N_NEIGHBOURS)
+
+    def _file(self, way: str, pixel: int) -> Path:
+        return self.folder / f"{self.variant}-{way}-{pixel}.nc"
+
+
+def _calibrate(
+    place: Place, seed: list[int], runs: int | None, start: masm.Start | None
+) -> masm.Result:
+    target = place.target
+    model = target.model
+    assert model is not None
+    return masm.calibrate(
+        lambda theta: as_dataset(model(theta)),
+        target.observations(),
+        target.priors,
+        seed=seed,
+        start=start,
+        max_runs=runs,
+        n_predictive=0,
+    )
+
+
+def append(path: Path, row: Row) -> None:
+    """Add a row to the file, which is begun if it is not there."""
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(asdict(row)), lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(asdict(row))
+
+
+def read(path: Path) -> list[Row]:
+    """Read the rows of a file; none if it is not there."""
+    if not path.exists():
+        return []
+    makers: dict[str, Callable[[str], Any]] = {
+        "int": int, "float": float, "bool": "True".__eq__, "str": str
+    }  # fmt: skip
+    with path.open(newline="") as file:
+        return [
+            Row(**{f.name: makers[str(f.type)](line[f.name]) for f in fields(Row)})
+            for line in csv.DictReader(file)
+        ]
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Medians, worst cases and silent failures of each way, as a table."""
+    lines = [
+        "| way | truth | pixels | with lenders | runs | CPU s | MMTV | worst "
+        "| largest TV | told error | done | over 0.10 | silent | worst done "
+        "| done, largest TV over 0.10 |",
+        "|" + "---|" * 15,
+    ]
+    table = pd.DataFrame(map(asdict, rows))
+    for way in table["way"].unique():
+        for related, name in ((True, "related"), (False, "unrelated")):
+            part = table[(table["way"] == way) & (table["related"] == related)]
+            if part.empty:
+                continue
+            done, far = part["status"] == "done", part["mmtv"] > FAR
+            worst_done = f"{part['mmtv'][done].max():.3f}" if done.any() else "-"
+            lines.append(
+                f"| {way} | {name} | {len(part)} | {(part['n_lenders'] > 0).sum()} "
+                f"| {part['runs'].median():.0f} | {part['cpu'].median():.1f} "
+                f"| {part['mmtv'].median():.3f} | {part['mmtv'].max():.3f} "
+                f"| {part['largest_tv'].max():.3f} | {part['error'].median():.3f} "
+                f"| {done.sum()} | {far.sum()} | {(done & far).sum()} | {worst_done} "
+                f"| {(done & (part['largest_tv'] > FAR)).sum()} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pixels", type=int, default=40)
+    parser.add_argument("--variants", type=int, nargs="+", default=[0])
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
+    parser.add_argument("--unrelated", action="store_true", help="and lenders alone")
+    parser.add_argument("--summary", action="store_true", help="only sum up the rows")
+    asked = parser.parse_args()
+    if not asked.summary:
+        asked.folder.mkdir(parents=True, exist_ok=True)
+        for variant in asked.variants:
+            Study(asked.folder, variant, asked.pixels).make(
+                asked.ways, unrelated=asked.unrelated
+            )
+    print(summary(read(asked.folder / "rows.csv")))
+
+
+if __name__ == "__main__":
+    main()
