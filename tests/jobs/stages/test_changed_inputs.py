@@ -109,7 +109,7 @@ def overtaken(monkeypatch, path, act):
         act(folder)
         raise RuntimeError("woke up in another world")
 
-    monkeypatch.setattr(stage, "_calibrate_whole", broken)
+    monkeypatch.setattr(stage, "_calibrate", broken)
     with pytest.raises(Stopped) as stopped:
         stage.calibrate_pixel(run, pixel)
     return folder, str(stopped.value)
