@@ -23,7 +23,7 @@ from masm.gaussian_process.regression import GaussianProcess
 from masm.types import Array
 
 # Points in one matrix product.
-_BLOCK = 256
+_BLOCK = 128
 
 
 class CompiledProcesses:
@@ -71,7 +71,9 @@ class CompiledProcesses:
                 self._inverse[j] = np.tril(inverse).T
 
     def predict(
-        self, u: Array, needed: Callable[[Array, slice], Array] | None = None
+        self,
+        u: Array,
+        needed: Callable[[Array, slice], NDArray[np.bool_]] | None = None,
     ) -> tuple[Array, Array]:
         """Means and variances of the noise-free outputs, (n_processes, n_points).
 
@@ -80,9 +82,11 @@ class CompiledProcesses:
         """
         mean = np.empty((len(self._weight), len(u)))
         variance = np.zeros_like(mean)
+        # Fresh memory for each block would take longer to come by than to fill.
+        room = np.empty(len(mean) * min(_BLOCK, len(u)) * self._x.shape[1])
         for start in range(0, len(u), _BLOCK):
             at = slice(start, start + _BLOCK)
-            cross, own = self._cross(u[at], mean[:, at])
+            cross, own = self._cross(u[at], mean[:, at], room)
             chosen = np.arange(cross.shape[1])
             if needed is not None:
                 chosen = np.flatnonzero(needed(mean[:, at], at))
@@ -90,9 +94,10 @@ class CompiledProcesses:
                 self._variances(cross, own, chosen, variance[:, at])
         return mean, variance
 
-    def _cross(self, u: Array, mean: Array) -> tuple[Array, Array]:
+    def _cross(self, u: Array, mean: Array, room: Array) -> tuple[Array, Array]:
         """Fill in means; covariances with the runs, and variances without them."""
-        cross = np.empty((len(self._weight), len(u), self._x.shape[1]))
+        shape = (len(mean), len(u), self._x.shape[1])
+        cross = room[: math.prod(shape)].reshape(shape)
         own = np.empty_like(mean)
         part = np.empty_like(mean)
         _cross(
@@ -242,12 +247,23 @@ def _products(z, centred, first, squares):  # pragma: no cover - compiled
 
 
 @njit(cache=True, fastmath=FAST)
+def _with_trend(
+    kernel, constant, linear, half, first, second_order, covariance
+):  # pragma: no cover - compiled
+    """Covariance with the runs, of the process and the trend, from `_products`."""
+    for i in range(kernel.size):
+        # The sum over pairs z_a z_b x_a x_b, a <= b, without its terms.
+        pairs = half * (first[i] * first[i] + second_order[i])
+        covariance[i] = kernel[i] + (constant + linear * first[i]) + pairs
+
+
+@njit(cache=True, fastmath=FAST)
 def _cross(
     u, x, weight, alpha, signal, gaussian, coefficients, second, middle, scale,
     centred, degrees, uncertain, mean, own, cross,
 ):  # fmt: skip # pragma: no cover - compiled
     d, n = x.shape
-    first, second_order = np.empty(n), np.empty(n)
+    kernel, first, second_order = np.empty(n), np.empty(n), np.empty(n)
     steps, squares = np.empty((d, n)), np.empty((d, n))
     for point in range(u.shape[0]):
         z = (u[point] - middle[0]) / middle[1]
@@ -258,7 +274,6 @@ def _cross(
             length += z[j] * z[j]
             fourth += z[j] ** 4
         for k in range(weight.shape[0]):
-            kernel = cross[k, point]
             _kernel(weight[k], squares, signal[k], gaussian[k], kernel)
             inner = 0.0
             for i in range(n):
@@ -271,11 +286,9 @@ def _cross(
             constant, linear, half = degrees[k, 0], degrees[k, 1], 0.5 * degrees[k, 2]
             own[k, point] = signal[k] + constant + linear * length
             own[k, point] += half * (length * length + fourth)
-            # The sum over pairs z_a z_b x_a x_b, a <= b, without its terms.
-            for i in range(n):
-                product = first[i]
-                kernel[i] += constant + linear * product
-                kernel[i] += half * (product * product + second_order[i])
+            _with_trend(
+                kernel, constant, linear, half, first, second_order, cross[k, point]
+            )
 
 
 @njit(cache=True, fastmath=FAST)
