@@ -14,10 +14,14 @@ tested. What the table lacks is derived, and said in each pixel's forcing:
     python -m benchmarks.daymet_pixels RUN prepare
     python -m benchmarks.daymet_pixels RUN calibrate [--workers 2] [--stop-after 5]
     python -m benchmarks.daymet_pixels RUN coverage
+    python -m benchmarks.daymet_pixels RUN references [--pixels 6] [--runs 5000]
     python -m benchmarks.daymet_pixels RUN efficiency [--pixels 6]
 
-``calibrate`` goes on from whatever is done. ``efficiency`` times the same pixels with
-one and with two workers, alternating, each worker started and warm beforehand.
+``calibrate`` goes on from whatever is done. ``references`` takes the first pixels that
+are calibrated, samples their posteriors by importance sampling of the model itself, in
+a folder beside RUN, and prints how far ours are off beside the error that they
+estimate. ``efficiency`` times the same pixels with one and with two workers,
+alternating, each worker started and warm beforehand.
 """
 
 from __future__ import annotations
@@ -35,19 +39,24 @@ import pandas as pd
 import xarray as xr
 
 import landdata as inputs
+import masm
+from benchmarks.metrics import distance
 from jobs.executors.workers import run_local
 from jobs.inputs.twin import truth_of
 from jobs.process_models.base import Settings
 from jobs.process_models.registry import DEFAULT_MODEL, open_model
+from jobs.run.folder import PixelFolder
 from jobs.run.pixel_files import read_summary
 from jobs.run.pixel_state import FINISHED, state_of
 from jobs.run.run import Run, open_run, start
+from jobs.stages.calibrate_pixel import calibrate_pixel
 from jobs.stages.calibrate_pixels import calibrate_pixels, calibration_work
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 TABLE = DATA / "products" / "daymet_phenocam_deciduous_daily.csv.gz"
 
 YEARS = range(2012, 2016)
+_LIMIT = 0.10  # MMTV beyond which a posterior is wrong
 CONFIG = """\
 name: 58 Daymet pixels, twin observations
 seed: 58
@@ -255,10 +264,58 @@ def _core_seconds() -> float:
     return total / os.sysconf("SC_CLK_TCK")
 
 
-def _copy(path: Path, fresh: Path) -> Run:
+def references(path: Path, n_pixels: int, n_runs: int) -> None:
+    """Compare posteriors with those of the model itself."""
+    run = open_run(path)
+    chosen = [
+        p for p in run.pixels if state_of(run.folder.pixel(p.id)).state in FINISHED
+    ]
+    beside = path.with_name(f"{path.name}-references")
+    if not beside.exists():
+        _copy(path, beside, f"method: importance\n  options: {{max_runs: {n_runs}}}")
+    direct = open_run(beside)
+    rows = []
+    for pixel in chosen[:n_pixels]:
+        folder = direct.folder.pixel(pixel.id)
+        if state_of(folder).state not in FINISHED:
+            calibrate_pixel(direct, pixel)
+        rows.append(_against(run.folder.pixel(pixel.id), folder) | {"pixel": pixel.id})
+        table = pd.DataFrame(rows).set_index("pixel")
+        table.to_csv(path / "references.csv", float_format="%.4g")
+        print(table.tail(1).to_string(header=len(rows) == 1), flush=True)
+    loose = table[(table["mmtv"] > _LIMIT) & (table["state"] == "done")]
+    print(
+        f"{len(table)} pixels, MMTV {table['mmtv'].median():.3f} in the median, "
+        f"{table['mmtv'].max():.3f} at most; "
+        f"{len(loose)} beyond {_LIMIT} and not flagged"
+    )
+
+
+def _against(found: PixelFolder, reference: PixelFolder) -> dict[str, object]:
+    """Distances of one posterior from its reference, and what it says of itself."""
+    result, direct = (masm.open_result(one.posterior) for one in (found, reference))
+    names = list(result.posterior.data_vars)
+    ours, theirs = (
+        np.column_stack([one.posterior[name].to_numpy().ravel() for name in names])
+        for one in (result, direct)
+    )
+    off = distance(ours, theirs)
+    return {
+        "state": result.status,
+        "runs": result.n_model_runs,
+        "error": float(result.attrs["error"]),
+        "mmtv": off.mmtv,
+        "largest_tv": off.largest_tv,
+        "reference": direct.status,
+        "reference_ess": float(direct.attrs["ess_weights"]),
+    }
+
+
+def _copy(path: Path, fresh: Path, method: str = "method: emulator") -> Run:
     fresh.mkdir()
-    for name in ("config.yaml", "places.csv"):
-        shutil.copy(path / name, fresh)
+    shutil.copy(path / "places.csv", fresh)
+    text = (path / "config.yaml").read_text().replace("method: emulator", method)
+    (fresh / "config.yaml").write_text(text)
     shutil.copytree(path / "forcing", fresh / "forcing")
     run = open_run(fresh)
     start(run)
@@ -270,8 +327,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument(
-        "step", choices=["prepare", "calibrate", "coverage", "efficiency"]
+        "step",
+        choices=["prepare", "calibrate", "coverage", "references", "efficiency"],
     )
+    parser.add_argument("--runs", type=int, default=5000, help="of a reference")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--stop-after", type=int)
     parser.add_argument("--pixels", type=int, default=6)
@@ -283,6 +342,8 @@ def main() -> None:
         calibrate(asked.run, asked.workers, asked.stop_after)
     elif asked.step == "coverage":
         coverage(asked.run)
+    elif asked.step == "references":
+        references(asked.run, asked.pixels, asked.runs)
     else:
         efficiency(asked.run, asked.pixels, asked.rounds)
 

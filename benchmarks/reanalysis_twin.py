@@ -165,17 +165,22 @@ def _network(
     if source is None:
         write_twin(
             run,
-            Network(
-                n_sites=chosen.sites,
-                observed={"above_ground_wood": (0, 0.08), "lai": (7, 0.10)},
-                unobserved={"lai": 1},
-            ),
+            network_of(chosen.sites),
         )
     else:
         for one in source.glob("*.csv"):
             shutil.copy(one, folder)
         shutil.copytree(source / "drivers", folder / "drivers")
     return run
+
+
+def network_of(n_sites: int) -> Network:
+    """What the twins are made with."""
+    return Network(
+        n_sites=n_sites,
+        observed={"above_ground_wood": (0, 0.08), "lai": (7, 0.10)},
+        unobserved={"lai": 1},
+    )
 
 
 def _options(chosen: argparse.Namespace, name: str, rule: str) -> str:

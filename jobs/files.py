@@ -284,16 +284,17 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def put_aside(path: Path) -> Path:
+def put_aside(path: Path, why: str = "damaged") -> Path:
     """Keep what is damaged under the name returned, out of the way of what is whole.
 
-    A link or a folder is moved as it is; nothing behind it is touched.
+    A link or a folder is moved as it is; nothing behind it is touched. ``why`` ends the
+    new name.
     """
-    aside = path.with_name(f"{path.name}.damaged")
+    aside = path.with_name(f"{path.name}.{why}")
     number = 1
     while is_folder(aside) or (is_folder(path) and lexists(aside)):
         number += 1
-        aside = path.with_name(f"{path.name}.damaged{number}")
+        aside = path.with_name(f"{path.name}.{why}{number}")
     os.replace(path, aside)
     sync_folder(path.parent)
     return aside

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from masm.calibrate import calibrate
 from masm.compare import compare
-from masm.errors import CalibrationFailed, DamagedCheckpoint, InputError
+from masm.errors import (
+    CalibrationFailed,
+    DamagedCheckpoint,
+    InputError,
+    OtherCalibration,
+)
 from masm.information.calibrated import (
     CalibratedInformation,
     Target,
@@ -79,6 +84,7 @@ __all__ = [
     "LogUniform",
     "Method",
     "Minimum",
+    "OtherCalibration",
     "Outcome",
     "Prior",
     "Priors",

@@ -58,6 +58,21 @@ class DamagedCheckpoint(InputError):
     """
 
 
+class OtherCalibration(InputError):
+    """A checkpoint of another calibration, or of another version of the software.
+
+    Its model runs were asked for with other priors, options or seed. They are not
+    used; the file is left as it is.
+
+    Examples
+    --------
+    >>> import masm
+    >>> error = masm.OtherCalibration("a.nc", found="options changed")
+    >>> isinstance(error, masm.InputError)
+    True
+    """
+
+
 class InputsChanged(InputError):
     """A checkpoint of the same calibration, made with other inputs: never mixed.
 

@@ -59,6 +59,7 @@ from jobs.run.pixel_state import (
 )
 from jobs.run.run import Run, open_run
 from jobs.stages.borrowed_start import DIGEST, borrowed_start
+from jobs.stages.from_checkpoint import from_checkpoint
 from jobs.stages.slim_result import slim
 
 if TYPE_CHECKING:
@@ -131,7 +132,10 @@ def calibrate_pixel(
 
         try:
             with _time_limit(run.config.execution.pixel_minutes):
-                result = _calibrate_whole(run, pixel, folder.checkpoint, watched)
+                result = from_checkpoint(
+                    lambda: _calibrate(run, pixel, folder.checkpoint, watched),
+                    folder.checkpoint,
+                )
             lease.require_held()
         except KeyboardInterrupt as stop:
             events.write("stopped", pixel=pixel.id, by=str(stop) or "interrupt")
@@ -266,19 +270,6 @@ def thin(result: masm.Result, n_draws: int) -> masm.Result:
         for name, group in result.groups.items()
     }
     return replace(result, groups=groups, attrs={**result.attrs, "n_draws_made": size})
-
-
-def _calibrate_whole(
-    run: Run, pixel: Pixel, checkpoint: Path, on_runs: OnRuns | None
-) -> masm.Result:
-    """Calibrate; a checkpoint that cannot be read is put aside, and costs its runs."""
-    from masm import DamagedCheckpoint
-
-    try:
-        return _calibrate(run, pixel, checkpoint, on_runs)
-    except DamagedCheckpoint as exc:
-        logger.warning("%s\n  It is now %s; starting anew.", exc, put_aside(checkpoint))
-        return _calibrate(run, pixel, checkpoint, on_runs)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from jobs.run.provenance import checksums, read_record, record, write_record
 from jobs.run.seeds import RunStream, run_generator
 from jobs.run.start_files import refuse_lost_record
 from jobs.run_tables import read_run_table
+from jobs.stages.from_checkpoint import from_checkpoint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,8 +178,9 @@ def calibrate(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
     checkpoint = target.with_name(f"checkpoint_{ecosystem}_{strategy}.nc")
     model = Model(run.inputs.forcing, chosen.targets, settings_of(config))
     options: dict[str, Any] = dict(config.calibration.options)
-    try:
-        result = masm.calibrate(
+
+    def calibrated() -> masm.Result:
+        return masm.calibrate(
             model,
             observations=_as_series(chosen),
             priors=_priors(config, ecosystem),
@@ -190,6 +192,9 @@ def calibrate(run: SoilCarbonRun, ecosystem: str, strategy: str) -> Path:
             n_predictive=8,
             **options,
         )
+
+    try:
+        result = from_checkpoint(calibrated, checkpoint)
     except masm.CalibrationFailed as exc:
         raise ConfigError(
             Problem(

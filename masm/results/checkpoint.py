@@ -22,7 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masm.errors import DamagedCheckpoint, InputError, InputsChanged
+from masm.errors import (
+    DamagedCheckpoint,
+    InputError,
+    InputsChanged,
+    OtherCalibration,
+)
 from masm.files import is_of_the_system, replacing
 from masm.hdf5_files import plain_stream, read_image, seal
 from masm.problem.problem import Runs
@@ -127,7 +132,7 @@ class Checkpoint:
             data = set(names) <= {"observations"} or any(
                 part.startswith(_INPUT) for part in changed
             )
-            raise (InputsChanged if data else InputError)(
+            raise (InputsChanged if data else OtherCalibration)(
                 f"checkpoint {self.path} belongs to another calibration",
                 found=f"{', '.join(dict.fromkeys(names))} changed since it was written",
                 wanted="the same priors, observations, seed, blocks and options",
@@ -137,7 +142,7 @@ class Checkpoint:
 
     def _refuse_other(self, found: object) -> None:
         if found != _FORMAT:
-            raise InputError(
+            raise OtherCalibration(
                 f"checkpoint {self.path} is not one of ours",
                 found=repr(found),
                 wanted=repr(_FORMAT),

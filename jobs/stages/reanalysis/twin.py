@@ -8,7 +8,7 @@ its state. So a filter that knows the errors can be judged by its spread.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +82,33 @@ def write_twin(run: ReanalysisRun, network: Network) -> None:
     _write_pools(run, network, names)
     _write_truth(run, names, np.array(truth))
     _write_observations(run, network, names, np.array(truth))
+
+
+def other_truths(run: ReanalysisRun, network: Network, seeds: Sequence[int]) -> Array:
+    """States that the truths of other seeds have in the weather of this run.
+
+    Parameters
+    ----------
+    run : ReanalysisRun
+        A twin.
+    network : Network
+        What it was made with.
+    seeds : sequence of int
+        Of the truths: their parameters, pools, process and weather errors.
+
+    Returns
+    -------
+    ndarray (n_seeds, n_sites, n_analyses, n_states)
+    """
+    runs = [
+        replace(run, config=run.config.model_copy(update={"seed": seed}))
+        for seed in seeds
+    ]
+    found = []
+    for k, (_, _, latitude) in enumerate(_places(run, network)):
+        weather = _weather(run, k, latitude)
+        found.append([_true_states(other, network, k, weather) for other in runs])
+    return np.array(found).swapaxes(0, 1)
 
 
 def _write(path: Path, header: str, rows: list[str]) -> None:

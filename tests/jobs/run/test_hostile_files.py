@@ -15,6 +15,7 @@ import xarray as xr
 import zarr
 
 from jobs.executors.slurm import script
+from masm.results.checkpoint import Checkpoint
 
 
 class Bomb:
@@ -131,6 +132,23 @@ def test_a_damaged_result_is_put_aside_and_made_again(
     np.testing.assert_array_equal(read_draws(folder), whole)
     assert masm_command("collect", calibrated_path).exit_code == 0
     assert np.isfinite(store["vmax"][:]).any()
+
+
+@pytest.mark.usefixtures("small_process_model")
+def test_a_checkpoint_of_another_version_is_put_aside_and_made_again(
+    masm_command, calibrated_path
+):
+    folder = calibrated_path / "pixels" / "000" / "00000"
+    whole = read_draws(folder)
+    (folder / "posterior.nc").unlink()
+    (folder / "summary.json").unlink()
+    other = {"method": "emulator", "options": "as another version digests them"}
+    Checkpoint(folder / "checkpoint.nc", other).write()
+    written = (folder / "checkpoint.nc").read_bytes()
+    answer = masm_command("calibrate", calibrated_path, "--resume")
+    assert answer.exit_code == 0, answer.output
+    np.testing.assert_array_equal(read_draws(folder), whole)
+    assert (folder / "checkpoint.nc.earlier").read_bytes() == written
 
 
 def read_draws(folder):

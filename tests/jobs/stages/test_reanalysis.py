@@ -22,7 +22,7 @@ from jobs.run.run import open_run, start
 from jobs.run.run_kind import kind_of
 from jobs.stages.reanalysis import read_inputs, reanalyse, steps_left
 from jobs.stages.reanalysis.prepare import check_weather
-from jobs.stages.reanalysis.twin import Network, write_twin
+from jobs.stages.reanalysis.twin import Network, other_truths, write_twin
 
 CONFIG = """\
 name: a tiny network
@@ -78,6 +78,16 @@ def edit(folder: Path, old: str, new: str, name: str = "config.yaml") -> None:
 
 def cycles_of(run):
     return [read_netcdf(run.analysis(one.number)) for one in run.cycles]
+
+
+def test_the_truth_of_the_runs_own_seed_is_the_one_in_its_file(made):
+    run = open_reanalysis(made)
+    seed = run.config.seed
+    network = Network(n_sites=2, unobserved={"lai": 1})
+    own, other = other_truths(run, network, [seed, seed + 1])
+    written = pd.read_csv(made / "truth.csv", comment="#")[list(run.states)].to_numpy()
+    np.testing.assert_allclose(own.reshape(written.shape), written, rtol=1e-5)
+    assert np.all(np.abs(other / own - 1.0).max(axis=(0, 1)) > 1e-3)
 
 
 def test_a_run_leaves_every_cycle_on_disk(done):

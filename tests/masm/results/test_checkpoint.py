@@ -64,7 +64,7 @@ def test_batches_run_elsewhere_are_left_behind_with_a_warning(tmp_path, caplog):
 def test_the_parts_that_changed_are_named(tmp_path):
     path = tmp_path / "c.nc"
     Checkpoint(path, PRINT).block("block1").run(points(1), runs_at)
-    with pytest.raises(masm.InputError, match="found   seed changed"):
+    with pytest.raises(masm.OtherCalibration, match="found   seed changed"):
         Checkpoint(path, {**PRINT, "seed": "c"})
 
 
@@ -75,7 +75,7 @@ def test_other_files_are_not_taken_for_checkpoints(tmp_path):
         Checkpoint(path, PRINT)
     with h5netcdf.File(path, "w") as file:
         file.attrs["format"] = "else"
-    with pytest.raises(masm.InputError, match="not one of ours"):
+    with pytest.raises(masm.OtherCalibration, match="not one of ours"):
         Checkpoint(path, PRINT)
 
 
