@@ -15,7 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
+from masm.gaussian_process.fast_exp import FAST
 from masm.types import Array
 
 
@@ -50,25 +52,47 @@ def most_informative(
     -------
     list of int
     """
-    covariances = [part.covariance.copy() for part in information]
-    n = len(covariances[0])
-    tiny = [1e-12 * float(np.max(np.diag(c[:, :n]))) + 1e-300 for c in covariances]
-
-    def condition(i: int) -> None:
-        for c, part, least in zip(covariances, information, tiny, strict=True):
-            row = c[i].copy()
-            c -= np.outer(row[:n], row / (max(row[i], 0.0) + part.noise + least))
-
-    for i in range(n_given):
-        condition(i)
-    taken = list(range(n_given))
-    for _ in range(min(size, n - n_given)):
-        gain = np.zeros(n)
-        for c, part, least in zip(covariances, information, tiny, strict=True):
-            own = np.maximum(np.diag(c[:, :n]), 0.0) + part.noise + least
-            gain += (c[:, n:] ** 2 @ part.weight) / own
+    covariance = np.stack([part.covariance for part in information])
+    weight = np.stack([part.weight for part in information])
+    n = covariance.shape[1]
+    most = covariance.diagonal(axis1=1, axis2=2).max(axis=1)
+    noise = np.array([part.noise for part in information]) + 1e-12 * most + 1e-300
+    gain = np.zeros(n)
+    taken: list[int] = []
+    _gain(covariance, weight, noise, gain)
+    while len(taken) < n_given + min(size, n - n_given):
         gain[taken] = -1.0
-        best = int(np.argmax(gain))
+        best = len(taken) if len(taken) < n_given else int(np.argmax(gain))
         taken.append(best)
-        condition(best)
+        _condition(covariance, best, noise)
+        if len(taken) >= n_given:
+            _gain(covariance, weight, noise, gain)
     return taken[n_given:]
+
+
+@njit(cache=True, fastmath=FAST)
+def _condition(covariance, chosen, noise):  # pragma: no cover - compiled
+    """Take from each covariance, in place, what a run of the chosen row explains."""
+    n_outputs, n, n_all = covariance.shape
+    row = np.empty(n_all)
+    for k in range(n_outputs):
+        row[:] = covariance[k, chosen]
+        own = max(row[chosen], 0.0) + noise[k]
+        for i in range(n):
+            fraction = row[i] / own
+            for j in range(n_all):
+                covariance[k, i, j] -= fraction * row[j]
+
+
+@njit(cache=True, fastmath=FAST)
+def _gain(covariance, weight, noise, gain):  # pragma: no cover - compiled
+    """Weighted variance that a run of each row would take from the reference."""
+    n_outputs, n, n_all = covariance.shape
+    gain[:] = 0.0
+    for k in range(n_outputs):
+        for i in range(n):
+            total = 0.0
+            for j in range(n_all - n):
+                shared = covariance[k, i, n + j]
+                total += weight[k, j] * shared * shared
+            gain[i] += total / (max(covariance[k, i, i], 0.0) + noise[k])

@@ -73,7 +73,7 @@ def fill(
             for j in range(i):
                 root = math.sqrt(5.0 * squared[j])
                 decay = exp_minus(root)
-                shape[j, i] = (1.0 + root + root * root / 3.0) * decay
+                shape[j, i] = (1.0 + root + root * root * (1.0 / 3.0)) * decay
                 slope[j, i] = (5.0 / 3.0) * (1.0 + root) * decay
         shape[i, i] = 1.0
         # Of no consequence: a point is at no distance from itself.

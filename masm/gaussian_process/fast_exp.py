@@ -12,18 +12,13 @@ FAST = {"reassoc", "nsz", "contract"}
 def exp_minus(y):  # pragma: no cover - compiled
     """exp(-y) for y >= 0, to 1e-12 where it matters.
 
-    (exp(-y / 1024))^1024, the root by its series.
+    (exp(-y / 1024))^1024, the root by its series. Its coefficients are constants: with
+    divisions in the loop it takes seven times as long.
     """
-    r = -min(y, 600.0) / 1024.0
-    p = 1.0 + r / 9.0
-    p = 1.0 + r / 8.0 * p
-    p = 1.0 + r / 7.0 * p
-    p = 1.0 + r / 6.0 * p
-    p = 1.0 + r / 5.0 * p
-    p = 1.0 + r / 4.0 * p
-    p = 1.0 + r / 3.0 * p
-    p = 1.0 + r / 2.0 * p
-    p = 1.0 + r * p
+    r = -min(y, 600.0) * (1.0 / 1024.0)
+    p = 1.0 / 5040.0 + r * (1.0 / 40320.0 + r * (1.0 / 362880.0))
+    p = 1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * p))
+    p = 1.0 + r * (1.0 + r * (1.0 / 2.0 + r * (1.0 / 6.0 + r * p)))
     for _ in range(10):
         p = p * p
     return p

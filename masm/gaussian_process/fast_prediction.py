@@ -3,16 +3,19 @@
 Chains ask for the emulator at a few points, thousands of times: array expressions
 spend most of that on passing arrays about. Here all processes are evaluated point by
 point in one compiled loop, the mean and its gradient, or the mean and the variance.
+The squared differences between a point and the runs are the same for all processes,
+which only weight them by their length scales.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 from scipy import linalg
 
 from masm.gaussian_process.fast_exp import FAST, exp_minus
@@ -20,7 +23,7 @@ from masm.gaussian_process.regression import GaussianProcess
 from masm.types import Array
 
 # Points in one matrix product.
-_BLOCK = 256
+_BLOCK = 128
 
 
 class CompiledProcesses:
@@ -36,8 +39,8 @@ class CompiledProcesses:
         first = processes[0]
         n, d = first.x.shape
         k = len(processes)
-        self._x = np.empty((k, d, n))
-        self._inverse_length = np.empty((k, d))
+        self._x = np.ascontiguousarray(first.x.T)
+        self._weight = np.empty((k, d))
         self._alpha = np.empty((k, n))
         self._signal = np.empty(k)
         self._gaussian = np.array([gp.kernel_name == "gaussian" for gp in processes])
@@ -54,8 +57,7 @@ class CompiledProcesses:
         )
         upper = np.triu_indices(d)
         for j, gp in enumerate(processes):
-            self._inverse_length[j] = 1.0 / gp.hyper.length_scales
-            self._x[j] = (gp.x * self._inverse_length[j]).T
+            self._weight[j] = gp.hyper.length_scales**-2.0
             self._alpha[j] = gp.alpha
             self._signal[j] = gp.hyper.signal_variance
             m = gp.trend.n_first
@@ -68,17 +70,34 @@ class CompiledProcesses:
                 inverse, _ = linalg.lapack.dtrtri(gp._factor, lower=1)
                 self._inverse[j] = np.tril(inverse).T
 
-    def predict(self, u: Array) -> tuple[Array, Array]:
-        """Means and variances of the noise-free outputs, (n_processes, n_points)."""
-        mean = np.empty((len(self._x), len(u)))
+    def predict(
+        self,
+        u: Array,
+        needed: Callable[[Array, slice], NDArray[np.bool_]] | None = None,
+    ) -> tuple[Array, Array]:
+        """Means and variances of the noise-free outputs, (n_processes, n_points).
+
+        ``needed`` returns at which points variances are wanted, given the means there
+        and which points these are; elsewhere they are zero. By default everywhere.
+        """
+        mean = np.empty((len(self._weight), len(u)))
         variance = np.zeros_like(mean)
+        # Fresh memory for each block would take longer to come by than to fill.
+        room = np.empty(len(mean) * min(_BLOCK, len(u)) * self._x.shape[1])
         for start in range(0, len(u), _BLOCK):
             at = slice(start, start + _BLOCK)
-            self._predict(u[at], mean[:, at], variance[:, at])
+            cross, own = self._cross(u[at], mean[:, at], room)
+            chosen = np.arange(cross.shape[1])
+            if needed is not None:
+                chosen = np.flatnonzero(needed(mean[:, at], at))
+            if len(chosen):
+                self._variances(cross, own, chosen, variance[:, at])
         return mean, variance
 
-    def _predict(self, u: Array, mean: Array, variance: Array) -> None:
-        cross = np.empty((len(self._x), len(u), self._x.shape[2]))
+    def _cross(self, u: Array, mean: Array, room: Array) -> tuple[Array, Array]:
+        """Fill in means; covariances with the runs, and variances without them."""
+        shape = (len(mean), len(u), self._x.shape[1])
+        cross = room[: math.prod(shape)].reshape(shape)
         own = np.empty_like(mean)
         part = np.empty_like(mean)
         _cross(
@@ -93,21 +112,31 @@ class CompiledProcesses:
             )
         )
         mean[:] = part
+        return cross, own
+
+    def _variances(
+        self, cross: Array, own: Array, chosen: NDArray[np.intp], variance: Array
+    ) -> None:
+        """Fill in variances at the chosen points, given their covariances."""
+        every = len(chosen) == cross.shape[1]
         for k in np.flatnonzero(self._uncertain):
-            # The bulk of the work, and a matrix product: not for a compiled loop.
-            solved = cross[k] @ self._inverse[k]
-            left = own[k] - np.einsum("ij,ij->i", solved, solved)
-            variance[k] = np.maximum(left, 0.0) * self._scale[k, 1] ** 2
+            rows = cross[k] if every else cross[k][chosen]
+            # The bulk of the work: a product with a triangle, not for a compiled loop.
+            solved = linalg.blas.dtrmm(
+                1.0, self._inverse[k].T, rows.T, lower=1, overwrite_b=1
+            )
+            left = own[k, chosen] - np.einsum("ij,ij->j", solved, solved)
+            variance[k, chosen] = np.maximum(left, 0.0) * self._scale[k, 1] ** 2
 
     def mean(self, u: Array) -> Array:
         """Means alone, (n_processes, n_points)."""
-        mean = np.empty((len(self._x), len(u)))
+        mean = np.empty((len(self._weight), len(u)))
         _mean(*self._arguments(u, mean))
         return mean
 
     def gradient(self, u: Array) -> tuple[Array, Array]:
         """Means (n_processes, n_points) and gradients, with (n_parameters,) last."""
-        mean = np.empty((len(self._x), len(u)))
+        mean = np.empty((len(self._weight), len(u)))
         gradient = np.empty((*mean.shape, u.shape[1]))
         _gradient(*self._arguments(u, mean, gradient))
         return mean, gradient
@@ -116,7 +145,7 @@ class CompiledProcesses:
         return (
             np.ascontiguousarray(u, dtype=float),
             self._x,
-            self._inverse_length,
+            self._weight,
             self._alpha,
             self._signal,
             self._gaussian,
@@ -129,15 +158,33 @@ class CompiledProcesses:
 
 
 @njit(cache=True, fastmath=FAST)
-def _squared(point, x, inverse_length, squared):  # pragma: no cover - compiled
+def _differences(point, x, steps, squares):  # pragma: no cover - compiled
+    """Differences of the runs from a point, and their squares, (n_parameters, n)."""
     d, n = x.shape
-    for i in range(n):
-        squared[i] = 0.0
     for j in range(d):
-        at = point[j] * inverse_length[j]
+        at = point[j]
         for i in range(n):
             step = x[j, i] - at
-            squared[i] += step * step
+            steps[j, i] = step
+            squares[j, i] = step * step
+
+
+@njit(cache=True, fastmath=FAST)
+def _weighted(weight, squares, total):  # pragma: no cover - compiled
+    """Sum over parameters of the weighted squares; by fours, to spare memory's time."""
+    d, n = squares.shape
+    for i in range(n):
+        total[i] = 0.0
+    fours = d - d % 4
+    for j in range(0, fours, 4):
+        a, b, c, e = weight[j], weight[j + 1], weight[j + 2], weight[j + 3]
+        for i in range(n):
+            first = a * squares[j, i] + b * squares[j + 1, i]
+            total[i] += first + (c * squares[j + 2, i] + e * squares[j + 3, i])
+    for j in range(fours, d):
+        a = weight[j]
+        for i in range(n):
+            total[i] += a * squares[j, i]
 
 
 @njit(cache=True, fastmath=FAST)
@@ -154,30 +201,31 @@ def _mean_of_trend(
 
 
 @njit(cache=True, fastmath=FAST)
-def _kernel(
-    point, x, inverse_length, signal, gaussian, kernel
-):  # pragma: no cover - compiled
-    _squared(point, x, inverse_length, kernel)
+def _kernel(weight, squares, signal, gaussian, kernel):  # pragma: no cover - compiled
+    """Covariance of a point with the runs."""
+    _weighted(weight, squares, kernel)
     if gaussian:
         for i in range(kernel.size):
             kernel[i] = signal * exp_minus(0.5 * kernel[i])
     else:
         for i in range(kernel.size):
             root = math.sqrt(5.0 * kernel[i])
-            kernel[i] = signal * (1.0 + root + root * root / 3.0) * exp_minus(root)
+            square = root * root * (1.0 / 3.0)
+            kernel[i] = signal * (1.0 + root + square) * exp_minus(root)
 
 
 @njit(cache=True, fastmath=FAST)
 def _mean(
-    u, x, inverse_length, alpha, signal, gaussian, coefficients, second, middle, scale,
+    u, x, weight, alpha, signal, gaussian, coefficients, second, middle, scale,
     mean,
 ):  # fmt: skip # pragma: no cover - compiled
-    n_processes, _, n = x.shape
-    kernel = np.empty(n)
+    d, n = x.shape
+    kernel, steps, squares = np.empty(n), np.empty((d, n)), np.empty((d, n))
     for point in range(u.shape[0]):
         z = (u[point] - middle[0]) / middle[1]
-        for k in range(n_processes):
-            _kernel(u[point], x[k], inverse_length[k], signal[k], gaussian[k], kernel)
+        _differences(u[point], x, steps, squares)
+        for k in range(weight.shape[0]):
+            _kernel(weight[k], squares, signal[k], gaussian[k], kernel)
             inner = 0.0
             for i in range(n):
                 inner += kernel[i] * alpha[k, i]
@@ -199,22 +247,34 @@ def _products(z, centred, first, squares):  # pragma: no cover - compiled
 
 
 @njit(cache=True, fastmath=FAST)
+def _with_trend(
+    kernel, constant, linear, half, first, second_order, covariance
+):  # pragma: no cover - compiled
+    """Covariance with the runs, of the process and the trend, from `_products`."""
+    for i in range(kernel.size):
+        # The sum over pairs z_a z_b x_a x_b, a <= b, without its terms.
+        pairs = half * (first[i] * first[i] + second_order[i])
+        covariance[i] = kernel[i] + (constant + linear * first[i]) + pairs
+
+
+@njit(cache=True, fastmath=FAST)
 def _cross(
-    u, x, inverse_length, alpha, signal, gaussian, coefficients, second, middle, scale,
+    u, x, weight, alpha, signal, gaussian, coefficients, second, middle, scale,
     centred, degrees, uncertain, mean, own, cross,
 ):  # fmt: skip # pragma: no cover - compiled
-    n_processes, d, n = x.shape
-    first, squares = np.empty(n), np.empty(n)
+    d, n = x.shape
+    kernel, first, second_order = np.empty(n), np.empty(n), np.empty(n)
+    steps, squares = np.empty((d, n)), np.empty((d, n))
     for point in range(u.shape[0]):
         z = (u[point] - middle[0]) / middle[1]
-        _products(z, centred, first, squares)
+        _products(z, centred, first, second_order)
+        _differences(u[point], x, steps, squares)
         length = fourth = 0.0
         for j in range(d):
             length += z[j] * z[j]
             fourth += z[j] ** 4
-        for k in range(n_processes):
-            kernel = cross[k, point]
-            _kernel(u[point], x[k], inverse_length[k], signal[k], gaussian[k], kernel)
+        for k in range(weight.shape[0]):
+            _kernel(weight[k], squares, signal[k], gaussian[k], kernel)
             inner = 0.0
             for i in range(n):
                 inner += kernel[i] * alpha[k, i]
@@ -226,24 +286,23 @@ def _cross(
             constant, linear, half = degrees[k, 0], degrees[k, 1], 0.5 * degrees[k, 2]
             own[k, point] = signal[k] + constant + linear * length
             own[k, point] += half * (length * length + fourth)
-            # The sum over pairs z_a z_b x_a x_b, a <= b, without its terms.
-            for i in range(n):
-                product = first[i]
-                kernel[i] += constant + linear * product
-                kernel[i] += half * (product * product + squares[i])
+            _with_trend(
+                kernel, constant, linear, half, first, second_order, cross[k, point]
+            )
 
 
 @njit(cache=True, fastmath=FAST)
 def _gradient(
-    u, x, inverse_length, alpha, signal, gaussian, coefficients, second, middle, scale,
+    u, x, weight, alpha, signal, gaussian, coefficients, second, middle, scale,
     mean, gradient,
 ):  # fmt: skip # pragma: no cover - compiled
-    n_processes, d, n = x.shape
-    pull = np.empty(n)
+    d, n = x.shape
+    pull, steps, squares = np.empty(n), np.empty((d, n)), np.empty((d, n))
     for point in range(u.shape[0]):
         z = (u[point] - middle[0]) / middle[1]
-        for k in range(n_processes):
-            _squared(u[point], x[k], inverse_length[k], pull)
+        _differences(u[point], x, steps, squares)
+        for k in range(weight.shape[0]):
+            _weighted(weight[k], squares, pull)
             inner = 0.0
             if gaussian[k]:
                 for i in range(n):
@@ -253,17 +312,16 @@ def _gradient(
                 for i in range(n):
                     root = math.sqrt(5.0 * pull[i])
                     decay = signal[k] * alpha[k, i] * exp_minus(root)
-                    inner += decay * (1.0 + root + root * root / 3.0)
+                    inner += decay * (1.0 + root + root * root * (1.0 / 3.0))
                     pull[i] = decay * (5.0 / 3.0) * (1.0 + root)
             mean[k, point] = _mean_of_trend(
                 z, coefficients[k], second[k], scale[k, 0], scale[k, 1], inner
             )
             for j in range(d):
-                at = u[point, j] * inverse_length[k, j]
                 total = 0.0
                 for i in range(n):
-                    total += pull[i] * (x[k, j, i] - at)
-                total = total * inverse_length[k, j]
+                    total += pull[i] * steps[j, i]
+                total = total * weight[k, j]
                 slope = coefficients[k, 1 + j] + second[k, j, j] * z[j]
                 for i in range(d):
                     slope += (second[k, i, j] if i <= j else second[k, j, i]) * z[i]

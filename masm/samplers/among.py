@@ -7,10 +7,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+from scipy.spatial import distance
 
 from masm.types import Array
 
 NEAREST, OUTSIDE = 0.1, 0.999
+# Points that are looked at together.
+_BLOCK = 64
 
 
 def among(
@@ -43,13 +46,26 @@ def among(
     k = min(n, max(math.ceil(nearest * n), 3 * d + 10))
     scale = draws.std(axis=0) + 1e-9
     limit = 2.0 * special.chdtri(d, 1.0 - outside)
-    found = np.empty(len(points), bool)
-    for i, point in enumerate(points):
-        gap = np.sum(((draws - point) / scale) ** 2, axis=1)
-        close = draws[np.argmin(gap)]
-        gap = np.sum(((draws - close) / scale) ** 2, axis=1)
-        near = draws[np.argpartition(gap, k - 1)[:k]] / scale
-        covariance = np.atleast_2d(np.cov(near.T)) + 1e-6 * np.eye(d)
-        apart = point / scale - near.mean(axis=0)
-        found[i] = apart @ np.linalg.solve(covariance, apart) <= limit
+    scaled, found = draws / scale, np.empty(len(points), bool)
+    for start in range(0, len(points), _BLOCK):
+        at = slice(start, start + _BLOCK)
+        found[at] = _squared_distance(points[at] / scale, scaled, k) <= limit
     return found
+
+
+def _squared_distance(points: Array, draws: Array, k: int) -> Array:
+    """Squared Mahalanobis distance of each point from ``k`` draws, (n_points,).
+
+    Points with the same nearest draw are compared with the same draws.
+    """
+    closest = np.argmin(distance.cdist(points, draws, "sqeuclidean"), axis=1)
+    centres, of_point = np.unique(closest, return_inverse=True)
+    gap = distance.cdist(draws[centres], draws, "sqeuclidean")
+    near = draws[np.argpartition(gap, k - 1, axis=1)[:, :k]]
+    middle = near.mean(axis=1, keepdims=True)
+    near -= middle
+    covariance = np.matmul(near.transpose(0, 2, 1), near) / max(k - 1, 1)
+    covariance += 1e-6 * np.eye(draws.shape[1])
+    apart = points - middle[of_point, 0]
+    solved = np.linalg.solve(covariance[of_point], apart[:, :, None])
+    return np.asarray(np.einsum("ni,ni->n", apart, solved[:, :, 0]))

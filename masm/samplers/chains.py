@@ -58,6 +58,16 @@ class Chains:
         return self.u.reshape(-1, self.u.shape[-1])
 
 
+def values_above(log_density: LogDensity, u: Array, least: Array) -> Array:
+    """Log densities, (n_points,), cleaned; of no matter where below ``least``.
+
+    A density with a method ``above(u, least)`` may spare itself the work there and
+    give -inf: its proposals are rejected in any case.
+    """
+    above = getattr(log_density, "above", None)
+    return clean(log_density(u) if above is None else above(u, least))
+
+
 def clean(value: Array) -> Array:
     """Log densities with -inf in place of NaN, as a copy."""
     value = np.array(value, dtype=float)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masm.errors import InputError
-from masm.samplers.chains import Chains, LogDensity, checked_starts, clean
+from masm.samplers.chains import Chains, LogDensity, checked_starts, clean, values_above
 from masm.samplers.gaussian_mixture import Mixture, Normal
 from masm.types import Array
 
@@ -62,10 +62,11 @@ def ensemble_chains(
             normal = Mixture(frozen, rng) if t == 0 else Normal(frozen)
         new, log_ratio = _ensemble_proposal(state, frozen, normal, rng)
         inside = np.all((new >= 0.0) & (new <= 1.0), axis=1) & np.isfinite(log_ratio)
+        log_uniform = np.log1p(-rng.random(n_chains))
         new_value = np.full(n_chains, -np.inf)
         if inside.any():
-            new_value[inside] = clean(log_density(new[inside]))
-        log_uniform = np.log1p(-rng.random(n_chains))
+            least = (value + log_uniform - log_ratio)[inside]
+            new_value[inside] = values_above(log_density, new[inside], least)
         with np.errstate(invalid="ignore"):
             take = inside & (log_uniform < new_value - value + log_ratio)
         state[take] = new[take]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masm.errors import InputError
-from masm.samplers.chains import LogDensity, checked_starts, clean
+from masm.samplers.chains import LogDensity, checked_starts, clean, values_above
 from masm.samplers.ensemble import _ensemble_proposal
 from masm.samplers.gaussian_mixture import Normal
 from masm.samplers.latin_hypercube import latin_hypercube
@@ -64,10 +64,13 @@ def tempered_population(
             new, log_ratio = _ensemble_proposal(u, archive, normal, rng)
             inside = np.all((new >= 0.0) & (new <= 1.0), axis=1)
             inside &= np.isfinite(log_ratio)
+            log_uniform = np.log1p(-rng.random(len(u)))
             new_value = np.full(len(u), -np.inf)
             if inside.any():
-                new_value[inside] = clean(log_density(new[inside]))
-            log_uniform = np.log1p(-rng.random(len(u)))
+                least = value + (log_uniform - log_ratio) / exponent
+                new_value[inside] = values_above(
+                    log_density, new[inside], least[inside]
+                )
             with np.errstate(invalid="ignore"):
                 gain = exponent * (new_value - value) + log_ratio
             take = inside & (log_uniform < gain)

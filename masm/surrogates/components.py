@@ -90,6 +90,10 @@ class Components(Protocol):
 
     n_residuals: int
 
+    @property
+    def unknown_scales(self) -> bool:
+        """Whether the size of any stream's errors is unknown."""
+
     def in_units(self, cost: Array, whitened: Array) -> tuple[Array, Array]:
         """Squared lengths and whitened residuals in the unit of the outputs."""
 
@@ -112,6 +116,12 @@ class Components(Protocol):
         """With the variance as a further error; as of now, whatever is fitted later.
 
         If ``optimistic`` it is not lowered for being unknown.
+        """
+
+    def largest_likelihood(self) -> LogLikelihood | None:
+        """Bound of either, from means and the least variance that each output has.
+
+        None where there is none that is quickly found.
         """
 
     def approximation(self, weight: Array) -> Callable[[Array], tuple[Array, Array]]:
@@ -139,6 +149,7 @@ class KnownErrors:
     """
 
     n_residuals = 1
+    unknown_scales = False
 
     def __init__(
         self,
@@ -196,6 +207,22 @@ class KnownErrors:
             return np.asarray(-0.5 * cost)
 
         return log_likelihood
+
+    def largest_likelihood(self) -> LogLikelihood | None:
+        """Each output with the variance that suits it best, at least the given one.
+
+        ``m^2 / (1 + v) + log(1 + v)`` is least at ``1 + v = m^2``, and ``v``, once
+        limited, is at most ``most_variance``. What else counts only adds to it.
+        """
+        most = self.widening.most_variance
+
+        def largest_likelihood(mean: Array, least_variance: Array) -> Array:
+            squared = mean**2
+            least = least_variance / (1.0 + least_variance / most)
+            total = 1.0 + np.clip(squared - 1.0, least, most)
+            return np.asarray(-0.5 * np.sum(squared / total + np.log(total), axis=0))
+
+        return largest_likelihood
 
     def approximation(self, weight: Array) -> Callable[[Array], tuple[Array, Array]]:
         """With a variance that is the same everywhere."""

@@ -42,6 +42,7 @@ from masm.surrogates.components import (
     ErrorOfVariance,
     KnownErrors,
 )
+from masm.surrogates.emulated_density import EmulatedDensity
 from masm.surrogates.input_warping import Warp, WarpPrior, fit_shared_warping
 from masm.surrogates.integer_inputs import CLEAR_EVIDENCE, IntegerInputs
 from masm.surrogates.quadratic_means import QuadraticMeans
@@ -380,28 +381,29 @@ class SeriesEmulator:
         self.negligible = set(np.flatnonzero(negligible).tolist())
         self._fast = None
 
-    def log_density(self, u: Array) -> Array:
-        """Log likelihood with the emulator's variance included, (n_points,)."""
-        return self.snapshot()(u)
-
-    def snapshot(self) -> Callable[[Array], Array]:
-        """`log_density` as it is now, whatever is fitted later."""
+    @property
+    def log_density(self) -> EmulatedDensity:
+        """Log likelihood with the emulator's variance included, as it is now."""
         return self._density(optimistic=False)
 
-    def acquisition_density(self, u: Array) -> Array:
+    def snapshot(self) -> EmulatedDensity:
+        """`log_density` as it is now, whatever is fitted later."""
+        return self.log_density
+
+    @property
+    def acquisition_density(self) -> EmulatedDensity:
         """Log density in which runs are sought: not lowered for being unknown."""
-        return self._density(optimistic=True)(u)
+        return self._density(optimistic=True)
 
-    def _density(self, *, optimistic: bool) -> Callable[[Array], Array]:
-        compiled, nugget = self._compiled, self.nugget_variance[:, None]
+    def _density(self, *, optimistic: bool) -> EmulatedDensity:
         warp, integer_inputs = self.warp, self.integer_inputs
-        log_likelihood = self.components.log_likelihood(optimistic=optimistic)
-
-        def log_density(u: Array) -> Array:
-            mean, variance = compiled.predict(warp(integer_inputs(u)))
-            return log_likelihood(mean, variance + nugget)
-
-        return log_density
+        return EmulatedDensity(
+            self._compiled,
+            lambda u: warp(integer_inputs(u)),
+            self.nugget_variance[:, None],
+            self.components.log_likelihood(optimistic=optimistic),
+            self.components.largest_likelihood(),
+        )
 
     def approximate(self, draws: Array) -> ApproximateLikelihood | None:
         """Log likelihood with the typical variance at these draws everywhere.
@@ -524,6 +526,8 @@ class SeriesEmulator:
 
     def error_scales(self, u: Array, rng: np.random.Generator) -> dict[str, Array]:
         """Draws of each stream's unknown factor on its errors, given parameters."""
+        if not self.components.unknown_scales:
+            return {}
         mean, variance = self.predict(u.reshape(-1, u.shape[-1]))
         variance += self.nugget_variance[:, None]
         drawn = self.components.draw_scales(mean, variance, rng)

@@ -97,6 +97,11 @@ class UnknownErrors:
         )
         self._owner = np.empty(0, int)
 
+    @property
+    def unknown_scales(self) -> bool:
+        """Whether the size of any stream's errors is unknown."""
+        return not all(scale.known for scale in self.scales)
+
     # -- training -----------------------------------------------------------
 
     def in_units(self, cost: Array, whitened: Array) -> tuple[Array, Array]:
@@ -185,6 +190,10 @@ class UnknownErrors:
             return total
 
         return log_likelihood
+
+    def largest_likelihood(self) -> LogLikelihood | None:
+        """None: the size of the errors is integrated out."""
+        return None
 
     def approximation(self, weight: Array) -> Callable[[Array], tuple[Array, Array]]:
         """Any size of errors is as likely; the variance is the same everywhere."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import scipy
@@ -18,6 +19,7 @@ from masm.design.space_filling import allowed_start, spread_points
 from masm.methods.adaptive.mode_search import ModeSearch
 from masm.methods.adaptive.settings import Settings
 from masm.problem.problem import Problem, Runs
+from masm.samplers.chains import LogDensity, values_above
 from masm.samplers.tempering import tempered_population
 from masm.surrogates import feasibility
 from masm.surrogates.base import Surrogate
@@ -41,16 +43,37 @@ def density_of(
     if not problem.priors.constraints and log_probability is None:
         return log_density
 
-    def density(u: Array) -> Array:
-        value = np.full(len(u), -np.inf)
-        ok = problem.allowed(u)
-        if ok.any():
-            value[ok] = log_density(u[ok])
-            if log_probability is not None:
-                value[ok] += log_probability(u[ok])
-        return value
+    return _Restricted(problem, log_density, log_probability)
 
-    return density
+
+@dataclass(frozen=True)
+class _Restricted:
+    """Log density kept to the constraints, times the probability that a run succeeds.
+
+    Attributes
+    ----------
+    problem : whose constraints are kept
+    log_density : in the unit cube
+    log_probability : of success, at most 0, optional
+    """
+
+    problem: Problem
+    log_density: LogDensity
+    log_probability: LogDensity | None
+
+    def __call__(self, u: Array) -> Array:
+        """Log density, (n_points,)."""
+        return self.above(u, np.full(len(u), -np.inf))
+
+    def above(self, u: Array, least: Array) -> Array:
+        """Log density, of no matter where it is below ``least``, (n_points,)."""
+        value = np.full(len(u), -np.inf)
+        ok = self.problem.allowed(u)
+        if ok.any():
+            value[ok] = values_above(self.log_density, u[ok], least[ok])
+            if self.log_probability is not None:
+                value[ok] += self.log_probability(u[ok])
+        return value
 
 
 def n_drawn(size: int, *, reached: bool = True) -> int:
