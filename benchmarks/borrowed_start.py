@@ -43,8 +43,9 @@ import pandas as pd
 
 import masm
 from benchmarks.borrowed_region import Place, region
-from benchmarks.metrics import distance
+from benchmarks.metrics import Distance, distance
 from benchmarks.target import as_dataset
+from benchmarks.weighted_draws import NoReference
 from jobs.run.neighbours import Neighbourhood, first_done, neighbourhoods
 
 FAR = 0.10
@@ -94,7 +95,7 @@ class Row:
     n_lenders, n_unrelated_lenders : pixels it borrowed from
     runs, cpu : model runs; CPU seconds
     status, reason, error : what the result says of itself
-    mmtv, largest_tv : distance from the reference
+    mmtv, largest_tv : distance from the reference; NaN if none was found
     """
 
     variant: int
@@ -170,8 +171,7 @@ class Study:
         cpu = time.process_time() - began
         if any(pixel in one.neighbours for one in self.known.values()):
             result.to_netcdf(self._file(way, pixel))
-        draws = [result.posterior[n].to_numpy().ravel() for n in place.target.priors]
-        off = distance(np.stack(draws, axis=1), place.target.truth())
+        off = _distance(result, place)
         return Row(
             self.variant, pixel, way, way, wave, place.related, len(chosen),
             sum(not self.places[one].related for one in chosen), result.n_model_runs,
@@ -190,6 +190,16 @@ class Study:
 
     def _file(self, way: str, pixel: int) -> Path:
         return self.folder / f"{self.variant}-{way}-{pixel}.nc"
+
+
+def _distance(result: masm.Result, place: Place) -> Distance:
+    """How far a result is off; NaN where there is no reference."""
+    draws = [result.posterior[n].to_numpy().ravel() for n in place.target.priors]
+    try:
+        return distance(np.stack(draws, axis=1), place.target.truth())
+    except NoReference as missing:
+        print(missing, flush=True)
+        return Distance(np.nan, np.nan, np.nan)
 
 
 def _calibrate(
@@ -236,10 +246,10 @@ def read(path: Path) -> list[Row]:
 def summary(rows: Sequence[Row]) -> str:
     """Medians, worst cases and silent failures of each way, as a table."""
     lines = [
-        "| way | truth | pixels | with lenders | runs | CPU s | MMTV | worst "
+        "| way | truth | pixels | no reference | with lenders | runs | CPU s | MMTV | worst "
         "| largest TV | told error | done | over 0.10 | silent | worst done "
         "| done, largest TV over 0.10 |",
-        "|" + "---|" * 15,
+        "|" + "---|" * 16,
     ]
     table = pd.DataFrame(map(asdict, rows))
     for way in table["way"].unique():
@@ -250,7 +260,8 @@ def summary(rows: Sequence[Row]) -> str:
             done, far = part["status"] == "done", part["mmtv"] > FAR
             worst_done = f"{part['mmtv'][done].max():.3f}" if done.any() else "-"
             lines.append(
-                f"| {way} | {name} | {len(part)} | {(part['n_lenders'] > 0).sum()} "
+                f"| {way} | {name} | {len(part)} "
+                f"| {part['mmtv'].isna().sum()} | {(part['n_lenders'] > 0).sum()} "
                 f"| {part['runs'].median():.0f} | {part['cpu'].median():.1f} "
                 f"| {part['mmtv'].median():.3f} | {part['mmtv'].max():.3f} "
                 f"| {part['largest_tv'].max():.3f} | {part['error'].median():.3f} "

@@ -49,6 +49,10 @@ def reference_draws(target: Target) -> Array:
     return target.physical(u[rng.choice(len(u), 100_000, p=weight / weight.sum())])
 
 
+class NoReference(SystemExit):
+    """Importance sampling did not find the posterior of a target."""
+
+
 def importance_draws(target: Target, n_runs: int = 10_000) -> Array:
     """Draws by adaptive importance sampling on the model itself, kept in the cache.
 
@@ -92,7 +96,7 @@ def draws_about(target: Target, centre: Array, n_runs: int = 40_000) -> Array:
     u, log_weight = _followed(target, centre, n_runs, np.random.default_rng(_SEED))
     size, k = effective(log_weight), pareto_k(log_weight)
     if size < LEAST_ESS or k > 0.7:
-        raise SystemExit(
+        raise NoReference(
             f"{target.name}: {n_runs} runs make no reference: effective size "
             f"{size:.0f}, Pareto k {k:.2f}"
         )
