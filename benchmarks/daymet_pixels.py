@@ -284,9 +284,10 @@ def references(path: Path, n_pixels: int, n_runs: int) -> None:
         table.to_csv(path / "references.csv", float_format="%.4g")
         print(table.tail(1).to_string(header=len(rows) == 1), flush=True)
     far = table["mmtv"] > np.maximum(_LIMIT, table["by_chance"])
+    silent = (far & (table["state"] == "done")).sum()
     print(
         f"{len(table)} pixels, MMTV {table['mmtv'].median():.3f} in the median, "
-        f"{table['mmtv'].max():.3f} at most; {(far & (table['state'] == 'done')).sum()} "
+        f"{table['mmtv'].max():.3f} at most; {silent} "
         f"not flagged and beyond both {_LIMIT} and what chance alone gives"
     )
 
