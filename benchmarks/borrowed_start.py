@@ -31,12 +31,10 @@ are there are not made again.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,6 +42,7 @@ import pandas as pd
 import masm
 from benchmarks.borrowed_region import Place, region
 from benchmarks.metrics import Distance, distance
+from benchmarks.rows import append, read
 from benchmarks.target import as_dataset
 from benchmarks.weighted_draws import NoReference
 from jobs.run.neighbours import Neighbourhood, first_done, neighbourhoods
@@ -131,9 +130,10 @@ class Study:
         self.places = {place.pixel.id: place for place in region(variant, n_pixels)}
         pixels = [place.pixel for place in self.places.values()]
         self.known: dict[int, Neighbourhood] = neighbourhoods(pixels, N_NEIGHBOURS)
+        path = folder / "rows.csv"
         self.rows: dict[tuple[str, int], Row] = {
             (row.way, row.pixel): row
-            for row in read(folder / "rows.csv")
+            for row in (read(path, Row) if path.exists() else [])
             if row.variant == variant
         }
 
@@ -219,30 +219,6 @@ def _calibrate(
     )
 
 
-def append(path: Path, row: Row) -> None:
-    """Add a row to the file, which is begun if it is not there."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(row)), lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(asdict(row))
-
-
-def read(path: Path) -> list[Row]:
-    """Read the rows of a file; none if it is not there."""
-    if not path.exists():
-        return []
-    makers: dict[str, Callable[[str], Any]] = {
-        "int": int, "float": float, "bool": "True".__eq__, "str": str
-    }  # fmt: skip
-    with path.open(newline="") as file:
-        return [
-            Row(**{f.name: makers[str(f.type)](line[f.name]) for f in fields(Row)})
-            for line in csv.DictReader(file)
-        ]
-
-
 def summary(rows: Sequence[Row]) -> str:
     """Medians, worst cases and silent failures of each way, as a table."""
     lines = [
@@ -287,7 +263,7 @@ def main() -> None:
             Study(asked.folder, variant, asked.pixels).make(
                 asked.ways, unrelated=asked.unrelated
             )
-    print(summary(read(asked.folder / "rows.csv")))
+    print(summary(read(asked.folder / "rows.csv", Row)))
 
 
 if __name__ == "__main__":

@@ -17,20 +17,20 @@ before enough kills were done, the rest is done to another copy of it.
 from __future__ import annotations
 
 import argparse
-import csv
 import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.kills_judged import Judge
 from benchmarks.kills_storm import Storm
+from benchmarks.rows import append, read
 from landdata import generate_weather, harvard_normals
 
 CONFIG = """\
@@ -117,28 +117,6 @@ def draw_target(rng: np.random.Generator, finished: int) -> str:
     return str(target) if finished or target != "collector" else "worker"
 
 
-def read(path: Path) -> list[Kill]:
-    """Read the kills done so far."""
-    if not path.exists():
-        return []
-    makers = {"int": int, "float": float, "str": str}
-    with path.open(newline="") as opened:
-        return [
-            Kill(**{f.name: makers[str(f.type)](row[f.name]) for f in fields(Kill)})
-            for row in csv.DictReader(opened)
-        ]
-
-
-def append(path: Path, kill: Kill) -> None:
-    """Add a kill to the file, which is begun if it is not there."""
-    new = not path.exists()
-    with path.open("a", newline="") as opened:
-        writer = csv.DictWriter(opened, list(asdict(kill)))
-        if new:
-            writer.writeheader()
-        writer.writerow(asdict(kill))
-
-
 def rage(
     storm: Storm, kills: list[Kill], copy: int, wanted: int, seed: int, table: Path
 ) -> None:
@@ -212,7 +190,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if not (calm / "config.yaml").exists():
         make_run(calm, given.pixels, given.workers)
     compute(calm)
-    kills, storms = read(table), []
+    kills, storms = read(table, Kill) if table.exists() else [], []
     copy = kills[-1].copy if kills else 1
     while True:
         path = given.folder / f"killed_{copy}"

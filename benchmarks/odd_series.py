@@ -426,7 +426,7 @@ def main() -> None:
     if asked.summary:
         if asked.csv is None:
             parser.error("--summary sums up a file: name it with --csv")
-        print(summary(read(asked.csv)))
+        print(summary(read(asked.csv, Row)))
         return
     done, rows = finished(asked.csv), []
     for kind in asked.kinds:
@@ -440,7 +440,7 @@ def main() -> None:
                 rows.append(row)
                 if asked.csv:
                     append(asked.csv, row)
-    print(summary(read(asked.csv) if asked.csv else rows))
+    print(summary(read(asked.csv, Row) if asked.csv else rows))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rows of a comparison of methods: kept in a CSV file as they are finished."""
+"""Rows of a study, kept in a CSV file as they are finished; those of methods."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -38,8 +39,11 @@ class Row:
     error: float
 
 
-def append(path: Path, row: Row) -> None:
-    """Add a finished row to the file, which is begun if it is not there."""
+_Kind = TypeVar("_Kind")
+
+
+def append(path: Path, row: Any) -> None:
+    """Add a finished row, a dataclass, to the file, begun if it is not there."""
     new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, list(asdict(row)))
@@ -48,12 +52,12 @@ def append(path: Path, row: Row) -> None:
         writer.writerow(asdict(row))
 
 
-def read(path: Path) -> list[Row]:
-    """Read the rows of a file."""
+def read(path: Path, kind: type[_Kind]) -> list[_Kind]:
+    """Read the rows of a file, each a dataclass of numbers, texts and truth values."""
     makers = {"int": int, "float": float, "bool": "True".__eq__, "str": str}
     with path.open(newline="") as file:
         return [
-            Row(**{f.name: makers[str(f.type)](line[f.name]) for f in fields(Row)})
+            kind(**{f.name: makers[str(f.type)](line[f.name]) for f in fields(kind)})
             for line in csv.DictReader(file)
         ]
 
@@ -62,7 +66,7 @@ def finished(path: Path | None) -> set[tuple[str, str, int, float]]:
     """Target, method, seed and fraction of failures of the rows already made."""
     if path is None or not path.exists():
         return set()
-    return {(row.target, row.method, row.seed, row.fail) for row in read(path)}
+    return {(row.target, row.method, row.seed, row.fail) for row in read(path, Row)}
 
 
 def summary(rows: Sequence[Row]) -> str:

@@ -222,7 +222,7 @@ def main() -> None:
     if asked.summary:
         if asked.csv is None:
             parser.error("--summary sums up a file: name it with --csv")
-        print(summary(read(asked.csv)))
+        print(summary(read(asked.csv, Row)))
         return
     done = finished(asked.csv)
     rows: list[Row] = []
@@ -241,7 +241,7 @@ def main() -> None:
                     rows.append(row)
                     if asked.csv:
                         append(asked.csv, row)
-    print(summary(read(asked.csv) if asked.csv else rows))
+    print(summary(read(asked.csv, Row) if asked.csv else rows))
 
 
 if __name__ == "__main__":

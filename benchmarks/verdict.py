@@ -15,9 +15,8 @@ posteriors would be flagged and how many wrong ones would not.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 
 from benchmarks.compare import problem
 from benchmarks.metrics import distance
+from benchmarks.rows import append, read
 from benchmarks.targets import TARGETS, Target, make
 
 RIGHT, WRONG = 0.06, 0.15
@@ -100,18 +100,6 @@ def judge(
     )
 
 
-def read(path: Path) -> list[Judged]:
-    """Read the rows of a file; none where there is no file yet."""
-    if not path.exists():
-        return []
-    makers = {"str": str, "int": int, "float": float}
-    with path.open(newline="") as file:
-        return [
-            Judged(**{f.name: makers[str(f.type)](row[f.name]) for f in fields(Judged)})
-            for row in csv.DictReader(file)
-        ]
-
-
 def table(rows: Iterable[Judged]) -> str:
     """What would be flagged at each threshold of the self-assessed error."""
     error, mmtv = np.array([(row.error, row.mmtv) for row in rows]).T
@@ -141,7 +129,7 @@ def main() -> None:
     parser.add_argument("--series", action="store_true", help="emulate the series")
     parser.add_argument("--csv", type=Path, required=True, help="rows are added here")
     asked = parser.parse_args()
-    rows = read(asked.csv)
+    rows = read(asked.csv, Judged) if asked.csv.exists() else []
     done = {(row.target, row.seed, row.max_runs) for row in rows}
     for name in asked.targets:
         for variant in asked.variants:
@@ -152,12 +140,7 @@ def main() -> None:
                     continue
                 row = judge(target, seed, budget, series=asked.series)
                 print(row, flush=True)
-                new = not asked.csv.exists()
-                with asked.csv.open("a", newline="") as file:
-                    writer = csv.DictWriter(file, list(asdict(row)))
-                    if new:
-                        writer.writeheader()
-                    writer.writerow(asdict(row))
+                append(asked.csv, row)
                 rows.append(row)
     print(table(rows))
 
