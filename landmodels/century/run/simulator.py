@@ -136,7 +136,13 @@ class Simulator:
         return self.recording.arrays(ran.out.reshape(shape), self.depth_factor)
 
     def run(self, parameters: Any, initial_state: Any = None) -> Ran:
-        """Simulate every lane."""
+        """Simulate every lane, from a state if the run continues one, and only then."""
+        if (initial_state is not None) != (self._spinup == "initial_state"):
+            raise InputError(
+                "initial_state",
+                found="none" if initial_state is None else "a state",
+                wanted="a state with continues=True, and none without",
+            )
         task = self._domain.task(parameters, self._variant45, self._texture_co2)
         state = state_array(initial_state, task)
         found: list[Equilibrium] = []

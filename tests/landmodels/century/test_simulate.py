@@ -221,3 +221,12 @@ def test_a_simulator_refuses_a_vector_and_goes_on():
     with pytest.raises(century.InputError, match=r"PPDF\(2\) above PPDF\(1\)"):
         simulator({"ppdf_1": 25.0, "ppdf_2": 25.0})
     np.testing.assert_array_equal(simulator({"prdx_1": 0.6})["nep"], before)
+
+
+def test_a_simulator_takes_a_state_where_it_continues_one_and_only_then():
+    forcing = century.plateau_forcing().isel(cell=[0])
+    state = century.simulate_batch(forcing)["final_state"]
+    with pytest.raises(century.InputError, match="found   a state"):
+        century.Simulator(forcing).run(None, state)
+    with pytest.raises(century.InputError, match="found   none"):
+        century.Simulator(forcing, continues=True).run(None)
