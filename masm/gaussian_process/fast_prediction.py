@@ -82,7 +82,7 @@ class CompiledProcesses:
         """
         mean = np.empty((len(self._weight), len(u)))
         variance = np.zeros_like(mean)
-        # Fresh memory for each block would take longer to come by than to fill.
+        # New memory for each block would take longer than filling it.
         room = np.empty(len(mean) * min(_BLOCK, len(u)) * self._x.shape[1])
         for start in range(0, len(u), _BLOCK):
             at = slice(start, start + _BLOCK)
@@ -171,7 +171,7 @@ def _differences(point, x, steps, squares):  # pragma: no cover - compiled
 
 @njit(cache=True, fastmath=FAST)
 def _weighted(weight, squares, total):  # pragma: no cover - compiled
-    """Sum over parameters of the weighted squares; by fours, to spare memory's time."""
+    """Sum over parameters of the weighted squares, four at a time: fewer reads."""
     d, n = squares.shape
     for i in range(n):
         total[i] = 0.0

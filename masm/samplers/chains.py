@@ -59,7 +59,7 @@ class Chains:
 
 
 def values_above(log_density: LogDensity, u: Array, least: Array) -> Array:
-    """Log densities, (n_points,), cleaned; of no matter where below ``least``.
+    """Log densities, (n_points,), cleaned; where below ``least`` any lower value.
 
     A density with a method ``above(u, least)`` may spare itself the work there and
     give -inf: its proposals are rejected in any case.

@@ -66,7 +66,7 @@ class _Restricted:
         return self.above(u, np.full(len(u), -np.inf))
 
     def above(self, u: Array, least: Array) -> Array:
-        """Log density, of no matter where it is below ``least``, (n_points,)."""
+        """Log density, (n_points,); any lower value where it is below ``least``."""
         value = np.full(len(u), -np.inf)
         ok = self.problem.allowed(u)
         if ok.any():
