@@ -195,9 +195,11 @@ def sample(
     if more_runs < 0:
         raise InputError(f"more_runs is {more_runs}", wanted="0 or more")
     _require_foreseeable(problem, stop_at_error, settings)
-    n_initial = min(max(4 * d, 32), max_runs // 2)
+    n_initial = min(max(4 * d, settings.least_first), max_runs // 2)
     if batch_size is None:
         batch_size = math.ceil((max_runs - n_initial) / (settings.n_batches - 1))
+    if stop_at_error:
+        n_initial = min(max(4 * d, settings.least_first_early), n_initial)
     if n_draws is None:
         n_draws = 1000 if problem.likelihood is None else 250
     if batch_size < 1:

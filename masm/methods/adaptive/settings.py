@@ -16,6 +16,8 @@ class Settings:
     series, cost, feasibility : of the surrogates
     n_batches : of the loop; `masm.calibrate` makes one more call, for the scores of
         default and result
+    least_first, least_first_early : runs before the first surrogate, at least; fewer
+        where a calibration may end early, and go on where it may not
     n_population : draws of the posterior on which a batch is chosen
     more_batches : batches that are added where the error is too large, before it is
         estimated again
@@ -74,6 +76,8 @@ class Settings:
     cost: cost.Settings = field(default_factory=cost.Settings)
     feasibility: feasibility.Settings = field(default_factory=feasibility.Settings)
     n_batches: int = 11
+    least_first: int = 32
+    least_first_early: int = 16
     n_population: int = 300
     more_batches: int = 4
     n_stable: int = 6
