@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from masm.design.information_gain import Information
+from masm.gaussian_process.fast_prediction import CompiledProcesses
 from masm.gaussian_process.regression import GaussianProcess, KernelName
 from masm.problem.problem import Runs
 from masm.surrogates.cost_transform import TRANSFORMS, OutputTransform, temperature
@@ -129,6 +130,7 @@ class CostSurrogate:
         self.temperature = 1.0
         self.reached = True
         self.others: list[_Fit] = []
+        self._compiled: CompiledProcesses | None = None
         self.n_fitted = 0
         self.n_full_fit = 0
 
@@ -143,6 +145,7 @@ class CostSurrogate:
         """Take in all runs: append the new ones, or refit when there are many."""
         settings = self.settings
         u, cost = runs.u[runs.ok], runs.cost[runs.ok]
+        self._compiled = None
         if len(u) >= settings.full_refit_growth * self.n_full_fit:
             self._choose(u, cost, rng)
         elif len(u) >= settings.refit_growth * self.n_fitted or cost.min() < self.best:
@@ -201,6 +204,7 @@ class CostSurrogate:
         least = chosen.evidence - settings.likely
         self.others = [f for f in fits if f is not chosen and f.evidence > least]
         self.gp, self.transform = chosen.gp, chosen.transform
+        self._compiled = None
         self.coordinates = chosen.coordinates
         self.n_fitted = self.n_full_fit = len(u)
 
@@ -335,12 +339,17 @@ class CostSurrogate:
 
     def _known(self, u: Array) -> tuple[Array, Array]:
         """Mean excess and its standard deviation, no better than runs make likely."""
-        return self._known_by(self.gp, self.coordinates, u)
+        if self._compiled is None:
+            self._compiled = CompiledProcesses([self.gp], ())
+        mean, variance = self._compiled.predict(self.coordinates(u))
+        return self._no_better(mean[0], variance[0])
 
     def _known_by(
         self, gp: GaussianProcess, coordinates: Coordinates, u: Array
     ) -> tuple[Array, Array]:
-        mean, variance = gp.predict(coordinates(u))
+        return self._no_better(*gp.predict(coordinates(u)))
+
+    def _no_better(self, mean: Array, variance: Array) -> tuple[Array, Array]:
         least = -self.settings.best_missed * self._scale
         return np.maximum(mean, least), np.sqrt(variance)
 

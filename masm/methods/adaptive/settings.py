@@ -61,7 +61,7 @@ class Settings:
     local_random_ratio : the same of the runs about the posterior, which are fifty or so
     agree : chains agree when the split Gelman-Rubin factor is below this, and they keep
         the rule of convergence; else longer ones are tried,
-    longer : of so many steps for each kept draw,
+    longer : of so many steps for each kept draw, the earlier ones included,
     longer_gradient : or of so many times the draws where they follow gradients
     n_burn, n_burn_ensemble, n_burn_blocks : steps of burn-in of the chains, by kind
     ensemble_up_to : up to so many parameters differences of states are tried before
