@@ -143,10 +143,12 @@ def main() -> None:
     parser.add_argument("--spinup", type=int, default=10, help="spin-up cycles")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--stop-at-error", type=float, default=0.0)
     asked = parser.parse_args()
     calibrate(*pixel(1, 0, 0), 1, max_runs=60)  # compiles
     problem = pixel(asked.years, asked.spinup, asked.seed)
-    found = [calibrate(*problem, asked.seed) for _ in range(asked.repeat)]
+    early = {"stop_at_error": asked.stop_at_error}
+    found = [calibrate(*problem, asked.seed, **early) for _ in range(asked.repeat)]
     seconds, result = min(found, key=lambda one: sum(one[0].values()))
     print(f"{result.n_model_runs} runs, {result.status}")
     print(table(seconds))

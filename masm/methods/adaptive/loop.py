@@ -167,7 +167,8 @@ def sample(
         most of which look for other modes.
     batch_size : int, optional
         Runs in each batch after the first, which is of 4 for each parameter (at least
-        32, at most half of all); by default so that there are eleven batches in all.
+        32, or 16 with ``stop_at_error``; at most half of all); by default so that there
+        are eleven batches in all.
     n_chains, n_draws : int, optional
         Chains of the posterior, and kept draws of each: by default 250 on emulated
         series and 1000 on an emulated cost, whose chains are of a simpler kind.
