@@ -21,7 +21,12 @@ from jobs.run.pixel_files import digest_of_posterior, read_summary
 
 HERE = Path(__file__)
 PATHS = f"{HERE.parents[1] / 'workers'}{os.pathsep}{HERE.parents[3]}"
-CALIBRATION = "  options: {max_runs: 60, n_chains: 16, n_draws: 200}\n  neighbours: 2\n"
+WHOLE, FEW = 36, 24
+CALIBRATION = f"""\
+  options: {{max_runs: {WHOLE}, n_chains: 16, n_draws: 60}}
+  neighbours: 2
+  neighbour_runs: {FEW}
+"""
 
 
 @contextmanager
@@ -84,7 +89,16 @@ def test_every_later_pixel_has_borrowed(one_by_one):
             str(k): digest_of_posterior(folder.pixel(k)) for k in known[i].neighbours
         }
         assert lent
-        assert read_summary(folder.pixel(i))["neighbours"] == lent
+        summary = read_summary(folder.pixel(i))
+        assert summary["neighbours"] == lent
+        few = FEW if summary["status"] == "done" else WHOLE
+        assert summary["n_model_runs"] <= few
+    assert sum(n_model_runs(folder, i) == FEW for i in later) >= 2
+    assert all(n_model_runs(folder, i) > FEW for i in IDS if i not in later)
+
+
+def n_model_runs(folder, pixel):
+    return read_summary(folder.pixel(pixel))["n_model_runs"]
 
 
 def test_two_workers_borrow_the_same(one_by_one, fresh, tmp_path):
@@ -99,8 +113,8 @@ def test_kills_of_all_and_of_a_worker_change_nothing(one_by_one, fresh, tmp_path
     ids = [i for i in IDS if known[i].wave > 1]
     later = [pixels.pixel(i) for i in ids]
     with _calibrating(path) as process:
-        # Until a pixel of the second wave has made its first runs.
-        while not any(one.path.is_dir() for one in later):
+        # Until a pixel of the second wave has recorded its first runs.
+        while not any(one.checkpoint.exists() for one in later):
             assert process.poll() is None, (tmp_path / "said").read_text()
             time.sleep(0.02)
     assert not all(one.summary.exists() for one in later)
