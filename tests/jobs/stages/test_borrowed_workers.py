@@ -89,16 +89,12 @@ def test_every_later_pixel_has_borrowed(one_by_one):
             str(k): digest_of_posterior(folder.pixel(k)) for k in known[i].neighbours
         }
         assert lent
-        summary = read_summary(folder.pixel(i))
-        assert summary["neighbours"] == lent
-        few = FEW if summary["status"] == "done" else WHOLE
-        assert summary["n_model_runs"] <= few
-    assert sum(n_model_runs(folder, i) == FEW for i in later) >= 2
-    assert all(n_model_runs(folder, i) > FEW for i in IDS if i not in later)
-
-
-def n_model_runs(folder, pixel):
-    return read_summary(folder.pixel(pixel))["n_model_runs"]
+        assert read_summary(folder.pixel(i))["neighbours"] == lent
+    made = {i: read_summary(folder.pixel(i))["n_model_runs"] for i in IDS}
+    assert max(made.values()) <= WHOLE
+    assert all(made[i] > FEW for i in IDS if i not in later)
+    # One may go on, where its error is too large.
+    assert sum(made[i] <= FEW for i in later) >= 2
 
 
 def test_two_workers_borrow_the_same(one_by_one, fresh, tmp_path):
