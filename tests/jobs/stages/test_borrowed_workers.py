@@ -97,9 +97,14 @@ def test_every_later_pixel_has_borrowed(one_by_one):
     assert sum(made[i] <= FEW for i in later) >= 2
 
 
-def test_two_workers_borrow_the_same(one_by_one, fresh, tmp_path):
+@pytest.mark.usefixtures("small_process_model")
+def test_two_workers_borrow_the_same(
+    one_by_one, fresh, tmp_path, masm_command, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", PATHS)
     path = shutil.copytree(fresh, tmp_path / "run")
-    _calibrate(path)
+    done = masm_command("calibrate", path, "--workers", "2")
+    assert done.exit_code == 0, done.output
     assert_same_draws(path, one_by_one)
 
 
