@@ -22,7 +22,8 @@ borrowed_50_more
 alone_50_more
     Nothing is borrowed: each begins with 50 runs, and goes on in the same way.
 
-60, 70 and 90 in place of 50 are other budgets. FOLDER is of one number of parameters.
+51, 60, 70 and 90 in place of 50 are other budgets; ten parameters take 51 at least.
+FOLDER is of one number of parameters.
 
 Waves and lists are those of a run (`jobs.run.neighbours`), the start is `masm.Start.of`
 the first three of a pixel's list that are ``done``, and the seed of a pixel is the same
@@ -101,9 +102,9 @@ def _ways_of(n: int) -> dict[str, Way]:
 
 
 WAYS = {"alone": Way(False), "borrowed": Way(True)}
-for _n in (50, 60, 70, 90):
+for _n in (50, 51, 60, 70, 90):
     WAYS |= _ways_of(_n)
-USUAL = [name for name in WAYS if not any(f"_{n}" in name for n in (60, 70, 90))]
+USUAL = [name for name in WAYS if not any(f"_{n}" in name for n in (51, 60, 70, 90))]
 
 
 @dataclass(frozen=True)
