@@ -49,6 +49,7 @@ class Judged:
     mmtv: float
     largest_tv: float
     gskl: float
+    error_views: float = 0.0
 
 
 def calibrate(
@@ -83,7 +84,7 @@ def judge(
     columns = [result.posterior[name].to_numpy().ravel() for name in target.priors]
     measured = distance(np.stack(columns, axis=1), target.truth())
     parts = {
-        f.name: float(result.attrs[f.name])
+        f.name: float(result.attrs.get(f.name, 0.0))
         for f in fields(Judged)
         if f.name.startswith("error")
     }

@@ -49,6 +49,7 @@ class Mixture:
         self.means = states[rng.choice(n, n_parts, replace=False)]
         self.factors = np.linalg.cholesky(np.tile(whole / n_parts, (n_parts, 1, 1)))
         self.fractions = np.full(n_parts, 1.0 / n_parts)
+        self._prepare()
         for _ in range(20):
             parts = self._normal_parts(states)
             belongs = np.exp(parts - _log_sum(parts)[:, None])
@@ -61,19 +62,27 @@ class Mixture:
                 covariance = (belongs[:, k, None] * r).T @ r + 2 * d * whole / n_parts
                 covariance = covariance / (size[k] + 2 * d) + ridge
                 self.factors[k] = np.linalg.cholesky(1.1 * covariance)
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """Set what densities take of the parts, whatever the points."""
+        volume = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
+        self._log_scale = np.log(self.fractions) - volume
+        inverses = [linalg.lapack.dtrtri(one, lower=1)[0] for one in self.factors]
+        # All parts side by side: one product whitens a point for each of them.
+        self._whiten = np.concatenate([one.T for one in inverses], axis=1)
+        whitened = [one @ mean for one, mean in zip(inverses, self.means, strict=True)]
+        self._whitened = np.concatenate(whitened)
 
     def _squared(self, x: Array) -> Array:
         """Squared distance from each part in its own standard deviations."""
-        squared = np.empty((len(x), len(self.fractions)))
-        for k, factor in enumerate(self.factors):
-            inverse, _ = linalg.lapack.dtrtri(factor, lower=1)
-            squared[:, k] = np.sum(((x - self.means[k]) @ inverse.T) ** 2, axis=1)
-        return squared
+        z = x @ self._whiten - self._whitened
+        z = z.reshape(len(x), len(self.fractions), x.shape[1])
+        return np.asarray(np.einsum("nkj,nkj->nk", z, z))
 
     def _scaled(self, parts: Array) -> Array:
         """Add to logs of densities the log of each part's fraction over its volume."""
-        volume = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
-        return np.asarray(parts + np.log(self.fractions) - volume)
+        return np.asarray(parts + self._log_scale)
 
     def _normal_parts(self, x: Array) -> Array:
         return self._scaled(-0.5 * self._squared(x))

@@ -48,6 +48,12 @@ class Surrogate(Protocol):
     def sample_cost(self, u: Array, n_draws: int, rng: np.random.Generator) -> Array:
         """Costs by functions drawn from the surrogate, (n_draws, n_points)."""
 
+    def alternatives(self, u: Array) -> Array:
+        """`log_density` by other views that fit the runs as well, (n_views, n_points).
+
+        No views where the surrogate has one only.
+        """
+
     def predictive_error(
         self, u: Array, n_draws: int, rng: np.random.Generator
     ) -> Array | None:

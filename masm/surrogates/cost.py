@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from masm.design.information_gain import Information
+from masm.gaussian_process.fast_prediction import CompiledProcesses
 from masm.gaussian_process.regression import GaussianProcess, KernelName
 from masm.problem.problem import Runs
 from masm.surrogates.cost_transform import TRANSFORMS, OutputTransform, temperature
@@ -64,6 +65,11 @@ class Settings:
         A smaller limit cuts the tails off a wide posterior
     best_missed : the best run lies within so many times the scale of the best there is
     mode_search : part of the usual mode search that is made
+    likely : other views of the runs count as possible within so many nats of evidence.
+        Most of it comes from far runs, which views treat differently: one that is as
+        right about the posterior can be tens of nats behind
+    settled_warp, most_refits : all choices are made again at the end, from the last
+        ones, until no warp parameter moves by more; so many times at most
     """
 
     kernels: tuple[KernelName, KernelName] = ("gaussian", "matern52")
@@ -81,6 +87,9 @@ class Settings:
     known_sd: float = 15.0
     best_missed: float = 2.0
     mode_search: float = 1.0
+    likely: float = 60.0
+    settled_warp: float = 0.2
+    most_refits: int = 3
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,8 @@ class CostSurrogate:
         self.best = np.inf
         self.temperature = 1.0
         self.reached = True
+        self.others: list[_Fit] = []
+        self._compiled: CompiledProcesses | None = None
         self.n_fitted = 0
         self.n_full_fit = 0
 
@@ -134,6 +145,7 @@ class CostSurrogate:
         """Take in all runs: append the new ones, or refit when there are many."""
         settings = self.settings
         u, cost = runs.u[runs.ok], runs.cost[runs.ok]
+        self._compiled = None
         if len(u) >= settings.full_refit_growth * self.n_full_fit:
             self._choose(u, cost, rng)
         elif len(u) >= settings.refit_growth * self.n_fitted or cost.min() < self.best:
@@ -144,8 +156,18 @@ class CostSurrogate:
             self.gp.append(self.coordinates(u[new]), y, extra_variance=variance)
 
     def refit(self, runs: Runs, rng: np.random.Generator) -> None:
-        """Make all choices again and fit to all runs."""
-        self._choose(runs.u[runs.ok], runs.cost[runs.ok], rng)
+        """Make all choices again and fit to all runs.
+
+        Evidence has several optima in the warp, and the last choice is where the next
+        begins: it is repeated until it stays.
+        """
+        settings = self.settings
+        for _ in range(settings.most_refits):
+            before = self.coordinates.warp.parameter
+            self._choose(runs.u[runs.ok], runs.cost[runs.ok], rng)
+            moved = np.abs(self.coordinates.warp.parameter - before)
+            if np.max(moved) <= settings.settled_warp:
+                break
 
     def _choose(self, u: Array, cost: Array, rng: np.random.Generator) -> None:
         """Choose coordinates, transform and kernel, with the best warp for each."""
@@ -174,11 +196,15 @@ class CostSurrogate:
         chosen = max(fits, key=_evidence)
         warp = chosen.coordinates.warp
         rotated = Coordinates(warp, Rotation.principal_axes(warp(u), excess))
-        other = self._warped(fit(rotated, chosen.transform), u, excess)
-        chosen = max([chosen, other], key=_evidence)
+        fits.append(self._warped(fit(rotated, chosen.transform), u, excess))
+        chosen = max(fits, key=_evidence)
         other = fit(chosen.coordinates, chosen.transform, kernels[1])
-        chosen = max([chosen, self._warped(other, u, excess)], key=_evidence)
+        fits.append(self._warped(other, u, excess))
+        chosen = max(fits, key=_evidence)
+        least = chosen.evidence - settings.likely
+        self.others = [f for f in fits if f is not chosen and f.evidence > least]
         self.gp, self.transform = chosen.gp, chosen.transform
+        self._compiled = None
         self.coordinates = chosen.coordinates
         self.n_fitted = self.n_full_fit = len(u)
 
@@ -276,8 +302,18 @@ class CostSurrogate:
 
     def log_density(self, u: Array) -> Array:
         """Log likelihood, a little flattened by the surrogate's uncertainty."""
+        return self._flattened(*self._known(u))
+
+    def alternatives(self, u: Array) -> Array:
+        """`log_density` by other likely views of the same runs, (n_views, n_points)."""
+        found = [
+            self._flattened(*self._known_by(f.gp, f.coordinates, u))
+            for f in self.others
+        ]
+        return np.array(found).reshape(len(found), len(u))
+
+    def _flattened(self, mean: Array, sd: Array) -> Array:
         settings = self.settings
-        mean, sd = self._known(u)
         bonus = sd**2 / (4.0 + sd**2 / settings.most_bonus)
         unknown = np.maximum(sd - settings.known_sd, 0.0)
         return -0.5 * (self.best + mean - bonus + unknown)
@@ -303,7 +339,17 @@ class CostSurrogate:
 
     def _known(self, u: Array) -> tuple[Array, Array]:
         """Mean excess and its standard deviation, no better than runs make likely."""
-        mean, variance = self.gp.predict(self.coordinates(u))
+        if self._compiled is None:
+            self._compiled = CompiledProcesses([self.gp], ())
+        mean, variance = self._compiled.predict(self.coordinates(u))
+        return self._no_better(mean[0], variance[0])
+
+    def _known_by(
+        self, gp: GaussianProcess, coordinates: Coordinates, u: Array
+    ) -> tuple[Array, Array]:
+        return self._no_better(*gp.predict(coordinates(u)))
+
+    def _no_better(self, mean: Array, variance: Array) -> tuple[Array, Array]:
         least = -self.settings.best_missed * self._scale
         return np.maximum(mean, least), np.sqrt(variance)
 

@@ -446,6 +446,10 @@ class SeriesEmulator:
         variance[-self.components.n_residuals :] = 0.0
         return variance
 
+    def alternatives(self, u: Array) -> Array:
+        """None: the spread of functions and the errors of runs say how wrong it is."""
+        return np.empty((0, len(u)))
+
     def predictive_error(
         self, u: Array, n_draws: int, rng: np.random.Generator
     ) -> Array:

@@ -37,6 +37,8 @@ class ErrorEstimate:
     validation : from the last batch, predicted before it was run
     variability : between posteriors by functions drawn from the surrogate
     change : between the posteriors before and after the last batch
+    views : between posteriors by other views of the same runs, of a scalar cost: of all
+        parameters jointly
     failed : failed runs among the last batch, as a fraction
     r_hat : rank-normalised split R-hat of the worst parameter
     error_ratio : size of the errors of the last batch over what the surrogate itself
@@ -59,6 +61,7 @@ class ErrorEstimate:
     infeasible: float = 0.0
     n_lost: int = 0
     ess: float = math.inf
+    views: float = 0.0
     settings: Settings = field(default_factory=Settings, repr=False)
 
     @classmethod
@@ -120,6 +123,7 @@ class ErrorEstimate:
             local_ratio=local_ratio,
             infeasible=infeasible,
             n_lost=n_lost,
+            views=joint_variability(cost, -2.0 * surrogate.alternatives(some)),
             settings=settings,
         )
 
@@ -138,7 +142,7 @@ class ErrorEstimate:
     @property
     def _of_surrogate(self) -> float:
         if math.isnan(self.error_ratio):
-            parts = self.validation, self.variability, self.change
+            parts = self.validation, self.variability, self.change, self.views
             weights = self.settings.cost_weights
             return max(w * part for w, part in zip(weights, parts, strict=True))
         settings = self.settings
@@ -233,6 +237,22 @@ def function_variability(
         fraction = weight @ member
         total += float(0.5 * np.abs(fraction - member.mean(axis=0)).sum(axis=1).mean())
     return total / u.shape[1]
+
+
+def joint_variability(cost: Array, functions: Array) -> float:
+    """Joint total variation to the posterior of each function; root of mean square.
+
+    0 without functions. Marginals can hide what is lost along a ridge.
+
+    Parameters
+    ----------
+    cost : (n_draws,), at draws from exp(-cost / 2)
+    functions : (n_functions, n_draws), other costs there
+    """
+    if not len(functions):
+        return 0.0
+    joint = [weight_error(cost - one) for one in functions]
+    return float(np.sqrt(np.mean(np.square(joint))))
 
 
 def moment_change(a: Array, b: Array) -> float:

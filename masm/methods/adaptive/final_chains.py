@@ -84,16 +84,15 @@ def _of_blocks(
     rng: np.random.Generator,
     settings: Settings,
 ) -> Chains:
-    def sample(starts: Array, thin: int) -> Chains:
+    def sample(starts: Array, times: int) -> Chains:
         return block_chains(
             density,
             starts,
             proposals,
             rng=rng,
             n_chains=n_chains,
-            n_steps=n_draws,
+            n_steps=times * n_draws,
             n_burn=settings.n_burn_blocks,
-            thin=thin,
         )
 
     def onward(chains: Chains) -> Array:
@@ -109,14 +108,13 @@ def _ensemble(
     rng: np.random.Generator,
     settings: Settings,
 ) -> Chains:
-    def sample(starts: Array, thin: int) -> Chains:
+    def sample(starts: Array, times: int) -> Chains:
         return ensemble_chains(
             density,
             starts,
             rng=rng,
-            n_steps=n_draws,
+            n_steps=times * n_draws,
             n_burn=settings.n_burn_ensemble,
-            thin=thin,
         )
 
     return _until_they_agree(sample, starts, lambda chains: chains.u[:, -1], settings)
@@ -128,13 +126,33 @@ def _until_they_agree(
     onward: Callable[[Chains], Array],
     settings: Settings,
 ) -> Chains:
-    """Chains from starts and a thinning; longer ones go on from where these ended."""
-    chains = sample(starts, 1)
-    for thin in settings.longer:
+    """Chains from starts of so many times the draws; longer ones go on from their end.
+
+    What was sampled is a part of the longer chain, which is thinned as a whole.
+    """
+    chains = whole = sample(starts, 1)
+    before = 1
+    for times in settings.longer:
         if _agree(chains, settings):
             break
-        chains = sample(onward(chains), thin)
+        whole = _joined(whole, sample(onward(whole), times - before))
+        chains = Chains(
+            whole.u[:, times - 1 :: times],
+            whole.log_density[:, times - 1 :: times],
+            whole.acceptance,
+        )
+        before = times
     return chains
+
+
+def _joined(one: Chains, other: Chains) -> Chains:
+    """Chains that went on: all states of both."""
+    n, m = one.u.shape[1], other.u.shape[1]
+    return Chains(
+        np.concatenate([one.u, other.u], axis=1),
+        np.concatenate([one.log_density, other.log_density], axis=1),
+        (n * one.acceptance + m * other.acceptance) / (n + m),
+    )
 
 
 def _agree(chains: Chains, settings: Settings) -> bool:

@@ -189,7 +189,8 @@ def sample(
         ``attrs`` has the parts of the error estimate: ``error_check``, from the last
         batch predicted before it was run; ``error_spread``, the variability over
         functions drawn from the surrogate; ``error_shift``, between the posteriors
-        before and after the last batch; and ``error``, the estimate. All are total
+        before and after the last batch; ``error_views``, on a scalar cost, between
+        other views of the same runs; and ``error``, the estimate. All are total
         variations. Where runs failed in a region, ``error_border`` is the fraction of
         the posterior expected beyond its boundary. ``whole_units`` names parameters
         that were found to act as whole numbers.
@@ -552,6 +553,7 @@ class _Search:
                 "error_spread": estimate.variability,
                 "error_shift": estimate.change,
                 "error_surprise": estimate.error_ratio,
+                **({"error_views": estimate.views} if estimate.views else {}),
                 **({} if math.isnan(local) else {"error_local": local}),
                 **({"error_border": infeasible} if infeasible else {}),
                 **({"whole_units": " ".join(stepped)} if stepped else {}),

@@ -52,16 +52,16 @@ class Settings:
     n_starts, most_minima : with runs to spare, starts of a search for minima of the
         surrogate, and runs of minima at most
     suspect_error : largest estimated error of the marginals that is accepted
-    cost_weights : how much of validation, spread and shift counts as error where there
-        is no prediction of it, on a scalar cost. Right posteriors had spreads of at
-        most 0.055, validations of 0.59 and shifts of 0.19; wrong ones had spreads from
-        0.075 (`benchmarks.verdict`)
+    cost_weights : how much of validation, spread, shift and difference of views counts
+        as error where there is no prediction of it, on a scalar cost. Right posteriors
+        had spreads of at most 0.055, validations of 0.59 and shifts of 0.19; wrong ones
+        had spreads from 0.075, or views that differ by 0.17 (`benchmarks.verdict`)
     random_ratio : errors of a dozen draws exceed the predicted ones this much at random
         alone: two standard deviations, 1 + 2 / sqrt(2 n)
     local_random_ratio : the same of the runs about the posterior, which are fifty or so
     agree : chains agree when the split Gelman-Rubin factor is below this, and they keep
         the rule of convergence; else longer ones are tried,
-    longer : of so many steps for each kept draw,
+    longer : of so many steps for each kept draw, the earlier ones included,
     longer_gradient : or of so many times the draws where they follow gradients
     n_burn, n_burn_ensemble, n_burn_blocks : steps of burn-in of the chains, by kind
     ensemble_up_to : up to so many parameters differences of states are tried before
@@ -104,7 +104,7 @@ class Settings:
     n_starts: int = 48
     most_minima: int = 3
     suspect_error: float = 0.10
-    cost_weights: tuple[float, float, float] = (0.2, 2.0, 0.5)
+    cost_weights: tuple[float, float, float, float] = (0.2, 2.0, 0.5, 0.6)
     random_ratio: float = 1.4
     local_random_ratio: float = 1.2
     agree: float = 1.03

@@ -13,6 +13,7 @@ from masm.methods.adaptive.error_estimate import (
     ErrorEstimate,
     error_ratio,
     function_variability,
+    joint_variability,
     moment_change,
     split_gelman_rubin,
     weight_error,
@@ -229,6 +230,28 @@ def test_on_a_bare_cost_the_spread_of_functions_weighs_most():
     assert (
         ErrorEstimate(**{**parts, "variability": 0.06}).reason == "surrogate_not_fitted"
     )
+
+
+def test_views_that_differ_are_an_error_of_a_scalar_cost():
+    """Where the surrogate's own spread says nothing of it."""
+    parts = {"validation": 0.1, "variability": 0.02, "change": 0.05, "failed": 0.0}
+    alike = ErrorEstimate(**parts, r_hat=1.0, views=0.05)
+    assert alike.error == pytest.approx(0.04)
+    assert alike.status == "done"
+    apart = ErrorEstimate(**parts, r_hat=1.0, views=0.2)
+    assert apart.error == pytest.approx(0.12)
+    assert apart.reason == "surrogate_not_fitted"
+
+
+def test_joint_variability_is_the_total_variation_of_what_each_function_says():
+    """Of two normals a shift of one standard deviation apart: 2 Phi(1/2) - 1."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(200_000)
+    shifted = (x - 1.0) ** 2
+    assert joint_variability(x**2, shifted[None]) == pytest.approx(0.3829, abs=0.01)
+    both = joint_variability(x**2, np.stack([x**2, shifted]))
+    assert both == pytest.approx(0.3829 / np.sqrt(2.0), abs=0.01)
+    assert joint_variability(x**2, np.empty((0, len(x)))) == 0.0
 
 
 def test_chains_that_drift_disagree_and_chains_of_one_law_agree():
