@@ -1,7 +1,8 @@
 """A twin region for `benchmarks.borrowed_start`: most truths are alike, some are not.
 
-Pixels lie on a grid. Elevation and soil change smoothly over it. The six unknown
-parameters of the small carbon model (`benchmarks.targets`) are smooth functions of
+Pixels lie on a grid. Elevation and soil change smoothly over it. The unknown
+parameters of the small carbon model (`benchmarks.targets`), six by default and ten at
+most, are smooth functions of
 place, elevation and soil, so that pixels near each other have truths near each other.
 One pixel in ten has a truth that is drawn from the prior and has nothing to do with its
 neighbours. Weather and errors of the observations are each pixel's own. No canopy dies:
@@ -28,13 +29,13 @@ from jobs.run.pixel import Pixel
 N_PARAMETERS = 6
 UNRELATED = 10
 """One pixel in so many has a truth of its own."""
-_MIDDLE = (0.6, 0.35, 0.25, 0.2, 0.47, 0.5)
+_MIDDLE = (0.6, 0.35, 0.25, 0.2, 0.47, 0.5, 0.55, 0.5, 0.4, 0.31)
 _SWING, _TURN = 0.15, 0.5
 """Truths of the region, in the unit cube; how far from these they go; and by how many
 radians for a standard deviation of a covariate."""
 _LEAST_LAI = 0.8
 """Greatest LAI of the last year, at least."""
-_LOW, _HIGH = np.array(list(CARBON_PRIORS.values()))[:N_PARAMETERS].T
+_LOW, _HIGH = np.array(list(CARBON_PRIORS.values())).T
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Place:
     target: Target
 
 
-def region(variant: int, n: int) -> list[Place]:
-    """Make a region of ``n`` pixels, the same for the same variant.
+def region(variant: int, n: int, n_parameters: int = N_PARAMETERS) -> list[Place]:
+    """Make a region of ``n`` pixels, the same for the same variant and parameters.
 
     Examples
     --------
@@ -68,9 +69,9 @@ def region(variant: int, n: int) -> list[Place]:
     rng = np.random.default_rng([20241, variant])
     pixels = _grid(n, rng)
     x = covariates(pixels)
-    slopes = _TURN * rng.standard_normal((x.shape[1], N_PARAMETERS))
-    phase = rng.uniform(0.0, 2.0 * np.pi, N_PARAMETERS)
-    truths = np.array(_MIDDLE) + _SWING * np.sin(x @ slopes + phase)
+    slopes = _TURN * rng.standard_normal((x.shape[1], n_parameters))
+    phase = rng.uniform(0.0, 2.0 * np.pi, n_parameters)
+    truths = np.array(_MIDDLE[:n_parameters]) + _SWING * np.sin(x @ slopes + phase)
     odd = rng.choice(n, n // UNRELATED, replace=False)
     places = []
     for k, (pixel, u) in enumerate(zip(pixels, truths, strict=True)):
@@ -79,7 +80,7 @@ def region(variant: int, n: int) -> list[Place]:
         ):
             if k not in odd:
                 raise AssertionError(f"{pixel.name}: a smooth truth without leaves")
-            u = rng.uniform(0.05, 0.95, N_PARAMETERS)
+            u = rng.uniform(0.05, 0.95, n_parameters)
         places.append(Place(pixel, k not in odd, u, target))
     return places
 
@@ -107,6 +108,12 @@ def _grid(n: int, rng: np.random.Generator) -> list[Pixel]:
 
 def _target(variant: int, pixel: int, u: np.ndarray) -> Target:
     rng = np.random.default_rng([20242, variant, pixel])
-    name = f"borrowed-{variant}-{pixel}"
-    made = carbon_target(name, carbon_weather(rng), _LOW + u * (_HIGH - _LOW), rng)
-    return replace(made, reference=functools.partial(draws_about, centre=u))
+    d = len(u)
+    size = "" if d == N_PARAMETERS else f"-of-{d}"
+    name = f"borrowed{size}-{variant}-{pixel}"
+    truth = _LOW[:d] + u * (_HIGH - _LOW)[:d]
+    made = carbon_target(name, carbon_weather(rng), truth, rng)
+    if d == N_PARAMETERS:
+        return replace(made, reference=functools.partial(draws_about, centre=u))
+    # About a point, runs of ten parameters were worth 17 to 77 draws.
+    return made

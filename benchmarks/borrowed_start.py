@@ -2,20 +2,28 @@
 
     python -m benchmarks.borrowed_start FOLDER --pixels 40
     python -m benchmarks.borrowed_start FOLDER --variants 1 2 --unrelated
+    python -m benchmarks.borrowed_start FOLDER --parameters 10 --ways alone alone_70
     python -m benchmarks.borrowed_start FOLDER --summary
 
 A twin region (`benchmarks.borrowed_region`) in which one pixel in ten has a truth that
 is unlike those of its neighbours. Each pixel is calibrated in several ways:
 
 alone
-    Each on its own, with the default budget (120 runs).
+    Each on its own, with the default budget (120 runs of six parameters).
 borrowed
     As with ``calibration.neighbours: 3``, with the default budget.
 alone_50, borrowed_50
     The same with 50 runs for every pixel.
-borrowed_50_of_120
-    The first wave with the default budget, the pixels that borrow from it with 50. No
-    configuration says this today.
+borrowed_50_of_all
+    Pixels that borrow have 50 runs; those that do not have the default budget.
+borrowed_50_more
+    As with ``calibration.neighbour_runs: 50``: the same, and where the estimated error
+    of a pixel that borrows is too large it goes on, up to the default budget.
+alone_50_more
+    Nothing is borrowed: each begins with 50 runs, and goes on in the same way.
+
+51, 60, 70 and 90 in place of 50 are other budgets; ten parameters take 51 at least.
+FOLDER is of one number of parameters.
 
 Waves and lists are those of a run (`jobs.run.neighbours`), the start is `masm.Start.of`
 the first three of a pixel's list that are ``done``, and the seed of a pixel is the same
@@ -25,7 +33,8 @@ of the marginals. A failure is silent where a result is ``done`` and over 0.10.
 
 With ``--unrelated`` the related pixels that lend to nobody are left out: the others'
 numbers do not depend on them. Results are in FOLDER, rows in FOLDER/rows.csv. Rows that
-are there are not made again.
+are there are not made again. With ``--borrowers 14`` so many pixels borrow, unrelated
+ones first.
 """
 
 from __future__ import annotations
@@ -40,12 +49,13 @@ import numpy as np
 import pandas as pd
 
 import masm
-from benchmarks.borrowed_region import Place, region
+from benchmarks.borrowed_region import N_PARAMETERS, Place, region
 from benchmarks.metrics import Distance, distance
 from benchmarks.rows import append, read
 from benchmarks.target import as_dataset
 from benchmarks.weighted_draws import NoReference
 from jobs.run.neighbours import Neighbourhood, first_done, neighbourhoods
+from masm.calibrate import expected_runs
 
 FAR = 0.10
 N_NEIGHBOURS = 3
@@ -58,26 +68,43 @@ class Way:
     Attributes
     ----------
     borrows : bool
-    first_runs, later_runs : int or None
-        Budget of the first wave and of the others; None for the default.
+    runs, borrower_runs : int or None
+        Budget of a pixel that borrows from none, and of one that borrows; None for the
+        default.
+    goes_on : bool
+        Whether a pixel with less than the default budget goes on up to that where its
+        estimated error is too large.
     """
 
     borrows: bool
-    first_runs: int | None
-    later_runs: int | None
+    runs: int | None = None
+    borrower_runs: int | None = None
+    goes_on: bool = False
 
-    def runs(self, wave: int) -> int | None:
-        """Budget of a pixel of a wave."""
-        return self.first_runs if wave == 1 else self.later_runs
+    def options(self, n_parameters: int, *, has_lenders: bool) -> dict[str, int]:
+        """Options of the method for one pixel."""
+        runs = self.borrower_runs if has_lenders else self.runs
+        if runs is None:
+            return {}
+        whole = expected_runs("emulator", [n_parameters])
+        return {"max_runs": runs, "more_runs": whole - runs if self.goes_on else 0}
 
 
-WAYS = {
-    "alone": Way(False, None, None),
-    "borrowed": Way(True, None, None),
-    "alone_50": Way(False, 50, 50),
-    "borrowed_50": Way(True, 50, 50),
-    "borrowed_50_of_120": Way(True, None, 50),
-}
+def _ways_of(n: int) -> dict[str, Way]:
+    """Ways with a budget of ``n`` runs, by name."""
+    return {
+        f"alone_{n}": Way(False, n),
+        f"alone_{n}_more": Way(False, n, goes_on=True),
+        f"borrowed_{n}": Way(True, n, n),
+        f"borrowed_{n}_of_all": Way(True, None, n),
+        f"borrowed_{n}_more": Way(True, None, n, goes_on=True),
+    }
+
+
+WAYS = {"alone": Way(False), "borrowed": Way(True)}
+for _n in (50, 51, 60, 70, 90):
+    WAYS |= _ways_of(_n)
+USUAL = [name for name in WAYS if not any(f"_{n}" in name for n in (51, 60, 70, 90))]
 
 
 @dataclass(frozen=True)
@@ -121,13 +148,16 @@ class Study:
     ----------
     folder : Path
         Of results and rows.
-    variant, n_pixels : int
+    variant, n_pixels, n_parameters : int
         Of the region.
     """
 
-    def __init__(self, folder: Path, variant: int, n_pixels: int) -> None:
-        self.folder, self.variant = folder, variant
-        self.places = {place.pixel.id: place for place in region(variant, n_pixels)}
+    def __init__(
+        self, folder: Path, variant: int, n_pixels: int, n_parameters: int
+    ) -> None:
+        self.folder, self.variant, self.n_parameters = folder, variant, n_parameters
+        places = region(variant, n_pixels, n_parameters)
+        self.places = {place.pixel.id: place for place in places}
         pixels = [place.pixel for place in self.places.values()]
         self.known: dict[int, Neighbourhood] = neighbourhoods(pixels, N_NEIGHBOURS)
         path = folder / "rows.csv"
@@ -137,16 +167,30 @@ class Study:
             if row.variant == variant
         }
 
-    def make(self, ways: Sequence[str], *, unrelated: bool = False) -> None:
-        """Make the rows that are not there, wave by wave, unrelated pixels first."""
+    def make(
+        self, ways: Sequence[str], *, unrelated: bool, n_borrowers: int | None
+    ) -> None:
+        """Make the rows that are not there, wave by wave, unrelated pixels first.
+
+        Parameters
+        ----------
+        ways : sequence of str
+        unrelated : bool
+            Leave out related pixels that lend to nobody.
+        n_borrowers : int or None
+            Leave out all but the first so many of those that lend to nobody.
+        """
         lending = set().union(*(one.neighbours for one in self.known.values()))
         order = sorted(
             self.places,
             key=lambda k: (self.known[k].wave, self.places[k].related, k),
         )
+        left = len(order) if n_borrowers is None else n_borrowers
         for pixel in order:
-            if unrelated and self.places[pixel].related and pixel not in lending:
-                continue
+            if pixel not in lending:
+                if left == 0 or (unrelated and self.places[pixel].related):
+                    continue
+                left -= 1
             for way in ways:
                 if (way, pixel) not in self.rows:
                     row = self._row(way, pixel)
@@ -156,10 +200,11 @@ class Study:
 
     def _row(self, way: str, pixel: int) -> Row:
         place, wave = self.places[pixel], self.known[pixel].wave
-        runs, chosen = WAYS[way].runs(wave), self._lenders(way, pixel)
+        chosen = self._lenders(way, pixel)
+        options = self._options(way, chosen)
         if not chosen:
             for name, other in WAYS.items():
-                same = not other.borrows and other.runs(wave) == runs
+                same = not other.borrows and self._options(name, []) == options
                 if same and (name, pixel) in self.rows:
                     return replace(self.rows[name, pixel], way=way)
         start = None
@@ -167,7 +212,7 @@ class Study:
             files = [self._file(self.rows[way, one].made_as, one) for one in chosen]
             start = masm.Start.of([masm.open_result(file) for file in files])
         began = time.process_time()
-        result = _calibrate(place, [self.variant, pixel], runs, start)
+        result = _calibrate(place, [self.variant, pixel], options, start)
         cpu = time.process_time() - began
         if any(pixel in one.neighbours for one in self.known.values()):
             result.to_netcdf(self._file(way, pixel))
@@ -179,6 +224,9 @@ class Study:
             round(float(result.attrs["error"]), 4), round(off.mmtv, 4),
             round(off.largest_tv, 4),
         )  # fmt: skip
+
+    def _options(self, way: str, lenders: Sequence[int]) -> dict[str, int]:
+        return WAYS[way].options(self.n_parameters, has_lenders=bool(lenders))
 
     def _lenders(self, way: str, pixel: int) -> list[int]:
         """Pixels that a pixel borrows from, the nearest first."""
@@ -203,7 +251,7 @@ def _distance(result: masm.Result, place: Place) -> Distance:
 
 
 def _calibrate(
-    place: Place, seed: list[int], runs: int | None, start: masm.Start | None
+    place: Place, seed: list[int], options: dict[str, int], start: masm.Start | None
 ) -> masm.Result:
     target = place.target
     model = target.model
@@ -214,18 +262,18 @@ def _calibrate(
         target.priors,
         seed=seed,
         start=start,
-        max_runs=runs,
         n_predictive=0,
+        options=options,
     )
 
 
 def summary(rows: Sequence[Row]) -> str:
     """Medians, worst cases and silent failures of each way, as a table."""
     lines = [
-        "| way | truth | pixels | no reference | with lenders | runs | CPU s | MMTV "
-        "| worst | largest TV | told error | done | over 0.10 | silent | worst done "
-        "| done, largest TV over 0.10 |",
-        "|" + "---|" * 16,
+        "| way | truth | pixels | no reference | with lenders | runs | mean | CPU s "
+        "| MMTV | worst | largest TV | told error | done | over 0.10 | silent "
+        "| worst done | done, largest TV over 0.10 |",
+        "|" + "---|" * 17,
     ]
     table = pd.DataFrame(map(asdict, rows))
     for way in table["way"].unique():
@@ -238,7 +286,8 @@ def summary(rows: Sequence[Row]) -> str:
             lines.append(
                 f"| {way} | {name} | {len(part)} "
                 f"| {part['mmtv'].isna().sum()} | {(part['n_lenders'] > 0).sum()} "
-                f"| {part['runs'].median():.0f} | {part['cpu'].median():.1f} "
+                f"| {part['runs'].median():.0f} | {part['runs'].mean():.0f} "
+                f"| {part['cpu'].median():.1f} "
                 f"| {part['mmtv'].median():.3f} | {part['mmtv'].max():.3f} "
                 f"| {part['largest_tv'].max():.3f} | {part['error'].median():.3f} "
                 f"| {done.sum()} | {far.sum()} | {(done & far).sum()} | {worst_done} "
@@ -253,15 +302,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pixels", type=int, default=40)
     parser.add_argument("--variants", type=int, nargs="+", default=[0])
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
+    parser.add_argument("--ways", nargs="+", default=USUAL, choices=WAYS)
+    parser.add_argument("--parameters", type=int, default=N_PARAMETERS)
+    parser.add_argument("--borrowers", type=int, help="so many that lend to none")
     parser.add_argument("--unrelated", action="store_true", help="and lenders alone")
     parser.add_argument("--summary", action="store_true", help="only sum up the rows")
     asked = parser.parse_args()
     if not asked.summary:
         asked.folder.mkdir(parents=True, exist_ok=True)
         for variant in asked.variants:
-            Study(asked.folder, variant, asked.pixels).make(
-                asked.ways, unrelated=asked.unrelated
+            Study(asked.folder, variant, asked.pixels, asked.parameters).make(
+                asked.ways, unrelated=asked.unrelated, n_borrowers=asked.borrowers
             )
     print(summary(read(asked.folder / "rows.csv", Row)))
 

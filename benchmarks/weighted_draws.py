@@ -32,6 +32,10 @@ _DF, _OF_PRIOR, _FOLLOWED, _ENOUGH = 8, 0.1, 20, 5000.0
 _N_CENTRES, _ROUNDS, _WIDTHS = 400, 8, (0.6, 0.35, 0.2, 0.12)
 
 
+class NoReference(SystemExit):
+    """Importance sampling did not find the posterior of a target."""
+
+
 def reference_draws(target: Target) -> Array:
     """Draws by the weights of all runs, (100_000, n_parameters), in their units."""
     if not target.slow:
@@ -40,17 +44,13 @@ def reference_draws(target: Target) -> Array:
     u, log_weight = weighted_runs(target)
     if not len(u) or effective(log_weight) < LEAST_ESS:
         name, variant = target.name.rsplit("-", 1)
-        raise SystemExit(
+        raise NoReference(
             f"{target.name} has no reference posterior yet: run python -m "
             f"benchmarks.reference --target {name} --variant {variant}"
         )
     weight = np.exp(log_weight - log_weight.max())
     rng = np.random.default_rng(_SEED)
     return target.physical(u[rng.choice(len(u), 100_000, p=weight / weight.sum())])
-
-
-class NoReference(SystemExit):
-    """Importance sampling did not find the posterior of a target."""
 
 
 def importance_draws(target: Target, n_runs: int = 10_000) -> Array:

@@ -304,6 +304,28 @@ def expected_runs(
     return beside + sum(chosen.expected_runs(n, every) for n in n_parameters)
 
 
+def least_runs(
+    method: str | Method, n_parameters: int, n_predictive: int = 32, n_slopes: int = 0
+) -> int:
+    """Fewest ``max_runs`` of a joint call of `calibrate`, scoring runs included.
+
+    Parameters
+    ----------
+    method : str or Method
+    n_parameters : int
+    n_predictive, n_slopes : int
+        As for `expected_runs`.
+
+    Examples
+    --------
+    >>> least_runs("emulator", 5)
+    31
+    """
+    chosen = method_of(method)
+    beside = _runs_beside(chosen, 1, n_predictive) + _RUNS_OF_A_SLOPE * n_slopes
+    return beside + chosen.least_runs(n_parameters)
+
+
 @dataclass(frozen=True)
 class _ModelRuns:
     """How the model of a calibration is run, for any of its streams."""

@@ -102,3 +102,19 @@ def test_a_failure_is_silent_where_a_result_is_done_and_far_off():
     rows = [row(1, "done", 0.03), row(2, "done", 0.2), row(3, "suspect", 0.3)]
     cells = borrowed_start.summary(rows).splitlines()[-1].split(" | ")
     assert cells[-5:] == ["2", "2", "1", "0.200", "1 |"]
+
+
+@pytest.mark.parametrize(
+    ("way", "with_lenders", "without"),
+    [
+        ("borrowed", {}, {}),
+        ("borrowed_50", {"max_runs": 50, "more_runs": 0}, "same"),
+        ("borrowed_50_of_all", {"max_runs": 50, "more_runs": 0}, {}),
+        ("borrowed_50_more", {"max_runs": 50, "more_runs": 70}, {}),
+    ],
+)
+def test_a_pixel_without_lenders_has_the_whole_budget(way, with_lenders, without):
+    chosen = borrowed_start.WAYS[way]
+    expected = with_lenders if without == "same" else without
+    assert chosen.options(6, has_lenders=True) == with_lenders
+    assert chosen.options(6, has_lenders=False) == expected

@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 
 from jobs.config.execution import Dask
 from jobs.config.executor_names import QUEUES
-from jobs.config.methods import expected_runs
 from jobs.console import logged, progress, show
 from jobs.errors import ConfigError, Problem, Submitted, did_you_mean
 from jobs.executors.plan import read_task
@@ -20,6 +19,7 @@ from jobs.executors.registry import executor_of
 from jobs.exit_codes import Exit
 from jobs.files import is_file, is_folder, lexists, put_aside, read_json
 from jobs.inputs.digests import changed_inputs, refuse_changed_inputs
+from jobs.run.budgets import n_model_runs
 from jobs.run.file_lock import alone
 from jobs.run.folder import PixelFolder, RunFolder
 from jobs.run.pixel import Pixel
@@ -243,9 +243,10 @@ def describe_run(
     run = open_run(path)
     run = _with_options(run, executor, workers, scheduler)
     left, summary = pixels_left(run, choose(run.pixels, ids))
-    runs = expected_runs(run.config)
-    cost = "" if runs is None else f", about {runs * len(left)} model runs"
-    show(f"{len(left)} of {summary.n_asked} pixels to calibrate{cost}")
+    runs = n_model_runs(run, [pixel.id for pixel in left])
+    show(
+        f"{len(left)} of {summary.n_asked} pixels to calibrate, about {runs} model runs"
+    )
     name = executor or run.config.execution.executor
     if left:
         pace = status_of(run.folder, run.pixels).median_minutes
@@ -272,7 +273,7 @@ def _calibrate(run: Run, pixels: Sequence[Pixel], executor: str) -> BatchSummary
     if executor in QUEUES:
         return calibrate_pixels(run, pixels, executor)
     if executor == "serial" and len(left) == 1:
-        expected = expected_runs(run.config)
+        expected = n_model_runs(run, [left[0].id])
         with progress(left[0].name, expected, "model runs") as on_runs:
             return calibrate_pixels(run, pixels, executor, on_runs=on_runs)
     with progress("calibrate", len(left), "pixels") as on_pixels:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from jobs.config.methods import expected_runs
 from jobs.config.priors import calibrated_parameters, traits_of
 from jobs.config.process_model import model_of, units_of
 from jobs.console import table
@@ -19,6 +18,7 @@ from jobs.inputs.judgement import (
 )
 from jobs.inputs.pixel_data import drivers_of, observations_of, weather_of
 from jobs.inputs.streams import make_streams
+from jobs.run.budgets import budget_of, n_borrowing, n_model_runs
 from jobs.run.periods import OWN_PERIODS, pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.provenance import checksums
@@ -26,7 +26,7 @@ from jobs.run.run import Run
 from jobs.run.site_results import sites_left_out
 from jobs.run.status import status_of
 from jobs.stages.price import minutes_of, stage_costs, years_of
-from jobs.text_tables import TextTable
+from jobs.text_tables import TextTable, counted
 
 _BYTES_PER_DRAW = 8
 _N_PRINTED = 20  # refusals and doubts that are printed in full
@@ -79,12 +79,7 @@ def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
         )
     years, _ = years_of(run)
     cycled = years + model_of(config).spinup_cycles
-    runs = expected_runs(config)
-    if runs is not None:
-        yield (
-            f"cost: at most {runs} model runs of {cycled} years (spin-up included) a "
-            f"pixel, {runs * len(run.pixels)} in all"
-        )
+    yield from calibration_cost(run, cycled)
     if more := config.calibration.options.get("more_runs"):
         yield (
             f"  and up to {more} more at a pixel where the estimated error is too "
@@ -96,6 +91,29 @@ def check(run: Run, doubts: list[str] | None = None) -> Iterator[str]:
     yield (
         f"disk: about {size:.3g} MB of posteriors, and {size / 2:.3g} MB more when "
         "they are collected"
+    )
+
+
+def calibration_cost(run: Run, years: int) -> Iterator[str]:
+    """Say how many model runs are made at a pixel, and in all."""
+    config = run.config
+    ids = [pixel.id for pixel in run.pixels]
+    whole = budget_of(config, borrows=False)
+    each = f"{whole.runs} model runs of {years} years (spin-up included)"
+    if config.calibration.neighbour_runs == 0:
+        yield f"cost: at most {each} a pixel, {whole.runs * len(ids)} in all"
+        return
+    few = budget_of(config, borrows=True)
+    borrowing = n_borrowing(run, ids)
+    yield (
+        f"cost: at most {each} at {counted(len(ids) - borrowing, 'pixels')} of the "
+        f"first wave, {few.runs} at {counted(borrowing, 'pixels')} with neighbours, "
+        f"{n_model_runs(run, ids)} in all"
+    )
+    yield (
+        f"  and up to {whole.runs - few.runs} more at a pixel with neighbours where "
+        "the estimated error is too large or no neighbour is done "
+        "(calibration.neighbour_runs)"
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from jobs.config.extras import install_hint, not_installed
 from jobs.config.methods import (
+    expected_runs,
+    is_joint,
+    least_runs,
     method_defaults,
     method_names,
     takes_proposals,
@@ -49,6 +52,7 @@ def check_meaning(config: Config, document: Document) -> None:
         *_sweeps(config, document),
         *_scaling(config, document),
         *_neighbours(config, document),
+        *_neighbour_runs(config, document),
         *_extras(config, document),
     ]
     if problems:
@@ -81,6 +85,47 @@ def _neighbours(config: Config, document: Document) -> Iterator[Problem]:
             keys,
             found=f"sites: {config.sites}, which needs runs spread over the prior",
             wanted="sites: separate, or no such key",
+        )
+
+
+def _neighbour_runs(config: Config, document: Document) -> Iterator[Problem]:
+    """Refuse a budget of pixels that borrow which is none, or saves nothing."""
+    chosen = config.calibration
+    few = chosen.neighbour_runs
+    if few == 0:
+        return
+    keys = ("calibration", "neighbour_runs")
+    if chosen.neighbours == 0:
+        yield document.problem(
+            keys,
+            found=f"{few}, and no pixel borrows a start",
+            wanted="calibration.neighbours above 0, or no such key",
+        )
+        return
+    options = option_problems(chosen.method, chosen.options, document)
+    if chosen.method != _BORROWS or any(options):
+        return  # another check says so
+    if not is_joint(config):
+        yield document.problem(
+            keys,
+            found=f"{few}, with {len(chosen.blocks)} blocks one after the other",
+            wanted="one posterior of all parameters and streams, or no such key",
+            hint="Give one block, or calibration.proposals: blocks.",
+        )
+        return
+    whole, least = expected_runs(config), least_runs(config)
+    if few >= whole:
+        yield document.problem(
+            keys,
+            found=str(few),
+            wanted=f"less than {whole}, the model runs of a pixel that borrows from "
+            "none, or no such key",
+        )
+    elif few < least:
+        yield document.problem(
+            keys,
+            found=str(few),
+            wanted=f"{least} or more: the method needs as many for these parameters",
         )
 
 

@@ -64,20 +64,44 @@ def expected_runs(config: Config) -> int:
     """Return how many model runs a pixel takes, if none of its budget is saved."""
     from masm.calibrate import expected_runs as runs_of
 
-    options = with_defaults(config).calibration.options
-    blocks = config.calibration.blocks
-    sizes = [len(block.parameters) for block in blocks]
-    if config.calibration.proposals == "blocks":
-        sizes = [len({name for block in blocks for name in block.parameters})]
-    used = {name for block in blocks for name in block.streams}
-    wrong = any(config.streams[name].discrepancy is not None for name in used)
-    every = {name for block in blocks for name in block.parameters}
     return runs_of(
         config.calibration.method,
-        sizes * config.calibration.sweeps,
-        options,
-        n_slopes=len(every) if wrong else 0,
+        _sizes(config) * config.calibration.sweeps,
+        with_defaults(config).calibration.options,
+        n_slopes=_n_slopes(config),
     )
+
+
+def least_runs(config: Config) -> int:
+    """Return the fewest model runs of a pixel whose parameters are found together."""
+    from masm.calibrate import least_runs as least_of
+
+    (n_parameters,) = _sizes(config)
+    return least_of(config.calibration.method, n_parameters, n_slopes=_n_slopes(config))
+
+
+def is_joint(config: Config) -> bool:
+    """Return whether all parameters are found together, and not block after block."""
+    chosen = config.calibration
+    return len(chosen.blocks) == 1 or chosen.proposals == "blocks"
+
+
+def _sizes(config: Config) -> list[int]:
+    """Return the number of parameters of each step."""
+    blocks = config.calibration.blocks
+    if config.calibration.proposals == "blocks":
+        return [len({name for block in blocks for name in block.parameters})]
+    return [len(block.parameters) for block in blocks]
+
+
+def _n_slopes(config: Config) -> int:
+    """Return the number of parameters whose slopes a model's discrepancy asks for."""
+    blocks = config.calibration.blocks
+    used = {name for block in blocks for name in block.streams}
+    streams = [config.streams[name] for name in used & config.streams.keys()]
+    if all(stream.discrepancy is None for stream in streams):
+        return 0
+    return len({name for block in blocks for name in block.parameters})
 
 
 def _method(name: str) -> Method:

@@ -362,6 +362,14 @@ class Calibration(Section):
         description="a pixel starts from the posteriors of so many pixels that are "
         "done and much like it (method emulator); 0: each pixel on its own",
     )
+    neighbour_runs: int = Field(
+        default=0,
+        ge=0,
+        description="model runs of a pixel that borrows a start from one neighbour or "
+        "more, in place of max_runs; where its estimated error is too large, more are "
+        "made, up to max_runs. A pixel that borrows from none has max_runs. 0: "
+        "max_runs for all",
+    )
     bounds: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="priors that differ from the parameter table"
     )

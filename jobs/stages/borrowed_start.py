@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jobs.config.schema import Config
+from jobs.run.budgets import budget_of
 from jobs.run.neighbours import lenders, read_neighbours, require_listed
 from jobs.run.pixel import Pixel
 from jobs.run.pixel_files import digest_of_posterior, read_result
@@ -31,10 +33,13 @@ class Borrowed:
     start : masm.Start or None
     digests : dict
         SHA-256 of each posterior that was used, for checkpoint and result.
+    options : dict
+        Of the method, in place of the run's: the budget of a pixel that borrows.
     """
 
     start: masm.Start | None = None
     digests: dict[str, str] = field(default_factory=dict)
+    options: dict[str, int] = field(default_factory=dict)
 
 
 def borrowed_start(run: Run, pixel: Pixel) -> Borrowed:
@@ -60,4 +65,13 @@ def borrowed_start(run: Run, pixel: Pixel) -> Borrowed:
         f"{DIGEST}{one}": digest_of_posterior(folder)
         for one, folder in zip(chosen, folders, strict=True)
     }
-    return Borrowed(masm.Start.of([read_result(one) for one in folders]), digests)
+    start = masm.Start.of([read_result(one) for one in folders])
+    return Borrowed(start, digests, _budget(run.config))
+
+
+def _budget(config: Config) -> dict[str, int]:
+    """Return the budget of a pixel that borrows, as options of the method."""
+    if config.calibration.neighbour_runs == 0:
+        return {}
+    budget = budget_of(config, borrows=True)
+    return {"max_runs": budget.runs, "more_runs": budget.more}

@@ -353,8 +353,8 @@ def _calibrate(
     model = calibration_model(config, read.forcing)
 
     chosen = config.calibration
-    options: dict[str, Any] = dict(chosen.options)
     borrowed = borrowed_start(run, pixel)
+    options: dict[str, Any] = dict(chosen.options) | borrowed.options
     with model_runs(model, config.execution.run_seconds, on_runs) as running:
         result = masm.calibrate(
             observations=read.streams,

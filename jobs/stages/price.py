@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jobs.config.methods import expected_runs
 from jobs.config.process_model import model_of, units_of
 from jobs.config.schema import Config
 from jobs.inputs.pixel_data import drivers_of, observations_of, weather_of
 from jobs.inputs.streams import make_streams
+from jobs.run.budgets import n_model_runs
 from jobs.run.periods import pixel_periods
 from jobs.run.region_sample import RegionSample
 from jobs.run.run import Run
@@ -73,7 +73,7 @@ def stage_costs(run: Run) -> list[StageCost]:
         screened = len(screening_pixels(run))
         runs = screened * _morris_runs(config) + _sobol_runs(config, screened)
         costs.append(StageCost("screen", screened, runs, calibration + cycles))
-    runs = n * expected_runs(config)
+    runs = n_model_runs(run, [pixel.id for pixel in run.pixels])
     costs.append(StageCost("calibrate", n, runs, calibration + cycles))
     if not run.source.is_region:
         return [*costs, StageCost("simulate", n, 2 * n, whole + cycles)]

@@ -23,6 +23,11 @@ def max_runs_of(n_parameters: int, options: Mapping[str, Any]) -> int:
     return int(options["max_runs"])
 
 
+def one_run(n_parameters: int) -> int:
+    """Return 1: the fewest runs of a method that states no number."""
+    return 1
+
+
 def max_runs_for(n_runs: int, n_parameters: int) -> dict[str, Any]:
     """Return a budget as the option ``max_runs``."""
     return {"max_runs": n_runs}
@@ -72,6 +77,9 @@ class Method:
         Whether chains can move the parameters of one block at a time.
     expected_runs : callable
         ``expected_runs(n_parameters, options)``: model runs, all options given.
+    least_runs : callable
+        ``least_runs(n_parameters)``: model runs on series below which ``sample``
+        refuses to begin; 1 if no number is stated.
     with_budget : callable
         ``with_budget(n_runs, n_parameters) -> options``: the options with which the
         method makes at most so many model runs. Where there are too few for it, the
@@ -104,6 +112,7 @@ class Method:
     predictive: bool = True
     takes_proposals: bool = False
     expected_runs: Callable[[int, Mapping[str, Any]], int] = max_runs_of
+    least_runs: Callable[[int], int] = one_run
     with_budget: Callable[[int, int], dict[str, Any]] = max_runs_for
     chains: bool = False
     limits: tuple[Limit, ...] = ()

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 import masm
-from masm.calibrate import expected_runs
+from masm.calibrate import expected_runs, least_runs
 from masm.problem.blocks import caveat
 
 STEPWISE = [
@@ -432,3 +432,18 @@ def test_the_runs_of_a_call_are_those_that_are_expected(method, options, blocks)
     )  # fmt: skip
     expected = expected_runs(method, sizes, options, n_predictive=5)
     assert result.n_model_runs == sum(calls) == expected
+
+
+def test_the_least_budget_is_the_first_that_is_not_refused():
+    model, observed, priors = quick_line([])
+    least = least_runs("emulator", 2, n_predictive=5)
+
+    def runs_made(max_runs):
+        return masm.calibrate(
+            model, observed, priors, seed=3, windows=None, n_predictive=5,
+            max_runs=max_runs, n_chains=16, n_draws=60,
+        ).n_model_runs  # fmt: skip
+
+    assert runs_made(least) == least
+    with pytest.raises(masm.InputError, match="at least 16 for 2 parameters"):
+        runs_made(least - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from masm.methods.adaptive.loop import default_runs, sample
+from masm.methods.adaptive.loop import default_runs, least_runs, sample
 from masm.methods.adaptive.settings import Settings
 from masm.methods.limits import Limit
 from masm.methods.method import Method
@@ -23,6 +23,7 @@ METHOD = Method(
     gives="posterior",
     takes_proposals=True,
     expected_runs=_expected_runs,
+    least_runs=least_runs,
     limits=(
         # A result with a larger error than that is flagged.
         Limit("stop_at_error", 0.0, Settings().suspect_error),

@@ -83,6 +83,11 @@ def default_cost_runs(n_parameters: int) -> int:
     return math.ceil(default_runs(few) * growth**1.5)
 
 
+def least_runs(n_parameters: int) -> int:
+    """Fewest model runs of a calibration on series."""
+    return 4 * n_parameters + 8
+
+
 def _budget(problem: Problem, max_runs: int | None) -> int:
     """The runs that may be made, or a refusal that says how many are needed."""
     d = problem.n_parameters
@@ -98,7 +103,7 @@ def _budget(problem: Problem, max_runs: int | None) -> int:
                 "or fix parameters that hardly matter (masm.screen)",
             )
         return needed
-    least = 4 * d + 8
+    least = least_runs(d)
     if scalar and d > _FEW_PARAMETERS:
         # The coefficients of the quadratic mean, and half as many again.
         least = math.ceil(0.75 * (d + 1) * (d + 2))

@@ -21,7 +21,12 @@ from jobs.run.pixel_files import digest_of_posterior, read_summary
 
 HERE = Path(__file__)
 PATHS = f"{HERE.parents[1] / 'workers'}{os.pathsep}{HERE.parents[3]}"
-CALIBRATION = "  options: {max_runs: 60, n_chains: 16, n_draws: 200}\n  neighbours: 2\n"
+WHOLE, FEW = 36, 24
+CALIBRATION = f"""\
+  options: {{max_runs: {WHOLE}, n_chains: 16, n_draws: 60}}
+  neighbours: 2
+  neighbour_runs: {FEW}
+"""
 
 
 @contextmanager
@@ -85,11 +90,21 @@ def test_every_later_pixel_has_borrowed(one_by_one):
         }
         assert lent
         assert read_summary(folder.pixel(i))["neighbours"] == lent
+    made = {i: read_summary(folder.pixel(i))["n_model_runs"] for i in IDS}
+    assert max(made.values()) <= WHOLE
+    assert all(made[i] > FEW for i in IDS if i not in later)
+    # One may go on, where its error is too large.
+    assert sum(made[i] <= FEW for i in later) >= 2
 
 
-def test_two_workers_borrow_the_same(one_by_one, fresh, tmp_path):
+@pytest.mark.usefixtures("small_process_model")
+def test_two_workers_borrow_the_same(
+    one_by_one, fresh, tmp_path, masm_command, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", PATHS)
     path = shutil.copytree(fresh, tmp_path / "run")
-    _calibrate(path)
+    done = masm_command("calibrate", path, "--workers", "2")
+    assert done.exit_code == 0, done.output
     assert_same_draws(path, one_by_one)
 
 
@@ -99,8 +114,8 @@ def test_kills_of_all_and_of_a_worker_change_nothing(one_by_one, fresh, tmp_path
     ids = [i for i in IDS if known[i].wave > 1]
     later = [pixels.pixel(i) for i in ids]
     with _calibrating(path) as process:
-        # Until a pixel of the second wave has made its first runs.
-        while not any(one.path.is_dir() for one in later):
+        # Until a pixel of the second wave has recorded its first runs.
+        while not any(one.checkpoint.exists() for one in later):
             assert process.poll() is None, (tmp_path / "said").read_text()
             time.sleep(0.02)
     assert not all(one.summary.exists() for one in later)
