@@ -30,6 +30,7 @@ from numba import njit
 from benchmarks.metrics import distance
 from benchmarks.rows import Row, append, finished, read, summary
 from benchmarks.targets import Array, cache_folder
+from masm.calibrate import expected_runs, least_runs
 
 _N_PARTICLES, _N_MOVES, _N_DRAWN = 4000, 5, 200_000
 
@@ -389,15 +390,25 @@ def calibrate(target: SeriesTarget, seed: int, **options: Any) -> Any:
 
 
 def run(kind: str, variant: int, seed: int, **options: Any) -> Row:
-    """Calibrate one target and measure it."""
+    """Calibrate one target and measure it.
+
+    With ``few`` a calibration begins with so many runs a parameter, and goes on up to
+    the default budget as long as its estimated error is too large.
+    """
     target = KINDS[kind](variant)
+    few = options.pop("few", 0)
+    if few:
+        d = len(target.priors)
+        whole = expected_runs("emulator", [d])
+        begin = min(max(few * d, least_runs("emulator", d)), whole)
+        options |= {"max_runs": begin, "more_runs": whole - begin}
     start = time.process_time()
     result = calibrate(target, seed, **options)
     cpu = time.process_time() - start
     columns = [result.posterior[name].to_numpy().ravel() for name in target.priors]
     measured = distance(np.stack(columns, axis=1), target.truth())
     return Row(
-        target=target.name, method=_method(options.get("stop_at_error", 0.0)),
+        target=target.name, method=_method(options.get("stop_at_error", 0.0), few),
         seed=seed, fail=0.0,
         runs=result.n_model_runs, batches=int(result.attrs["n_batches"]),
         cpu=round(cpu, 2), mmtv=round(measured.mmtv, 4),
@@ -406,7 +417,9 @@ def run(kind: str, variant: int, seed: int, **options: Any) -> Row:
     )  # fmt: skip
 
 
-def _method(stop_at_error: float) -> str:
+def _method(stop_at_error: float, few: int) -> str:
+    if few:
+        return f"series, from {few} runs a parameter"
     return f"series, stop at {stop_at_error:g}" if stop_at_error else "series"
 
 
@@ -420,6 +433,10 @@ def main() -> None:
         "--stop-at-error", type=float, default=0.0,
         help="end before the budget at this estimated error, such as 0.05",
     )  # fmt: skip
+    parser.add_argument(
+        "--few", type=int, default=0,
+        help="begin with so many runs a parameter, such as 8, and go on where needed",
+    )  # fmt: skip
     parser.add_argument("--csv", type=Path, help="keep the rows here; go on from them")
     parser.add_argument("--summary", action="store_true", help="only sum up the file")
     asked = parser.parse_args()
@@ -432,10 +449,11 @@ def main() -> None:
     for kind in asked.kinds:
         for variant in asked.variants:
             for seed in asked.seeds:
-                method = _method(asked.stop_at_error)
+                method = _method(asked.stop_at_error, asked.few)
                 if (f"{kind}-{variant}", method, seed, 0.0) in done:
                     continue
-                row = run(kind, variant, seed, stop_at_error=asked.stop_at_error)
+                early = {"stop_at_error": asked.stop_at_error, "few": asked.few}
+                row = run(kind, variant, seed, **early)
                 print(*(f"{k}={v}" for k, v in vars(row).items()), flush=True)
                 rows.append(row)
                 if asked.csv:

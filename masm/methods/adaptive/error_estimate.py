@@ -44,7 +44,10 @@ class ErrorEstimate:
     error_ratio : size of the errors of the last batch over what the surrogate itself
         predicted; NaN where it has no prediction
     local_ratio : the same of the runs about the posterior, each predicted from the
-        others; NaN where it cannot be estimated
+        others; NaN where they are too few
+    earlier_ratio : ``error_ratio`` of the validation before, where runs were added
+        because its error was too large; else NaN. Of several validations by a few
+        runs each, one is small by chance
     infeasible : fraction of the posterior expected to lie where the model does not run
     n_lost : runs that fit and that no draws surround
     ess : bulk effective sample size of the worst parameter
@@ -58,6 +61,7 @@ class ErrorEstimate:
     r_hat: float
     error_ratio: float = math.nan
     local_ratio: float = math.nan
+    earlier_ratio: float = math.nan
     infeasible: float = 0.0
     n_lost: int = 0
     ess: float = math.inf
@@ -76,6 +80,7 @@ class ErrorEstimate:
         earlier: Callable[[Array], Array] | None = None,
         predicted: Array | None = None,
         local_ratio: float = math.nan,
+        earlier_ratio: float = math.nan,
         infeasible: float = 0.0,
         n_lost: int = 0,
         rng: np.random.Generator,
@@ -93,6 +98,7 @@ class ErrorEstimate:
         earlier : log density before the last batch, optional
         predicted : (n_functions, n_validated), errors that were to be expected
         local_ratio : of the runs about the posterior
+        earlier_ratio : of the validation before
         infeasible : fraction of the draws where the model does not run
         n_lost : runs that fit and that no draws surround
         rng, settings
@@ -121,6 +127,7 @@ class ErrorEstimate:
                 math.nan if predicted is None else error_ratio(error, weight, predicted)
             ),
             local_ratio=local_ratio,
+            earlier_ratio=earlier_ratio,
             infeasible=infeasible,
             n_lost=n_lost,
             views=joint_variability(cost, -2.0 * surrogate.alternatives(some)),
@@ -146,10 +153,16 @@ class ErrorEstimate:
             weights = self.settings.cost_weights
             return max(w * part for w, part in zip(weights, parts, strict=True))
         settings = self.settings
-        inflation = max(1.0, self.error_ratio / settings.random_ratio)
+        ratio = np.fmax(self.error_ratio, self.earlier_ratio)
+        inflation = max(1.0, float(ratio) / settings.random_ratio)
         if not math.isnan(self.local_ratio):
             inflation = max(inflation, self.local_ratio / settings.local_random_ratio)
         return max(self.variability * inflation, 0.5 * self.change)
+
+    @property
+    def _unjudged(self) -> bool:
+        """Whether series have too few runs about the posterior to know the error by."""
+        return not math.isnan(self.error_ratio) and math.isnan(self.local_ratio)
 
     @property
     def status(self) -> str:
@@ -163,7 +176,7 @@ class ErrorEstimate:
             return "model_nan"
         if self.n_lost:
             return "mode_lost"
-        if self.error > self.settings.suspect_error:
+        if self.error > self.settings.suspect_error or self._unjudged:
             return "surrogate_not_fitted"
         # NaN, of too few draws, is no convergence either.
         converged = self.r_hat <= R_HAT_LIMIT and self.ess >= ESS_LIMIT

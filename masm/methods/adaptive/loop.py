@@ -225,7 +225,9 @@ def sample(
         while estimate.reason in _MORE_RUNS_HELP and search.runs.n < most:
             more = settings.more_batches * batch_size
             search.explore(min(search.runs.n + more, most))
-            chains, estimate = search.conclude(n_chains, n_draws, proposals)
+            chains, estimate = search.conclude(
+                n_chains, n_draws, proposals, earlier_ratio=estimate.error_ratio
+            )
     return search.outcome(chains, estimate)
 
 
@@ -481,9 +483,17 @@ class _Search:
         )
 
     def conclude(
-        self, n_chains: int, n_draws: int, proposals: Proposals = None
+        self,
+        n_chains: int,
+        n_draws: int,
+        proposals: Proposals = None,
+        *,
+        earlier_ratio: float = math.nan,
     ) -> tuple[Chains, ErrorEstimate]:
-        """Posterior on all runs, and its estimated error."""
+        """Posterior on all runs, and its estimated error.
+
+        ``earlier_ratio`` is that of the validation that asked for these runs.
+        """
         key = (_FINAL, self.n_concluded) if self.n_concluded else (_FINAL,)
         self.n_concluded += 1
         rng = np.random.default_rng(seed_sequence(self.seed, *key))
@@ -519,6 +529,7 @@ class _Search:
             earlier=self.earlier,
             predicted=self.predicted,
             local_ratio=self.surrogate.local_error_ratio(self.runs, rng),
+            earlier_ratio=earlier_ratio,
             infeasible=infeasible_mass(
                 self.runs, chains.pooled, self.settings.feasibility
             ),

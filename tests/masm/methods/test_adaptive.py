@@ -211,11 +211,32 @@ def test_errors_larger_than_predicted_inflate_the_estimate():
         "failed": 0.0,
         "r_hat": 1.0,
     }
-    assert ErrorEstimate(**parts, error_ratio=0.9).status == "done"
-    assert ErrorEstimate(**parts, error_ratio=0.9).error == pytest.approx(0.04)
-    assert ErrorEstimate(**parts, error_ratio=4.0).reason == "surrogate_not_fitted"
+    near = {**parts, "local_ratio": 1.0}
+    assert ErrorEstimate(**near, error_ratio=0.9).status == "done"
+    assert ErrorEstimate(**near, error_ratio=0.9).error == pytest.approx(0.04)
+    assert ErrorEstimate(**near, error_ratio=4.0).reason == "surrogate_not_fitted"
     # Without an expectation the errors themselves count.
     assert ErrorEstimate(**parts).reason == "surrogate_not_fitted"
+
+
+def test_a_good_validation_after_a_bad_one_may_be_chance():
+    """Of several, by half a dozen runs each, one is small; so two count."""
+    parts = {"validation": 0.1, "variability": 0.04, "change": 0.0, "failed": 0.0}
+    parts |= {"r_hat": 1.0, "local_ratio": 1.0, "error_ratio": 0.2}
+    assert ErrorEstimate(**parts).status == "done"
+    assert ErrorEstimate(**parts, earlier_ratio=1.0).status == "done"
+    after = ErrorEstimate(**parts, earlier_ratio=4.2)
+    assert after.error == pytest.approx(0.12)
+    assert after.reason == "surrogate_not_fitted"
+
+
+def test_series_with_too_few_runs_about_the_posterior_are_not_believed():
+    """Nothing shows by how much the emulator underestimates its errors there."""
+    parts = {"validation": 0.1, "variability": 0.01, "change": 0.0, "failed": 0.0}
+    few = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0)
+    assert few.reason == "surrogate_not_fitted"
+    enough = ErrorEstimate(**parts, r_hat=1.0, error_ratio=1.0, local_ratio=1.0)
+    assert enough.status == "done"
 
 
 def test_on_a_bare_cost_the_spread_of_functions_weighs_most():
