@@ -30,9 +30,12 @@ from numba import njit
 from benchmarks.metrics import distance
 from benchmarks.rows import Row, append, finished, read, summary
 from benchmarks.targets import Array, cache_folder
+from benchmarks.weighted_draws import NoReference
 from masm.calibrate import expected_runs, least_runs
 
 _N_PARTICLES, _N_MOVES, _N_DRAWN = 4000, 5, 200_000
+# A reference is worth so many draws, or there is none; fits of its mixture.
+_LEAST_WORTH, _MOST_FITS = 10_000, 12
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,17 @@ class SeriesTarget:
         """Reference draws in the priors' units, kept in the user's cache.
 
         A tempered population of the model itself finds the modes; their weights are
-        those of importance sampling from a mixture fitted to it.
+        those of importance sampling from a mixture, fitted to the population and then
+        to its own draws, until they are worth enough.
+
+        Raises
+        ------
+        NoReference
+            If they never are.
         """
-        from masm.samplers.gaussian_mixture import Mixture
         from masm.samplers.tempering import tempered_population
 
-        path = cache_folder() / f"odd-{self.name}-{_N_DRAWN}.npy"
+        path = cache_folder() / f"odd-{self.name}-{_N_DRAWN}-{_LEAST_WORTH}.npy"
         if path.exists():
             return np.asarray(np.load(path))
         rng = np.random.default_rng(5)
@@ -87,6 +95,27 @@ class SeriesTarget:
             n_particles=_N_PARTICLES,
             n_moves=_N_MOVES,
         )
+        for _ in range(_MOST_FITS):
+            u, log_weight = self._weighted(population, rng)
+            weight = _normalised(log_weight)
+            worth = 1.0 / np.sum(weight**2)
+            if worth >= _LEAST_WORTH:
+                break
+            population = u[rng.choice(len(u), 8_000, p=_flattened(log_weight))]
+        else:
+            raise NoReference(f"{self.name}: the reference is worth {worth:.0f} draws")
+        print(f"{self.name}: reference worth {worth:.0f} draws")
+        found = self.physical(u[rng.choice(len(u), 30_000, p=weight)])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, found)
+        return found
+
+    def _weighted(
+        self, population: Array, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """Draws of a mixture fitted to a population, and their log weights."""
+        from masm.samplers.gaussian_mixture import Mixture
+
         mixture = Mixture(population, rng, n_parts=24)
         kept, weights = [], []
         for _ in range(_N_DRAWN // 10_000):
@@ -94,14 +123,22 @@ class SeriesTarget:
             u = u[np.all((u >= 0.0) & (u <= 1.0), axis=1)]
             kept.append(u)
             weights.append(self.log_density(u) - mixture.log_density(u))
-        u, weight = np.concatenate(kept), np.concatenate(weights)
-        weight = np.exp(weight - weight.max())
-        weight /= weight.sum()
-        print(f"{self.name}: reference worth {1.0 / np.sum(weight**2):.0f} draws")
-        found = self.physical(u[rng.choice(len(u), 30_000, p=weight)])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, found)
-        return found
+        return np.concatenate(kept), np.concatenate(weights)
+
+
+def _normalised(log_weight: Array) -> Array:
+    weight = np.exp(log_weight - log_weight.max())
+    return np.asarray(weight / weight.sum())
+
+
+def _flattened(log_weight: Array) -> Array:
+    """Weights to the largest power at which they are worth 2,000 draws."""
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        power = 0.5 * (low + high)
+        enough = 1.0 / np.sum(_normalised(power * log_weight) ** 2) >= 2_000.0
+        low, high = (power, high) if enough else (low, power)
+    return _normalised(low * log_weight)
 
 
 def _rng(kind: str, variant: int) -> np.random.Generator:
