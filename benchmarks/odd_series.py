@@ -30,7 +30,7 @@ from numba import njit
 from benchmarks.metrics import distance
 from benchmarks.rows import Row, append, finished, read, summary
 from benchmarks.targets import Array, cache_folder
-from benchmarks.weighted_draws import NoReference
+from benchmarks.weighted_draws import NoReference, effective
 from masm.calibrate import expected_runs, least_runs
 
 _N_PARTICLES, _N_MOVES, _N_DRAWN = 4000, 5, 200_000
@@ -97,15 +97,14 @@ class SeriesTarget:
         )
         for _ in range(_MOST_FITS):
             u, log_weight = self._weighted(population, rng)
-            weight = _normalised(log_weight)
-            worth = 1.0 / np.sum(weight**2)
+            worth = effective(log_weight)
             if worth >= _LEAST_WORTH:
                 break
             population = u[rng.choice(len(u), 8_000, p=_flattened(log_weight))]
         else:
             raise NoReference(f"{self.name}: the reference is worth {worth:.0f} draws")
         print(f"{self.name}: reference worth {worth:.0f} draws")
-        found = self.physical(u[rng.choice(len(u), 30_000, p=weight)])
+        found = self.physical(u[rng.choice(len(u), 30_000, p=_normalised(log_weight))])
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, found)
         return found
@@ -136,7 +135,7 @@ def _flattened(log_weight: Array) -> Array:
     low, high = 0.0, 1.0
     for _ in range(30):
         power = 0.5 * (low + high)
-        enough = 1.0 / np.sum(_normalised(power * log_weight) ** 2) >= 2_000.0
+        enough = effective(power * log_weight) >= 2_000.0
         low, high = (power, high) if enough else (low, power)
     return _normalised(low * log_weight)
 

@@ -18,7 +18,7 @@ from jobs.inputs.judgement import (
 )
 from jobs.inputs.pixel_data import drivers_of, observations_of, weather_of
 from jobs.inputs.streams import make_streams
-from jobs.run.budgets import budget_of, n_borrowing, n_model_runs
+from jobs.run.budgets import budget_of, n_borrowing
 from jobs.run.periods import OWN_PERIODS, pixel_periods
 from jobs.run.pixel import Pixel
 from jobs.run.provenance import checksums
@@ -105,10 +105,11 @@ def calibration_cost(run: Run, years: int) -> Iterator[str]:
         return
     few = budget_of(config, borrows=True)
     borrowing = n_borrowing(run, ids)
+    alone = len(ids) - borrowing
     yield (
-        f"cost: at most {each} at {counted(len(ids) - borrowing, 'pixels')} of the "
-        f"first wave, {few.runs} at {counted(borrowing, 'pixels')} with neighbours, "
-        f"{n_model_runs(run, ids)} in all"
+        f"cost: at most {each} at {counted(alone, 'pixels')} of the first wave, "
+        f"{few.runs} at {counted(borrowing, 'pixels')} with neighbours, "
+        f"{alone * whole.runs + borrowing * few.runs} in all"
     )
     yield (
         f"  and up to {whole.runs - few.runs} more at a pixel with neighbours where "

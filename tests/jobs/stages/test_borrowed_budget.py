@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from made_up import finish
+from made_up import CONFIG, finish
 
 from jobs.cli.check import calibration_cost
 from jobs.config.methods import expected_runs, least_runs
@@ -16,17 +16,6 @@ from jobs.run.run import open_run, start
 from jobs.stages.borrowed_start import borrowed_start
 from jobs.stages.price import stage_costs
 
-CONFIG = """\
-name: some borrow
-seed: 3
-pixels: {source: table, table: places.csv, forcing: "forcing/{id}.nc"}
-periods: {spinup: 2001, calibration: 2002, validation: 2003}
-streams: {gpp: {variance: given}}
-twin: {truth: random, noise: {gpp: {fraction: 0.05, floor: 0.2}}}
-calibration:
-  CALIBRATION
-  blocks: [{streams: [gpp], parameters: [vmax, p18]}]
-"""
 N_PIXELS, WHOLE, FEW = 30, 60, 24
 USUAL = f"{{neighbours: 2, neighbour_runs: {FEW}, options: {{max_runs: {WHOLE}}}}}"
 
@@ -38,7 +27,7 @@ def _lines(flow):
 
 def _write(path, calibration=USUAL):
     path.mkdir(exist_ok=True)
-    text = CONFIG.replace("CALIBRATION", _lines(calibration[1:-1]))
+    text = CONFIG.replace("keep_draws: 50", _lines(calibration[1:-1]))
     if "blocks:" in calibration:
         text = text[: text.rindex("  blocks:")]
     (path / "config.yaml").write_text(text)
